@@ -1,0 +1,77 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+// The rooms of the house, in the order in which they may use each other: see docs/architecture.md.
+let package = Package(
+  name: "hsi",
+  products: [
+    .library(name: "HSIKit", targets: ["HSIKit"]),
+    .library(name: "HSICore", targets: ["HSICore"]),
+    .library(name: "HSINumerics", targets: ["HSINumerics"]),
+    .library(name: "HSIRaster", targets: ["HSIRaster"]),
+    .library(name: "HSIUnmixing", targets: ["HSIUnmixing"]),
+    .library(name: "HSIReport", targets: ["HSIReport"]),
+    .executable(name: "hsi", targets: ["hsi"]),
+    .executable(name: "hsi-benchmark", targets: ["hsi-benchmark"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+    .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0"),
+  ],
+  targets: [
+    // Libraries of the system, found by pkg-config (Debian package names in the README).
+    .systemLibrary(name: "CGDAL", pkgConfig: "gdal", providers: [.apt(["libgdal-dev"])]),
+    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CFFTW", pkgConfig: "fftw3f", providers: [.apt(["libfftw3-dev"])]),
+    .systemLibrary(name: "CMatIO", pkgConfig: "matio", providers: [.apt(["libmatio-dev"])]),
+    .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+
+    .target(name: "CKernels"),
+    .target(
+      name: "HSICore",
+      dependencies: [.product(name: "Logging", package: "swift-log")]),
+    .target(
+      name: "HSINumerics",
+      dependencies: ["CKernels", "COpenBLAS", "CFFTW", "HSICore"],
+      linkerSettings: [
+        .linkedLibrary("fftw3f_threads"), .linkedLibrary("fftw3"), .linkedLibrary("fftw3_threads"),
+      ]),
+    .target(
+      name: "HSIRaster",
+      dependencies: ["CGDAL", "CMatIO", "CHDF5", "CKernels", "HSICore", "HSINumerics"]),
+    .target(name: "HSIUnmixing", dependencies: ["CKernels", "HSICore", "HSINumerics"]),
+    .target(name: "HSIReport", dependencies: ["HSICore"]),
+    .target(
+      name: "HSIKit",
+      dependencies: ["HSICore", "HSINumerics", "HSIRaster", "HSIUnmixing", "HSIReport"]),
+    .executableTarget(
+      name: "hsi",
+      dependencies: [
+        "HSIKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    .executableTarget(
+      name: "hsi-benchmark",
+      dependencies: [
+        "HSIKit", "CKernels", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+
+    .target(name: "HSITestSupport", dependencies: ["HSICore", "HSINumerics"], path: "Tests/HSITestSupport"),
+    .testTarget(name: "HSICoreTests", dependencies: ["HSICore", "HSITestSupport"]),
+    .testTarget(
+      name: "HSINumericsTests", dependencies: ["CKernels", "HSINumerics", "HSITestSupport"]),
+    .testTarget(
+      name: "HSIRasterTests", dependencies: ["HSIRaster", "HSITestSupport"],
+      resources: [.copy("Fixtures")]),
+    .testTarget(
+      name: "HSIUnmixingTests", dependencies: ["HSIUnmixing", "HSITestSupport"],
+      resources: [.copy("Fixtures")]),
+    .testTarget(name: "HSIReportTests", dependencies: ["HSIReport", "HSITestSupport"]),
+    .testTarget(
+      name: "CommandTests", dependencies: ["hsi", "HSIKit", "HSITestSupport"],
+      resources: [.copy("Fixtures")]),
+  ],
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .gnu11
+)

@@ -1,0 +1,20 @@
+// CKernels: the compute kernels of hsi in C.
+//
+// Conventions shared by every header of this target
+// - A scene is pixel-major float32: scene[n * stride + l], n = pixel, l = channel, stride >= channels.
+// - Abundances are pixel-major: a[n * endmembers + k].
+// - Kernels run on the thread pool by themselves; called from inside a pool item they run serially.
+// - Results do not depend on the number of threads. Values of one pixel do not depend on which other pixels
+//   are processed in the same call, so strips of any height give bit-identical results. Sums over pixels are
+//   split at points fixed by the number of pixels: fp32 inside at most 64 pixels, fp64 beyond.
+// - Results may differ in the last bits between kernel levels (see hsi_levels.h) because of fused multiply-add.
+// - Nothing allocates: scratch comes from the caller, its size from the matching `_scratch_size` function.
+//   Scratch must be 8-byte aligned; 64-byte alignment is a little faster. No other pointer needs alignment
+//   beyond that of its element type, unless a function says so.
+#ifndef HSI_CKERNELS_H
+#define HSI_CKERNELS_H
+
+#include "hsi_levels.h"
+#include "hsi_pool.h"
+
+#endif

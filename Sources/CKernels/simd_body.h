@@ -1,0 +1,118 @@
+// Vector helpers, compiled once per level (see instantiate.h). Private, no include guard on purpose.
+
+HSI_INLINE f32x16 K(load)(const float *p) {
+    f32x16 v;
+    memcpy(&v, p, 64);
+    return v;
+}
+HSI_INLINE void K(store)(float *p, f32x16 v) { memcpy(p, &v, 64); }
+
+HSI_INLINE f64x8 K(load_f64)(const double *p) {
+    f64x8 v;
+    memcpy(&v, p, 64);
+    return v;
+}
+HSI_INLINE void K(store_f64)(double *p, f64x8 v) { memcpy(p, &v, 64); }
+
+/// First `count` lanes from memory, the others `fill`.
+HSI_INLINE f32x16 K(load_partial)(const float *p, size_t count, float fill) {
+    float lanes[16];
+    for (size_t i = 0; i < 16; i++) lanes[i] = fill;
+    for (size_t i = 0; i < count; i++) lanes[i] = p[i];
+    return K(load)(lanes);
+}
+HSI_INLINE void K(store_partial)(float *p, f32x16 v, size_t count) {
+    float lanes[16];
+    K(store)(lanes, v);
+    for (size_t i = 0; i < count; i++) p[i] = lanes[i];
+}
+
+/// Sum of all lanes by halving: (j, j+8), (j, j+4), (j, j+2), (j, j+1). The reduce functions below use the same
+/// order, so a dot product has the same bits whichever of them finishes it.
+HSI_INLINE float K(sum)(f32x16 v) {
+    f32x8 a = v.lo + v.hi;
+    f32x4 b = a.lo + a.hi;
+    f32x2 c = b.lo + b.hi;
+    return c.x + c.y;
+}
+HSI_INLINE double K(sum_f64)(f64x8 v) {
+    f64x4 a = v.lo + v.hi;
+    f64x2 b = a.lo + a.hi;
+    return b.x + b.y;
+}
+/// Sum of fp32 lanes in fp64.
+HSI_INLINE double K(sum_wide)(f32x16 v) {
+    f64x16 w = __builtin_convertvector(v, f64x16);
+    return K(sum_f64)(w.lo + w.hi);
+}
+
+/// Lane i of the result is the sum of the lanes of v[i].
+HSI_INLINE f32x16 K(reduce16)(const f32x16 v[16]) {
+    f32x16 a[8], b[4], c[2];
+    HSI_UNROLL for (int i = 0; i < 8; i++)
+        a[i] = __builtin_shufflevector(v[2 * i], v[2 * i + 1], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
+               __builtin_shufflevector(v[2 * i], v[2 * i + 1], 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+    HSI_UNROLL for (int i = 0; i < 4; i++)
+        b[i] = __builtin_shufflevector(a[2 * i], a[2 * i + 1], 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27) +
+               __builtin_shufflevector(a[2 * i], a[2 * i + 1], 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+    HSI_UNROLL for (int i = 0; i < 2; i++)
+        c[i] = __builtin_shufflevector(b[2 * i], b[2 * i + 1], 0, 1, 4, 5, 8, 9, 12, 13, 16, 17, 20, 21, 24, 25, 28, 29) +
+               __builtin_shufflevector(b[2 * i], b[2 * i + 1], 2, 3, 6, 7, 10, 11, 14, 15, 18, 19, 22, 23, 26, 27, 30, 31);
+    return __builtin_shufflevector(c[0], c[1], 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30) +
+           __builtin_shufflevector(c[0], c[1], 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+}
+
+HSI_INLINE f32x16 K(max)(f32x16 a, f32x16 b) { return __builtin_elementwise_max(a, b); }
+HSI_INLINE f32x16 K(min)(f32x16 a, f32x16 b) { return __builtin_elementwise_min(a, b); }
+HSI_INLINE f32x16 K(abs)(f32x16 a) { return __builtin_elementwise_abs(a); }
+
+HSI_INLINE f32x16 K(select)(i32x16 mask, f32x16 yes, f32x16 no) { return mask ? yes : no; }
+
+/// e^x. Below 1.5 ULP for x in [-87, 88] (measured against double); clamped outside, so never 0 or infinite.
+HSI_INLINE f32x16 K(exp)(f32x16 x) {
+    x = K(min)(K(max)(x, (f32x16)(-87.0f)), (f32x16)(88.0f));
+    f32x16 shifted = x * 1.44269504088896341f + 12582912.0f; // 1.5 * 2^23: rounds to an integer in the low bits
+    f32x16 n = shifted - 12582912.0f;
+    f32x16 r = x - n * 0.693359375f;
+    r = r + n * 2.12194440e-4f;
+    f32x16 p = (f32x16)(1.9875691500e-4f);
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    f32x16 e = (p * (r * r) + r) + 1.0f;
+    i32x16 bits;
+    memcpy(&bits, &shifted, 64);
+    bits = (bits << 23) + (127 << 23); // the shift drops everything of the constant above the exponent
+    f32x16 scale;
+    memcpy(&scale, &bits, 64);
+    return e * scale;
+}
+
+/// Natural logarithm of positive normal numbers, below 1.5 ULP away from 1 and 1e-7 absolute near it.
+HSI_INLINE f32x16 K(log)(f32x16 x) {
+    i32x16 bits;
+    memcpy(&bits, &x, 64);
+    // x = m * 2^e with m in [sqrt(1/2), sqrt(2))
+    i32x16 e = (bits - 0x3f3504f3) >> 23;
+    i32x16 mantissa = bits - (e << 23);
+    f32x16 m;
+    memcpy(&m, &mantissa, 64);
+    f32x16 n = __builtin_convertvector(e, f32x16);
+    f32x16 f = m - 1.0f;
+    f32x16 p = (f32x16)(7.0376836292e-2f);
+    p = p * f - 1.1514610310e-1f;
+    p = p * f + 1.1676998740e-1f;
+    p = p * f - 1.2420140846e-1f;
+    p = p * f + 1.4249322787e-1f;
+    p = p * f - 1.6668057665e-1f;
+    p = p * f + 2.0000714765e-1f;
+    p = p * f - 2.4999993993e-1f;
+    p = p * f + 3.3333331174e-1f;
+    f32x16 square = f * f;
+    f32x16 y = p * f * square;
+    y = y + n * -2.12194440e-4f;
+    y = y - 0.5f * square;
+    return (f + y) + n * 0.693359375f;
+}

@@ -1,0 +1,100 @@
+/// What an error means to the person who started the work; the command maps it to an exit code.
+public enum ErrorCategory: String, Sendable, Codable {
+  /// The computation itself failed (no convergence, singular data).
+  case processing
+  /// An option or parameter has a value that cannot be used.
+  case usage
+  /// An input is missing, unreadable, unsupported or inconsistent.
+  case input
+  /// An output exists already or cannot be written.
+  case output
+  /// A resource is exhausted: memory budget, disk, device.
+  case resource
+  /// A model file is missing or does not match its input.
+  case model
+  /// The user or the system asked to stop.
+  case interrupted
+}
+
+/// The common face of the errors of all rooms: every room has one enum that conforms.
+///
+/// An error says what was being done and where it went wrong (`problem`), and what to do next (`advice`), each in
+/// one line of plain English.
+public protocol HSIError: Error, CustomStringConvertible, Sendable {
+  /// What kind of failure this is.
+  var category: ErrorCategory { get }
+  /// A stable identifier such as `E-ENVI-SHORT`, for scripts.
+  var identifier: String { get }
+  /// What went wrong and where: file, shape or parameter included.
+  var problem: String { get }
+  /// What to do next, or nil where nothing sensible can be said.
+  var advice: String? { get }
+}
+
+extension HSIError {
+  /// `problem; advice [identifier]` in one line.
+  public var description: String {
+    let text = advice.map { "\(problem); \($0)" } ?? problem
+    return "\(text) [\(identifier)]"
+  }
+}
+
+/// Errors of the vocabulary: parameters, budgets, cancellation.
+public enum CoreError: HSIError {
+  /// A parameter has a value that the operation cannot use.
+  case invalidParameter(name: String, value: String, requirement: String)
+  /// The work needs more memory than `--memory` allows.
+  case memory(purpose: String, needed: Int, budget: Int)
+  /// The work was cancelled by SIGINT, SIGTERM or the caller.
+  case cancelled
+  /// An output exists and `--overwrite` was not given.
+  case outputExists(path: String)
+  /// An output cannot be written.
+  case cannotWrite(path: String, reason: String)
+  /// The disk (or quota) is full.
+  case diskFull(path: String)
+
+  public var category: ErrorCategory {
+    switch self {
+    case .invalidParameter: .usage
+    case .memory, .diskFull: .resource
+    case .cancelled: .interrupted
+    case .outputExists, .cannotWrite: .output
+    }
+  }
+
+  public var identifier: String {
+    switch self {
+    case .invalidParameter: "E-PARAMETER"
+    case .memory: "E-MEMORY"
+    case .cancelled: "E-CANCELLED"
+    case .outputExists: "E-OUTPUT-EXISTS"
+    case .cannotWrite: "E-WRITE"
+    case .diskFull: "E-DISK-FULL"
+    }
+  }
+
+  public var problem: String {
+    switch self {
+    case .invalidParameter(let name, let value, let requirement):
+      "\(name) is \(value) but must be \(requirement)"
+    case .memory(let purpose, let needed, let budget):
+      "\(purpose) needs \(MemoryBudget.text(needed)) but the memory budget is \(MemoryBudget.text(budget))"
+    case .cancelled: "stopped on request"
+    case .outputExists(let path): "\(path) exists already"
+    case .cannotWrite(let path, let reason): "cannot write \(path): \(reason)"
+    case .diskFull(let path): "no space left on the disk while writing \(path)"
+    }
+  }
+
+  public var advice: String? {
+    switch self {
+    case .invalidParameter: nil
+    case .memory: "raise --memory, or choose a smaller --window or fewer bands"
+    case .cancelled: nil
+    case .outputExists: "choose another name or pass --overwrite"
+    case .cannotWrite: "check that the folder exists and may be written"
+    case .diskFull: "free some space or write elsewhere; nothing was left under the final name"
+    }
+  }
+}

@@ -1,0 +1,5 @@
+@_exported import HSICore
+@_exported import HSINumerics
+@_exported import HSIRaster
+@_exported import HSIReport
+@_exported import HSIUnmixing

@@ -1,0 +1,53 @@
+import COpenBLAS
+import HSICore
+
+/// Whether a factor is used as it is or transposed.
+public enum Transposition: Sendable {
+  case none, transposed
+
+  var blas: CBLAS_TRANSPOSE { self == .none ? CblasNoTrans : CblasTrans }
+}
+
+extension Matrix where Scalar == Double {
+  /// `op(self) · op(other)`. Cost 2·m·n·k flops.
+  public func multiplied(
+    by other: Matrix, _ left: Transposition = .none, _ right: Transposition = .none
+  ) -> Matrix {
+    let m = left == .none ? rows : columns
+    let k = left == .none ? columns : rows
+    let n = right == .none ? other.columns : other.rows
+    precondition(k == (right == .none ? other.rows : other.columns), "inner sizes differ")
+    var result = Matrix(rows: m, columns: n)
+    guard m > 0, n > 0, k > 0 else { return result }
+    BLAS.prepare()
+    result.values.withUnsafeMutableBufferPointer { c in
+      cblas_dgemm(
+        CblasRowMajor, left.blas, right.blas, Int32(m), Int32(n), Int32(k), 1, values, Int32(columns),
+        other.values, Int32(other.columns), 0, c.baseAddress, Int32(n))
+    }
+    return result
+  }
+
+  /// `self · vector`.
+  public func multiplied(by vector: [Double]) -> [Double] {
+    multiplied(by: Matrix(rows: vector.count, columns: 1, values: vector)).values
+  }
+
+  /// `selfᵀ · self`.
+  public var gram: Matrix { multiplied(by: self, .transposed, .none) }
+}
+
+/// Process-wide settings of OpenBLAS.
+public enum BLAS {
+  private static let once: Void = { openblas_set_num_threads(1) }()
+
+  /// Sets OpenBLAS to one thread: parallelism is ours (`Parallel`). Called by everything here that uses BLAS.
+  public static func prepare() { _ = once }
+
+  /// The name of the kernels that OpenBLAS chose, e.g. `Cooperlake`, and its version.
+  public static var configuration: (core: String, version: String) {
+    let text = String(cString: openblas_get_config())
+    let version = text.split(separator: " ").dropFirst().first.map(String.init) ?? "unknown"
+    return (String(cString: openblas_get_corename()), version)
+  }
+}

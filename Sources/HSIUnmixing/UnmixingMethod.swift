@@ -1,0 +1,249 @@
+import HSICore
+import HSINumerics
+
+/// What a method is for.
+public enum UnmixingTask: String, Sendable, Codable, CaseIterable {
+  /// How many endmembers a scene has.
+  case count
+  /// Endmembers picked from, or fitted around, the pixels.
+  case extract
+  /// Abundances for known endmembers.
+  case abundance
+  /// Abundances on a large library, few of which are present.
+  case sparse
+  /// Endmembers and abundances together.
+  case blind
+}
+
+/// A number that a user can set with `--set NAME=VALUE`.
+public struct ParameterDescription: Sendable, Codable {
+  /// Name on the command line, the symbol of the paper where it has one: `lambda0`.
+  public var name: String
+  /// Value when the user says nothing; nil where a rule decides.
+  public var defaultValue: Double?
+  /// Smallest and largest value accepted.
+  public var range: ClosedRange<Double>
+  /// One line: what it does, and the rule where there is no fixed default.
+  public var meaning: String
+
+  /// A numeric parameter.
+  public init(_ name: String, _ defaultValue: Double?, in range: ClosedRange<Double>, _ meaning: String) {
+    self.name = name
+    self.defaultValue = defaultValue
+    self.range = range
+    self.meaning = meaning
+  }
+}
+
+/// What users and documents are told about a method.
+public struct MethodDescription: Sendable, Codable {
+  /// Name on the command line, e.g. `fcls`.
+  public var id: String
+  /// Name in the field, e.g. `Fully constrained least squares (FCLS)`.
+  public var name: String
+  /// What it does.
+  public var task: UnmixingTask
+  /// Paper: authors, title or journal, year.
+  public var citation: String
+  /// Cost in N pixels, L bands, K endmembers, m library spectra, T iterations.
+  public var cost: String
+  /// When to use it, one sentence.
+  public var advice: String
+  /// What can be set.
+  public var parameters: [ParameterDescription]
+
+  /// The public face of a method.
+  public init(
+    id: String, name: String, task: UnmixingTask, citation: String, cost: String, advice: String,
+    parameters: [ParameterDescription] = []
+  ) {
+    self.id = id
+    self.name = name
+    self.task = task
+    self.citation = citation
+    self.cost = cost
+    self.advice = advice
+    self.parameters = parameters
+  }
+}
+
+/// Parameter values given by the user, checked against a method's description.
+public struct MethodParameters: Sendable {
+  private let values: [String: Double]
+  private let description: MethodDescription
+
+  /// Checks names and ranges.
+  ///
+  /// - Throws: `UnmixingError.unknownParameter`, `CoreError.invalidParameter`.
+  public init(_ values: [String: Double], for description: MethodDescription) throws {
+    for (name, value) in values.sorted(by: { $0.key < $1.key }) {
+      guard let parameter = description.parameters.first(where: { $0.name == name }) else {
+        throw UnmixingError.unknownParameter(
+          name: name, method: description.id, known: description.parameters.map(\.name))
+      }
+      guard parameter.range.contains(value) else {
+        throw CoreError.invalidParameter(
+          name: "\(description.id) \(name)", value: "\(value)",
+          requirement: "from \(parameter.range.lowerBound) to \(parameter.range.upperBound)")
+      }
+    }
+    self.values = values
+    self.description = description
+  }
+
+  /// The value given by the user, or the default; nil where a rule decides.
+  public subscript(name: String) -> Double? {
+    values[name] ?? description.parameters.first { $0.name == name }?.defaultValue
+  }
+
+  /// The value of a parameter that has a default.
+  public func value(_ name: String) -> Double {
+    guard let value = self[name] else { preconditionFailure("\(description.id) declares no default for \(name)") }
+    return value
+  }
+
+  /// True when the user gave the value.
+  public func isSet(_ name: String) -> Bool { values[name] != nil }
+}
+
+/// A method of any task: one file, one type, one line in `UnmixingMethods`.
+public protocol UnmixingMethod: Sendable {
+  /// What users and documents are told.
+  static var description: MethodDescription { get }
+  /// Takes the checked parameters.
+  init(_ parameters: MethodParameters) throws
+}
+
+extension UnmixingMethod {
+  /// The method with values for some parameters and defaults for the rest.
+  public init(_ values: [String: Double] = [:]) throws {
+    try self.init(MethodParameters(values, for: Self.description))
+  }
+}
+
+/// The result of counting.
+public struct CountEstimate: Sendable {
+  /// Number of endmembers.
+  public var count: Int
+  /// The figures that decided (cost or eigenvalue differences, sorted as the method sorts them).
+  public var evidence: [Double]
+
+  /// A count and its evidence.
+  public init(count: Int, evidence: [Double]) {
+    self.count = count
+    self.evidence = evidence
+  }
+}
+
+/// Estimates how many endmembers a scene has.
+public protocol CountEstimator: UnmixingMethod {
+  func count(_ scene: any StripSource, _ context: RunContext) throws -> CountEstimate
+}
+
+/// Finds `count` endmembers of a scene. Reads the scene in one or a few passes over strips.
+public protocol EndmemberExtractor: UnmixingMethod {
+  /// - Returns: `count` spectra on the bands of `scene`; `pixels` are their places in the scene where the method
+  ///   picks pixels.
+  func extract(_ scene: any StripSource, count: Int, _ context: RunContext) throws -> SpectralLibrary
+}
+
+/// Solves for abundances pixel by pixel: an estimator prepared for given endmembers. Thread-safe.
+public protocol AbundanceSolver: Sendable {
+  /// Abundances of every pixel: `pixels` N × L in, `abundances` N × K out (reshaped by the callee).
+  ///
+  /// The result of a pixel depends on that pixel alone, to the last bit.
+  func solve(_ pixels: PixelMatrix, into abundances: PixelMatrix) throws
+}
+
+/// Abundances for known endmembers (or library spectra), one pixel at a time: works strip by strip on any size.
+public protocol AbundanceEstimator: UnmixingMethod {
+  /// Prepares for endmembers on the bands of the scene.
+  ///
+  /// - Parameters:
+  ///   - endmembers: K spectra, no NaN.
+  ///   - weights: channel weights `w ≥ 0` of the residual `Σ_l w_l (y_l − m_l a)²`, or nil for all ones.
+  func prepare(_ endmembers: SpectralLibrary, weights: [Double]?) throws -> any AbundanceSolver
+}
+
+/// Abundances for known endmembers or a library by a method that couples pixels (spatial regularisation, row
+/// sparsity): needs the whole scene.
+public protocol SceneAbundanceEstimator: UnmixingMethod {
+  /// Bytes needed beside the pixels of the scene.
+  func workingBytes(pixels: Int, bands: Int, endmembers: Int) -> Int
+  /// Abundances N × K of the valid pixels of `scene`.
+  func solve(_ scene: Cube, _ endmembers: SpectralLibrary, _ context: RunContext) throws -> PixelMatrix
+}
+
+/// What a blind method returns. Pixels are the valid ones of the scene, in its order.
+public struct BlindResult: Sendable {
+  /// K spectra on the bands of the scene.
+  public var endmembers: SpectralLibrary
+  /// N × K, rows sum to one unless the method says otherwise.
+  public var abundances: PixelMatrix
+  /// Guidance map h per pixel (0…h_max), of methods that learn one.
+  public var guidance: [Float]?
+  /// Channel weights normalised to 1 = best, of methods that learn them.
+  public var channelQuality: [Double]?
+  /// Objective before the first and after every iteration.
+  public var objective: [Double]
+  /// True when the tolerance was met before the iteration limit.
+  public var converged: Bool
+  /// Figures and choices worth reporting, by name (`lambda0`, `delta0`, rule outcomes).
+  public var settings: [String: Double]
+
+  /// A factorisation.
+  public init(
+    endmembers: SpectralLibrary, abundances: PixelMatrix, guidance: [Float]? = nil, channelQuality: [Double]? = nil,
+    objective: [Double], converged: Bool, settings: [String: Double] = [:]
+  ) {
+    self.endmembers = endmembers
+    self.abundances = abundances
+    self.guidance = guidance
+    self.channelQuality = channelQuality
+    self.objective = objective
+    self.converged = converged
+    self.settings = settings
+  }
+}
+
+/// Estimates endmembers and abundances together, with the scene in memory.
+public protocol BlindUnmixer: UnmixingMethod {
+  /// Bytes needed beside the pixels of the scene.
+  func workingBytes(pixels: Int, bands: Int, endmembers: Int) -> Int
+  /// - Parameters:
+  ///   - scene: the scene on its good bands; a method that normalises pixels does so on a copy or in place as
+  ///     `workingBytes` says.
+  ///   - start: the common start of all blind methods (`RobustStart`), or nil to make it.
+  func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws -> BlindResult
+}
+
+/// Where a factorisation begins: the same for every blind method, so that they can be compared.
+public struct BlindStart: Sendable {
+  /// M⁰, K × L (row = endmember), all entries > 0.
+  public var endmembers: Matrix<Float>
+  /// A⁰, N × K, rows sum to one.
+  public var abundances: PixelMatrix
+  /// Leave-one-out quality of every channel, 0 bad … 1 good.
+  public var channelQuality: [Double]
+  /// Channels that entered the start.
+  public var keptChannels: [Bool]
+  /// Prior purity s/h_max of every pixel, 0…1.
+  public var purity: [Float]
+  /// Weights of the edges to the right and lower neighbour of every valid pixel (0 where there is none).
+  public var rightWeight: [Float]
+  public var downWeight: [Float]
+
+  /// A complete start.
+  public init(
+    endmembers: Matrix<Float>, abundances: PixelMatrix, channelQuality: [Double], keptChannels: [Bool],
+    purity: [Float], rightWeight: [Float], downWeight: [Float]
+  ) {
+    self.endmembers = endmembers
+    self.abundances = abundances
+    self.channelQuality = channelQuality
+    self.keptChannels = keptChannels
+    self.purity = purity
+    self.rightWeight = rightWeight
+    self.downWeight = downWeight
+  }
+}

@@ -1,0 +1,21 @@
+import HSICore
+
+/// The register of all unmixing methods: a new one is a file and a line here.
+public enum UnmixingMethods {
+  /// How many endmembers.
+  public static let count: [any CountEstimator.Type] = []
+  /// Endmember extraction.
+  public static let extract: [any EndmemberExtractor.Type] = []
+  /// Abundances for known endmembers, pixel by pixel (library methods included).
+  public static let abundance: [any AbundanceEstimator.Type] = []
+  /// Abundances by methods that couple pixels.
+  public static let sceneAbundance: [any SceneAbundanceEstimator.Type] = []
+  /// Endmembers and abundances together.
+  public static let blind: [any BlindUnmixer.Type] = []
+
+  /// What is known about every method, in the order of the tasks.
+  public static var descriptions: [MethodDescription] {
+    count.map { $0.description } + extract.map { $0.description } + abundance.map { $0.description }
+      + sceneAbundance.map { $0.description } + blind.map { $0.description }
+  }
+}

@@ -1,0 +1,9 @@
+import ArgumentParser
+import HSIKit
+
+/// Measurements, never run by the tests.
+@main
+struct Benchmark: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "hsi-benchmark", abstract: "Measure speed and memory beside the limits of the machine.")
+}
