@@ -116,3 +116,16 @@ HSI_INLINE f32x16 K(log)(f32x16 x) {
     y = y - 0.5f * square;
     return (f + y) + n * 0.693359375f;
 }
+
+/// Lane i of the result is the sum of the lanes of v[i]; same order as sum_f64.
+HSI_INLINE f64x8 K(reduce8_f64)(const f64x8 v[8]) {
+    f64x8 a[4], b[2];
+    HSI_UNROLL for (int i = 0; i < 4; i++)
+        a[i] = __builtin_shufflevector(v[2 * i], v[2 * i + 1], 0, 1, 2, 3, 8, 9, 10, 11) +
+               __builtin_shufflevector(v[2 * i], v[2 * i + 1], 4, 5, 6, 7, 12, 13, 14, 15);
+    HSI_UNROLL for (int i = 0; i < 2; i++)
+        b[i] = __builtin_shufflevector(a[2 * i], a[2 * i + 1], 0, 1, 4, 5, 8, 9, 12, 13) +
+               __builtin_shufflevector(a[2 * i], a[2 * i + 1], 2, 3, 6, 7, 10, 11, 14, 15);
+    return __builtin_shufflevector(b[0], b[1], 0, 2, 4, 6, 8, 10, 12, 14) +
+           __builtin_shufflevector(b[0], b[1], 1, 3, 5, 7, 9, 11, 13, 15);
+}

@@ -15,6 +15,8 @@
 #define HSI_CKERNELS_H
 
 #include "hsi_levels.h"
+#include "hsi_nmf.h"
 #include "hsi_pool.h"
+#include "hsi_products.h"
 
 #endif
