@@ -7,7 +7,7 @@ public enum UnmixingMethods {
   /// Endmember extraction.
   public static let extract: [any EndmemberExtractor.Type] = [VCA.self, SPA.self]
   /// Abundances for known endmembers, pixel by pixel (library methods included).
-  public static let abundance: [any AbundanceEstimator.Type] = []
+  public static let abundance: [any AbundanceEstimator.Type] = [FCLS.self, NNLS.self, SCLS.self, UCLS.self]
   /// Abundances by methods that couple pixels.
   public static let sceneAbundance: [any SceneAbundanceEstimator.Type] = []
   /// Endmembers and abundances together.
