@@ -19,8 +19,9 @@ enum MockRun {
     func rise(_ centre: Double, _ width: Double) -> Double { 1 / (1 + exp(-(w - centre) / width)) }
     switch index {
     case 0:
-      return 0.04 + 0.06 * bump(550, 35) + 0.45 * rise(715, 15) * (1 - 0.5 * bump(1450, 90) - 0.7 * bump(1940, 120))
-        * (1 - 0.45 * rise(2000, 250))
+      let water = 1 - 0.5 * bump(1450, 90) - 0.7 * bump(1940, 120)
+      let cellulose = 1 - 0.45 * rise(2000, 250)
+      return 0.04 + 0.06 * bump(550, 35) + 0.45 * rise(715, 15) * water * cellulose
     case 1: return (0.35 + 0.4 * rise(600, 150)) * (1 - 0.1 * bump(1400, 20) - 0.35 * bump(2205, 35))
     case 2: return 0.01 + 0.09 * bump(520, 90) * (1 - rise(700, 40))
     default: return 0.09 + 0.07 * rise(1200, 500)
@@ -50,13 +51,20 @@ enum MockRun {
       let (y, x) = (Double(Int(position) / samples), Double(Int(position) % samples))
       var weights = (0..<4).map { k -> Double in
         let (a, b) = (0.031 + 0.008 * Double(k), 0.045 - 0.006 * Double(k))
-        return exp(4 * (sin(a * x + 1.7 * Double(k)) + cos(b * y + a * 0.6 * x + 2.3 * Double(k * k))))
+        let first = sin(a * x + 1.7 * Double(k))
+        let second = cos(b * y + a * 0.6 * x + 2.3 * Double(k * k))
+        return exp(4 * (first + second))
       }
       let sum = weights.reduce(0, +)
       weights = weights.map { $0 / sum }
       for k in 0..<4 { matrix[n, k] = Float(weights[k]) }
     }
     return (matrix, positions)
+  }
+
+  static func objective(_ iteration: Int) -> Double {
+    let t = Double(iteration)
+    return 420 + 21000 * exp(-t / 6) + 630 * exp(-t / 60)
   }
 
   static func report(context: RunContext = RunContext(threads: 2, seed: 7)) -> UnmixingReport {
@@ -87,6 +95,7 @@ enum MockRun {
     provenance.finish(context)
     provenance.host = .init(
       system: "Linux", architecture: "x86_64", processor: "Mock", cores: 2, memoryBytes: 8 << 30)
+    let errors = (0..<1000).map { 0.004 + 0.00001 * Float($0) }
     return UnmixingReport(
       scene: .init(
         path: "scenes/jasper_ridge.dat", format: "ENVI", shape: CubeShape(lines: lines, samples: samples, bands: bands),
@@ -98,9 +107,9 @@ enum MockRun {
       countSource: "HySime", endmembers: endmembers,
       channels: UnmixingReport.channels(axis: axis, used: used, quality: quality),
       convergence: .init(
-        objective: (0...180).map { 2.1e4 * (0.02 + exp(-Double($0) / 6) + 0.03 * exp(-Double($0) / 60)) },
+        objective: (0...180).map(objective),
         converged: true),
-      residual: UnmixingReport.Residual((0..<1000).map { 0.004 + 0.00001 * Float($0) }),
+      residual: UnmixingReport.Residual(errors),
       outputs: [
         .init(path: "abundances.tif", content: "abundances"), .init(path: "endmembers.sli", content: "endmembers"),
         .init(path: "guidance.tif", content: "guidance map"),
