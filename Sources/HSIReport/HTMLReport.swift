@@ -158,7 +158,7 @@ private struct Page {
       html += "<figure><h3>\(endmember.map(swatch) ?? "")\(e(name))</h3>"
       html += image(map.picture, "Abundance of \(name)") + colourBar(map, "a\(index)")
       if let statistics = endmember?.abundance {
-        html += "<figcaption>mean \(NumberText.percent(statistics.mean)), largest in "
+        html += "<figcaption>mean \(NumberText.percent(statistics.mean)), dominant in "
         html += "\(NumberText.percent(statistics.dominantShare)) of pixels</figcaption>"
       }
       html += "</figure>"
@@ -235,8 +235,8 @@ private struct Page {
     if hasPixel { html += "<th class=\"n\">Line, sample</th>" }
     if hasMap { html += "<th class=\"n\">Map x, y</th>" }
     if hasAbundance {
-      html += "<th class=\"n\">Mean</th><th class=\"n\">Maximum</th><th class=\"n\">Largest in</th>"
-      html += "<th class=\"n\">Above 0.9 in</th>"
+      html += "<th class=\"n\">Mean</th><th class=\"n\">Maximum</th><th class=\"n\">Dominant</th>"
+      html += "<th class=\"n\">Over 0.9</th>"
     }
     html += "</tr></thead><tbody>"
     for endmember in all {
@@ -248,7 +248,7 @@ private struct Page {
       }
       if hasPixel { cell(endmember.pixel.map { "\($0.line), \($0.sample)" }) }
       if hasMap {
-        cell(endmember.map.map { "\(NumberText.short($0.x, digits: 9)), \(NumberText.short($0.y, digits: 9))" })
+        cell(endmember.map.map { "\(NumberText.coordinate($0.x)), \(NumberText.coordinate($0.y))" })
       }
       if hasAbundance {
         cell(endmember.abundance.map { NumberText.percent($0.mean) })

@@ -131,11 +131,11 @@ private struct Drawing {
       isLogarithmic
       ? Ticks.logarithmic(y.lowerBound, y.upperBound)
       : Ticks.linear(y.lowerBound, y.upperBound, count: max(2, Int(height / 55)))
-    xTicks = Ticks.linear(x.lowerBound, x.upperBound, count: max(2, Int(width / 90)))
+    xTicks = Ticks.linear(x.lowerBound, x.upperBound, count: max(2, Int(width / 75)))
     legend = Legend(chart, width: width)
     left = (yTicks.labels.map(LineChart.textWidth).max() ?? 0) + 12
     right = width - 14
-    top = legend.height + 26
+    top = legend.height + 28
     bottom = legend.height + height - 42
   }
 
@@ -244,8 +244,10 @@ private struct Drawing {
       path += "M\(f(place(px))) \(f(bottom))V\(f(level(py)))"
       dots += "M\(f(place(px))) \(f(level(py)))h0"
     }
-    return "<path d=\"\(path)\" stroke=\"\(series.colour.hex)\" stroke-width=\"1\" opacity=\"0.35\"/>"
-      + "<path d=\"\(dots)\" stroke=\"\(series.colour.hex)\" stroke-width=\"4.4\" stroke-linecap=\"round\"/>\n"
+    let room = (right - left) / Double(max(1, series.x.count))
+    let (stem, dot) = (min(1.2, max(0.3, 0.3 * room)), min(5, max(2.6, 1.6 * room)))
+    return "<path d=\"\(path)\" stroke=\"\(series.colour.hex)\" stroke-width=\"\(f(stem))\" opacity=\"0.4\"/>"
+      + "<path d=\"\(dots)\" stroke=\"\(series.colour.hex)\" stroke-width=\"\(f(dot))\" stroke-linecap=\"round\"/>\n"
   }
 }
 
@@ -290,7 +292,7 @@ private struct Legend {
       text += "<text x=\"\(f(x + 29))\" y=\"\(f(y))\" fill=\"#1d2125\">\(Markup.escape(name))</text>\n"
       x += advance
     }
-    height = y + 6
+    height = y + 14
   }
 }
 

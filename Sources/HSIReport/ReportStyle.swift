@@ -23,7 +23,9 @@ enum ReportStyle {
     .narrow { display: none; }
     .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 28px; }
     .stack { display: grid; gap: 20px; }
-    .maps { display: grid; grid-template-columns: repeat(auto-fill, minmax(224px, 1fr)); gap: 28px 24px; }
+    .maps { display: grid; grid-template-columns: repeat(auto-fill, minmax(224px, 1fr)); gap: 0 24px; }
+    .maps figure { display: grid; grid-row: span 4; grid-template-rows: subgrid; margin-bottom: 26px; }
+    .maps h3 { align-self: end; }
     .legend { display: flex; flex-wrap: wrap; gap: 4px 22px; margin: 16px 0 0; padding: 0; list-style: none; }
     .swatch { display: inline-block; width: 13px; height: 13px; margin-right: 8px; vertical-align: -1px; flex: none; }
     .bar { display: grid; grid-template-columns: 1fr 1fr 1fr; margin-top: 8px; font-size: 13px; line-height: 1.3;
@@ -41,8 +43,8 @@ enum ReportStyle {
     .list dt { color: var(--soft); overflow-wrap: anywhere; }
     .list dd { margin: 0; overflow-wrap: anywhere; }
     .scroll { overflow-x: auto; margin-top: 18px; }
-    table { border-collapse: collapse; width: 100%; font-size: 15px; }
-    th, td { padding: 7px 18px 7px 0; border-bottom: 1px solid var(--line); text-align: left; font-weight: 400;
+    table { border-collapse: collapse; width: 100%; font-size: 14.5px; }
+    th, td { padding: 7px 16px 7px 0; border-bottom: 1px solid var(--line); text-align: left; font-weight: 400;
       vertical-align: baseline; }
     thead th { color: var(--soft); font-size: 13px; white-space: nowrap; vertical-align: bottom; }
     tbody th { white-space: nowrap; }
@@ -63,9 +65,9 @@ enum ReportStyle {
       h1 { font-size: 25px; }
       section { margin-top: 26px; padding-top: 20px; }
       .pair { grid-template-columns: 1fr; }
-      .maps { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 22px 16px; }
+      .maps { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 0 16px; }
       .facts { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }
-      .list div { grid-template-columns: 1fr; gap: 0; }
+      .list div { grid-template-columns: minmax(96px, 30%) 1fr; gap: 12px; }
       .wide { display: none; }
       .narrow { display: block; }
     }

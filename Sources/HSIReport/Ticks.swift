@@ -36,6 +36,7 @@ struct Ticks {
     let decades = last - first
     let factors: [Double] = decades <= 2 ? [1, 2, 5] : [1]
     let every = max(1, decades / 6)
+    let isPlain = first >= -3 && last <= 4
     var ticks = Ticks(values: [], labels: [])
     for power in stride(from: first, through: last, by: every) {
       for factor in factors {
@@ -44,7 +45,7 @@ struct Ticks {
         ticks.values.append(value)
         let power10 = "10" + NumberText.superscript(power)
         ticks.labels.append(
-          abs(power) <= 3 ? NumberText.short(value) : factor == 1 ? power10 : "\(Int(factor))·" + power10)
+          isPlain ? NumberText.short(value) : factor == 1 ? power10 : "\(Int(factor))·" + power10)
       }
     }
     return ticks
@@ -88,6 +89,11 @@ enum NumberText {
       index -= 3
     }
     return (value < 0 ? "-" : "") + digits
+  }
+
+  /// A map coordinate: metres to the decimetre, degrees to the micro-degree.
+  static func coordinate(_ value: Double) -> String {
+    minus(String(format: abs(value) <= 360 ? "%.6f" : "%.1f", value))
   }
 
   static func percent(_ fraction: Double) -> String {
