@@ -232,12 +232,15 @@ public struct BlindStart: Sendable {
   /// Weights of the edges to the right and lower neighbour of every valid pixel (0 where there is none).
   public var rightWeight: [Float]
   public var downWeight: [Float]
+  /// Whether the pixels were divided by their length beforehand; the rule for δ₀ depends on it.
+  public var unitLength: Bool
 
   /// A complete start.
   public init(
     endmembers: Matrix<Float>, abundances: PixelMatrix, channelQuality: [Double], keptChannels: [Bool],
-    purity: [Float], rightWeight: [Float], downWeight: [Float]
+    purity: [Float], rightWeight: [Float], downWeight: [Float], unitLength: Bool = false
   ) {
+    self.unitLength = unitLength
     self.endmembers = endmembers
     self.abundances = abundances
     self.channelQuality = channelQuality
