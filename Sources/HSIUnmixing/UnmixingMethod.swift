@@ -51,11 +51,13 @@ public struct MethodDescription: Sendable, Codable {
   public var advice: String
   /// What can be set.
   public var parameters: [ParameterDescription]
+  /// Other names on the command line.
+  public var aliases: [String]
 
   /// The public face of a method.
   public init(
     id: String, name: String, task: UnmixingTask, citation: String, cost: String, advice: String,
-    parameters: [ParameterDescription] = []
+    parameters: [ParameterDescription] = [], aliases: [String] = []
   ) {
     self.id = id
     self.name = name
@@ -64,6 +66,7 @@ public struct MethodDescription: Sendable, Codable {
     self.cost = cost
     self.advice = advice
     self.parameters = parameters
+    self.aliases = aliases
   }
 }
 

@@ -3,11 +3,11 @@ import HSICore
 /// The register of all unmixing methods: a new one is a file and a line here.
 public enum UnmixingMethods {
   /// How many endmembers.
-  public static let count: [any CountEstimator.Type] = []
+  public static let count: [any CountEstimator.Type] = [HySime.self, HFC.self, NWHFC.self]
   /// Endmember extraction.
-  public static let extract: [any EndmemberExtractor.Type] = []
+  public static let extract: [any EndmemberExtractor.Type] = [VCA.self, SPA.self]
   /// Abundances for known endmembers, pixel by pixel (library methods included).
-  public static let abundance: [any AbundanceEstimator.Type] = []
+  public static let abundance: [any AbundanceEstimator.Type] = [FCLS.self, NNLS.self, SCLS.self, UCLS.self]
   /// Abundances by methods that couple pixels.
   public static let sceneAbundance: [any SceneAbundanceEstimator.Type] = []
   /// Endmembers and abundances together.
