@@ -185,8 +185,11 @@ public struct BlindResult: Sendable {
   public var abundances: PixelMatrix
   /// Guidance map h per pixel (0…h_max), of methods that learn one.
   public var guidance: [Float]?
-  /// Channel weights normalised to 1 = best, of methods that learn them.
+  /// How well the factorisation explains every channel, 1 = as the median channel or better … 0 = not at all
+  /// (`min(1, ρ_l / median ρ)`, ρ_l = ‖y_l‖/‖r_l‖), of methods that weigh channels.
   public var channelQuality: [Double]?
+  /// Channel weights d of the last iteration, of methods that learn them.
+  public var channelWeights: [Double]?
   /// Objective before the first and after every iteration.
   public var objective: [Double]
   /// True when the tolerance was met before the iteration limit.
@@ -197,8 +200,9 @@ public struct BlindResult: Sendable {
   /// A factorisation.
   public init(
     endmembers: SpectralLibrary, abundances: PixelMatrix, guidance: [Float]? = nil, channelQuality: [Double]? = nil,
-    objective: [Double], converged: Bool, settings: [String: Double] = [:]
+    channelWeights: [Double]? = nil, objective: [Double], converged: Bool, settings: [String: Double] = [:]
   ) {
+    self.channelWeights = channelWeights
     self.endmembers = endmembers
     self.abundances = abundances
     self.guidance = guidance
@@ -235,12 +239,15 @@ public struct BlindStart: Sendable {
   /// Weights of the edges to the right and lower neighbour of every valid pixel (0 where there is none).
   public var rightWeight: [Float]
   public var downWeight: [Float]
+  /// Whether the pixels were divided by their length beforehand; the rule for δ₀ depends on it.
+  public var unitLength: Bool
 
   /// A complete start.
   public init(
     endmembers: Matrix<Float>, abundances: PixelMatrix, channelQuality: [Double], keptChannels: [Bool],
-    purity: [Float], rightWeight: [Float], downWeight: [Float]
+    purity: [Float], rightWeight: [Float], downWeight: [Float], unitLength: Bool = false
   ) {
+    self.unitLength = unitLength
     self.endmembers = endmembers
     self.abundances = abundances
     self.channelQuality = channelQuality
