@@ -98,7 +98,8 @@ public final class COGWriter: CubeWriter {
       }
       defer { GDALClose(source) }
       let driver = GDALGetDriverByName("COG")
-      guard let copy = GDALCreateCopy(driver, output.temporaryPath, source, 0, list.pointer, nil, nil) else {
+      let copy = list.lend { GDALCreateCopy(driver, output.temporaryPath, source, 0, $0, nil, nil) }
+      guard let copy else {
         throw GeoTIFFWriter.failure(messages, path)
       }
       GDALClose(copy)

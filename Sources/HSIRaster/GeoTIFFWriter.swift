@@ -44,9 +44,11 @@ public final class GeoTIFFWriter: CubeWriter {
     GDAL.reserveCache(2 * across * 256 * shape.bands * type.size)
     do {
       dataset = try GDAL.collecting { messages in
-        let dataset = GDALCreate(
-          GDALGetDriverByName("GTiff"), target, Int32(shape.samples), Int32(shape.lines), Int32(shape.bands),
-          GDALDataType(type), list.pointer)
+        let dataset = list.lend {
+          GDALCreate(
+            GDALGetDriverByName("GTiff"), target, Int32(shape.samples), Int32(shape.lines), Int32(shape.bands),
+            GDALDataType(type), $0)
+        }
         guard let dataset else { throw GeoTIFFWriter.failure(messages, path) }
         if messages.hasError {
           GDALClose(dataset)
@@ -210,15 +212,21 @@ enum GeoTIFFMetadata {
         continue
       }
       GDALSetDescription(band, name.isEmpty ? String(format: "B%03d %.2f nm", b + 1, centre) : name)
-      set(band, "CENTRAL_WAVELENGTH_UM", String(format: "%.6f", centre / 1e3), "IMAGERY")
+      set(band, "CENTRAL_WAVELENGTH_UM", micrometres(centre), "IMAGERY")
       set(band, "wavelength", numberText(centre))
       set(band, "wavelength_units", "Nanometers")
       if let fwhm = metadata.axis.fwhm?[b] {
-        set(band, "FWHM_UM", String(format: "%.6f", fwhm / 1e3), "IMAGERY")
+        set(band, "FWHM_UM", micrometres(fwhm), "IMAGERY")
         set(band, "fwhm", numberText(fwhm))
       }
     }
     writeClasses(metadata, to: dataset)
+  }
+
+  /// Nanometres as micrometres with 6 decimals, or 9 where 6 would lose something.
+  private static func micrometres(_ nanometres: Double) -> String {
+    let short = String(format: "%.6f", nanometres / 1e3)
+    return abs((Double(short) ?? 0) * 1e3 - nanometres) < 1e-7 ? short : String(format: "%.9f", nanometres / 1e3)
   }
 
   /// The spectral axis and the carried-along header entries in the `ENVI` domain, as GDAL shows them of ENVI files.
@@ -249,6 +257,6 @@ enum GeoTIFFMetadata {
       GDALSetRasterColorTable(band, table)
       GDALDestroyColorTable(table)
     }
-    GDALSetRasterCategoryNames(band, GDALStrings(classes.map(\.name)).pointer)
+    _ = GDALStrings(classes.map(\.name)).lend { GDALSetRasterCategoryNames(band, $0) }
   }
 }
