@@ -43,9 +43,12 @@ public struct SHA256 {
     defer { try? file.close() }
     var digest = SHA256()
     while true {
-      guard let piece = try? file.read(upToCount: 1 << 20) else { return nil }
-      if piece.isEmpty { break }
-      digest.update(piece)
+      do {
+        guard let piece = try file.read(upToCount: 1 << 20), !piece.isEmpty else { break }
+        digest.update(piece)
+      } catch {
+        return nil
+      }
     }
     return digest.hexadecimal()
   }

@@ -22,11 +22,11 @@ public enum Secrets {
       "((?:x-(?:amz|goog|ms)-[a-z0-9-]+"
         + "|[a-z0-9_.-]*(?:token|secret|passw(?:or)?d|passwd|userpwd|signature|credential|api[_-]?key|access[_-]?key"
         + "|private[_-]?key|auth(?:orization)?|cookie)[a-z0-9_.-]*"
-        + "|(?<![a-z0-9_])(?:sig|sas|pwd|pass|key))\\s*=\\s*)(?!\\*\\*\\*)[^&\\s\"']+",
+        + "|(?<![a-z0-9_])(?:sig|sas|pwd|pass|key))\\s*=\\s*+)(?!\\*\\*\\*)[^&\\s\"']+",
       "$1***"
     ),
     ("(bearer|basic)\\s+[a-z0-9+/=._~-]{8,}", "$1 ***"),
-    ("((?:authorization|cookie|x-api-key)\\s*:\\s*)(?!(?:bearer|basic) \\*)[^\"'\\n]+", "$1***"),
+    ("((?:authorization|cookie|x-api-key)\\s*:\\s*+)(?!(?:bearer|basic) \\*)[^\"'\\n]+", "$1***"),
   ].compactMap { pattern, replacement in
     (try? NSRegularExpression(pattern: pattern, options: .caseInsensitive)).map { ($0, replacement) }
   }
