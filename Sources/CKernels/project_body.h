@@ -9,9 +9,10 @@ enum { K(TILE_PX) = 4, K(TILE_COL) = 4 };
 enum { K(TILE_PX) = 2, K(TILE_COL) = 2 };
 #endif
 
-/// acc[p * 4 + c] = products of pixel rows[p] with packed column c, lanes not yet summed.
+/// acc[p * 4 + c] = products of pixel rows[p] with packed column c, lanes not yet summed. `ahead` (floats, 0 = off)
+/// asks the memory for what the same place of a later tile will read; going past the scene is harmless.
 HSI_INLINE void K(dot_tile)(const float *const *rows, size_t channels, const float *const *columns, const int px,
-                            const int col, f32x16 *acc) {
+                            const int col, size_t ahead, f32x16 *acc) {
     f32x16 sum[4][4];
     HSI_UNROLL for (int p = 0; p < px; p++) HSI_UNROLL for (int c = 0; c < col; c++) sum[p][c] = (f32x16)(0.0f);
     size_t chunks = hsi_chunk_count(channels);
@@ -19,6 +20,9 @@ HSI_INLINE void K(dot_tile)(const float *const *rows, size_t channels, const flo
         size_t start = hsi_chunk_start(chunk, channels);
         f32x16 y[4];
         HSI_UNROLL for (int p = 0; p < px; p++) y[p] = K(load)(rows[p] + start);
+        if (ahead) {
+            HSI_UNROLL for (int p = 0; p < px; p++) hsi_prefetch(rows[p] + start, ahead);
+        }
         HSI_UNROLL for (int c = 0; c < col; c++) {
             f32x16 w = K(load)(columns[c] + 16 * chunk);
             HSI_UNROLL for (int p = 0; p < px; p++) sum[p][c] += y[p] * w;
@@ -40,17 +44,18 @@ static void K(project_rows)(const float *scene, size_t stride, size_t pixels, si
             size_t col = columns - c < 4 ? columns - c : 4;
             const float *w[4];
             for (size_t j = 0; j < 4; j++) w[j] = packed + (c + (j < col ? j : col - 1)) * packed_stride;
+            size_t ahead = c == 0 ? HSI_PREFETCH_ROWS * stride : 0;
             f32x16 acc[16];
             if (col == 1) {
                 for (int i = 0; i < 16; i++) acc[i] = (f32x16)(0.0f);
-                for (int p = 0; p < 4; p += K(TILE_PX)) K(dot_tile)(rows + p, channels, w, K(TILE_PX), 1, acc + 4 * p);
+                for (int p = 0; p < 4; p += K(TILE_PX)) K(dot_tile)(rows + p, channels, w, K(TILE_PX), 1, ahead, acc + 4 * p);
             } else if (col == 2) {
                 for (int i = 0; i < 16; i++) acc[i] = (f32x16)(0.0f);
-                for (int p = 0; p < 4; p += K(TILE_PX)) K(dot_tile)(rows + p, channels, w, K(TILE_PX), 2, acc + 4 * p);
+                for (int p = 0; p < 4; p += K(TILE_PX)) K(dot_tile)(rows + p, channels, w, K(TILE_PX), 2, ahead, acc + 4 * p);
             } else {
                 for (int p = 0; p < 4; p += K(TILE_PX))
                     for (int j = 0; j < 4; j += K(TILE_COL))
-                        K(dot_tile)(rows + p, channels, w + j, K(TILE_PX), K(TILE_COL), acc + 4 * p + j);
+                        K(dot_tile)(rows + p, channels, w + j, K(TILE_PX), K(TILE_COL), j == 0 ? ahead : 0, acc + 4 * p + j);
             }
             f32x16 result = K(reduce16)(acc);
             float *target = out + n * out_stride + c;
@@ -89,7 +94,7 @@ HSI_INLINE void K(dot_tile_f64)(const float *const *rows, size_t channels, const
     HSI_UNROLL for (int p = 0; p < px; p++) HSI_UNROLL for (int c = 0; c < col; c++) acc[4 * p + c] = sum[p][c];
 }
 
-static void K(project_rows_f64)(const float *scene, size_t stride, size_t pixels, size_t channels,
+__attribute__((unused)) static void K(project_rows_f64)(const float *scene, size_t stride, size_t pixels, size_t channels,
                                 const double *packed, size_t columns, double *out, size_t out_stride) {
     size_t packed_stride = 16 * hsi_chunk_count(channels);
     for (size_t n = 0; n < pixels; n += 4) {

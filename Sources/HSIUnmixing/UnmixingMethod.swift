@@ -177,6 +177,14 @@ public protocol SceneAbundanceEstimator: UnmixingMethod {
   func solve(_ scene: Cube, _ endmembers: SpectralLibrary, _ context: RunContext) throws -> PixelMatrix
 }
 
+/// Solves pixels for the endmembers that a blind method found elsewhere. The result of a pixel depends on that pixel
+/// alone, to the last bit.
+public protocol BlindPixelSolver: Sendable {
+  /// Abundances of N pixels into `abundances` (N × K, reshaped), rows divided by their sums; returns the guidance map
+  /// of methods that learn one.
+  func solve(_ pixels: PixelMatrix, into abundances: PixelMatrix) throws -> [Float]?
+}
+
 /// What a blind method returns. Pixels are the valid ones of the scene, in its order.
 public struct BlindResult: Sendable {
   /// K spectra on the bands of the scene.
@@ -185,8 +193,13 @@ public struct BlindResult: Sendable {
   public var abundances: PixelMatrix
   /// Guidance map h per pixel (0…h_max), of methods that learn one.
   public var guidance: [Float]?
-  /// Channel weights normalised to 1 = best, of methods that learn them.
+  /// How well the factorisation explains every channel, 1 = as the median channel or better … 0 = not at all
+  /// (`min(1, ρ_l / median ρ)`, ρ_l = ‖y_l‖/‖r_l‖), of methods that weigh channels.
   public var channelQuality: [Double]?
+  /// Channel weights d of the last iteration, of methods that learn them.
+  public var channelWeights: [Double]?
+  /// Solves further pixels as the factorisation would have, or nil for weighted FCLS.
+  public var pixelSolver: (any BlindPixelSolver)?
   /// Objective before the first and after every iteration.
   public var objective: [Double]
   /// True when the tolerance was met before the iteration limit.
@@ -197,8 +210,10 @@ public struct BlindResult: Sendable {
   /// A factorisation.
   public init(
     endmembers: SpectralLibrary, abundances: PixelMatrix, guidance: [Float]? = nil, channelQuality: [Double]? = nil,
-    objective: [Double], converged: Bool, settings: [String: Double] = [:]
+    channelWeights: [Double]? = nil, pixelSolver: (any BlindPixelSolver)? = nil, objective: [Double], converged: Bool, settings: [String: Double] = [:]
   ) {
+    self.channelWeights = channelWeights
+    self.pixelSolver = pixelSolver
     self.endmembers = endmembers
     self.abundances = abundances
     self.guidance = guidance
@@ -235,12 +250,15 @@ public struct BlindStart: Sendable {
   /// Weights of the edges to the right and lower neighbour of every valid pixel (0 where there is none).
   public var rightWeight: [Float]
   public var downWeight: [Float]
+  /// Whether the pixels were divided by their length beforehand; the rule for δ₀ depends on it.
+  public var unitLength: Bool
 
   /// A complete start.
   public init(
     endmembers: Matrix<Float>, abundances: PixelMatrix, channelQuality: [Double], keptChannels: [Bool],
-    purity: [Float], rightWeight: [Float], downWeight: [Float]
+    purity: [Float], rightWeight: [Float], downWeight: [Float], unitLength: Bool = false
   ) {
+    self.unitLength = unitLength
     self.endmembers = endmembers
     self.abundances = abundances
     self.channelQuality = channelQuality

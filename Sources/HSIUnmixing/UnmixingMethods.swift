@@ -11,7 +11,9 @@ public enum UnmixingMethods {
   /// Abundances by methods that couple pixels.
   public static let sceneAbundance: [any SceneAbundanceEstimator.Type] = []
   /// Endmembers and abundances together.
-  public static let blind: [any BlindUnmixer.Type] = []
+  public static let blind: [any BlindUnmixer.Type] = [
+    RRLbS.self, NMF.self, LHalfNMF.self, L21NMF.self, GLNMF.self, DgSNMF.self, NMFQMV.self,
+  ]
 
   /// What is known about every method, in the order of the tasks.
   public static var descriptions: [MethodDescription] {

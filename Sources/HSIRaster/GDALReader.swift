@@ -1,0 +1,181 @@
+import CGDAL
+import Foundation
+import HSICore
+
+/// Everything that GDAL opens: GeoTIFF, COG, VRT, Zarr, JPEG 2000, NITF, HDF4 …
+public enum GDALFormat: CubeFormat {
+  public static let name = "GDAL"
+
+  public static func matches(_ location: RasterLocation) -> Bool { true }
+
+  public static func open(
+    _ location: RasterLocation, options: OpenOptions, context: RunContext
+  ) throws -> any CubeReader {
+    try GDALReader(
+      location.file, path: location.given, openOptions: options.gdalOptions, variable: options.variable,
+      context: context)
+  }
+}
+
+/// A cube read through GDAL.
+public final class GDALReader: CubeReader {
+  public let path: String
+  public let format: String
+  public let shape: CubeShape
+  public var metadata: CubeMetadata
+  public let sampleType: SampleType
+  public let interleave: Interleave
+  public let blockLines: Int
+  public internal(set) var files: [String]
+  private let dataset: GDALDatasetH
+  private let dataType: GDALDataType
+
+  /// Opens a dataset.
+  ///
+  /// - Parameters:
+  ///   - name: what GDAL is to open (a file, `/vsi…` or a dataset name).
+  ///   - path: what the user wrote; `name` by default.
+  ///   - openOptions: `NAME=VALUE` for the driver.
+  ///   - variable: sub-dataset, where the file has several: its number from 1, name or last part of the name.
+  /// - Throws: `RasterError.unreadable`, `.ambiguous` for several sub-datasets, `.unsupported` for complex samples.
+  public init(
+    _ name: String, path: String? = nil, openOptions: [String] = [], variable: String? = nil, context: RunContext
+  ) throws {
+    let given = path ?? name
+    self.path = given
+    let opened = try GDALReader.open(name, given: given, openOptions: openOptions, variable: variable)
+    var isKept = false
+    defer { if !isKept { GDALClose(opened) } }
+    dataset = opened
+    let bands = Int(GDALGetRasterCount(opened))
+    shape = CubeShape(
+      lines: Int(GDALGetRasterYSize(opened)), samples: Int(GDALGetRasterXSize(opened)), bands: bands)
+    (dataType, sampleType) = try GDALReader.sampleType(opened, bands: bands, path: given)
+    format = GDALGetDatasetDriver(opened).flatMap { GDALGetDriverShortName($0) }.map { String(cString: $0) } ?? "GDAL"
+    let arrangement = GDALGetMetadataItem(opened, "INTERLEAVE", "IMAGE_STRUCTURE").map { String(cString: $0) }
+    interleave = arrangement == "PIXEL" && bands > 1 ? .bip : arrangement == "LINE" ? .bil : .bsq
+    var (width, height) = (Int32(0), Int32(0))
+    GDALGetBlockSize(GDALGetRasterBand(opened, 1), &width, &height)
+    blockLines = max(1, min(Int(height), shape.lines))
+    let across = (shape.samples + Int(max(1, width)) - 1) / Int(max(1, width)) * Int(max(1, width))
+    GDAL.reserveCache(2 * across * Int(max(1, height)) * bands * sampleType.size)
+    metadata = GDAL.collecting { _ in GDALMetadata.read(opened, bands: bands, path: given, context: context) }
+    let list = GDALGetFileList(opened)
+    files = GDALStrings.array(list)
+    CSLDestroy(list)
+    isKept = true
+  }
+
+  deinit { GDAL.collecting { _ in GDALClose(dataset) } }
+
+  public func read(_ window: PixelWindow, bands: [Int], into block: StoredBlock) throws {
+    let order: Interleave = interleave == .bip ? .bip : .bsq
+    block.prepare(
+      type: sampleType, interleave: order, lines: window.lines, samples: window.samples, bands: bands.count)
+    guard window.pixels > 0, !bands.isEmpty else { return }
+    var map = bands.map { Int32($0 + 1) }
+    try GDAL.collecting { messages in
+      let status = GDALDatasetRasterIOEx(
+        dataset, GF_Read, Int32(window.sample), Int32(window.line), Int32(window.samples), Int32(window.lines),
+        block.bytes.baseAddress, Int32(window.samples), Int32(window.lines), dataType, Int32(bands.count), &map,
+        GSpacing(block.pixelStride), GSpacing(block.lineStride), GSpacing(block.bandStride), nil)
+      guard status == CE_None, !messages.hasError else {
+        throw RasterError.inputOutput(
+          path: GDAL.redacted(path), action: "reading", reason: "\(messages.reason ?? "no reason given") (\(window))")
+      }
+    }
+  }
+
+  private static func open(
+    _ name: String, given: String, openOptions: [String], variable: String?
+  ) throws -> GDALDatasetH {
+    let handle = try openOnce(name, given: given, openOptions: openOptions)
+    guard GDALGetRasterCount(handle) == 0 || variable != nil else { return handle }
+    let domain = GDALStrings.pairs(GDALGetMetadata(handle, "SUBDATASETS"))
+    let names = domain.filter { $0.key.hasSuffix("_NAME") }.map { $0.value }
+    if names.isEmpty, GDALGetRasterCount(handle) > 0 { return handle }
+    GDALClose(handle)
+    guard !names.isEmpty else {
+      throw RasterError.unreadable(path: GDAL.redacted(given), reason: "it holds no raster")
+    }
+    let chosen: String?
+    if let variable {
+      chosen =
+        names.first { $0 == variable || $0.hasSuffix(":" + variable) || $0.hasSuffix("/" + variable) }
+        ?? Int(variable).flatMap { names.indices.contains($0 - 1) ? names[$0 - 1] : nil }
+    } else {
+      chosen = names.count == 1 ? names[0] : nil
+    }
+    guard let chosen else {
+      throw RasterError.ambiguous(
+        path: GDAL.redacted(given), choices: names, advice: "pass one of these names, or --var with its last part")
+    }
+    return try openOnce(chosen, given: given, openOptions: openOptions)
+  }
+
+  private static func openOnce(_ name: String, given: String, openOptions: [String]) throws -> GDALDatasetH {
+    let options = GDALStrings(openOptions)
+    let ext = PathName(name).fileExtension.lowercased()
+    return try GDAL.configured(GDAL.remoteOptions(name, hasSidecars: !["tif", "tiff"].contains(ext))) {
+      try GDAL.collecting { messages in
+        let flags = UInt32(GDAL_OF_RASTER | GDAL_OF_VERBOSE_ERROR)
+        let list = options.pointer.map { UnsafeRawPointer($0).assumingMemoryBound(to: UnsafePointer<CChar>?.self) }
+        guard let handle = GDALOpenEx(name, flags, nil, list, nil) else {
+          throw RasterError.unreadable(
+            path: GDAL.redacted(given), reason: GDAL.redacted(messages.reason ?? "GDAL does not know its format"))
+        }
+        return handle
+      }
+    }
+  }
+
+  /// The smallest type that holds the samples of all bands.
+  private static func sampleType(
+    _ dataset: GDALDatasetH, bands: Int, path: String
+  ) throws -> (GDALDataType, SampleType) {
+    var type = GDALGetRasterDataType(GDALGetRasterBand(dataset, 1))
+    for band in 1...max(1, bands) {
+      type = GDALDataTypeUnion(type, GDALGetRasterDataType(GDALGetRasterBand(dataset, Int32(band))))
+    }
+    guard let known = type.sampleType else {
+      throw RasterError.unsupported(
+        path: path, feature: "complex samples", advice: "convert them to real numbers first")
+    }
+    let pixelType = GDALGetMetadataItem(GDALGetRasterBand(dataset, 1), "PIXELTYPE", "IMAGE_STRUCTURE")
+    let isSigned = known == .uint8 && pixelType.map { String(cString: $0) } == "SIGNEDBYTE"
+    return (type, isSigned ? .int8 : known)
+  }
+}
+
+extension GDALDataType {
+  /// The sample type of the same meaning, nil for complex types.
+  var sampleType: SampleType? {
+    switch self {
+    case GDT_Byte: .uint8
+    case GDT_UInt16: .uint16
+    case GDT_Int16: .int16
+    case GDT_UInt32: .uint32
+    case GDT_Int32: .int32
+    case GDT_UInt64: .uint64
+    case GDT_Int64: .int64
+    case GDT_Float32: .float32
+    case GDT_Float64: .float64
+    default: nil
+    }
+  }
+
+  /// GDAL's type of a sample type; `int8` is a byte with `PIXELTYPE=SIGNEDBYTE`.
+  init(_ type: SampleType) {
+    switch type {
+    case .uint8, .int8: self = GDT_Byte
+    case .uint16: self = GDT_UInt16
+    case .int16: self = GDT_Int16
+    case .uint32: self = GDT_UInt32
+    case .int32: self = GDT_Int32
+    case .uint64: self = GDT_UInt64
+    case .int64: self = GDT_Int64
+    case .float32: self = GDT_Float32
+    case .float64: self = GDT_Float64
+    }
+  }
+}

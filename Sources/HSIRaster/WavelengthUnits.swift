@@ -1,0 +1,156 @@
+import Foundation
+import HSICore
+
+/// A number as headers write it: spaces around, `NaN`, `inf`, Fortran's `1.5D3`; nil for anything else.
+func parseNumber(_ text: String) -> Double? {
+  let trimmed = text.trimmingCharacters(in: .whitespacesAndNewlines)
+  guard let first = trimmed.utf8.first else { return nil }
+  // Swift also takes hexadecimal floats, which no header means.
+  if let value = Double(trimmed), !trimmed.lowercased().contains("x") { return value }
+  guard first == 43 || first == 45 || first == 46 || (48...57).contains(first) else { return nil }
+  return Double(trimmed.replacingOccurrences(of: "d", with: "e", options: .caseInsensitive))
+}
+
+/// A whole number, also where it is written as `86.0`.
+func parseInteger(_ text: String) -> Int? { parseNumber(text).flatMap { Int(exactly: $0) } }
+
+/// The shortest text that gives the same number back; whole numbers without a fraction.
+func numberText(_ value: Double) -> String {
+  if value.isNaN { return "NaN" }
+  if let whole = Int(exactly: value), abs(value) < 1e15 { return String(whole) }
+  return "\(value)"
+}
+
+extension WavelengthUnit {
+  /// What a unit string of a file means.
+  public enum Reading: Hashable, Sendable {
+    /// A length or wavenumber.
+    case unit(WavelengthUnit)
+    /// The numbers are not wavelengths (`index`).
+    case notWavelengths
+    /// Empty or `unknown`: look at the numbers.
+    case unknown
+    /// A unit that cannot be a spectrum's (`GHz`) or is not known.
+    case refused
+  }
+
+  /// Reads a unit string: any case, singular or plural, `metre` or `meter`, `µ`, `μ` or `u`.
+  public static func reading(_ text: String) -> Reading {
+    let micro = ["µ", "μ"]
+    var body = text.lowercased().trimmingCharacters(in: .whitespacesAndNewlines)
+    for sign in micro { body = body.replacingOccurrences(of: sign, with: "u") }
+    body = body.trimmingCharacters(in: CharacterSet(charactersIn: "()[].\"'"))
+    if body.hasSuffix("metres") || body.hasSuffix("metre") {
+      body = body.replacingOccurrences(of: "metre", with: "meter")
+    }
+    if body.count > 3, body.hasSuffix("s") { body.removeLast() }
+    switch body {
+    case "nm", "nanometer", "nano meter": return .unit(.nanometres)
+    case "um", "micron", "micrometer", "umeter", "micro meter": return .unit(.micrometres)
+    case "mm", "millimeter": return .unit(.millimetres)
+    case "m", "meter": return .unit(.metres)
+    case "1/cm", "wavenumber", "cm-1", "cm^-1": return .unit(.wavenumber)
+    case "index", "indices": return .notWavelengths
+    case "", "unknown", "none": return .unknown
+    default: return .refused
+    }
+  }
+
+  /// The unit that numbers without one must have: median in (0.2, 30) → µm, in [150, 30000] → nm, else nil.
+  public static func guess(_ values: [Double]) -> WavelengthUnit? {
+    let finite = values.filter { $0.isFinite && $0 > 0 }.sorted()
+    guard let largest = finite.last, largest > 0.2 else { return nil }
+    let median = finite[finite.count / 2]
+    if median > 0.2, median < 30 { return .micrometres }
+    if median >= 150, median <= 30_000 { return .nanometres }
+    return nil
+  }
+
+  /// A width in nm, given in this unit at a centre in nm (for wavenumbers Δλ = 10⁻⁷·λ²·Δν).
+  func nanometres(width: Double, at centre: Double) -> Double {
+    self == .wavenumber ? width * centre * centre * 1e-7 : nanometres(width)
+  }
+
+  /// The inverse of `nanometres(width:at:)`.
+  func value(width: Double, at centre: Double) -> Double {
+    self == .wavenumber ? width / (centre * centre) * 1e7 : value(nanometres: width)
+  }
+}
+
+/// Band centres and widths found somewhere in a file, before checks.
+struct FoundWavelengths {
+  var values: [Double]
+  var fwhm: [Double]?
+  /// Unit string, nil where the file has none.
+  var unit: String?
+  /// Where they were found, for the log.
+  var place: String
+  var source: FactSource
+
+  /// Puts the centres and widths on `metadata.axis`: units, counts, zero and NaN bands.
+  ///
+  /// Warnings: `W-WL-COUNT` (ignored), `W-WL-UNIT` (ignored), `W-WL-BAD` (zero or NaN: band marked bad).
+  func install(in metadata: inout CubeMetadata, path: String, context: RunContext) {
+    let bands = metadata.bands
+    guard values.count == bands else {
+      context.warn(
+        "W-WL-COUNT", "\(path): \(values.count) wavelengths for \(bands) bands in \(place); they are ignored")
+      return
+    }
+    let unit: WavelengthUnit
+    switch WavelengthUnit.reading(self.unit ?? "") {
+    case .unit(let known): unit = known
+    case .notWavelengths: return
+    case .refused:
+      context.warn("W-WL-UNIT", "\(path): wavelengths in \(self.unit ?? "") are not understood and ignored")
+      return
+    case .unknown:
+      guard let guess = WavelengthUnit.guess(values) else {
+        context.warn("W-WL-UNIT", "\(path): wavelengths without unit could be anything and are ignored")
+        return
+      }
+      unit = guess
+      metadata.sources["wavelengthUnit"] = .inferred
+      context.logger.info("\(path): wavelength unit \(guess.rawValue) inferred from the values")
+    }
+    let missing = values.indices.filter { !values[$0].isFinite || values[$0] <= 0 }
+    let centres = values.enumerated().map { missing.contains($0.offset) ? 0 : unit.nanometres($0.element) }
+    metadata.axis.unit = unit
+    metadata.axis.wavelengths = centres
+    for band in missing { metadata.axis.good[band] = false }
+    if !missing.isEmpty {
+      context.warn("W-WL-BAD", "\(path): \(missing.count) bands have no wavelength and count as bad")
+    }
+    if let fwhm, fwhm.count == bands {
+      metadata.axis.fwhm = zip(fwhm, centres).map { unit.nanometres(width: $0, at: $1) }
+      metadata.sources["fwhm"] = source
+    } else if let fwhm {
+      context.warn("W-FWHM-COUNT", "\(path): \(fwhm.count) widths for \(bands) bands in \(place); they are ignored")
+    }
+    metadata.sources["wavelengths"] = source
+    context.logger.info("\(path): wavelengths of \(bands) bands from \(place)")
+  }
+}
+
+/// A band name without a trailing ` (NUMBER UNIT)` that only repeats the band's wavelength, so that round trips do
+/// not grow names.
+func strippingWavelength(_ name: String, wavelength: Double?) -> String {
+  guard name.hasSuffix(")"), let open = name.lastIndex(of: "("), let wavelength else { return name }
+  let inner = name[name.index(after: open)...].dropLast().split(separator: " ", maxSplits: 1)
+  guard inner.count == 2, let value = parseNumber(String(inner[0])),
+    case .unit(let unit) = WavelengthUnit.reading(String(inner[1])),
+    abs(unit.nanometres(value) - wavelength) <= 1e-3 * max(1, abs(wavelength))
+  else { return name }
+  let rest = name[..<open].trimmingCharacters(in: .whitespaces)
+  return strippingWavelength(rest, wavelength: wavelength)
+}
+
+/// A number with a unit of length inside a band description (`B012 (0.4821 um)`, `400.5 Nanometers`), in nm.
+func wavelengthInDescription(_ text: String) -> Double? {
+  let pattern = #/(?<number>[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)\s*(?<unit>[A-Za-zµμ]+)\)?\s*$/#
+  guard let match = text.firstMatch(of: pattern), let value = Double(match.number),
+    case .unit(let unit) = WavelengthUnit.reading(String(match.unit)), unit != .metres, unit != .millimetres
+  else { return nil }
+  let result = unit.nanometres(value)
+  return result > 100 && result < 100_000 ? result : nil
+}
