@@ -94,7 +94,8 @@ public struct NonnegativeQuadraticProgram: Sendable {
           body(
             Workspace(
               factor: base, linear: vectors, trial: vectors + k, ones: vectors + 2 * k,
-              order: integers.baseAddress!, isPassive: flags.baseAddress!, isRejected: flags.baseAddress! + k))
+              order: integers.baseAddress!, isPassive: flags.baseAddress!, isRejected: flags.baseAddress! + k)
+          )
         }
       }
     }
@@ -176,7 +177,8 @@ public struct NonnegativeQuadraticProgram: Sendable {
       }
       if size == 0 {
         guard sumToOne else { return 0 }
-        let best = (0..<k).min { gram[$0 * k + $0] / 2 - w.linear[$0] < gram[$1 * k + $1] / 2 - w.linear[$1] } ?? 0
+        let best =
+          (0..<k).min { gram[$0 * k + $0] / 2 - w.linear[$0] < gram[$1 * k + $1] / 2 - w.linear[$1] } ?? 0
         guard append(best, 0, w) else {
           a[best] = 1
           w.order[0] = best

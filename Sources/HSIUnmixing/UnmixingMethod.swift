@@ -177,6 +177,14 @@ public protocol SceneAbundanceEstimator: UnmixingMethod {
   func solve(_ scene: Cube, _ endmembers: SpectralLibrary, _ context: RunContext) throws -> PixelMatrix
 }
 
+/// Solves pixels for the endmembers that a blind method found elsewhere. The result of a pixel depends on that pixel
+/// alone, to the last bit.
+public protocol BlindPixelSolver: Sendable {
+  /// Abundances of N pixels into `abundances` (N × K, reshaped), rows divided by their sums; returns the guidance map
+  /// of methods that learn one.
+  func solve(_ pixels: PixelMatrix, into abundances: PixelMatrix) throws -> [Float]?
+}
+
 /// What a blind method returns. Pixels are the valid ones of the scene, in its order.
 public struct BlindResult: Sendable {
   /// K spectra on the bands of the scene.
@@ -190,6 +198,8 @@ public struct BlindResult: Sendable {
   public var channelQuality: [Double]?
   /// Channel weights d of the last iteration, of methods that learn them.
   public var channelWeights: [Double]?
+  /// Solves further pixels as the factorisation would have, or nil for weighted FCLS.
+  public var pixelSolver: (any BlindPixelSolver)?
   /// Objective before the first and after every iteration.
   public var objective: [Double]
   /// True when the tolerance was met before the iteration limit.
@@ -200,9 +210,10 @@ public struct BlindResult: Sendable {
   /// A factorisation.
   public init(
     endmembers: SpectralLibrary, abundances: PixelMatrix, guidance: [Float]? = nil, channelQuality: [Double]? = nil,
-    channelWeights: [Double]? = nil, objective: [Double], converged: Bool, settings: [String: Double] = [:]
+    channelWeights: [Double]? = nil, pixelSolver: (any BlindPixelSolver)? = nil, objective: [Double], converged: Bool, settings: [String: Double] = [:]
   ) {
     self.channelWeights = channelWeights
+    self.pixelSolver = pixelSolver
     self.endmembers = endmembers
     self.abundances = abundances
     self.guidance = guidance

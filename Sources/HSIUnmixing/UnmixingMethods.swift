@@ -5,7 +5,7 @@ public enum UnmixingMethods {
   /// How many endmembers.
   public static let count: [any CountEstimator.Type] = [HySime.self, HFC.self, NWHFC.self]
   /// Endmember extraction.
-  public static let extract: [any EndmemberExtractor.Type] = [VCA.self, SPA.self]
+  public static let extract: [any EndmemberExtractor.Type] = [VCA.self, NFINDR.self, SPA.self, PPI.self]
   /// Abundances for known endmembers, pixel by pixel (library methods included).
   public static let abundance: [any AbundanceEstimator.Type] = [FCLS.self, NNLS.self, SCLS.self, UCLS.self]
   /// Abundances by methods that couple pixels.

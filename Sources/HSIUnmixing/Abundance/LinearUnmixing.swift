@@ -24,7 +24,8 @@ struct LinearUnmixing: Sendable {
       }
       guard weights.allSatisfy({ $0 >= 0 && $0.isFinite }), weights.contains(where: { $0 > 0 }) else {
         throw CoreError.invalidParameter(
-          name: "channel weights", value: "negative, infinite or all zero", requirement: "at least 0, some positive")
+          name: "channel weights", value: "negative, infinite or all zero",
+          requirement: "at least 0, some positive")
       }
     }
     endmembers = Matrix(rows: library.count, columns: library.bands, values: library.values).transposed
@@ -60,7 +61,8 @@ struct LinearUnmixing: Sendable {
     for first in stride(from: 0, to: pixels.rows, by: block) {
       let count = min(block, pixels.rows - first)
       hsi_project_f64(
-        pixels.pointer + first * pixels.columns, pixels.columns, count, pixels.columns, matrix.values, columns,
+        pixels.pointer + first * pixels.columns, pixels.columns, count, pixels.columns, matrix.values,
+        columns,
         &products, columns, &scratch)
       body(products, first, count)
     }

@@ -105,7 +105,9 @@ struct MultiplicativeMethod: Sendable {
   }
 
   /// The outcome as users get it: abundances divided by their sums, endmembers numbered.
-  func result(_ scene: Cube, _ outcome: Outcome, settings: [String: Double]) -> BlindResult {
+  func result(
+    _ scene: Cube, _ start: BlindStart, _ outcome: Outcome, _ model: SweepModel, settings: [String: Double]
+  ) -> BlindResult {
     let run = outcome.factorisation
     let count = outcome.abundances.columns
     MultiplicativeMethod.normaliseRows(outcome.abundances)
@@ -113,7 +115,11 @@ struct MultiplicativeMethod: Sendable {
     var values = [Double](repeating: 0, count: count * bands)
     for l in 0..<bands { for k in 0..<count { values[k * bands + l] = run.endmembers[l * count + k] } }
     let spectra = SpectralLibrary(
-      names: (1...count).map { "endmember \($0)" }, axis: scene.metadata.axis, values: values)
+      names: endmemberNames(count), axis: scene.metadata.axis, values: values)
+    var prior = 0.0
+    if case .map(let map) = model.sparsity {
+      prior = map.largest * start.purity.reduce(0.0) { $0 + Double($1) } / Double(max(1, start.purity.count))
+    }
     var settings = settings
     settings["iterations"] = Double(run.iterations)
     return BlindResult(
@@ -121,7 +127,10 @@ struct MultiplicativeMethod: Sendable {
       channelQuality: run.weights.map { _ in
         MultiplicativeMethod.quality(energy: outcome.energy, squares: outcome.squares)
       },
-      channelWeights: run.weights, objective: run.objective, converged: run.converged, settings: settings)
+      channelWeights: run.weights,
+      pixelSolver: SweepPixelSolver(
+        model: model, endmembers: run.endmembers, weights: run.weights, prior: prior),
+      objective: run.objective, converged: run.converged, settings: settings)
   }
 
   /// `min(1, ρ_l / median ρ)` with `ρ_l² = ‖y_l‖²/‖r_l‖²`; 0 for channels that are zero everywhere.
