@@ -26,6 +26,7 @@ let package = Package(
     .systemLibrary(name: "CFFTW", pkgConfig: "fftw3f", providers: [.apt(["libfftw3-dev"])]),
     .systemLibrary(name: "CMatIO", pkgConfig: "matio", providers: [.apt(["libmatio-dev"])]),
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
     .target(name: "CKernels"),
     .target(
@@ -39,7 +40,7 @@ let package = Package(
       ]),
     .target(
       name: "HSIRaster",
-      dependencies: ["CGDAL", "CMatIO", "CHDF5", "CKernels", "HSICore", "HSINumerics"]),
+      dependencies: ["CGDAL", "CMatIO", "CHDF5", "CZlib", "CKernels", "HSICore", "HSINumerics"]),
     .target(name: "HSIUnmixing", dependencies: ["CKernels", "HSICore", "HSINumerics"]),
     .target(name: "HSIReport", dependencies: ["HSICore"]),
     .target(

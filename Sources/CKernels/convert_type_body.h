@@ -191,10 +191,11 @@ HSI_INLINE T(v) T(from_float)(f32x16 value, int scaled, f64x16 scale, f64x16 off
     // LOWEST and HIGHEST are the ends of the type as doubles that convert back without overflow.
     wide = wide < (f64x16)(LOWEST) ? (f64x16)(LOWEST) : wide;
     wide = wide > (f64x16)(HIGHEST) ? (f64x16)(HIGHEST) : wide;
-    // Adding 1.5 * 2^52 rounds to an integer; larger numbers are integers already.
-    f64x16 rounded = (wide + 6755399441055744.0) - 6755399441055744.0;
+    // Adding 2^52 to the magnitude rounds it to an integer; numbers from there on are integers already.
     f64x16 size = __builtin_elementwise_abs(wide);
-    wide = size < (f64x16)(2251799813685248.0) ? rounded : wide;
+    f64x16 rounded = (size + 4503599627370496.0) - 4503599627370496.0;
+    rounded = wide < (f64x16)(0.0) ? -rounded : rounded;
+    wide = size < (f64x16)(4503599627370496.0) ? rounded : wide;
     raw = __builtin_convertvector(wide, T(v));
 #endif
     return T(swapped)(raw, swap);

@@ -40,7 +40,7 @@ HSI_INLINE void hsi_prefetch(const void *p, size_t ahead) {
 }
 
 /// Pixels that are accumulated in fp32 before the sum goes to fp64, and the unit of cache blocking.
-enum { HSI_SUBBLOCK = 32 };
+enum { HSI_SUBBLOCK = 64 };
 
 /// Pixels per pool item for sums over pixels: at most about 64 items, fixed by the number of pixels alone.
 HSI_INLINE size_t hsi_pixels_per_block(size_t pixels) {

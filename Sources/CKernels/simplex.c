@@ -206,7 +206,6 @@ static int solve_pixel(const problem *p, const double *b, double *a, double *fac
             current[set.member[leaving]] = 0;
             remove_at(p, &set, leaving);
             memset(refused, 0, sizeof refused);
-            refused[best] = 0;
             multiplier = solve_passive(p, &set, b, x);
         }
         for (size_t k = 0; k < size; k++) current[k] = 0;

@@ -52,12 +52,16 @@ public struct NonnegativeQuadraticProgram: Sendable {
   ///
   /// - Parameters:
   ///   - linear: b of every program, `pixels` × K.
+  ///   - offset: subtracted from every entry of b.
   ///   - output: a of every program, `pixels` × K; NaN where b is not finite.
-  public func solve(_ linear: UnsafePointer<Double>, pixels: Int, into output: UnsafeMutablePointer<Float>) {
+  public func solve(
+    _ linear: UnsafePointer<Double>, pixels: Int, minus offset: Double = 0,
+    into output: UnsafeMutablePointer<Float>
+  ) {
     withUnsafeTemporaryAllocation(of: Double.self, capacity: count) { solution in
       withWorkspace { workspace in
         for n in 0..<pixels {
-          solve(linear + n * count, solution.baseAddress!, workspace)
+          solve(linear + n * count, offset, solution.baseAddress!, workspace)
           let row = output + n * count
           for k in 0..<count { row[k] = Float(solution[k]) }
         }
@@ -69,7 +73,7 @@ public struct NonnegativeQuadraticProgram: Sendable {
   public func solve(_ linear: [Double]) -> [Double] {
     precondition(linear.count == count)
     return [Double](unsafeUninitializedCapacity: count) { buffer, filled in
-      withWorkspace { solve(linear, buffer.baseAddress!, $0) }
+      withWorkspace { solve(linear, 0, buffer.baseAddress!, $0) }
       filled = count
     }
   }
@@ -94,17 +98,20 @@ public struct NonnegativeQuadraticProgram: Sendable {
           body(
             Workspace(
               factor: base, linear: vectors, trial: vectors + k, ones: vectors + 2 * k,
-              order: integers.baseAddress!, isPassive: flags.baseAddress!, isRejected: flags.baseAddress! + k))
+              order: integers.baseAddress!, isPassive: flags.baseAddress!, isRejected: flags.baseAddress! + k)
+          )
         }
       }
     }
   }
 
-  private func solve(_ given: UnsafePointer<Double>, _ a: UnsafeMutablePointer<Double>, _ w: Workspace) {
+  private func solve(
+    _ given: UnsafePointer<Double>, _ offset: Double, _ a: UnsafeMutablePointer<Double>, _ w: Workspace
+  ) {
     let k = count
     var scale = largest
     for i in 0..<k {
-      w.linear[i] = given[i] + shift
+      w.linear[i] = given[i] - offset + shift
       scale = max(scale, abs(w.linear[i]))
     }
     guard scale.isFinite, !(0..<k).contains(where: { given[$0].isNaN }) else {
@@ -176,7 +183,8 @@ public struct NonnegativeQuadraticProgram: Sendable {
       }
       if size == 0 {
         guard sumToOne else { return 0 }
-        let best = (0..<k).min { gram[$0 * k + $0] / 2 - w.linear[$0] < gram[$1 * k + $1] / 2 - w.linear[$1] } ?? 0
+        let best =
+          (0..<k).min { gram[$0 * k + $0] / 2 - w.linear[$0] < gram[$1 * k + $1] / 2 - w.linear[$1] } ?? 0
         guard append(best, 0, w) else {
           a[best] = 1
           w.order[0] = best

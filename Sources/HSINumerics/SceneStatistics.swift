@@ -135,7 +135,8 @@ public final class StatisticsAccumulator {
       return squares[a * bands + b] / n - offset[a] * offset[b]
     }
     return SceneStatistics(
-      count: count, mean: zip(shift, offset).map(+), covariance: covariance, minimum: minimum, maximum: maximum)
+      count: count, mean: zip(shift, offset).map(+), covariance: covariance, minimum: minimum,
+      maximum: maximum)
   }
 
   private func flush(_ pixels: UnsafePointer<Float>, pixels n: Int) {
@@ -173,7 +174,8 @@ public final class StatisticsAccumulator {
         let (centred, products, sums) = parts(index)
         let minimum = low + index * 2 * bands
         T.centre(
-          pixels + range.lowerBound * bands, range.count, bands, shift, centred, sums, minimum, minimum + bands)
+          pixels + range.lowerBound * bands, range.count, bands, shift, centred, sums, minimum,
+          minimum + bands)
         T.rankUpdate(centred, range.count, bands, products)
       }
     }
@@ -205,7 +207,8 @@ private protocol AccumulationScalar: BLASScalar {
   var asDouble: Double { get }
   /// `centred = pixels − shift`, with sums of the result and extremes of the pixels per band.
   static func centre(
-    _ pixels: UnsafePointer<Float>, _ count: Int, _ bands: Int, _ shift: UnsafePointer<Float>, _ centred: Pointer,
+    _ pixels: UnsafePointer<Float>, _ count: Int, _ bands: Int, _ shift: UnsafePointer<Float>,
+    _ centred: Pointer,
     _ sums: Pointer, _ minimum: UnsafeMutablePointer<Float>, _ maximum: UnsafeMutablePointer<Float>)
   /// Upper triangle of `centredᵀ · centred`.
   static func rankUpdate(_ centred: Pointer, _ count: Int, _ bands: Int, _ products: Pointer)
@@ -215,7 +218,8 @@ extension Float: AccumulationScalar {
   fileprivate var asDouble: Double { Double(self) }
 
   fileprivate static func centre(
-    _ pixels: UnsafePointer<Float>, _ count: Int, _ bands: Int, _ shift: UnsafePointer<Float>, _ centred: Pointer,
+    _ pixels: UnsafePointer<Float>, _ count: Int, _ bands: Int, _ shift: UnsafePointer<Float>,
+    _ centred: Pointer,
     _ sums: Pointer, _ minimum: UnsafeMutablePointer<Float>, _ maximum: UnsafeMutablePointer<Float>
   ) {
     prepareSums(bands, sums, minimum, maximum)
@@ -234,7 +238,8 @@ extension Float: AccumulationScalar {
 
   fileprivate static func rankUpdate(_ centred: Pointer, _ count: Int, _ bands: Int, _ products: Pointer) {
     cblas_ssyrk(
-      CblasRowMajor, CblasUpper, CblasTrans, Int32(bands), Int32(count), 1, centred, Int32(bands), 0, products,
+      CblasRowMajor, CblasUpper, CblasTrans, Int32(bands), Int32(count), 1, centred, Int32(bands), 0,
+      products,
       Int32(bands))
   }
 }
@@ -243,7 +248,8 @@ extension Double: AccumulationScalar {
   fileprivate var asDouble: Double { self }
 
   fileprivate static func centre(
-    _ pixels: UnsafePointer<Float>, _ count: Int, _ bands: Int, _ shift: UnsafePointer<Float>, _ centred: Pointer,
+    _ pixels: UnsafePointer<Float>, _ count: Int, _ bands: Int, _ shift: UnsafePointer<Float>,
+    _ centred: Pointer,
     _ sums: Pointer, _ minimum: UnsafeMutablePointer<Float>, _ maximum: UnsafeMutablePointer<Float>
   ) {
     prepareSums(bands, sums, minimum, maximum)
@@ -262,7 +268,8 @@ extension Double: AccumulationScalar {
 
   fileprivate static func rankUpdate(_ centred: Pointer, _ count: Int, _ bands: Int, _ products: Pointer) {
     cblas_dsyrk(
-      CblasRowMajor, CblasUpper, CblasTrans, Int32(bands), Int32(count), 1, centred, Int32(bands), 0, products,
+      CblasRowMajor, CblasUpper, CblasTrans, Int32(bands), Int32(count), 1, centred, Int32(bands), 0,
+      products,
       Int32(bands))
   }
 }

@@ -25,6 +25,10 @@ public struct OpenOptions: Sendable {
   public var variable: String?
   /// Meaning of the axes of an array, outermost first, one letter each: `h` line, `w` sample, `b` band (`bhw`).
   public var axes: String?
+  /// Lines and samples of the image that a matrix of bands × pixels holds, where the file does not tell.
+  public var size: (lines: Int, samples: Int)?
+  /// What becomes of the wavelengths that two detectors share (PRISMA).
+  public var overlap = DetectorOverlap.cut
   /// Nodata value in place of the file's.
   public var nodata: Nodata?
   /// Whether scale and offset of the file count; false takes the stored numbers as they are.
@@ -44,4 +48,16 @@ public struct OpenOptions: Sendable {
 
   /// Options that change nothing.
   public init() {}
+}
+
+/// What becomes of the bands where the ranges of two detectors overlap.
+public enum DetectorOverlap: String, Sendable, CaseIterable {
+  /// Both detectors are cut in the middle of the overlap.
+  case cut
+  /// The first detector's bands stay, the second's there go.
+  case vnir
+  /// The second detector's bands stay, the first's there go.
+  case swir
+  /// All bands stay.
+  case keep
 }

@@ -41,6 +41,9 @@ public protocol CubeFormat: Sendable {
 public enum RasterFormats {
   /// All formats in the order in which they are asked. A new format is one file and one line here, before GDAL.
   public static let all: [any CubeFormat.Type] = [
+    MATLABFormat.self,
+    NumPyFormat.self,
+    HDF5Format.self,
     ENVIFormat.self,
     GDALFormat.self,
   ]

@@ -288,8 +288,7 @@ private struct Page {
 
   private var outputs: String {
     guard !report.outputs.isEmpty else { return "" }
-    let rows = report.outputs.map { "<tr><td>\(e($0.content))</td><td><code>\(e($0.path))</code></td></tr>" }
-    return "<section><h2>Files written</h2><div class=\"scroll\"><table><tbody>\(rows.joined())</tbody></table></div></section>"
+    return "<section><h2>Files written</h2>\(list(report.outputs.map { ($0.content, $0.path) }))</section>"
   }
 
   private var provenance: String {

@@ -23,7 +23,7 @@ enum ReportStyle {
     .narrow { display: none; }
     .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 28px; }
     .stack { display: grid; gap: 20px; }
-    .maps { display: grid; grid-template-columns: repeat(auto-fill, minmax(224px, 1fr)); gap: 0 24px; }
+    .maps { display: grid; margin-bottom: -20px; grid-template-columns: repeat(auto-fill, minmax(224px, 1fr)); gap: 0 24px; }
     .maps figure { display: grid; grid-row: span 4; grid-template-rows: subgrid; margin-bottom: 26px; }
     .maps h3 { align-self: end; }
     .legend { display: flex; flex-wrap: wrap; gap: 4px 22px; margin: 16px 0 0; padding: 0; list-style: none; }
@@ -51,7 +51,6 @@ enum ReportStyle {
     .n { text-align: right; white-space: nowrap; }
     tr > :last-child { padding-right: 0; }
     code, pre { font: 14px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
-    td code { overflow-wrap: anywhere; }
     pre { margin: 0 0 16px; padding: 12px 14px; background: var(--wash); white-space: pre-wrap;
       overflow-wrap: anywhere; }
     section h3 + .list { margin-top: 0; }

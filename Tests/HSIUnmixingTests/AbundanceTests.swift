@@ -30,12 +30,15 @@ import Testing
     let cube = MethodFixtures.cube(fixture["Y"])
     let library = MethodFixtures.library(MethodFixtures.matrix(fixture["M"]))
     let abundances = PixelMatrix(rows: 0, columns: 0)
-    try FCLS().prepare(library, weights: fixture["channel_weights"].values).solve(cube.pixels, into: abundances)
+    try FCLS().prepare(library, weights: fixture["channel_weights"].values).solve(
+      cube.pixels, into: abundances)
     let reference = MethodFixtures.matrix(fixture["fcls_weighted"]).transposed
     #expect(MethodFixtures.distance(abundances.values.map(Double.init), reference.values) < 2e-4)
   }
 
-  @Test(arguments: ["abundance_k3", "abundance_k5"]) func programMatchesTheReferenceInDouble(_ file: String) throws {
+  @Test(arguments: ["abundance_k3", "abundance_k5"]) func programMatchesTheReferenceInDouble(_ file: String)
+    throws
+  {
     let fixture = try MethodFixtures.load(file)
     let m = MethodFixtures.matrix(fixture["M"])
     let linear = m.transposed.multiplied(by: MethodFixtures.matrix(fixture["Y"]))
@@ -85,7 +88,8 @@ import Testing
         for l in 0..<bands { pixel[l] += 0.02 * random.normal() }
         let b = spectra.transposed.multiplied(by: pixel)
         let a = program.solve(b)
-        #expect(Self.violation(gram, b, a, sumToOne: sumToOne) < 1e-9, "K \(count), L \(bands), trial \(trial)")
+        #expect(
+          Self.violation(gram, b, a, sumToOne: sumToOne) < 1e-9, "K \(count), L \(bands), trial \(trial)")
       }
     }
   }
@@ -143,7 +147,8 @@ import Testing
   @Test func resultsDoNotDependOnStripsOrThreads() throws {
     let spectra = MethodFixtures.spectra(bands: 33, count: 5, seed: 12)
     let cube = MethodFixtures.mixture(
-      lines: 40, samples: 27, spectra: spectra, noise: 0.02, seed: 13, holes: true).cube
+      lines: 40, samples: 27, spectra: spectra, noise: 0.02, seed: 13, holes: true
+    ).cube
     let library = MethodFixtures.library(spectra)
     let source = FileLikeSource(cube)
     for type in UnmixingMethods.abundance {

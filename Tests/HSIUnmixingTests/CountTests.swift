@@ -33,7 +33,8 @@ import Testing
     let others = Matrix<Double>(rows: 300, columns: 11) { Double(cube.pixels[$0, $1 < 5 ? $1 : $1 + 1]) }
     let band = Matrix<Double>(rows: 300, columns: 1) { n, _ in Double(cube.pixels[n, 5]) }
     let fit = others.multiplied(by: try others.leastSquares(band))
-    let residual = (0..<300).reduce(0.0) { $0 + (band[$1, 0] - fit[$1, 0]) * (band[$1, 0] - fit[$1, 0]) } / 300
+    let residual =
+      (0..<300).reduce(0.0) { $0 + (band[$1, 0] - fit[$1, 0]) * (band[$1, 0] - fit[$1, 0]) } / 300
     #expect(abs(noise.variances[5] / residual - 1) < 1e-5)
   }
 
@@ -50,15 +51,18 @@ import Testing
   }
 
   @Test func normalQuantilesMatchTables() {
-    let table = [(0.5, 0.0), (1e-3, -3.090232306167813), (1e-4, -3.719016485455709), (1e-5, -4.264890793922602),
-      (1e-12, -7.034483825301132), (0.3, -0.524400512708041), (0.975, 1.959963984540054)]
+    let table = [
+      (0.5, 0.0), (1e-3, -3.090232306167813), (1e-4, -3.719016485455709), (1e-5, -4.264890793922602),
+      (1e-12, -7.034483825301132), (0.3, -0.524400512708041), (0.975, 1.959963984540054),
+    ]
     for (p, x) in table { #expect(abs(normalQuantile(p) - x) < 1e-12) }
   }
 
   @Test func countsDoNotDependOnStripsOrThreads() throws {
     let spectra = MethodFixtures.spectra(bands: 30, count: 4, seed: 2)
     let cube = MethodFixtures.mixture(
-      lines: 60, samples: 41, spectra: spectra, noise: 0.003, seed: 3, holes: true).cube
+      lines: 60, samples: 41, spectra: spectra, noise: 0.003, seed: 3, holes: true
+    ).cube
     let source = FileLikeSource(cube)
     for method: any CountEstimator in [try HySime(), try HFC(), try NWHFC()] {
       let whole = try method.count(cube, MethodFixtures.context())

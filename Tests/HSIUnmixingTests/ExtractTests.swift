@@ -51,7 +51,8 @@ import Testing
   @Test func picksDoNotDependOnStripsThreadsOrHoles() throws {
     let spectra = MethodFixtures.spectra(bands: 24, count: 3, seed: 21)
     let cube = MethodFixtures.mixture(
-      lines: 25, samples: 31, spectra: spectra, noise: 0.01, seed: 6, holes: true).cube
+      lines: 25, samples: 31, spectra: spectra, noise: 0.01, seed: 6, holes: true
+    ).cube
     let source = FileLikeSource(cube)
     for method in UnmixingMethods.extract {
       let extractor = try method.init()
@@ -88,11 +89,13 @@ import Testing
     let spectra = MethodFixtures.spectra(bands: 6, count: 3, seed: 21)
     let cube = MethodFixtures.mixture(lines: 4, samples: 5, spectra: spectra, noise: 0.02, seed: 6).cube
     let constant = Cube(
-      lines: 4, samples: 5, pixels: PixelMatrix(rows: 20, columns: 6, values: [Float](repeating: 0.5, count: 120)))
+      lines: 4, samples: 5,
+      pixels: PixelMatrix(rows: 20, columns: 6, values: [Float](repeating: 0.5, count: 120)))
     let zero = Cube(lines: 4, samples: 5, pixels: PixelMatrix(rows: 20, columns: 6))
     let few = Cube(
       shape: cube.shape, metadata: cube.metadata,
-      pixels: PixelMatrix(rows: 2, columns: 6, values: Array(cube.pixels.values.prefix(12))), positions: [3, 9])
+      pixels: PixelMatrix(rows: 2, columns: 6, values: Array(cube.pixels.values.prefix(12))),
+      positions: [3, 9])
     for method in UnmixingMethods.extract {
       let extractor = try method.init()
       let context = MethodFixtures.context()
@@ -105,5 +108,35 @@ import Testing
         }
       }
     }
+  }
+}
+
+@Suite struct SimplexExtractTests {
+  @Test(arguments: ExtractTests.scenes) func nfindrMatchesTheReference(_ name: String) throws {
+    let fixture = try MethodFixtures.load(name)
+    let cube = MethodFixtures.cube(fixture["Y"])
+    let count = fixture["K"].ints[0]
+    let library = try NFINDR().extract(cube, count: count, MethodFixtures.context())
+    #expect(try ExtractTests.numbers(library, cube) == fixture["nfindr_index"].ints)
+    // The volume of the picks in principal components, in double precision.
+    let statistics = try SceneStatistics(cube, MethodFixtures.context(), precision: .double)
+    let axes = try statistics.covariance.symmetricEigen().vectors.selecting(columns: Array(0..<(count - 1)))
+    let simplex = Matrix<Double>(rows: count, columns: count) { i, j in
+      j == 0
+        ? 1
+        : (0..<library.bands).reduce(0.0) {
+          $0 + (library[i][library[i].startIndex + $1] - statistics.mean[$1]) * axes[$1, j - 1]
+        }
+    }
+    #expect(abs(simplex.absoluteDeterminant / fixture["nfindr_det"].scalar - 1) < 1e-5)
+  }
+
+  @Test(arguments: ExtractTests.scenes) func ppiCountsMatchTheReference(_ name: String) throws {
+    let fixture = try MethodFixtures.load(name)
+    let cube = MethodFixtures.cube(fixture["Y"])
+    let skewers = MethodFixtures.matrix(fixture["ppi_skewers"]).map { Float($0) }
+    let statistics = try SceneStatistics(cube, MethodFixtures.context())
+    let points = try PPI.count(SceneReader(cube, MethodFixtures.context()), skewers, statistics)
+    #expect(points.map(Int.init) == fixture["ppi_count"].ints)
   }
 }

@@ -8,7 +8,8 @@ import HSINumerics
 public struct FCLS: AbundanceEstimator {
   public static let description = MethodDescription(
     id: "fcls", name: "Fully constrained least squares (FCLS)", task: .abundance,
-    citation: "D. C. Heinz and C.-I. Chang, Fully constrained least squares linear spectral mixture analysis, IEEE TGRS "
+    citation:
+      "D. C. Heinz and C.-I. Chang, Fully constrained least squares linear spectral mixture analysis, IEEE TGRS "
       + "39(3), 2001",
     cost: "2 N L K + N K³ at most",
     advice: "The default for known endmembers. Read it beside the residual and the UCLS sum, which it hides.")

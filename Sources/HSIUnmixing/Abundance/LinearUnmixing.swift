@@ -24,7 +24,8 @@ struct LinearUnmixing: Sendable {
       }
       guard weights.allSatisfy({ $0 >= 0 && $0.isFinite }), weights.contains(where: { $0 > 0 }) else {
         throw CoreError.invalidParameter(
-          name: "channel weights", value: "negative, infinite or all zero", requirement: "at least 0, some positive")
+          name: "channel weights", value: "negative, infinite or all zero",
+          requirement: "at least 0, some positive")
       }
     }
     endmembers = Matrix(rows: library.count, columns: library.bands, values: library.values).transposed
@@ -60,7 +61,8 @@ struct LinearUnmixing: Sendable {
     for first in stride(from: 0, to: pixels.rows, by: block) {
       let count = min(block, pixels.rows - first)
       hsi_project_f64(
-        pixels.pointer + first * pixels.columns, pixels.columns, count, pixels.columns, matrix.values, columns,
+        pixels.pointer + first * pixels.columns, pixels.columns, count, pixels.columns, matrix.values,
+        columns,
         &products, columns, &scratch)
       body(products, first, count)
     }
@@ -90,13 +92,16 @@ struct AffineSolver: AbundanceSolver {
   }
 }
 
-/// Abundances by a quadratic program per pixel on `G = MᵀWM` and `b = MᵀWy`.
+/// Abundances by a quadratic program per pixel on `G = MᵀWM` and `b = MᵀWy − λ1`.
 struct ProgramSolver: AbundanceSolver {
   let weighted: Matrix<Double>
   let program: NonnegativeQuadraticProgram
+  /// Weight of `‖a‖₁`, which is `1ᵀa` here.
+  let lambda: Double
 
-  init(_ model: LinearUnmixing, sumToOne: Bool) {
+  init(_ model: LinearUnmixing, sumToOne: Bool, lambda: Double = 0) {
     weighted = model.weighted
+    self.lambda = lambda
     program = NonnegativeQuadraticProgram(gram: model.gram, sumToOne: sumToOne)
   }
 
@@ -108,7 +113,7 @@ struct ProgramSolver: AbundanceSolver {
       nonisolated(unsafe) let products = products
       Parallel.forEachChunk(of: count, chunk: 256) { _, range in
         program.solve(
-          products + range.lowerBound * columns, pixels: range.count,
+          products + range.lowerBound * columns, pixels: range.count, minus: lambda,
           into: output + (first + range.lowerBound) * columns)
       }
     }

@@ -9,7 +9,8 @@ public struct NNLS: AbundanceEstimator {
     id: "nnls", name: "Nonnegative least squares (NNLS, NCLS)", task: .abundance,
     citation: "C. L. Lawson and R. J. Hanson, Solving Least Squares Problems, 1974, chapter 23",
     cost: "2 N L K + N K³ at most",
-    advice: "Where brightness varies (shadow, slopes): sums below one then measure illumination.", aliases: ["ncls"])
+    advice: "Where brightness varies (shadow, slopes): sums below one then measure illumination.",
+    aliases: ["ncls"])
 
   public init(_ parameters: MethodParameters) throws {}
 

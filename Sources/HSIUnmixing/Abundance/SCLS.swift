@@ -8,9 +8,11 @@ import HSINumerics
 public struct SCLS: AbundanceEstimator {
   public static let description = MethodDescription(
     id: "scls", name: "Sum-to-one constrained least squares (SCLS)", task: .abundance,
-    citation: "D. C. Heinz and C.-I. Chang, Fully constrained least squares linear spectral mixture analysis, IEEE TGRS "
+    citation:
+      "D. C. Heinz and C.-I. Chang, Fully constrained least squares linear spectral mixture analysis, IEEE TGRS "
       + "39(3), 2001",
-    cost: "2 N L K", advice: "As UCLS where fractions must add up; negative values still show wrong endmembers.")
+    cost: "2 N L K",
+    advice: "As UCLS where fractions must add up; negative values still show wrong endmembers.")
 
   public init(_ parameters: MethodParameters) throws {}
 

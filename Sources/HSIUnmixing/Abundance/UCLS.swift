@@ -8,7 +8,8 @@ import HSINumerics
 public struct UCLS: AbundanceEstimator {
   public static let description = MethodDescription(
     id: "ucls", name: "Unconstrained least squares (UCLS)", task: .abundance,
-    citation: "D. C. Heinz and C.-I. Chang, Fully constrained least squares linear spectral mixture analysis, IEEE TGRS "
+    citation:
+      "D. C. Heinz and C.-I. Chang, Fully constrained least squares linear spectral mixture analysis, IEEE TGRS "
       + "39(3), 2001",
     cost: "2 N L K",
     advice: "To judge endmembers: negative values and sums far from one reveal wrong or missing ones.")

@@ -50,9 +50,10 @@ public struct DgSNMF: BlindUnmixer {
     }
     let lambda0 = try lambda0 ?? DiscrepancyRule(grid: [0, 0.03, 0.1, 0.3]).choose(
       scene, start, shared, largestGuidance: largest, context, model: model)
+    let chosen = model(lambda0, BlindScale(scene, start))
     let outcome = try shared.run(
-      scene, start, model(lambda0, BlindScale(scene, start)), label: "dgs-nmf", largestGuidance: largest, context)
+      scene, start, chosen, label: "dgs-nmf", largestGuidance: largest, context)
     return shared.result(
-      scene, outcome, settings: ["delta0": delta0, "lambda0": lambda0, "h_max": largest])
+      scene, start, outcome, chosen, settings: ["delta0": delta0, "lambda0": lambda0, "h_max": largest])
   }
 }

@@ -41,8 +41,9 @@ public struct GLNMF: BlindUnmixer {
     }
     let weight = try weight
       ?? DiscrepancyRule(grid: LHalfNMF.grid).choose(scene, start, shared, context, model: model)
-    let outcome = try shared.run(scene, start, model(weight, BlindScale(scene, start)), label: "glnmf", context)
+    let chosen = model(weight, BlindScale(scene, start))
+    let outcome = try shared.run(scene, start, chosen, label: "glnmf", context)
     return shared.result(
-      scene, outcome, settings: ["delta0": delta0, "weight": weight, "graph0": graph0])
+      scene, start, outcome, chosen, settings: ["delta0": delta0, "weight": weight, "graph0": graph0])
   }
 }

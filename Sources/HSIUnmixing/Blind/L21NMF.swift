@@ -47,6 +47,6 @@ public struct L21NMF: BlindUnmixer {
       model = SweepModel(loss: .channels(epsilon: epsilon), softSum: scale.softSum(delta0, epsilon: epsilon))
     }
     let outcome = try shared.run(scene, start, model, label: "l21-nmf", context)
-    return shared.result(scene, outcome, settings: ["delta0": delta0, "samples": samples ? 1 : 0])
+    return shared.result(scene, start, outcome, model, settings: ["delta0": delta0, "samples": samples ? 1 : 0])
   }
 }

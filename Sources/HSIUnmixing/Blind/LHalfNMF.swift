@@ -40,8 +40,9 @@ public struct LHalfNMF: BlindUnmixer {
     }
     let weight = try weight
       ?? DiscrepancyRule(grid: LHalfNMF.grid).choose(scene, start, shared, context, model: model)
-    let outcome = try shared.run(scene, start, model(weight, BlindScale(scene, start)), label: "lhalf-nmf", context)
-    return shared.result(scene, outcome, settings: ["delta0": delta0, "weight": weight])
+    let chosen = model(weight, BlindScale(scene, start))
+    let outcome = try shared.run(scene, start, chosen, label: "lhalf-nmf", context)
+    return shared.result(scene, start, outcome, chosen, settings: ["delta0": delta0, "weight": weight])
   }
 
   /// `Σ_l s_l / √L` with the Hoyer sparseness s_l of every channel.

@@ -105,23 +105,33 @@ struct MultiplicativeMethod: Sendable {
   }
 
   /// The outcome as users get it: abundances divided by their sums, endmembers numbered.
-  func result(_ scene: Cube, _ outcome: Outcome, settings: [String: Double]) -> BlindResult {
+  func result(
+    _ scene: Cube, _ start: BlindStart, _ outcome: Outcome, _ model: SweepModel, settings: [String: Double]
+  ) -> BlindResult {
     let run = outcome.factorisation
     let count = outcome.abundances.columns
-    MultiplicativeMethod.normaliseRows(outcome.abundances)
+    let brightness = MultiplicativeMethod.normaliseRows(outcome.abundances)
     let bands = scene.shape.bands
     var values = [Double](repeating: 0, count: count * bands)
     for l in 0..<bands { for k in 0..<count { values[k * bands + l] = run.endmembers[l * count + k] } }
     let spectra = SpectralLibrary(
-      names: (1...count).map { "endmember \($0)" }, axis: scene.metadata.axis, values: values)
+      names: endmemberNames(count), axis: scene.metadata.axis, values: values)
+    var prior = 0.0
+    if case .map(let map) = model.sparsity {
+      prior = map.largest * start.purity.reduce(0.0) { $0 + Double($1) } / Double(max(1, start.purity.count))
+    }
     var settings = settings
     settings["iterations"] = Double(run.iterations)
     return BlindResult(
       endmembers: spectra, abundances: outcome.abundances, guidance: outcome.guidance,
+      brightness: brightness,
       channelQuality: run.weights.map { _ in
         MultiplicativeMethod.quality(energy: outcome.energy, squares: outcome.squares)
       },
-      channelWeights: run.weights, objective: run.objective, converged: run.converged, settings: settings)
+      channelWeights: run.weights,
+      pixelSolver: SweepPixelSolver(
+        model: model, endmembers: run.endmembers, weights: run.weights, prior: prior),
+      objective: run.objective, converged: run.converged, settings: settings)
   }
 
   /// `min(1, ρ_l / median ρ)` with `ρ_l² = ‖y_l‖²/‖r_l‖²`; 0 for channels that are zero everywhere.
@@ -131,17 +141,25 @@ struct MultiplicativeMethod: Sendable {
     return ratio.map { median > 0 ? min(1, $0 / median) : 0 }
   }
 
-  /// Divides every row by its sum.
-  static func normaliseRows(_ abundances: PixelMatrix) {
+  /// Divides every row by its sum and returns the sums. A row of zeros becomes even.
+  @discardableResult
+  static func normaliseRows(_ abundances: PixelMatrix) -> [Float] {
     let count = abundances.columns
-    nonisolated(unsafe) let values = abundances.pointer
-    Parallel.forEachChunk(of: abundances.rows, chunk: 4096) { _, range in
-      for n in range {
-        var sum: Float = 0
-        for k in 0..<count { sum += values[n * count + k] }
-        for k in 0..<count { values[n * count + k] /= max(sum, 1e-30) }
+    var sums = [Float](repeating: 0, count: abundances.rows)
+    sums.withUnsafeMutableBufferPointer { sums in
+      nonisolated(unsafe) let output = sums
+      nonisolated(unsafe) let values = abundances.pointer
+      Parallel.forEachChunk(of: abundances.rows, chunk: 4096) { _, range in
+        for n in range {
+          let row = values + n * count
+          var sum: Float = 0
+          for k in 0..<count { sum += row[k] }
+          output[n] = sum
+          for k in 0..<count { row[k] = sum > 0 ? row[k] / sum : 1 / Float(count) }
+        }
       }
     }
+    return sums
   }
 }
 

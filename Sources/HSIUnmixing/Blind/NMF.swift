@@ -23,6 +23,6 @@ public struct NMF: BlindUnmixer {
     let delta0 = shared.delta0(start)
     let model = SweepModel(loss: .quadratic, softSum: BlindScale(scene, start).softSum(delta0))
     let outcome = try shared.run(scene, start, model, label: "nmf", context)
-    return shared.result(scene, outcome, settings: ["delta0": delta0])
+    return shared.result(scene, start, outcome, model, settings: ["delta0": delta0])
   }
 }

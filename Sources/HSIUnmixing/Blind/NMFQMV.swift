@@ -38,6 +38,6 @@ public struct NMFQMV: BlindUnmixer {
       loss: .quadratic, softSum: scale.softSum(delta0),
       volume: volume0 * scale.abundanceEnergy / Double(scale.count))
     let outcome = try shared.run(scene, start, model, label: "nmf-qmv", context)
-    return shared.result(scene, outcome, settings: ["delta0": delta0, "volume0": volume0])
+    return shared.result(scene, start, outcome, model, settings: ["delta0": delta0, "volume0": volume0])
   }
 }

@@ -64,7 +64,7 @@ public struct RRLbS: BlindUnmixer {
     let chosen = model(lambda0: lambda0, delta0: delta0, scale)
     let outcome = try shared.run(scene, start, chosen, label: "rrlbs", largestGuidance: largest, context)
     return shared.result(
-      scene, outcome,
+      scene, start, outcome, chosen,
       settings: [
         "lambda0": lambda0, "delta0": delta0, "beta0": beta0, "gamma0": gamma0, "h_max": largest,
         "unit_length": start.unitLength ? 1 : 0,

@@ -134,23 +134,25 @@ public struct RobustStart: Sendable {
   ///
   /// Removes brightness: helps where shadow and slope vary it (Samson: RMSE 0.23 → 0.07) and harms where brightness
   /// is what tells materials apart (Moffett: 0.06 → 0.15), so it is the user's choice.
-  public static func normalise(_ pixels: PixelMatrix, kept: [Bool]) {
+  ///
+  /// - Returns: the length of every pixel; pixels of length 0 stay zero.
+  @discardableResult
+  public static func normalise(_ pixels: PixelMatrix, kept: [Bool]) -> [Float] {
     let bands = pixels.columns
     let weights = kept.map { $0 ? Double(bands) / Double(max(1, kept.count(where: { $0 }))) : 0 }
     var squares = [Double](repeating: 0, count: pixels.rows)
     hsi_pixel_norms(pixels.pointer, bands, pixels.rows, bands, weights, &squares)
-    let least = 1e-12 * (squares.max() ?? 0).squareRoot()
-    guard least > 0 else { return }
     squares.withUnsafeBufferPointer { squares in
       nonisolated(unsafe) let squares = squares
       nonisolated(unsafe) let values = pixels.pointer
       Parallel.forEachChunk(of: pixels.rows, chunk: 512) { _, range in
         for n in range {
-          let scale = Float(1 / max(squares[n].squareRoot(), least))
+          let scale = squares[n] > 0 ? Float(1 / squares[n].squareRoot()) : 0
           for l in 0..<bands { values[n * bands + l] *= scale }
         }
       }
     }
+    return squares.map { Float($0.squareRoot()) }
   }
 
   /// `Σ y yᵀ / N` with exact products summed in double.
@@ -198,24 +200,37 @@ public struct RobustStart: Sendable {
   // MARK: - Pieces
 
   private func startingAbundances(_ scene: Cube, _ endmembers: Matrix<Double>, _ good: [Int]) throws -> PixelMatrix {
-    let count = endmembers.rows
-    let products = VertexStart.project(scene.pixels, endmembers.transposed, good)
-    let solver = SimplexLeastSquares(gram: endmembers.multiplied(by: endmembers, .none, .transposed))
-    let abundances = PixelMatrix(rows: scene.count, columns: count)
-    let floor = self.floor
-    products.withUnsafeBufferPointer { products in
-      nonisolated(unsafe) let products = products
-      Parallel.forEachChunk(of: scene.count, chunk: 256) { _, range in
-        var solution = [Double](repeating: 0, count: count)
-        for n in range {
-          solver.solve(Array(products[(n * count)..<((n + 1) * count)]), into: &solution)
-          var sum = 0.0
-          for k in 0..<count { sum += max(solution[k], floor) }
-          for k in 0..<count { abundances[n, k] = Float(max(solution[k], floor) / sum) }
+    // Channels left out get zero weight, so the pixels need not be copied.
+    let (count, bands) = (endmembers.rows, scene.shape.bands)
+    var weights = [Double](repeating: 0, count: bands)
+    var values = [Double](repeating: 0, count: count * bands)
+    for (i, l) in good.enumerated() {
+      weights[l] = 1
+      for k in 0..<count { values[k * bands + l] = endmembers[k, i] }
+    }
+    let spectra = SpectralLibrary(names: endmemberNames(count), axis: SpectralAxis(count: bands), values: values)
+    let abundances = PixelMatrix(rows: 0, columns: count)
+    try FCLS().prepare(spectra, weights: weights).solve(scene.pixels, into: abundances)
+    RobustStart.raise(abundances, to: floor)
+    return abundances
+  }
+
+  /// Raises abundances to `floor` and divides every row by its sum.
+  static func raise(_ abundances: PixelMatrix, to floor: Double) {
+    let count = abundances.columns
+    nonisolated(unsafe) let values = abundances.pointer
+    let least = Float(floor)
+    Parallel.forEachChunk(of: abundances.rows, chunk: 4096) { _, range in
+      for n in range {
+        let row = values + n * count
+        var sum: Float = 0
+        for k in 0..<count {
+          row[k] = max(row[k], least)
+          sum += row[k]
         }
+        for k in 0..<count { row[k] /= sum }
       }
     }
-    return abundances
   }
 
   /// `(Y Aᵀ)(A Aᵀ)⁻¹`, channels × endmembers.

@@ -10,10 +10,12 @@ import HSINumerics
 public struct HFC: CountEstimator {
   public static let description = MethodDescription(
     id: "hfc", name: "Harsanyi–Farrand–Chang virtual dimensionality (HFC)", task: .count,
-    citation: "C.-I. Chang and Q. Du, Estimation of number of spectrally distinct signal sources in hyperspectral "
+    citation:
+      "C.-I. Chang and Q. Du, Estimation of number of spectrally distinct signal sources in hyperspectral "
       + "imagery, IEEE TGRS 42(3), 2004",
     cost: "N L² + L³, one pass",
-    advice: "A lower bound with a controlled false-alarm rate; assumes white noise, so prefer NWHFC for raw data.",
+    advice:
+      "A lower bound with a controlled false-alarm rate; assumes white noise, so prefer NWHFC for raw data.",
     parameters: [falseAlarm])
 
   /// P_F, shared with `NWHFC`.
@@ -40,7 +42,9 @@ func virtualDimensionality(
   let correlated = try correlation.symmetricEigen().values
   let centred = try covariance.symmetricEigen().values.map { $0 * n / (n - 1) }
   let quantile = -normalQuantile(falseAlarm)
-  let excess = zip(correlated, centred).map { a, b in a - b - quantile * (2 * (a * a + b * b) / n).squareRoot() }
+  let excess = zip(correlated, centred).map { a, b in
+    a - b - quantile * (2 * (a * a + b * b) / n).squareRoot()
+  }
   return CountEstimate(count: excess.count { $0 > 0 }, evidence: excess)
 }
 

@@ -10,9 +10,12 @@ import HSINumerics
 public struct HySime: CountEstimator {
   public static let description = MethodDescription(
     id: "hysime", name: "Hyperspectral signal identification by minimum error (HySime)", task: .count,
-    citation: "J. M. Bioucas-Dias and J. M. P. Nascimento, Hyperspectral subspace identification, IEEE TGRS 46(8), 2008",
+    citation:
+      "J. M. Bioucas-Dias and J. M. P. Nascimento, Hyperspectral subspace identification, IEEE TGRS 46(8), 2008",
     cost: "N L² + L³, one pass",
-    advice: "The default: it needs no threshold. Remove bad channels first; many lines of calibration residue raise it.")
+    advice:
+      "The default: it needs no threshold. Remove bad channels first; many lines of calibration residue raise it."
+  )
 
   public init(_ parameters: MethodParameters) throws {}
 
@@ -49,7 +52,8 @@ func requirePixels(_ statistics: SceneStatistics, _ needed: Int, purpose: String
   guard statistics.count >= needed else {
     throw UnmixingError.tooFewPixels(valid: statistics.count, needed: needed, purpose: purpose)
   }
-  guard statistics.maximum.contains(where: { $0 != 0 }) || statistics.minimum.contains(where: { $0 != 0 }) else {
+  guard statistics.maximum.contains(where: { $0 != 0 }) || statistics.minimum.contains(where: { $0 != 0 })
+  else {
     throw UnmixingError.noVariation(detail: "all values are zero")
   }
 }

@@ -8,7 +8,8 @@ import HSINumerics
 public struct NWHFC: CountEstimator {
   public static let description = MethodDescription(
     id: "nwhfc", name: "Noise-whitened HFC virtual dimensionality (NWHFC)", task: .count,
-    citation: "C.-I. Chang and Q. Du, Estimation of number of spectrally distinct signal sources in hyperspectral "
+    citation:
+      "C.-I. Chang and Q. Du, Estimation of number of spectrally distinct signal sources in hyperspectral "
       + "imagery, IEEE TGRS 42(3), 2004",
     cost: "N L² + L³, one pass",
     advice: "Like HFC for scenes whose noise differs between bands.", parameters: [HFC.falseAlarm])

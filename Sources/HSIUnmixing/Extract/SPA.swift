@@ -10,7 +10,8 @@ import HSINumerics
 public struct SPA: EndmemberExtractor {
   public static let description = MethodDescription(
     id: "spa", name: "Successive projection algorithm (SPA, ATGP)", task: .extract,
-    citation: "M. C. U. Araújo et al., Chemometr. Intell. Lab. 57(2), 2001; as ATGP: H. Ren and C.-I. Chang, IEEE TAES "
+    citation:
+      "M. C. U. Araújo et al., Chemometr. Intell. Lab. 57(2), 2001; as ATGP: H. Ren and C.-I. Chang, IEEE TAES "
       + "39(4), 2003",
     cost: "2 N L K, K passes, 8 N bytes",
     advice: "Deterministic and fast; finds bright and unusual pixels first, hence sensitive to outliers.",
@@ -27,13 +28,18 @@ public struct SPA: EndmemberExtractor {
   static func picks(_ reader: SceneReader, count: Int, _ context: RunContext) throws -> [Int] {
     let bands = reader.bands
     guard count >= 1 else {
-      throw CoreError.invalidParameter(name: "the number of endmembers", value: "\(count)", requirement: "at least 1")
+      throw CoreError.invalidParameter(
+        name: "the number of endmembers", value: "\(count)", requirement: "at least 1")
     }
     guard count <= bands else {
       throw UnmixingError.tooManyEndmembers(
         count: count, limit: bands, reason: "SPA needs as many bands as endmembers")
     }
+    let most = reader.source.shape.pixels
+    try reader.requireMemory(
+      8 * ((reader.source as? Cube)?.count ?? most), purpose: "holding the residual norms of SPA")
     var residual: [Double] = []
+    residual.reserveCapacity(most)
     try reader.forEach(label: "projection 1 of \(count)") { pixels, n, first in
       residual.append(contentsOf: repeatElement(0, count: n))
       residual.withUnsafeMutableBufferPointer {

@@ -56,6 +56,13 @@ final class SceneReader {
     return accumulator.finish()
   }
 
+  /// Throws unless `bytes` fit the memory budget.
+  func requireMemory(_ bytes: Int, purpose: String) throws {
+    guard bytes <= context.memory.bytes else {
+      throw CoreError.memory(purpose: purpose, needed: bytes, budget: context.memory.bytes)
+    }
+  }
+
   /// `out[n, k] = Σ_l y_nl w_lk − offset_k` for all pixels: N × `stride` with `columns` values written per row.
   func project(
     _ weights: Matrix<Double>, offset: [Double]? = nil, count: Int, into scores: PixelMatrix, label: String
@@ -118,9 +125,12 @@ func endmemberNames(_ count: Int) -> [String] { (0..<count).map { "endmember \($
 /// Checks what every extractor needs: a positive count, enough bands and pixels, and a scene that is not constant.
 func requireExtractable(_ statistics: SceneStatistics, count: Int, limit: Int, reason: String) throws {
   guard count >= 1 else {
-    throw CoreError.invalidParameter(name: "the number of endmembers", value: "\(count)", requirement: "at least 1")
+    throw CoreError.invalidParameter(
+      name: "the number of endmembers", value: "\(count)", requirement: "at least 1")
   }
-  guard count <= limit else { throw UnmixingError.tooManyEndmembers(count: count, limit: limit, reason: reason) }
+  guard count <= limit else {
+    throw UnmixingError.tooManyEndmembers(count: count, limit: limit, reason: reason)
+  }
   try requirePixels(statistics, count, purpose: "extracting \(count) endmembers")
   let bands = statistics.mean.count
   let variance = (0..<bands).reduce(0) { $0 + statistics.covariance[$1, $1] }

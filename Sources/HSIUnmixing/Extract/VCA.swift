@@ -18,10 +18,12 @@ public struct VCA: EndmemberExtractor {
     id: "vca", name: "Vertex component analysis (VCA)", task: .extract,
     citation: "J. M. P. Nascimento and J. M. Bioucas-Dias, Vertex component analysis, IEEE TGRS 43(4), 2005",
     cost: "N L² + 2 N L K, two passes, 4 N K bytes",
-    advice: "The usual first choice where some pixels are nearly pure. Exclude bad channels; it depends on the seed.",
+    advice:
+      "The usual first choice where some pixels are nearly pure. Exclude bad channels; it depends on the seed.",
     parameters: [
       ParameterDescription(
-        "projected", 1, in: 0...1, "1: endmembers are the picks projected on the signal subspace; 0: the pixels as they are")
+        "projected", 1, in: 0...1,
+        "1: endmembers are the picks projected on the signal subspace; 0: the pixels as they are")
     ])
 
   private let projected: Bool
@@ -46,7 +48,9 @@ public struct VCA: EndmemberExtractor {
     try signalToNoise(statistics, count: count, eigenvalues: statistics.covariance.symmetricEigen().values)
   }
 
-  private static func signalToNoise(_ statistics: SceneStatistics, count: Int, eigenvalues: [Double]) -> Double {
+  private static func signalToNoise(_ statistics: SceneStatistics, count: Int, eigenvalues: [Double])
+    -> Double
+  {
     let bands = Double(statistics.mean.count)
     let meanPower = statistics.mean.reduce(0) { $0 + $1 * $1 }
     let total = eigenvalues.reduce(0, +) + meanPower
@@ -62,10 +66,12 @@ public struct VCA: EndmemberExtractor {
     let statistics = try reader.statistics()
     try requireExtractable(
       statistics, count: count, limit: scene.shape.bands, reason: "VCA needs as many bands as endmembers")
+    try reader.requireMemory(4 * statistics.count * (count + 1), purpose: "holding the scores of VCA")
     let covariance = try statistics.covariance.symmetricEigen()
     let ratio = VCA.signalToNoise(statistics, count: count, eigenvalues: covariance.values)
     let isNoisy = ratio < 15 + 10 * log10(Double(count)) && count > 1
-    context.logger.info("VCA: signal-to-noise ratio \(ratio) dB, \(isNoisy ? "principal components" : "projective")")
+    context.logger.info(
+      "VCA: signal-to-noise ratio \(ratio) dB, \(isNoisy ? "principal components" : "projective")")
 
     let axes =
       isNoisy
@@ -83,7 +89,11 @@ public struct VCA: EndmemberExtractor {
     var values: [Double] = []
     for n in picks {
       var coordinates = scores.row(n).map(Double.init)
-      if isNoisy { coordinates.removeLast() } else { coordinates = coordinates.map { $0 * Double(divisors[n]) } }
+      if isNoisy {
+        coordinates.removeLast()
+      } else {
+        coordinates = coordinates.map { $0 * Double(divisors[n]) }
+      }
       let spectrum = axes.multiplied(by: coordinates)
       values += isNoisy ? zip(spectrum, statistics.mean).map(+) : spectrum
     }

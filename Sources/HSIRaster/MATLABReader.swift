@@ -1,0 +1,384 @@
+import Foundation
+import HSICore
+
+/// MATLAB files: versions 4 to 7 by an own parser (`MATLABFile`), 7.3 through HDF5.
+///
+/// Which variable is the cube, in this order: `--var`; a matrix bands × pixels whose sides the file gives (`nRow`
+/// and `nCol`, `lines` and `cols`, …) or that fits `--size`; the only 3-D numeric variable; a 3-D variable named like
+/// the file; one of the customary names; the only 2-D numeric variable (a label map, or bands × pixels of a square
+/// image). Axes are rows × columns × bands; pixels of a matrix bands × pixels run down the columns.
+public enum MATLABFormat: CubeFormat {
+  public static let name = "MATLAB"
+
+  public static func matches(_ location: RasterLocation) -> Bool {
+    if location.isFolder { return false }
+    if MATLABFile.isVersion5(location.firstBytes) { return true }
+    let isNamed = location.fileExtension == "mat"
+    if isNamed, isVersion73(location.firstBytes) { return true }
+    return isNamed && MATLABFile.isVersion4(location.firstBytes)
+  }
+
+  /// HDF5's signature, at the start or after MATLAB's text of 512 bytes.
+  static func isVersion73(_ first: [UInt8]) -> Bool {
+    let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
+    return [0, 512].contains { first.count >= $0 + 8 && Array(first[$0..<($0 + 8)]) == signature }
+  }
+
+  public static func open(
+    _ location: RasterLocation, options: OpenOptions, context: RunContext
+  ) throws -> any CubeReader {
+    let container: any MATLABContainer =
+      isVersion73(location.firstBytes)
+      ? try MATLAB73Container(location.file, given: location.given)
+      : MATLABFileContainer(file: try MATLABFile(location.file))
+    var wanted = options
+    if let part = location.part { wanted.variable = part }
+    return try MATLABCube(container: container, options: wanted, path: location.given, context: context).reader()
+  }
+}
+
+/// A variable of either kind of file, without its numbers.
+struct MATLABEntry {
+  /// Name with dots for struct fields.
+  var name: String
+  /// Extents in MATLAB's order, no trailing ones beyond the second.
+  var size: [Int]
+  /// Type of real numeric variables, nil for everything else.
+  var type: SampleType?
+  /// For messages.
+  var summary: String
+
+  /// The last component of the name.
+  var field: String { name.split(separator: ".").last.map(String.init) ?? name }
+  /// Length of a vector, nil for other shapes.
+  var vectorLength: Int? { size.count == 2 && size.contains(1) ? max(size[0], size[1]) : nil }
+  var isCube: Bool { type != nil && size.count == 3 && !size.contains(0) }
+  var isMatrix: Bool { type != nil && size.count == 2 && size[0] > 1 && size[1] > 1 }
+}
+
+/// What the two kinds of MATLAB files have in common.
+protocol MATLABContainer {
+  var path: String { get }
+  var format: String { get }
+  /// Top-level variables.
+  var entries: [MATLABEntry] { get }
+  /// Fields of structs, one level down.
+  func fields() -> [MATLABEntry]
+  /// The entry of a name with dots.
+  func entry(_ name: String) throws -> MATLABEntry
+  /// Numbers of a small variable in MATLAB's order.
+  func doubles(_ name: String) -> [Double]?
+  /// Texts of a char or cell variable.
+  func texts(_ name: String) -> [String]?
+  /// The numbers as a cube: rows × columns × bands, or bands × pixels of an image of so many lines.
+  func source(_ name: String, pixelLines: Int?) throws -> (any CubeArraySource, AnyObject?)
+}
+
+/// The choice of the cube among the variables, and its metadata.
+struct MATLABCube {
+  let container: any MATLABContainer
+  let options: OpenOptions
+  let path: String
+  let context: RunContext
+
+  private static let knownNames = [
+    "indian_pines_corrected", "indian_pines", "paviaU", "pavia", "salinas_corrected", "salinas",
+    "salinasA_corrected", "salinasA", "KSC", "Botswana", "DataCube", "data", "cube", "HSI", "hsi", "ref", "rad", "img",
+    "input",
+  ]
+  private static let sideNames = [
+    ("nrow", "ncol"), ("lines", "cols"), ("rows", "cols"), ("lines", "samples"), ("nrows", "ncols"),
+    ("height", "width"), ("h", "w"), ("nl", "nc"),
+  ]
+
+  func reader() throws -> any CubeReader {
+    let (entry, lines) = try choice()
+    guard entry.type != nil else {
+      throw RasterError.unsupported(
+        path: path, feature: "the variable \(entry.summary)", advice: "choose a real numeric array with --var")
+    }
+    let (source, owner) = try container.source(entry.name, pixelLines: lines)
+    var metadata = CubeMetadata(bands: source.shape.bands)
+    if let lines {
+      context.logger.info("\(path): \(entry.name) read as bands × pixels of an image of \(lines) lines")
+    }
+    if let found = wavelengths(entry, bands: source.shape.bands) {
+      found.install(in: &metadata, path: path, context: context)
+    }
+    return try ArrayReader(
+      path: path, format: container.format, files: [container.path], metadata: metadata, source: source, owner: owner)
+  }
+
+  /// The variable and, for a matrix bands × pixels, the lines of its image.
+  private func choice() throws -> (MATLABEntry, Int?) {
+    if let name = options.variable {
+      let entry = try container.entry(name)
+      if entry.size.count > 3 {
+        throw RasterError.unsupported(
+          path: path, feature: "an array of \(entry.size.count) axes (\(entry.summary))",
+          advice: "save a 3-D array of it")
+      }
+      return (entry, entry.isMatrix ? pixelLines(of: entry) : nil)
+    }
+    var all = container.entries
+    if !all.contains(where: { $0.isCube || $0.isMatrix }) { all += container.fields() }
+    let matrices = all.filter { $0.isMatrix }
+    let bundles = matrices.filter { declaredLines(of: $0) != nil }
+    if let bundle = bundles.first(where: { ["v", "y", "x"].contains($0.name.lowercased()) }) ?? bundles.first {
+      return (bundle, declaredLines(of: bundle))
+    }
+    let cubes = all.filter { $0.isCube }
+    if cubes.count == 1 { return (cubes[0], nil) }
+    if let named = preferred(cubes) { return (named, nil) }
+    if cubes.isEmpty {
+      if let matrix = matrices.first(where: { ["v", "y"].contains($0.name.lowercased()) }),
+        let lines = pixelLines(of: matrix)
+      { return (matrix, lines) }
+      if matrices.count == 1 { return (matrices[0], pixelLines(of: matrices[0])) }
+      if let named = preferred(matrices) { return (named, pixelLines(of: named)) }
+    }
+    guard !cubes.isEmpty || !matrices.isEmpty else {
+      throw RasterError.unreadable(
+        path: path,
+        reason: "it holds no numeric image, only " + all.map { $0.summary }.joined(separator: ", "))
+    }
+    throw RasterError.ambiguous(
+      path: path, choices: (cubes.isEmpty ? matrices : cubes).map { $0.summary },
+      advice: "choose one with --var NAME")
+  }
+
+  private func preferred(_ entries: [MATLABEntry]) -> MATLABEntry? {
+    let stem = URL(fileURLWithPath: container.path).deletingPathExtension().lastPathComponent.lowercased()
+    if let entry = entries.first(where: { $0.field.lowercased() == stem }) { return entry }
+    for name in MATLABCube.knownNames {
+      if let entry = entries.first(where: { $0.field == name }) { return entry }
+    }
+    return nil
+  }
+
+  /// Lines of the image that a matrix bands × pixels holds, by the file's own numbers.
+  private func declaredLines(of entry: MATLABEntry) -> Int? {
+    func scalar(_ name: String) -> Int? {
+      let matches = container.entries.filter { $0.name.lowercased() == name && $0.size == [1, 1] }
+      return matches.lazy.compactMap { container.doubles($0.name)?.first.flatMap { Int(exactly: $0) } }.first
+    }
+    if let bands = scalar("nband"), bands != entry.size[0] { return nil }
+    for (first, second) in MATLABCube.sideNames {
+      guard let lines = scalar(first), let samples = scalar(second), lines > 0, samples > 0 else { continue }
+      if entry.size[1] % lines == 0, entry.size[1] / lines == samples { return lines }
+    }
+    return nil
+  }
+
+  /// Lines of the image that a matrix bands × pixels holds: by `--size`, by the file, or a square.
+  private func pixelLines(of entry: MATLABEntry) -> Int? {
+    let (bands, pixels) = (entry.size[0], entry.size[1])
+    if let size = options.size { return size.lines * size.samples == pixels ? size.lines : nil }
+    if let lines = declaredLines(of: entry) { return lines }
+    let side = Int(Double(pixels).squareRoot().rounded())
+    let isUsualName = ["y", "v", "xt"].contains(entry.field.lowercased())
+    guard side * side == pixels, side > 1, isUsualName || pixels >= 16 * bands else { return nil }
+    context.logger.info("\(path): \(entry.name) is taken as a square image of \(side) × \(side) pixels")
+    return side
+  }
+
+  private func wavelengths(_ entry: MATLABEntry, bands: Int) -> FoundWavelengths? {
+    func numbers(_ names: Set<String>) -> (name: String, values: [Double])? {
+      let prefix = entry.name.split(separator: ".").dropLast().joined(separator: ".")
+      let all = container.entries + (prefix.isEmpty ? [] : container.fields())
+      for candidate in all where candidate.type != nil && candidate.vectorLength == bands {
+        if names.contains(candidate.field.lowercased()), let values = container.doubles(candidate.name) {
+          return (candidate.name, values)
+        }
+      }
+      if !prefix.isEmpty {
+        for middle in ["", ".info", ".Info", ".metadata"] {
+          for name in names {
+            let full = prefix + middle + "." + name
+            if let values = container.doubles(full), values.count == bands { return (full, values) }
+          }
+        }
+      }
+      return nil
+    }
+    guard
+      let found = numbers([
+        "wavelengths", "wavelength", "wavlength", "wavlengths", "wl", "wls", "lambda", "lambdas", "waves", "wave",
+        "wvl", "wavs", "centers", "band_centers", "bandcenters", "wavelength_nm",
+      ])
+    else { return nil }
+    return FoundWavelengths(
+      values: found.values, fwhm: numbers(["fwhm", "bandwidth", "bandwidths"])?.values, unit: nil,
+      place: "variable \(found.name)", source: .header)
+  }
+}
+
+// MARK: - Versions 4 to 7
+
+struct MATLABFileContainer: MATLABContainer {
+  let file: MATLABFile
+  var path: String { file.path }
+  var format: String { file.format }
+
+  var entries: [MATLABEntry] { file.variables.map { MATLABFileContainer.entry($0, name: $0.name) } }
+
+  private static func entry(_ variable: MATLABVariable, name: String) -> MATLABEntry {
+    let isNumeric = variable.kind == .numeric && !variable.isComplex
+    return MATLABEntry(
+      name: name, size: variable.size, type: isNumeric ? variable.type : nil, summary: variable.summary)
+  }
+
+  func fields() -> [MATLABEntry] {
+    file.variables.filter { $0.kind == .structure && $0.count == 1 }.flatMap { structure -> [MATLABEntry] in
+      let members = (try? file.members(of: structure)) ?? []
+      return members.map { MATLABFileContainer.entry($0, name: structure.name + "." + $0.name) }
+    }
+  }
+
+  func entry(_ name: String) throws -> MATLABEntry {
+    var found = MATLABFileContainer.entry(try file.variable(name), name: name)
+    found.summary = name + found.summary.drop { $0 != " " }
+    return found
+  }
+
+  func doubles(_ name: String) -> [Double]? {
+    guard let variable = try? file.variable(name) else { return nil }
+    return try? file.doubles(variable)
+  }
+
+  func texts(_ name: String) -> [String]? {
+    guard let variable = try? file.variable(name) else { return nil }
+    return try? file.texts(variable)
+  }
+
+  func source(_ name: String, pixelLines: Int?) throws -> (any CubeArraySource, AnyObject?) {
+    let variable = try file.variable(name)
+    guard let type = variable.type, let bytes = variable.bytes, let base = bytes.bytes.baseAddress,
+      variable.range.count == variable.count * type.size
+    else { throw RasterError.unreadable(path: path, reason: "\(name) holds no numbers") }
+    let size = type.size
+    let extents = variable.size
+    let shape: CubeShape
+    let strides: ArrayStrides
+    if let pixelLines {
+      shape = CubeShape(lines: pixelLines, samples: extents[1] / pixelLines, bands: extents[0])
+      strides = ArrayStrides(line: extents[0] * size, sample: pixelLines * extents[0] * size, band: size)
+    } else {
+      shape = CubeShape(lines: extents[0], samples: extents[1], bands: extents.count > 2 ? extents[2] : 1)
+      strides = ArrayStrides(line: size, sample: extents[0] * size, band: extents[0] * extents[1] * size)
+    }
+    let array = StridedArray(
+      base: base + variable.range.lowerBound, shape: shape, strides: strides, type: type,
+      isByteSwapped: variable.isByteSwapped)
+    return (array, bytes)
+  }
+}
+
+// MARK: - Version 7.3
+
+struct MATLAB73Container: MATLABContainer {
+  let file: HDF5File
+  var path: String { file.path }
+  var format: String { "MATLAB 7.3" }
+  let entries: [MATLABEntry]
+
+  init(_ path: String, given: String) throws {
+    guard !path.hasPrefix("/vsi") else {
+      throw RasterError.unsupported(
+        path: given, feature: "a MATLAB 7.3 file that is not local", advice: "copy the file here first")
+    }
+    file = try HDF5File(path)
+    var entries: [MATLABEntry] = []
+    for name in file.children(of: "/") where !name.hasPrefix("#") {
+      if let array = file.array("/" + name) {
+        entries.append(MATLAB73Container.entry(array, name: name))
+      } else {
+        let isSparse = file.attribute("MATLAB_sparse", of: "/" + name) != nil
+        entries.append(
+          MATLABEntry(name: name, size: [1, 1], type: nil, summary: name + (isSparse ? " sparse" : " struct")))
+      }
+    }
+    self.entries = entries
+  }
+
+  private static func entry(_ array: HDF5Array, name: String) -> MATLABEntry {
+    let kind = array.attribute("MATLAB_class")?.text ?? ""
+    let isEmpty = (array.attribute("MATLAB_empty")?.number ?? 0) != 0
+    let isNumeric = !["char", "cell", "struct", "function_handle"].contains(kind) && !isEmpty
+    var size = Array(array.dimensions.reversed())
+    if size.count == 1 { size.append(1) }
+    while size.count > 2, size.last == 1 { size.removeLast() }
+    let type = isNumeric ? array.type : nil
+    let what = type?.rawValue ?? (kind.isEmpty || isNumeric ? array.typeName : kind)
+    return MATLABEntry(
+      name: name, size: size, type: type,
+      summary: "\(name) \(size.map { String($0) }.joined(separator: "×")) \(what)")
+  }
+
+  func fields() -> [MATLABEntry] {
+    file.children(of: "/").filter { !$0.hasPrefix("#") }.flatMap { group in
+      file.children(of: "/" + group).compactMap { field in
+        guard let array = file.array("/\(group)/\(field)") else { return nil }
+        return MATLAB73Container.entry(array, name: group + "." + field)
+      }
+    }
+  }
+
+  /// The array of a name with dots; a reference is followed once, `(2)` chooses among several.
+  private func array(_ name: String) throws -> HDF5Array {
+    var index: Int?
+    let parts = name.split(separator: ".").map { part -> String in
+      guard part.hasSuffix(")"), let open = part.lastIndex(of: "(") else { return String(part) }
+      index = Int(part[part.index(after: open)...].dropLast()) ?? 0
+      return String(part[..<open])
+    }
+    guard let array = file.array("/" + parts.joined(separator: "/")) else {
+      throw RasterError.unreadable(
+        path: path,
+        reason: "it has no variable \(name); it has " + (entries.map { $0.summary }.joined(separator: ", ")))
+    }
+    guard let references = array.references() else { return array }
+    guard references.indices.contains((index ?? 1) - 1) else {
+      throw RasterError.unreadable(path: path, reason: "\(name) has only \(references.count) elements")
+    }
+    return try file.open(references[(index ?? 1) - 1])
+  }
+
+  func entry(_ name: String) throws -> MATLABEntry { MATLAB73Container.entry(try array(name), name: name) }
+
+  func doubles(_ name: String) -> [Double]? {
+    // HDF5's row-major order of reversed axes is MATLAB's column-major order.
+    (try? array(name)).flatMap { $0.doubles() }
+  }
+
+  func texts(_ name: String) -> [String]? {
+    guard let array = file.array("/" + name.replacingOccurrences(of: ".", with: "/")) else { return nil }
+    if let references = array.references() {
+      return references.map { path in file.array(path).flatMap { text(of: $0) } ?? "" }
+    }
+    return text(of: array).map { [$0] }
+  }
+
+  private func text(of array: HDF5Array) -> String? {
+    guard array.attribute("MATLAB_class")?.text == "char", let codes = array.doubles() else { return nil }
+    return String(decoding: codes.map { UInt16(clamping: Int($0)) }, as: UTF16.self)
+  }
+
+  func source(_ name: String, pixelLines: Int?) throws -> (any CubeArraySource, AnyObject?) {
+    let array = try array(name)
+    let rank = array.dimensions.count
+    if let pixelLines {
+      let segment = HDF5Source.Segment(
+        array: array, layout: .pixelList(lines: pixelLines), bands: Array(0..<array.dimensions[1]))
+      return (try HDF5Source(file: file, segments: [segment]), nil)
+    }
+    guard rank == 2 || rank == 3 else {
+      throw RasterError.unsupported(
+        path: path, feature: "an array of \(rank) axes (\(name))", advice: "save a 3-D array of it")
+    }
+    let axes = ArrayAxes(line: rank - 1, sample: rank - 2, band: rank == 3 ? 0 : nil)
+    let segment = HDF5Source.Segment(
+      array: array, layout: .axes(axes), bands: Array(0..<(rank == 3 ? array.dimensions[0] : 1)))
+    return (try HDF5Source(file: file, segments: [segment]), nil)
+  }
+}

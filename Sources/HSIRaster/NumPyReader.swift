@@ -1,0 +1,205 @@
+import Foundation
+import HSICore
+
+/// The header of a `.npy` file, versions 1 to 3.
+public struct NumPyHeader: Equatable, Sendable {
+  /// Extents, outermost first.
+  public var dimensions: [Int]
+  /// Type of the numbers; half precision counts as float32 with `isHalf`.
+  public var type: SampleType
+  /// True for 16-bit floats.
+  public var isHalf: Bool
+  public var isBigEndian: Bool
+  /// True when the first axis is the fastest.
+  public var isFortranOrder: Bool
+  /// First byte of the numbers.
+  public var dataOffset: Int
+
+  static let signature: [UInt8] = [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]
+
+  /// Bytes of the numbers.
+  public var byteCount: Int { dimensions.reduce(isHalf ? 2 : type.size, *) }
+
+  /// Parses the start of a file: signature, version, length, a Python dictionary of `descr`, `fortran_order`, `shape`.
+  ///
+  /// - Throws: `RasterError.unreadable`, `.unsupported` for types without a plain number.
+  public init(parsing bytes: UnsafeRawBufferPointer, path: String) throws {
+    func wrong(_ reason: String) -> RasterError { .unreadable(path: path, reason: reason) }
+    guard bytes.count >= 10, bytes.prefix(6).elementsEqual(NumPyHeader.signature) else {
+      throw wrong("it has no NumPy signature")
+    }
+    let major = bytes[6]
+    guard (1...3).contains(major) else { throw wrong("its NumPy format version is \(major)") }
+    let fieldSize = major == 1 ? 2 : 4
+    guard bytes.count >= 8 + fieldSize else { throw wrong("its header is cut short") }
+    let length = (0..<fieldSize).reduce(0) { $0 | Int(bytes[8 + $1]) << (8 * $1) }
+    guard length <= 1 << 20, length <= bytes.count - 8 - fieldSize else { throw wrong("its header is cut short") }
+    dataOffset = 8 + fieldSize + length
+    let text = String(decoding: bytes[(8 + fieldSize)..<dataOffset], as: UTF8.self)
+    guard let description = NumPyHeader.value(of: "descr", in: text),
+      let order = NumPyHeader.value(of: "fortran_order", in: text),
+      let shape = NumPyHeader.value(of: "shape", in: text)
+    else { throw wrong("its header is no NumPy header: \(text.prefix(80))") }
+    guard order == "True" || order == "False" else { throw wrong("its fortran_order is \(order)") }
+    isFortranOrder = order == "True"
+    guard shape.hasPrefix("("), shape.hasSuffix(")") else { throw wrong("its shape is \(shape)") }
+    let parts = shape.dropFirst().dropLast().split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+      .filter { !$0.isEmpty }
+    dimensions = []
+    var total = 8
+    for part in parts {
+      guard let extent = Int(part.hasSuffix("L") ? String(part.dropLast()) : part), extent >= 0 else {
+        throw wrong("its shape is \(shape)")
+      }
+      let (product, overflow) = total.multipliedReportingOverflow(by: max(extent, 1))
+      guard !overflow, product < 1 << 50 else { throw wrong("its shape \(shape) is too large") }
+      total = product
+      dimensions.append(extent)
+    }
+    let code = description.trimmingCharacters(in: CharacterSet(charactersIn: "'\""))
+    isBigEndian = code.hasPrefix(">")
+    let types: [String: (SampleType, Bool)] = [
+      "u1": (.uint8, false), "i1": (.int8, false), "b1": (.uint8, false), "u2": (.uint16, false),
+      "i2": (.int16, false), "u4": (.uint32, false), "i4": (.int32, false), "u8": (.uint64, false),
+      "i8": (.int64, false), "f2": (.float32, true), "f4": (.float32, false), "f8": (.float64, false),
+    ]
+    let body = code.first.map { "<>|=".contains($0) } == true ? String(code.dropFirst()) : code
+    guard let (type, isHalf) = types[body] else {
+      throw RasterError.unsupported(
+        path: path, feature: "an array of type \(description)", advice: "save plain integers or floats")
+    }
+    (self.type, self.isHalf) = (type, isHalf)
+  }
+
+  /// The text of a dictionary entry: a quoted string, a word, or a tuple in parentheses.
+  private static func value(of key: String, in text: String) -> String? {
+    for quote in ["'", "\""] {
+      guard let found = text.range(of: quote + key + quote),
+        let colon = text[found.upperBound...].firstIndex(of: ":")
+      else { continue }
+      let rest = text[text.index(after: colon)...].drop { $0 == " " }
+      if rest.first == "(" {
+        guard let end = rest.firstIndex(of: ")") else { return nil }
+        return String(rest[...end])
+      }
+      if let mark = rest.first, mark == "'" || mark == "\"" {
+        guard let end = rest.dropFirst().firstIndex(of: mark) else { return nil }
+        return String(rest[...end])
+      }
+      return rest.prefix { $0 != "," && $0 != "}" }.trimmingCharacters(in: .whitespaces)
+    }
+    return nil
+  }
+}
+
+/// NumPy arrays: `.npy` (local files are mapped, not read) and members of `.npz` archives (inflated into memory).
+///
+/// Axes are line, sample, band unless `--axes` tells otherwise; two axes are one band.
+public enum NumPyFormat: CubeFormat {
+  public static let name = "NumPy"
+
+  public static func matches(_ location: RasterLocation) -> Bool {
+    if location.isFolder { return false }
+    return location.starts(with: NumPyHeader.signature)
+      || (location.fileExtension == "npz" && location.starts(with: [0x50, 0x4B]))
+  }
+
+  public static func open(
+    _ location: RasterLocation, options: OpenOptions, context: RunContext
+  ) throws -> any CubeReader {
+    var file = location.file
+    var wavelengths: (values: [Double], name: String)?
+    if !location.starts(with: NumPyHeader.signature) {
+      let archive = "/vsizip/" + file
+      let members = VSI.names(in: archive).filter { $0.hasSuffix(".npy") }
+      let chosen = try member(of: archive, members, wanted: options.variable ?? location.part, given: location.given)
+      file = archive + "/" + chosen
+      wavelengths = vector(of: archive, members.filter { $0 != chosen })
+    }
+    let bytes = try FileBytes(file)
+    let header = try NumPyHeader(parsing: bytes.bytes, path: location.given)
+    let array = try strided(header, bytes, axes: options.axes, path: location.given)
+    var metadata = CubeMetadata(bands: array.shape.bands)
+    if let wavelengths, wavelengths.values.count == array.shape.bands {
+      FoundWavelengths(
+        values: wavelengths.values, fwhm: nil, unit: nil, place: wavelengths.name, source: .header
+      ).install(in: &metadata, path: location.given, context: context)
+    }
+    return try ArrayReader(
+      path: location.given, format: "NumPy", files: [location.file], metadata: metadata, source: array, owner: bytes)
+  }
+
+  /// The cube that a header describes.
+  static func strided(
+    _ header: NumPyHeader, _ bytes: FileBytes, axes text: String?, path: String
+  ) throws -> StridedArray {
+    let size = header.isHalf ? 2 : header.type.size
+    var distances = [Int](repeating: size, count: header.dimensions.count)
+    var step = size
+    let order = Array(header.dimensions.indices)
+    for axis in header.isFortranOrder ? order : order.reversed() {
+      distances[axis] = step
+      step *= max(header.dimensions[axis], 1)
+    }
+    // Axes of extent 1 do not count when there are more than three.
+    var kept = order
+    while kept.count > 3, let single = kept.first(where: { header.dimensions[$0] == 1 }) {
+      kept.removeAll { $0 == single }
+    }
+    guard kept.count == 2 || kept.count == 3 else {
+      throw RasterError.unsupported(
+        path: path, feature: "an array of shape \(header.dimensions)", advice: "save an array of 2 or 3 axes")
+    }
+    let dimensions = kept.map { header.dimensions[$0] }
+    let axes = try text.map { try ArrayAxes($0, rank: kept.count) }
+      ?? ArrayAxes(line: 0, sample: 1, band: kept.count == 3 ? 2 : nil)
+    guard let base = bytes.bytes.baseAddress, bytes.bytes.count >= header.dataOffset + header.byteCount else {
+      throw RasterError.truncated(
+        path: path, expected: header.dataOffset + header.byteCount, found: bytes.bytes.count)
+    }
+    return StridedArray(
+      base: base + header.dataOffset, shape: axes.shape(dimensions),
+      strides: ArrayStrides(
+        line: distances[kept[axes.line]], sample: distances[kept[axes.sample]],
+        band: axes.band.map { distances[kept[$0]] } ?? step),
+      type: header.type, isByteSwapped: header.isBigEndian && size > 1, isHalf: header.isHalf)
+  }
+
+  private static func header(_ path: String) -> NumPyHeader? {
+    guard let first = VSI.prefix(path, count: 4096) else { return nil }
+    return first.withUnsafeBytes { try? NumPyHeader(parsing: $0, path: path) }
+  }
+
+  private static func member(of archive: String, _ members: [String], wanted: String?, given: String) throws -> String {
+    func stem(_ name: String) -> String { String(name.dropLast(4)) }
+    if let wanted {
+      if let found = members.first(where: { stem($0) == wanted || $0 == wanted }) { return found }
+      throw RasterError.unreadable(
+        path: given, reason: "it has no array \(wanted); it has " + members.map(stem).joined(separator: ", "))
+    }
+    let headers = members.map { (name: $0, header: header(archive + "/" + $0)) }
+    for rank in [3, 2] {
+      let fitting = headers.filter { $0.header?.dimensions.filter { $0 > 1 }.count == rank }
+      if fitting.count == 1 { return fitting[0].name }
+      if !fitting.isEmpty {
+        throw RasterError.ambiguous(
+          path: given, choices: fitting.map { "\(stem($0.name)) \($0.header?.dimensions ?? [])" },
+          advice: "choose one with --var NAME")
+      }
+    }
+    throw RasterError.unreadable(path: given, reason: "it holds no array of 2 or 3 axes")
+  }
+
+  private static func vector(of archive: String, _ members: [String]) -> (values: [Double], name: String)? {
+    let names = ["wavelengths", "wavelength", "wl", "lambda", "waves", "wavelength_nm"]
+    guard let name = members.first(where: { names.contains($0.dropLast(4).lowercased()) }),
+      let bytes = try? FileBytes(archive + "/" + name),
+      let header = try? NumPyHeader(parsing: bytes.bytes, path: name), header.dimensions.count == 1, !header.isHalf,
+      let base = bytes.bytes.baseAddress, bytes.bytes.count >= header.dataOffset + header.byteCount,
+      header.dimensions[0] <= 1 << 20
+    else { return nil }
+    let values = storedNumbers(
+      base + header.dataOffset, count: header.dimensions[0], type: header.type, isByteSwapped: header.isBigEndian)
+    return (values, name)
+  }
+}
