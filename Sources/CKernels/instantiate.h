@@ -9,8 +9,10 @@
 #include "simd_types.h"
 
 #pragma STDC FP_CONTRACT ON
+// Vectors are only passed between functions that are always inlined, so their calling convention is moot.
+#pragma clang diagnostic ignored "-Wpsabi"
 
-#define K(name) name##_baseline
+#define K(name) HSI_JOIN(name, _baseline)
 #define HSI_LEVEL 1
 #include "simd_body.h"
 #include HSI_BODY
@@ -19,7 +21,7 @@
 
 #if defined(__x86_64__)
 
-#define K(name) name##_v3
+#define K(name) HSI_JOIN(name, _v3)
 #define HSI_LEVEL 3
 #pragma clang attribute push(__attribute__((target("arch=x86-64-v3"))), apply_to = function)
 #include "simd_body.h"
@@ -28,7 +30,7 @@
 #undef HSI_LEVEL
 #undef K
 
-#define K(name) name##_v4
+#define K(name) HSI_JOIN(name, _v4)
 #define HSI_LEVEL 4
 #pragma clang attribute push(__attribute__((target("arch=x86-64-v4"))), apply_to = function)
 #include "simd_body.h"

@@ -17,6 +17,9 @@ typedef double f64x2 __attribute__((ext_vector_type(2)));
 typedef int32_t i32x16 __attribute__((ext_vector_type(16)));
 
 #define HSI_INLINE static inline __attribute__((always_inline))
+// Pastes after expanding its arguments.
+#define HSI_JOIN_(a, b) a##b
+#define HSI_JOIN(a, b) HSI_JOIN_(a, b)
 #define HSI_UNROLL _Pragma("clang loop unroll(full)")
 
 /// Channels are walked in chunks of 16. The last chunk of a row that is not a multiple of 16 starts early
@@ -25,6 +28,15 @@ typedef int32_t i32x16 __attribute__((ext_vector_type(16)));
 HSI_INLINE size_t hsi_chunk_count(size_t channels) { return (channels + 15) / 16; }
 HSI_INLINE size_t hsi_chunk_start(size_t chunk, size_t channels) {
     return 16 * chunk + 16 <= channels ? 16 * chunk : channels - 16;
+}
+
+/// Pixels between the row being read and the row asked from memory.
+#ifndef HSI_PREFETCH_ROWS
+#define HSI_PREFETCH_ROWS 16
+#endif
+/// Asks for the address `ahead` floats after p; a hint only, the address need not exist.
+HSI_INLINE void hsi_prefetch(const void *p, size_t ahead) {
+    __builtin_prefetch((const void *)((uintptr_t)p + 4 * ahead), 0, 3);
 }
 
 /// Pixels that are accumulated in fp32 before the sum goes to fp64, and the unit of cache blocking.

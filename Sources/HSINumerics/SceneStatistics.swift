@@ -3,11 +3,18 @@ import HSICore
 
 /// Mean, correlation and covariance of the valid pixels of a source, accumulated over strips.
 ///
-/// Sums are formed in single precision inside fixed blocks of `blockPixels` valid pixels (centred on a provisional
-/// mean, the first block's, so that nothing cancels) and in double precision across blocks. Blocks are counted from
-/// the first valid pixel of the scene, so strip height and thread count do not change a bit of the result.
-/// Cost N·L² flops.
+/// Sums are formed inside fixed blocks of `blockPixels` valid pixels, centred on a provisional mean (the first
+/// block's, so that nothing cancels), and in double precision across blocks. Blocks are counted from the first valid
+/// pixel of the scene, so strip height and thread count do not change a bit of the result. Cost N·L² flops.
 public struct SceneStatistics: Sendable {
+  /// Arithmetic of the products inside a block.
+  public enum Precision: Sendable {
+    /// Errors about 1e-7 of the variance: enough for principal components.
+    case single
+    /// Errors about 1e-15: needed where the smallest eigenvalues matter (noise estimates). Half the speed.
+    case double
+  }
+
   /// Number of valid pixels.
   public let count: Int
   /// Mean spectrum.
@@ -24,9 +31,17 @@ public struct SceneStatistics: Sendable {
   }
 
   /// Reads `source` once.
-  public init(_ source: any StripSource, _ context: RunContext, label: String = "statistics") throws {
-    var accumulator = StatisticsAccumulator(bands: source.shape.bands)
-    try source.forEachStrip(context, label: label) { accumulator.add($0.pixels) }
+  public init(
+    _ source: any StripSource, _ context: RunContext, label: String = "statistics",
+    precision: Precision = .single
+  ) throws {
+    let accumulator = StatisticsAccumulator(bands: source.shape.bands, precision: precision)
+    if let cube = source as? Cube {
+      try context.checkCancellation()
+      accumulator.add(cube.pixels)
+    } else {
+      try source.forEachStrip(context, label: label) { accumulator.add($0.pixels) }
+    }
     self = accumulator.finish()
   }
 
@@ -39,107 +54,231 @@ public struct SceneStatistics: Sendable {
   }
 }
 
-/// Accumulates `SceneStatistics` from pixels in scene order.
-public struct StatisticsAccumulator {
+/// Accumulates `SceneStatistics` from pixels in scene order. Whole blocks are taken from the caller's memory; only
+/// the pixels left over between calls are copied.
+public final class StatisticsAccumulator {
   /// Pixels per block.
-  static let blockPixels = 1024
+  static let blockPixels = 512
   /// Blocks that are computed at the same time.
-  static let batch = 8
+  static let batch = 16
 
   private let bands: Int
+  private let precision: SceneStatistics.Precision
   private let pending: PixelMatrix
   private var filled = 0
   private var count = 0
-  private var shift: [Float]?
+  private var shift: [Float] = []
   private var sum: [Double]
   private var squares: [Double]
   private var minimum: [Float]
   private var maximum: [Float]
+  /// Per block of a batch: the shifted pixels, then the L × L products, then the L sums.
+  private let work: UnsafeMutableRawPointer
+  private let workStride: Int
+  private let extremes: PixelMatrix
 
   /// An accumulator for spectra of `bands` values.
-  public init(bands: Int) {
+  public init(bands: Int, precision: SceneStatistics.Precision = .single) {
     self.bands = bands
-    pending = PixelMatrix(rows: StatisticsAccumulator.blockPixels * StatisticsAccumulator.batch, columns: bands)
+    self.precision = precision
+    pending = PixelMatrix(rows: StatisticsAccumulator.blockPixels, columns: bands)
     sum = [Double](repeating: 0, count: bands)
     squares = [Double](repeating: 0, count: bands * bands)
     minimum = [Float](repeating: .infinity, count: bands)
     maximum = [Float](repeating: -.infinity, count: bands)
+    let values = bands * (StatisticsAccumulator.blockPixels + bands + 1)
+    workStride = (values * (precision == .single ? 4 : 8) + 63) / 64 * 64
+    work = .allocate(byteCount: workStride * StatisticsAccumulator.batch, alignment: 64)
+    extremes = PixelMatrix(rows: StatisticsAccumulator.batch, columns: 2 * bands)
     BLAS.prepare()
   }
 
+  deinit { work.deallocate() }
+
   /// Adds the next pixels of the scene.
-  public mutating func add(_ pixels: PixelMatrix) {
+  public func add(_ pixels: PixelMatrix) {
     precondition(pixels.columns == bands)
+    add(pixels.pointer, count: pixels.rows)
+  }
+
+  /// Adds the next `count` pixels of the scene, one after the other.
+  public func add(_ pixels: UnsafePointer<Float>, count n: Int) {
+    let block = StatisticsAccumulator.blockPixels
     var taken = 0
-    while taken < pixels.rows {
-      let n = min(pixels.rows - taken, pending.rows - filled)
-      (pending.pointer + filled * bands).update(from: pixels.pointer + taken * bands, count: n * bands)
-      filled += n
-      taken += n
-      if filled == pending.rows { flush() }
+    if filled > 0 {
+      taken = min(n, block - filled)
+      (pending.pointer + filled * bands).update(from: pixels, count: taken * bands)
+      filled += taken
+      if filled == block {
+        flush(pending.pointer, pixels: block)
+        filled = 0
+      }
+    }
+    let whole = (n - taken) / block * block
+    flush(pixels + taken * bands, pixels: whole)
+    taken += whole
+    if taken < n {
+      pending.pointer.update(from: pixels + taken * bands, count: (n - taken) * bands)
+      filled = n - taken
     }
   }
 
   /// The statistics of everything added.
-  public mutating func finish() -> SceneStatistics {
-    flush()
+  public func finish() -> SceneStatistics {
+    flush(pending.pointer, pixels: filled)
+    filled = 0
     let n = Double(max(count, 1))
-    let shift = (shift ?? [Float](repeating: 0, count: bands)).map(Double.init)
+    let shift = shift.isEmpty ? [Double](repeating: 0, count: bands) : shift.map(Double.init)
     let offset = sum.map { $0 / n }  // mean of the shifted pixels
     let covariance = Matrix<Double>(rows: bands, columns: bands) { i, j in
       let (a, b) = i <= j ? (i, j) : (j, i)
       return squares[a * bands + b] / n - offset[a] * offset[b]
     }
     return SceneStatistics(
-      count: count, mean: zip(shift, offset).map(+), covariance: covariance, minimum: minimum, maximum: maximum)
+      count: count, mean: zip(shift, offset).map(+), covariance: covariance, minimum: minimum,
+      maximum: maximum)
   }
 
-  private mutating func flush() {
-    guard filled > 0 else { return }
-    let (bands, filled, pending) = (self.bands, self.filled, self.pending)
-    if shift == nil {
-      // Provisional mean of the first block: the same whatever the strips.
-      let n = min(filled, StatisticsAccumulator.blockPixels)
-      shift = (0..<bands).map { b in Float((0..<n).reduce(0.0) { $0 + Double(pending[$1, b]) } / Double(n)) }
+  private func flush(_ pixels: UnsafePointer<Float>, pixels n: Int) {
+    guard n > 0 else { return }
+    let block = StatisticsAccumulator.blockPixels
+    if shift.isEmpty {
+      let rows = min(n, block)
+      var first = [Double](repeating: 0, count: bands)
+      for i in 0..<rows { for b in 0..<bands { first[b] += Double(pixels[i * bands + b]) } }
+      shift = first.map { Float($0 / Double(rows)) }
     }
-    let blocks = (filled + StatisticsAccumulator.blockPixels - 1) / StatisticsAccumulator.blockPixels
-    let partial = PixelMatrix(rows: blocks, columns: bands * bands)
-    let extremes = PixelMatrix(rows: blocks, columns: 3 * bands)
-    let shift = self.shift!
-    Parallel.forEachChunk(of: filled, chunk: StatisticsAccumulator.blockPixels) { block, range in
-      let base = pending.pointer + range.lowerBound * bands
-      let total = extremes.pointer + block * 3 * bands
-      for b in 0..<bands {
-        total[b] = 0
-        total[bands + b] = .infinity
-        total[2 * bands + b] = -.infinity
+    let step = block * StatisticsAccumulator.batch
+    for start in stride(from: 0, to: n, by: step) {
+      let m = min(step, n - start)
+      switch precision {
+      case .single: flushBatch(Float.self, pixels + start * bands, m)
+      case .double: flushBatch(Double.self, pixels + start * bands, m)
       }
-      for i in 0..<range.count {
-        let row = base + i * bands
-        for b in 0..<bands {
-          let value = row[b]
-          total[bands + b] = min(total[bands + b], value)
-          total[2 * bands + b] = max(total[2 * bands + b], value)
-          row[b] = value - shift[b]
-          total[b] += row[b]
+    }
+    count += n
+  }
+
+  private func flushBatch<T: AccumulationScalar>(_: T.Type, _ pixels: UnsafePointer<Float>, _ n: Int) {
+    let (bands, stride, block) = (self.bands, workStride, StatisticsAccumulator.blockPixels)
+    let low = extremes.pointer
+    nonisolated(unsafe) let (pixels, work) = (pixels, work)
+    func parts(_ index: Int) -> (T.Pointer, T.Pointer, T.Pointer) {
+      let base = (work + index * stride).assumingMemoryBound(to: T.self)
+      let products = base + block * bands
+      return (base, products, products + bands * bands)
+    }
+    shift.withUnsafeBufferPointer { shift in
+      nonisolated(unsafe) let (shift, low) = (shift.baseAddress!, low)
+      Parallel.forEachChunk(of: n, chunk: block) { index, range in
+        let (centred, products, sums) = parts(index)
+        let minimum = low + index * 2 * bands
+        T.centre(
+          pixels + range.lowerBound * bands, range.count, bands, shift, centred, sums, minimum,
+          minimum + bands)
+        T.rankUpdate(centred, range.count, bands, products)
+      }
+    }
+    let blocks = (n + block - 1) / block
+    for index in 0..<blocks {
+      let sums = parts(index).2
+      let minimum = low + index * 2 * bands
+      for b in 0..<bands {
+        sum[b] += sums[b].asDouble
+        self.minimum[b] = Swift.min(self.minimum[b], minimum[b])
+        maximum[b] = Swift.max(maximum[b], minimum[bands + b])
+      }
+    }
+    squares.withUnsafeMutableBufferPointer { squares in
+      nonisolated(unsafe) let total = squares.baseAddress!
+      Parallel.forEachChunk(of: bands, chunk: 32) { _, rows in
+        for index in 0..<blocks {
+          let products = parts(index).1
+          for i in rows { for j in i..<bands { total[i * bands + j] += products[i * bands + j].asDouble } }
         }
       }
-      cblas_ssyrk(
-        CblasRowMajor, CblasUpper, CblasTrans, Int32(bands), Int32(range.count), 1, base, Int32(bands), 0,
-        partial.pointer + block * bands * bands, Int32(bands))
     }
-    for block in 0..<blocks {
-      for b in 0..<bands {
-        sum[b] += Double(extremes[block, b])
-        minimum[b] = min(minimum[b], extremes[block, bands + b])
-        maximum[b] = max(maximum[b], extremes[block, 2 * bands + b])
-      }
-      let values = partial.pointer + block * bands * bands
-      squares.withUnsafeMutableBufferPointer { squares in
-        for i in 0..<bands { for j in i..<bands { squares[i * bands + j] += Double(values[i * bands + j]) } }
-      }
-    }
-    count += filled
-    self.filled = 0
   }
+}
+
+/// The two arithmetics of a block.
+private protocol AccumulationScalar: BLASScalar {
+  typealias Pointer = UnsafeMutablePointer<Self>
+  var asDouble: Double { get }
+  /// `centred = pixels − shift`, with sums of the result and extremes of the pixels per band.
+  static func centre(
+    _ pixels: UnsafePointer<Float>, _ count: Int, _ bands: Int, _ shift: UnsafePointer<Float>,
+    _ centred: Pointer,
+    _ sums: Pointer, _ minimum: UnsafeMutablePointer<Float>, _ maximum: UnsafeMutablePointer<Float>)
+  /// Upper triangle of `centredᵀ · centred`.
+  static func rankUpdate(_ centred: Pointer, _ count: Int, _ bands: Int, _ products: Pointer)
+}
+
+extension Float: AccumulationScalar {
+  fileprivate var asDouble: Double { Double(self) }
+
+  fileprivate static func centre(
+    _ pixels: UnsafePointer<Float>, _ count: Int, _ bands: Int, _ shift: UnsafePointer<Float>,
+    _ centred: Pointer,
+    _ sums: Pointer, _ minimum: UnsafeMutablePointer<Float>, _ maximum: UnsafeMutablePointer<Float>
+  ) {
+    prepareSums(bands, sums, minimum, maximum)
+    for i in 0..<count {
+      let (row, target) = (pixels + i * bands, centred + i * bands)
+      for b in 0..<bands {
+        let value = row[b]
+        minimum[b] = value < minimum[b] ? value : minimum[b]
+        maximum[b] = value > maximum[b] ? value : maximum[b]
+        let difference = value - shift[b]
+        target[b] = difference
+        sums[b] += difference
+      }
+    }
+  }
+
+  fileprivate static func rankUpdate(_ centred: Pointer, _ count: Int, _ bands: Int, _ products: Pointer) {
+    cblas_ssyrk(
+      CblasRowMajor, CblasUpper, CblasTrans, Int32(bands), Int32(count), 1, centred, Int32(bands), 0,
+      products,
+      Int32(bands))
+  }
+}
+
+extension Double: AccumulationScalar {
+  fileprivate var asDouble: Double { self }
+
+  fileprivate static func centre(
+    _ pixels: UnsafePointer<Float>, _ count: Int, _ bands: Int, _ shift: UnsafePointer<Float>,
+    _ centred: Pointer,
+    _ sums: Pointer, _ minimum: UnsafeMutablePointer<Float>, _ maximum: UnsafeMutablePointer<Float>
+  ) {
+    prepareSums(bands, sums, minimum, maximum)
+    for i in 0..<count {
+      let (row, target) = (pixels + i * bands, centred + i * bands)
+      for b in 0..<bands {
+        let value = row[b]
+        minimum[b] = value < minimum[b] ? value : minimum[b]
+        maximum[b] = value > maximum[b] ? value : maximum[b]
+        let difference = Double(value) - Double(shift[b])
+        target[b] = difference
+        sums[b] += difference
+      }
+    }
+  }
+
+  fileprivate static func rankUpdate(_ centred: Pointer, _ count: Int, _ bands: Int, _ products: Pointer) {
+    cblas_dsyrk(
+      CblasRowMajor, CblasUpper, CblasTrans, Int32(bands), Int32(count), 1, centred, Int32(bands), 0,
+      products,
+      Int32(bands))
+  }
+}
+
+private func prepareSums<T: BLASScalar>(
+  _ bands: Int, _ sums: UnsafeMutablePointer<T>, _ minimum: UnsafeMutablePointer<Float>,
+  _ maximum: UnsafeMutablePointer<Float>
+) {
+  sums.update(repeating: 0, count: bands)
+  minimum.update(repeating: .infinity, count: bands)
+  maximum.update(repeating: -.infinity, count: bands)
 }

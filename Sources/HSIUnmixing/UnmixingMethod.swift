@@ -51,11 +51,13 @@ public struct MethodDescription: Sendable, Codable {
   public var advice: String
   /// What can be set.
   public var parameters: [ParameterDescription]
+  /// Other names on the command line.
+  public var aliases: [String]
 
   /// The public face of a method.
   public init(
     id: String, name: String, task: UnmixingTask, citation: String, cost: String, advice: String,
-    parameters: [ParameterDescription] = []
+    parameters: [ParameterDescription] = [], aliases: [String] = []
   ) {
     self.id = id
     self.name = name
@@ -64,6 +66,7 @@ public struct MethodDescription: Sendable, Codable {
     self.cost = cost
     self.advice = advice
     self.parameters = parameters
+    self.aliases = aliases
   }
 }
 
@@ -174,6 +177,27 @@ public protocol SceneAbundanceEstimator: UnmixingMethod {
   func solve(_ scene: Cube, _ endmembers: SpectralLibrary, _ context: RunContext) throws -> PixelMatrix
 }
 
+/// Solves pixels for the endmembers that a blind method found elsewhere. The result of a pixel depends on that pixel
+/// alone, to the last bit.
+public protocol BlindPixelSolver: Sendable {
+  /// Abundances of N pixels into `abundances` (N × K, reshaped), rows divided by their sums.
+  func solve(_ pixels: PixelMatrix, into abundances: PixelMatrix) throws -> BlindPixels
+}
+
+/// What a blind method knows about pixels beside their abundances.
+public struct BlindPixels: Sendable {
+  /// Guidance map h, of methods that learn one.
+  public var guidance: [Float]?
+  /// The factor b of every pixel in `y_n ≈ b_n Σ_k a_nk m_k`, where abundances were divided by their sums.
+  public var brightness: [Float]?
+
+  /// Maps of N pixels.
+  public init(guidance: [Float]? = nil, brightness: [Float]? = nil) {
+    self.guidance = guidance
+    self.brightness = brightness
+  }
+}
+
 /// What a blind method returns. Pixels are the valid ones of the scene, in its order.
 public struct BlindResult: Sendable {
   /// K spectra on the bands of the scene.
@@ -182,8 +206,15 @@ public struct BlindResult: Sendable {
   public var abundances: PixelMatrix
   /// Guidance map h per pixel (0…h_max), of methods that learn one.
   public var guidance: [Float]?
-  /// Channel weights normalised to 1 = best, of methods that learn them.
+  /// The factor b of every pixel in `y_n ≈ b_n Σ_k a_nk m_k`, where abundances were divided by their sums.
+  public var brightness: [Float]?
+  /// How well the factorisation explains every channel, 1 = as the median channel or better … 0 = not at all
+  /// (`min(1, ρ_l / median ρ)`, ρ_l = ‖y_l‖/‖r_l‖), of methods that weigh channels.
   public var channelQuality: [Double]?
+  /// Channel weights d of the last iteration, of methods that learn them.
+  public var channelWeights: [Double]?
+  /// Solves further pixels as the factorisation would have, or nil for weighted FCLS.
+  public var pixelSolver: (any BlindPixelSolver)?
   /// Objective before the first and after every iteration.
   public var objective: [Double]
   /// True when the tolerance was met before the iteration limit.
@@ -193,9 +224,12 @@ public struct BlindResult: Sendable {
 
   /// A factorisation.
   public init(
-    endmembers: SpectralLibrary, abundances: PixelMatrix, guidance: [Float]? = nil, channelQuality: [Double]? = nil,
-    objective: [Double], converged: Bool, settings: [String: Double] = [:]
+    endmembers: SpectralLibrary, abundances: PixelMatrix, guidance: [Float]? = nil, brightness: [Float]? = nil,
+    channelQuality: [Double]? = nil, channelWeights: [Double]? = nil, pixelSolver: (any BlindPixelSolver)? = nil, objective: [Double], converged: Bool, settings: [String: Double] = [:]
   ) {
+    self.brightness = brightness
+    self.channelWeights = channelWeights
+    self.pixelSolver = pixelSolver
     self.endmembers = endmembers
     self.abundances = abundances
     self.guidance = guidance
@@ -232,12 +266,15 @@ public struct BlindStart: Sendable {
   /// Weights of the edges to the right and lower neighbour of every valid pixel (0 where there is none).
   public var rightWeight: [Float]
   public var downWeight: [Float]
+  /// Whether the pixels were divided by their length beforehand; the rule for δ₀ depends on it.
+  public var unitLength: Bool
 
   /// A complete start.
   public init(
     endmembers: Matrix<Float>, abundances: PixelMatrix, channelQuality: [Double], keptChannels: [Bool],
-    purity: [Float], rightWeight: [Float], downWeight: [Float]
+    purity: [Float], rightWeight: [Float], downWeight: [Float], unitLength: Bool = false
   ) {
+    self.unitLength = unitLength
     self.endmembers = endmembers
     self.abundances = abundances
     self.channelQuality = channelQuality

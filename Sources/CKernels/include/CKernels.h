@@ -14,7 +14,12 @@
 #ifndef HSI_CKERNELS_H
 #define HSI_CKERNELS_H
 
+#include "hsi_convert.h"
 #include "hsi_levels.h"
+#include "hsi_nmf.h"
 #include "hsi_pool.h"
+#include "hsi_products.h"
+#include "hsi_simplex.h"
+#include "hsi_sunsal.h"
 
 #endif

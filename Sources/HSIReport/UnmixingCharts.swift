@@ -1,0 +1,126 @@
+import HSICore
+
+/// The charts of an unmixing report.
+extension UnmixingReport {
+  /// Endmember spectra against wavelength, bands that were not used shaded.
+  public var spectraChart: LineChart {
+    let axis = ChannelAxis(channels)
+    let series = endmembers.enumerated().map { index, endmember in
+      var (x, y): ([Double], [Double]) = ([], [])
+      for (place, channel) in zip(axis.places, axis.order) {
+        if let last = x.last, axis.isGap(last, place) {
+          x.append((last + place) / 2)
+          y.append(.nan)
+        }
+        x.append(place)
+        y.append(channels[channel].used ? endmember.spectrum[channel] ?? .nan : .nan)
+      }
+      return LineChart.Series(
+        name: endmember.name, colour: CategoricalPalette.colour(index), x: x, y: y,
+        style: index < 6 ? .line : .dashed)
+    }
+    var chart = LineChart(
+      title: "Endmember spectra",
+      summary: "\(endmembers.count) spectra: " + endmembers.map(\.name).joined(separator: ", "),
+      xLabel: axis.label, yLabel: quantityLabel, series: series)
+    chart.shaded = axis.unusedRanges
+    chart.shadedLabel = "not used"
+    return chart
+  }
+
+  /// Quality of every channel, those below 0.2 in another colour; nil where no quality was learnt.
+  public var channelQualityChart: LineChart? {
+    guard channels.contains(where: { $0.quality != nil }) else { return nil }
+    let axis = ChannelAxis(channels)
+    let all = zip(axis.places, axis.order).compactMap { place, channel in
+      channels[channel].quality.map { (place, $0) }
+    }
+    let threshold = UnmixingReport.poorQuality
+    let good = all.filter { $0.1 >= threshold }
+    let poor = all.filter { $0.1 < threshold }
+    var series = [
+      LineChart.Series(
+        name: "channel", colour: CategoricalPalette.colour(2), x: good.map(\.0), y: good.map(\.1), style: .stems)
+    ]
+    if !poor.isEmpty {
+      series.append(
+        .init(
+          name: "below \(threshold)", colour: CategoricalPalette.colour(0), x: poor.map(\.0), y: poor.map(\.1),
+          style: .stems))
+    }
+    var chart = LineChart(
+      title: "Channel quality",
+      summary: "Quality of \(all.count) channels, \(poor.count) of them below \(threshold)",
+      xLabel: axis.label, yLabel: "Quality (1 = best)", series: series)
+    chart.shaded = axis.unusedRanges
+    chart.shadedLabel = "not used"
+    if let first = axis.places.first, let last = axis.places.last, last > first { chart.xRange = first...last }
+    chart.yRange = 0...max(1.05, (all.map(\.1).max() ?? 1) * 1.05)
+    return chart
+  }
+
+  /// The objective against the iteration; decades where it spans more than one. Nil without iterations.
+  public var objectiveChart: LineChart? {
+    guard let objective = convergence?.objective, objective.count > 1 else { return nil }
+    let finite = objective.filter(\.isFinite)
+    var chart = LineChart(
+      title: "Objective",
+      summary: "Objective over \(objective.count - 1) iterations, from \(objective[0]) to \(objective.last ?? 0)",
+      xLabel: "Iteration", yLabel: "Objective",
+      series: [
+        .init(
+          name: "", colour: CategoricalPalette.colour(2), x: objective.indices.map(Double.init), y: objective)
+      ])
+    if let low = finite.min(), let high = finite.max(), low > 0 { chart.isLogarithmic = high / low > 10 }
+    return chart
+  }
+
+  /// Channels whose quality is below this are listed as poor.
+  static let poorQuality = 0.2
+
+  private var quantityLabel: String {
+    guard case .text(let quantity)? = scene.facts["quantity"]?.value else { return "Value" }
+    return quantity == "dn" ? "Digital number" : quantity.prefix(1).uppercased() + quantity.dropFirst()
+  }
+}
+
+/// The horizontal axis of charts over channels: wavelength where every channel has one, else band numbers.
+private struct ChannelAxis {
+  /// Indices of the channels in order of their places.
+  var order: [Int]
+  /// Place of each, ascending.
+  var places: [Double]
+  var label: String
+  /// Ranges covered by channels that were not used.
+  var unusedRanges: [ClosedRange<Double>]
+  private var typicalStep: Double
+
+  init(_ channels: [UnmixingReport.Channel]) {
+    let wavelengths = channels.compactMap(\.wavelengthNm)
+    let hasWavelengths = wavelengths.count == channels.count && wavelengths.allSatisfy(\.isFinite)
+    let place = { (index: Int) in
+      hasWavelengths ? channels[index].wavelengthNm ?? 0 : Double(channels[index].band)
+    }
+    order = channels.indices.sorted { (place($0), $0) < (place($1), $1) }
+    places = order.map(place)
+    label = hasWavelengths ? "Wavelength (nm)" : "Band"
+    let steps = zip(places.dropFirst(), places).map { $0 - $1 }.sorted()
+    typicalStep = steps.isEmpty ? 1 : steps[steps.count / 2]
+    unusedRanges = []
+    var start: Int?
+    for index in 0...order.count {
+      let isUnused = index < order.count && !channels[order[index]].used
+      if isUnused, start == nil { start = index }
+      if !isUnused, let first = start {
+        let last = index - 1
+        let low = first > 0 ? (places[first - 1] + places[first]) / 2 : places[first]
+        let high = last + 1 < places.count ? (places[last] + places[last + 1]) / 2 : places[last]
+        unusedRanges.append(low...max(low, high))
+        start = nil
+      }
+    }
+  }
+
+  /// True where so many channels are missing between two places that a line across would mislead.
+  func isGap(_ a: Double, _ b: Double) -> Bool { b - a > 5 * typicalStep && typicalStep > 0 }
+}

@@ -1,0 +1,71 @@
+import CKernels
+import HSICore
+import HSINumerics
+
+/// Root-mean-square residual per pixel, `sqrt(mean_l (y_l − Σ_k a_k m_kl)²)`, for fixed endmembers.
+///
+/// The value of a pixel depends on that pixel alone, to the last bit. Cost 2·K·L flops per pixel.
+public struct Residual: Sendable {
+  private let packed: [Float]
+  private let bands: Int
+  private let endmembers: Int
+  /// Pixels whose reconstruction is held at a time.
+  private static let block = 256
+
+  /// Prepares for K spectra of L bands.
+  public init(_ spectra: SpectralLibrary) {
+    bands = spectra.bands
+    endmembers = spectra.count
+    let values = spectra.values.map(Float.init)
+    var packed = [Float](repeating: 0, count: hsi_gemm_packed_size(endmembers, bands))
+    hsi_gemm_pack(values, bands, endmembers, bands, &packed)
+    self.packed = packed
+  }
+
+  /// The RMSE of every pixel: `pixels` N × L, `abundances` N × K.
+  public func rmse(_ pixels: PixelMatrix, _ abundances: PixelMatrix) -> [Float] {
+    var result = [Float](repeating: 0, count: pixels.rows)
+    result.withUnsafeMutableBufferPointer { result in
+      nonisolated(unsafe) let output = result
+      forEachBlock(pixels, abundances) { range, residual in
+        for i in 0..<range.count {
+          var sum = 0.0
+          for l in 0..<bands {
+            let value = Double(residual[i * bands + l])
+            sum += value * value
+          }
+          output[range.lowerBound + i] = Float((sum / Double(bands)).squareRoot())
+        }
+      }
+    }
+    return result
+  }
+
+  /// The full residual spectra `Y − A M`, N × L, into `output` (reshaped).
+  public func spectra(_ pixels: PixelMatrix, _ abundances: PixelMatrix, into output: PixelMatrix) {
+    output.reshape(rows: pixels.rows, columns: bands)
+    forEachBlock(pixels, abundances) { range, residual in
+      (output.pointer + range.lowerBound * bands).update(from: residual, count: range.count * bands)
+    }
+  }
+
+  private func forEachBlock(
+    _ pixels: PixelMatrix, _ abundances: PixelMatrix, _ body: (Range<Int>, UnsafePointer<Float>) -> Void
+  ) {
+    precondition(pixels.columns == bands && abundances.columns == endmembers && abundances.rows == pixels.rows)
+    packed.withUnsafeBufferPointer { packed in
+      nonisolated(unsafe) let weights = packed.baseAddress!
+      Parallel.forEachChunk(of: pixels.rows, chunk: Residual.block) { _, range in
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: range.count * bands) { model in
+          let model = model.baseAddress!
+          hsi_gemm(
+            abundances.pointer + range.lowerBound * endmembers, endmembers, weights, model, bands, range.count,
+            bands, endmembers, 0)
+          let values = pixels.pointer + range.lowerBound * bands
+          for i in 0..<(range.count * bands) { model[i] = values[i] - model[i] }
+          body(range, UnsafePointer(model))
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import HSICore
+import HSINumerics
+
+/// The result of unmixing for some consecutive valid pixels of a scene, as it is handed to writers.
+public struct UnmixedStrip {
+  /// The rectangle that the pixels belong to, in the coordinates of the source.
+  public var window: PixelWindow
+  /// Places of the valid pixels in the window, ascending.
+  public var positions: [Int32]
+  /// N × K.
+  public var abundances: PixelMatrix
+  /// Root-mean-square residual per pixel over the bands used.
+  public var rmse: [Float]
+  /// Guidance map h per pixel, of methods that learn one.
+  public var guidance: [Float]?
+
+  /// The result for one strip.
+  public init(
+    window: PixelWindow, positions: [Int32], abundances: PixelMatrix, rmse: [Float], guidance: [Float]? = nil
+  ) {
+    self.window = window
+    self.positions = positions
+    self.abundances = abundances
+    self.rmse = rmse
+    self.guidance = guidance
+  }
+}
+
+/// Unmixing with known endmembers.
+public enum StripUnmixing {
+  /// Solves every pixel of `scene` by a per-pixel method, strip by strip, and hands each strip to `deliver` in order.
+  ///
+  /// - Parameters:
+  ///   - endmembers: K spectra on the bands of `scene`.
+  ///   - weights: channel weights, or nil.
+  /// - Returns: number of valid pixels.
+  @discardableResult
+  public static func run(
+    _ scene: any StripSource, _ method: any AbundanceEstimator, _ endmembers: SpectralLibrary,
+    weights: [Double]? = nil, _ context: RunContext, deliver: (UnmixedStrip) throws -> Void
+  ) throws -> Int {
+    try check(endmembers, bands: scene.shape.bands)
+    let solver = try method.prepare(endmembers, weights: weights)
+    let residual = Residual(endmembers)
+    let abundances = PixelMatrix(rows: 0, columns: endmembers.count)
+    var count = 0
+    try scene.forEachStrip(context, label: "abundances", extraBytesPerPixel: 8 * endmembers.count + 8) { strip in
+      try solver.solve(strip.pixels, into: abundances)
+      count += strip.count
+      try deliver(
+        UnmixedStrip(
+          window: strip.window, positions: strip.positions, abundances: abundances,
+          rmse: residual.rmse(strip.pixels, abundances)))
+    }
+    return count
+  }
+
+  /// Solves a scene by a method that couples pixels; the scene is loaded, so it must fit the memory budget.
+  ///
+  /// - Returns: number of valid pixels.
+  @discardableResult
+  public static func run(
+    _ scene: any StripSource, _ method: any SceneAbundanceEstimator, _ endmembers: SpectralLibrary,
+    _ context: RunContext, deliver: (UnmixedStrip) throws -> Void
+  ) throws -> Int {
+    try check(endmembers, bands: scene.shape.bands)
+    let shape = scene.shape
+    let needed =
+      shape.pixels * (shape.bands + 1) * 4
+      + method.workingBytes(pixels: shape.pixels, bands: shape.bands, endmembers: endmembers.count)
+    guard needed <= context.memory.bytes else {
+      throw CoreError.memory(
+        purpose: "\(type(of: method).description.id) on \(shape)", needed: needed, budget: context.memory.bytes)
+    }
+    let cube = try scene.load(context)
+    let abundances = try method.solve(cube, endmembers, context)
+    let rmse = Residual(endmembers).rmse(cube.pixels, abundances)
+    try deliver(UnmixedStrip(window: shape.window, positions: cube.positions, abundances: abundances, rmse: rmse))
+    return cube.count
+  }
+
+  private static func check(_ endmembers: SpectralLibrary, bands: Int) throws {
+    guard endmembers.bands == bands else {
+      throw UnmixingError.bandMismatch(
+        spectra: endmembers.bands, scene: bands,
+        advice: "give both wavelengths so that the spectra can be resampled, or select matching bands with -b")
+    }
+    for i in 0..<endmembers.count where endmembers[i].contains(where: { !$0.isFinite }) {
+      throw UnmixingError.invalidSpectra(name: endmembers.names[i])
+    }
+  }
+}
