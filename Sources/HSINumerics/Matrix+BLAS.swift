@@ -44,6 +44,19 @@ public enum BLAS {
   /// Sets OpenBLAS to one thread: parallelism is ours (`Parallel`). Called by everything here that uses BLAS.
   public static func prepare() { _ = once }
 
+  /// `c += a · b` in single precision on memory of the caller: a is m × k, b k × n, c m × n, row-major with the given
+  /// distances between rows. Runs on the calling thread.
+  public static func multiplyAdd(
+    _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ c: UnsafeMutablePointer<Float>, m: Int, n: Int,
+    k: Int,
+    strides: (a: Int, b: Int, c: Int)
+  ) {
+    prepare()
+    cblas_sgemm(
+      CblasRowMajor, CblasNoTrans, CblasNoTrans, Int32(m), Int32(n), Int32(k), 1, a, Int32(strides.a), b,
+      Int32(strides.b), 1, c, Int32(strides.c))
+  }
+
   /// The name of the kernels that OpenBLAS chose, e.g. `Cooperlake`, and its version.
   public static var configuration: (core: String, version: String) {
     let text = String(cString: openblas_get_config())

@@ -52,12 +52,16 @@ public struct NonnegativeQuadraticProgram: Sendable {
   ///
   /// - Parameters:
   ///   - linear: b of every program, `pixels` × K.
+  ///   - offset: subtracted from every entry of b.
   ///   - output: a of every program, `pixels` × K; NaN where b is not finite.
-  public func solve(_ linear: UnsafePointer<Double>, pixels: Int, into output: UnsafeMutablePointer<Float>) {
+  public func solve(
+    _ linear: UnsafePointer<Double>, pixels: Int, minus offset: Double = 0,
+    into output: UnsafeMutablePointer<Float>
+  ) {
     withUnsafeTemporaryAllocation(of: Double.self, capacity: count) { solution in
       withWorkspace { workspace in
         for n in 0..<pixels {
-          solve(linear + n * count, solution.baseAddress!, workspace)
+          solve(linear + n * count, offset, solution.baseAddress!, workspace)
           let row = output + n * count
           for k in 0..<count { row[k] = Float(solution[k]) }
         }
@@ -69,7 +73,7 @@ public struct NonnegativeQuadraticProgram: Sendable {
   public func solve(_ linear: [Double]) -> [Double] {
     precondition(linear.count == count)
     return [Double](unsafeUninitializedCapacity: count) { buffer, filled in
-      withWorkspace { solve(linear, buffer.baseAddress!, $0) }
+      withWorkspace { solve(linear, 0, buffer.baseAddress!, $0) }
       filled = count
     }
   }
@@ -101,11 +105,13 @@ public struct NonnegativeQuadraticProgram: Sendable {
     }
   }
 
-  private func solve(_ given: UnsafePointer<Double>, _ a: UnsafeMutablePointer<Double>, _ w: Workspace) {
+  private func solve(
+    _ given: UnsafePointer<Double>, _ offset: Double, _ a: UnsafeMutablePointer<Double>, _ w: Workspace
+  ) {
     let k = count
     var scale = largest
     for i in 0..<k {
-      w.linear[i] = given[i] + shift
+      w.linear[i] = given[i] - offset + shift
       scale = max(scale, abs(w.linear[i]))
     }
     guard scale.isFinite, !(0..<k).contains(where: { given[$0].isNaN }) else {

@@ -26,7 +26,7 @@ enum ENVIGeoreference {
       for key in keys {
         if let value = header[key] { text += "\(key) = \(value.replacing("\n", with: " "))\n" }
       }
-      write([0], to: name + ".img")
+      write([UInt8](repeating: 0, count: 16), to: name + ".img")
       write(Array(text.utf8), to: name + ".hdr")
       defer {
         VSIUnlink(name + ".img")

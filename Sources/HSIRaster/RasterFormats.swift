@@ -43,6 +43,7 @@ public enum RasterFormats {
   public static let all: [any CubeFormat.Type] = [
     MATLABFormat.self,
     NumPyFormat.self,
+    HDF5Format.self,
     ENVIFormat.self,
     GDALFormat.self,
   ]

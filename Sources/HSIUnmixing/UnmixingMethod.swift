@@ -180,9 +180,22 @@ public protocol SceneAbundanceEstimator: UnmixingMethod {
 /// Solves pixels for the endmembers that a blind method found elsewhere. The result of a pixel depends on that pixel
 /// alone, to the last bit.
 public protocol BlindPixelSolver: Sendable {
-  /// Abundances of N pixels into `abundances` (N × K, reshaped), rows divided by their sums; returns the guidance map
-  /// of methods that learn one.
-  func solve(_ pixels: PixelMatrix, into abundances: PixelMatrix) throws -> [Float]?
+  /// Abundances of N pixels into `abundances` (N × K, reshaped), rows divided by their sums.
+  func solve(_ pixels: PixelMatrix, into abundances: PixelMatrix) throws -> BlindPixels
+}
+
+/// What a blind method knows about pixels beside their abundances.
+public struct BlindPixels: Sendable {
+  /// Guidance map h, of methods that learn one.
+  public var guidance: [Float]?
+  /// The factor b of every pixel in `y_n ≈ b_n Σ_k a_nk m_k`, where abundances were divided by their sums.
+  public var brightness: [Float]?
+
+  /// Maps of N pixels.
+  public init(guidance: [Float]? = nil, brightness: [Float]? = nil) {
+    self.guidance = guidance
+    self.brightness = brightness
+  }
 }
 
 /// What a blind method returns. Pixels are the valid ones of the scene, in its order.
@@ -193,6 +206,8 @@ public struct BlindResult: Sendable {
   public var abundances: PixelMatrix
   /// Guidance map h per pixel (0…h_max), of methods that learn one.
   public var guidance: [Float]?
+  /// The factor b of every pixel in `y_n ≈ b_n Σ_k a_nk m_k`, where abundances were divided by their sums.
+  public var brightness: [Float]?
   /// How well the factorisation explains every channel, 1 = as the median channel or better … 0 = not at all
   /// (`min(1, ρ_l / median ρ)`, ρ_l = ‖y_l‖/‖r_l‖), of methods that weigh channels.
   public var channelQuality: [Double]?
@@ -209,9 +224,10 @@ public struct BlindResult: Sendable {
 
   /// A factorisation.
   public init(
-    endmembers: SpectralLibrary, abundances: PixelMatrix, guidance: [Float]? = nil, channelQuality: [Double]? = nil,
-    channelWeights: [Double]? = nil, pixelSolver: (any BlindPixelSolver)? = nil, objective: [Double], converged: Bool, settings: [String: Double] = [:]
+    endmembers: SpectralLibrary, abundances: PixelMatrix, guidance: [Float]? = nil, brightness: [Float]? = nil,
+    channelQuality: [Double]? = nil, channelWeights: [Double]? = nil, pixelSolver: (any BlindPixelSolver)? = nil, objective: [Double], converged: Bool, settings: [String: Double] = [:]
   ) {
+    self.brightness = brightness
     self.channelWeights = channelWeights
     self.pixelSolver = pixelSolver
     self.endmembers = endmembers

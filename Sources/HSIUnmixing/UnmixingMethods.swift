@@ -7,9 +7,13 @@ public enum UnmixingMethods {
   /// Endmember extraction.
   public static let extract: [any EndmemberExtractor.Type] = [VCA.self, NFINDR.self, SPA.self, PPI.self]
   /// Abundances for known endmembers, pixel by pixel (library methods included).
-  public static let abundance: [any AbundanceEstimator.Type] = [FCLS.self, NNLS.self, SCLS.self, UCLS.self]
+  public static let abundance: [any AbundanceEstimator.Type] = [
+    FCLS.self, NNLS.self, SCLS.self, UCLS.self, SUnSAL.self,
+  ]
   /// Abundances by methods that couple pixels.
-  public static let sceneAbundance: [any SceneAbundanceEstimator.Type] = []
+  public static let sceneAbundance: [any SceneAbundanceEstimator.Type] = [
+    CLSUnSAL.self, SUnSALTV.self, S2WSU.self,
+  ]
   /// Endmembers and abundances together.
   public static let blind: [any BlindUnmixer.Type] = [
     RRLbS.self, NMF.self, LHalfNMF.self, L21NMF.self, GLNMF.self, DgSNMF.self, NMFQMV.self,

@@ -92,13 +92,16 @@ struct AffineSolver: AbundanceSolver {
   }
 }
 
-/// Abundances by a quadratic program per pixel on `G = MᵀWM` and `b = MᵀWy`.
+/// Abundances by a quadratic program per pixel on `G = MᵀWM` and `b = MᵀWy − λ1`.
 struct ProgramSolver: AbundanceSolver {
   let weighted: Matrix<Double>
   let program: NonnegativeQuadraticProgram
+  /// Weight of `‖a‖₁`, which is `1ᵀa` here.
+  let lambda: Double
 
-  init(_ model: LinearUnmixing, sumToOne: Bool) {
+  init(_ model: LinearUnmixing, sumToOne: Bool, lambda: Double = 0) {
     weighted = model.weighted
+    self.lambda = lambda
     program = NonnegativeQuadraticProgram(gram: model.gram, sumToOne: sumToOne)
   }
 
@@ -110,7 +113,7 @@ struct ProgramSolver: AbundanceSolver {
       nonisolated(unsafe) let products = products
       Parallel.forEachChunk(of: count, chunk: 256) { _, range in
         program.solve(
-          products + range.lowerBound * columns, pixels: range.count,
+          products + range.lowerBound * columns, pixels: range.count, minus: lambda,
           into: output + (first + range.lowerBound) * columns)
       }
     }

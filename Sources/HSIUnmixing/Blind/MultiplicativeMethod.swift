@@ -110,7 +110,7 @@ struct MultiplicativeMethod: Sendable {
   ) -> BlindResult {
     let run = outcome.factorisation
     let count = outcome.abundances.columns
-    MultiplicativeMethod.normaliseRows(outcome.abundances)
+    let brightness = MultiplicativeMethod.normaliseRows(outcome.abundances)
     let bands = scene.shape.bands
     var values = [Double](repeating: 0, count: count * bands)
     for l in 0..<bands { for k in 0..<count { values[k * bands + l] = run.endmembers[l * count + k] } }
@@ -124,6 +124,7 @@ struct MultiplicativeMethod: Sendable {
     settings["iterations"] = Double(run.iterations)
     return BlindResult(
       endmembers: spectra, abundances: outcome.abundances, guidance: outcome.guidance,
+      brightness: brightness,
       channelQuality: run.weights.map { _ in
         MultiplicativeMethod.quality(energy: outcome.energy, squares: outcome.squares)
       },
@@ -140,17 +141,25 @@ struct MultiplicativeMethod: Sendable {
     return ratio.map { median > 0 ? min(1, $0 / median) : 0 }
   }
 
-  /// Divides every row by its sum.
-  static func normaliseRows(_ abundances: PixelMatrix) {
+  /// Divides every row by its sum and returns the sums. A row of zeros becomes even.
+  @discardableResult
+  static func normaliseRows(_ abundances: PixelMatrix) -> [Float] {
     let count = abundances.columns
-    nonisolated(unsafe) let values = abundances.pointer
-    Parallel.forEachChunk(of: abundances.rows, chunk: 4096) { _, range in
-      for n in range {
-        var sum: Float = 0
-        for k in 0..<count { sum += values[n * count + k] }
-        for k in 0..<count { values[n * count + k] /= max(sum, 1e-30) }
+    var sums = [Float](repeating: 0, count: abundances.rows)
+    sums.withUnsafeMutableBufferPointer { sums in
+      nonisolated(unsafe) let output = sums
+      nonisolated(unsafe) let values = abundances.pointer
+      Parallel.forEachChunk(of: abundances.rows, chunk: 4096) { _, range in
+        for n in range {
+          let row = values + n * count
+          var sum: Float = 0
+          for k in 0..<count { sum += row[k] }
+          output[n] = sum
+          for k in 0..<count { row[k] = sum > 0 ? row[k] / sum : 1 / Float(count) }
+        }
       }
     }
+    return sums
   }
 }
 

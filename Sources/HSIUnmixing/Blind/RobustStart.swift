@@ -134,7 +134,10 @@ public struct RobustStart: Sendable {
   ///
   /// Removes brightness: helps where shadow and slope vary it (Samson: RMSE 0.23 → 0.07) and harms where brightness
   /// is what tells materials apart (Moffett: 0.06 → 0.15), so it is the user's choice.
-  public static func normalise(_ pixels: PixelMatrix, kept: [Bool]) {
+  ///
+  /// - Returns: the length of every pixel; pixels of length 0 stay zero.
+  @discardableResult
+  public static func normalise(_ pixels: PixelMatrix, kept: [Bool]) -> [Float] {
     let bands = pixels.columns
     let weights = kept.map { $0 ? Double(bands) / Double(max(1, kept.count(where: { $0 }))) : 0 }
     var squares = [Double](repeating: 0, count: pixels.rows)
@@ -149,6 +152,7 @@ public struct RobustStart: Sendable {
         }
       }
     }
+    return squares.map { Float($0.squareRoot()) }
   }
 
   /// `Σ y yᵀ / N` with exact products summed in double.

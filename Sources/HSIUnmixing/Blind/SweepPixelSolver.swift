@@ -20,7 +20,7 @@ struct SweepPixelSolver: BlindPixelSolver {
   /// Steps with sparsity: after 100 abundances move by less than 1e-3 (docs/accuracy-unmixing.md).
   static let sweeps = 100
 
-  func solve(_ pixels: PixelMatrix, into abundances: PixelMatrix) throws -> [Float]? {
+  func solve(_ pixels: PixelMatrix, into abundances: PixelMatrix) throws -> BlindPixels {
     let bands = pixels.columns
     let count = endmembers.count / bands
     let weighted = Matrix<Double>(rows: bands, columns: count) {
@@ -30,7 +30,7 @@ struct SweepPixelSolver: BlindPixelSolver {
     var gram = weighted.multiplied(by: plain, .transposed, .none)
     for i in gram.values.indices { gram.values[i] += model.softSum }
     abundances.reshape(rows: pixels.rows, columns: count)
-    guard pixels.rows > 0 else { return nil }
+    guard pixels.rows > 0 else { return BlindPixels() }
     let program = NonnegativeQuadraticProgram(gram: gram, sumToOne: false)
     let softSum = model.softSum
     nonisolated(unsafe) let output = abundances.pointer
@@ -42,7 +42,9 @@ struct SweepPixelSolver: BlindPixelSolver {
         program.solve(right, pixels: range.count, into: output + (first + range.lowerBound) * count)
       }
     }
-    if case .none = model.sparsity { return finish(abundances) }
+    if case .none = model.sparsity {
+      return BlindPixels(brightness: MultiplicativeMethod.normaliseRows(abundances))
+    }
     // A trace of λ (see RRLbS) learns the map but must not disturb the exact abundances.
     var traceOnly = false
     if case .map(let map) = model.sparsity { traceOnly = map.lambda < 1e-6 * model.softSum }
@@ -58,17 +60,7 @@ struct SweepPixelSolver: BlindPixelSolver {
     let sweep = SingleSweep(pixels, abundances: abundances, prior: guidance, for: single)
     for _ in 0..<SweepPixelSolver.sweeps { _ = sweep.sweep(single, endmembers, weights: weights) }
     for n in guidance.indices { guidance[n] = sweep.guidance[n] }
-    _ = finish(abundances)
-    return guidance.isEmpty ? nil : guidance
-  }
-
-  private func finish(_ abundances: PixelMatrix) -> [Float]? {
-    // A pixel without any abundance (black) is spread evenly.
-    for n in 0..<abundances.rows {
-      let row = abundances.row(n)
-      if !row.contains(where: { $0 > 0 }) { row.update(repeating: 1) }
-    }
-    MultiplicativeMethod.normaliseRows(abundances)
-    return nil
+    return BlindPixels(
+      guidance: guidance.isEmpty ? nil : guidance, brightness: MultiplicativeMethod.normaliseRows(abundances))
   }
 }

@@ -89,16 +89,18 @@ struct BlindUnmixingTests {
 
   /// Everything delivered, as one array per map.
   static func collect(
-    _ source: any StripSource, _ method: any BlindUnmixer, count: Int, options: BlindOptions = BlindOptions(),
+    _ source: any StripSource, _ method: any BlindUnmixer, count: Int, unitLength: Bool = false,
     _ context: RunContext = RunContext()
-  ) throws -> (abundances: [Float], rmse: [Float], guidance: [Float], summary: BlindSummary) {
+  ) throws -> (abundances: [Float], rmse: [Float], guidance: [Float], fit: BlindFit, totals: BlindTotals) {
     var (abundances, rmse, guidance): ([Float], [Float], [Float]) = ([], [], [])
-    let summary = try BlindUnmixing.run(source, method, count: count, options: options, context) { strip in
+    let fit = try BlindUnmixing.factorise(source, method, count: count, unitLength: unitLength, context)
+    let totals = try fit.deliver(context) { strip in
       abundances += strip.abundances.values
       rmse += strip.rmse
       guidance += strip.guidance ?? []
+      #expect((strip.guidance != nil) == fit.guidanceIsLearnt)
     }
-    return (abundances, rmse, guidance, summary)
+    return (abundances, rmse, guidance, fit, totals)
   }
 
   @Test("Every method lowers its objective, keeps abundances on the simplex and recovers an easy scene", arguments: methods)
@@ -106,21 +108,21 @@ struct BlindUnmixingTests {
     let scene = SmallScene()
     let method = try BlindUnmixingTests.method(id, ["iterations": 60, "tolerance": 0])
     let result = try BlindUnmixingTests.collect(scene.cube, method, count: 3)
-    let values = result.summary.objective
+    let values = result.fit.objective
     #expect(values.count == 61)
     for (before, after) in zip(values, values.dropFirst()) { #expect(after <= before * (1 + 1e-7)) }
     #expect(result.abundances.allSatisfy { $0 >= 0 && $0.isFinite })
     for n in 0..<scene.cube.count { #expect(abs(result.abundances[(3 * n)..<(3 * n + 3)].reduce(0, +) - 1) < 1e-5) }
     #expect(scene.error(result.abundances) < 0.06)
-    #expect(result.summary.endmembers.names == ["endmember 1", "endmember 2", "endmember 3"])
-    #expect(zip(result.summary.meanAbundances, result.summary.meanAbundances.dropFirst()).allSatisfy { $0 >= $1 })
+    #expect(result.fit.endmembers.names == ["endmember 1", "endmember 2", "endmember 3"])
+    #expect(zip(result.totals.meanAbundances, result.totals.meanAbundances.dropFirst()).allSatisfy { $0 >= $1 })
   }
 
   @Test("The norm over pixels lowers its objective too")
   func samples() throws {
     let scene = SmallScene()
     let method = try L21NMF(["samples": 1, "iterations": 40, "tolerance": 0])
-    let values = try BlindUnmixingTests.collect(scene.cube, method, count: 3).summary.objective
+    let values = try BlindUnmixingTests.collect(scene.cube, method, count: 3).fit.objective
     for (before, after) in zip(values, values.dropFirst()) { #expect(after <= before * (1 + 1e-7)) }
   }
 
@@ -131,8 +133,8 @@ struct BlindUnmixingTests {
     let method = try RRLbS(["iterations": 100])
     let reference = try BlindUnmixingTests.collect(clean.cube, method, count: 3)
     let result = try BlindUnmixingTests.collect(dirty.cube, method, count: 3)
-    for l in 0..<36 { #expect(result.summary.keptChannels[l] == !bad.contains(l)) }
-    let quality = try #require(result.summary.channelQuality)
+    for l in 0..<36 { #expect(result.fit.keptChannels[l] == !bad.contains(l)) }
+    let quality = try #require(result.fit.channelQuality)
     for l in bad { #expect(quality[l] < 0.2) }
     #expect(abs(dirty.error(result.abundances) - clean.error(reference.abundances)) < 0.01)
   }
@@ -150,28 +152,28 @@ struct BlindUnmixingTests {
     #expect(one.abundances == two.abundances)
     #expect(one.guidance == two.guidance)
     #expect(one.rmse == two.rmse)
-    #expect(one.summary.endmembers.values == two.summary.endmembers.values)
-    #expect(one.summary.objective == two.summary.objective)
+    #expect(one.fit.endmembers.values == two.fit.endmembers.values)
+    #expect(one.fit.objective == two.fit.objective)
   }
 
   @Test("A scene beyond the budget: close to the result in core, and the same for any strip height", arguments: [false, true])
   func outOfCore(unitLength: Bool) throws {
     let scene = SmallScene(lines: 240, samples: 24, bands: 40, bad: [7], holes: 11)
     let method = try RRLbS(["iterations": 150])
-    let options = BlindOptions(unitLength: unitLength)
-    let inCore = try BlindUnmixingTests.collect(PlainSource(scene.cube), method, count: 3, options: options)
-    #expect(inCore.summary.sampledPixels == nil)
+    let inCore = try BlindUnmixingTests.collect(PlainSource(scene.cube), method, count: 3, unitLength: unitLength)
+    #expect(!inCore.fit.isSampled)
     let bytes = BlindUnmixing.needed(method, pixels: 240 * 24, bands: 40, count: 3)
     var context = RunContext(memory: MemoryBudget(bytes: bytes / 10 * 9))
-    let sampled = try BlindUnmixingTests.collect(PlainSource(scene.cube), method, count: 3, options: options, context)
-    let pixels = try #require(sampled.summary.sampledPixels)
-    #expect(pixels < scene.cube.count)
-    #expect(sampled.summary.pixels == scene.cube.count)
+    let sampled = try BlindUnmixingTests.collect(PlainSource(scene.cube), method, count: 3, unitLength: unitLength, context)
+    #expect(sampled.fit.isSampled)
+    #expect(sampled.fit.factorisedPixels < scene.cube.count)
+    #expect(sampled.totals.pixels == scene.cube.count)
+    #expect(abs(sampled.totals.rmse - inCore.totals.rmse) < 0.05 * inCore.totals.rmse)
     // Endmembers of about equal abundance may change places between the two.
     let place = (0..<3).map { k in
       (0..<3).min {
-        spectralAngle(Array(inCore.summary.endmembers[k]), Array(sampled.summary.endmembers[$0]))
-          < spectralAngle(Array(inCore.summary.endmembers[k]), Array(sampled.summary.endmembers[$1]))
+        spectralAngle(Array(inCore.fit.endmembers[k]), Array(sampled.fit.endmembers[$0]))
+          < spectralAngle(Array(inCore.fit.endmembers[k]), Array(sampled.fit.endmembers[$1]))
       } ?? k
     }
     var square = 0.0
@@ -196,7 +198,7 @@ struct BlindUnmixingTests {
       func read(lines: Range<Int>, into strip: Strip) throws { try cube.read(lines: lines, into: strip) }
     }
     context.progress = SilentProgress()
-    let other = try BlindUnmixingTests.collect(Tall(scene.cube), method, count: 3, options: options, context)
+    let other = try BlindUnmixingTests.collect(Tall(scene.cube), method, count: 3, unitLength: unitLength, context)
     #expect(other.abundances == sampled.abundances)
     #expect(other.guidance == sampled.guidance)
     #expect(other.rmse == sampled.rmse)
@@ -232,8 +234,9 @@ struct BlindUnmixingTests {
   func negatives() throws {
     let scene = SmallScene()
     scene.cube.pixels[5, 6] = -0.2
-    let result = try BlindUnmixingTests.collect(scene.cube, try RRLbS(["iterations": 20]), count: 3)
-    #expect(result.summary.negativeValues == 1)
+    let context = RunContext()
+    let result = try BlindUnmixingTests.collect(scene.cube, try RRLbS(["iterations": 20]), count: 3, context)
+    #expect(context.warnings.warnings.map(\.identifier) == ["W-NEGATIVE"])
     #expect(scene.cube.pixels[5, 6] == -0.2)
     #expect(result.abundances.allSatisfy { $0 >= 0 && $0.isFinite })
   }

@@ -1,0 +1,340 @@
+import CKernels
+import HSICore
+import HSINumerics
+import Synchronization
+
+/// The part of a file that a command works on, strip by strip: pixels × bands, float32, physical units, valid pixels.
+///
+/// Valid is a pixel that is finite in all good bands offered, does not hold nodata there (`NodataPolicy`) and is not
+/// masked. Local uncompressed files are read and converted in pieces on all threads; files behind GDAL are read by
+/// one thread and converted by all. The result does not depend on pieces or threads.
+public final class FileSource: StripSource {
+  public let shape: CubeShape
+  /// Metadata of what is offered. `scale`, `offset` and `nodata` are spent: pixels are physical and valid.
+  public let metadata: CubeMetadata
+  public let blockLines: Int
+  public let workingBytesPerLine: Int
+  /// The file.
+  public let reader: any CubeReader
+  /// The rectangle of the file.
+  public let window: PixelWindow
+  /// The 0-based bands of the file, in the order offered.
+  public let bands: [Int]
+  /// Valid pixels that are 0 in all bands, in the lines read so far (each line counted once).
+  public private(set) var zeroSpectra = 0
+
+  private let conversion: Conversion
+  private let mask: MaskReader?
+  private let excludesZeroSpectra: Bool
+  private let pieceLines: Int
+  private var blocks: [StoredBlock] = []
+  private var valid: [UInt8] = []
+  private var counted = 0
+
+  /// The selected part of an open cube.
+  ///
+  /// - Throws: `CoreError.invalidParameter` for a window or bands that the file does not have; the errors of opening
+  ///   the mask.
+  public init(_ reader: any CubeReader, _ options: SelectionOptions = SelectionOptions(), context: RunContext) throws {
+    self.reader = reader
+    let all = reader.metadata
+    let area = options.window ?? reader.shape.window
+    guard area.lines > 0, area.samples > 0, area.clipped(to: reader.shape) == area else {
+      throw CoreError.invalidParameter(
+        name: "--window", value: "\(area.sample),\(area.line),\(area.samples),\(area.lines)",
+        requirement: "inside the image of \(reader.shape.samples) samples × \(reader.shape.lines) lines")
+    }
+    window = area
+    bands = try options.bands.resolve(all.axis)
+    shape = CubeShape(lines: area.lines, samples: area.samples, bands: bands.count)
+    var offered = all.selecting(bands: bands).cropping(to: area)
+    if case .list = options.bands { offered.axis.good = [Bool](repeating: true, count: bands.count) }
+    conversion = Conversion(offered, type: reader.sampleType, policy: options.nodataPolicy)
+    FileSource.log(offered, conversion, reader: reader, context: context)
+    offered.scale = [Double](repeating: 1, count: bands.count)
+    offered.offset = [Double](repeating: 0, count: bands.count)
+    offered.nodata = [Double?](repeating: nil, count: bands.count)
+    metadata = offered
+    mask = try options.mask.map { try MaskReader($0, image: reader.shape, window: area, context: context) }
+    excludesZeroSpectra = options.excludesZeroSpectra
+    blockLines = reader.blockLines
+    let storedLine = area.samples * bands.count * reader.sampleType.size
+    workingBytesPerLine = storedLine + 2 * area.samples
+    // Small pieces stay in the cache between reading and converting.
+    let isConcurrent = (reader as? any ConcurrentCubeReader)?.allowsConcurrentReads ?? false
+    let room = max(1, (isConcurrent ? 1 << 20 : 16 << 20) / max(1, storedLine))
+    pieceLines = isConcurrent ? room : max(blockLines, room / blockLines * blockLines)
+  }
+
+  public func read(lines: Range<Int>, into strip: Strip) throws {
+    precondition(lines.lowerBound >= 0 && lines.upperBound <= shape.lines, "lines \(lines) of \(shape.lines)")
+    let (samples, count) = (shape.samples, lines.count * shape.samples)
+    strip.window = PixelWindow(line: lines.lowerBound, sample: 0, lines: lines.count, samples: samples)
+    strip.pixels.reshape(rows: count, columns: bands.count)
+    if valid.count < count { valid = [UInt8](repeating: 0, count: count) }
+    if let mask { try mask.read(lines) }
+    let isConcurrent = (reader as? any ConcurrentCubeReader)?.allowsConcurrentReads ?? false
+    let pieces = FileSource.pieces(lines, height: pieceLines, origin: isConcurrent ? 0 : window.line)
+    let slots = isConcurrent ? Parallel.threads : 1
+    while blocks.count < slots { blocks.append(StoredBlock()) }
+    let out = strip.pixels.pointer
+    let zeros = try valid.withUnsafeMutableBufferPointer { flags -> Int in
+      guard let flags = flags.baseAddress else { return 0 }
+      let total = Mutex(0)
+      func work(_ piece: Range<Int>, _ block: StoredBlock) throws {
+        let place = (piece.lowerBound - lines.lowerBound) * samples
+        let area = PixelWindow(
+          line: window.line + piece.lowerBound, sample: window.sample, lines: piece.count, samples: samples)
+        try reader.read(area, bands: bands, into: block)
+        conversion.run(
+          block, lines: piece.count, samples: samples, out: out + place * bands.count, valid: flags + place)
+        if let mask { mask.apply(flags + place, first: place, count: piece.count * samples) }
+        let found = markZeros(out + place * bands.count, flags + place, count: piece.count * samples)
+        if found > 0, piece.lowerBound >= counted { total.withLock { $0 += found } }
+      }
+      if isConcurrent {
+        try Parallel.tryForEach(pieces.count) { i in
+          try work(pieces[i], blocks[Int(hsi_pool_thread_index())])
+        }
+      } else {
+        for piece in pieces { try work(piece, blocks[0]) }
+      }
+      return total.withLock { $0 }
+    }
+    zeroSpectra += zeros
+    counted = max(counted, lines.upperBound)
+    compact(strip, count: count)
+  }
+
+  /// Cuts lines into pieces whose borders are multiples of `height` from the file's first line.
+  private static func pieces(_ lines: Range<Int>, height: Int, origin: Int) -> [Range<Int>] {
+    var result: [Range<Int>] = []
+    var start = lines.lowerBound
+    while start < lines.upperBound {
+      let end = min(lines.upperBound, ((start + origin) / height + 1) * height - origin)
+      result.append(start..<end)
+      start = end
+    }
+    return result
+  }
+
+  /// Counts the valid pixels that are 0 in all bands, and leaves them out where that is asked for.
+  private func markZeros(_ pixels: UnsafeMutablePointer<Float>, _ flags: UnsafeMutablePointer<UInt8>, count: Int) -> Int {
+    let width = bands.count
+    var found = 0
+    for n in 0..<count where flags[n] != 0 {
+      let row = pixels + n * width
+      var b = 0
+      while b < width, row[b] == 0 { b += 1 }
+      if b == width {
+        found += 1
+        if excludesZeroSpectra { flags[n] = 0 }
+      }
+    }
+    return found
+  }
+
+  /// Moves the valid pixels together and lists their places.
+  private func compact(_ strip: Strip, count: Int) {
+    let width = bands.count
+    let pixels = strip.pixels.pointer
+    strip.positions.removeAll(keepingCapacity: true)
+    strip.positions.reserveCapacity(count)
+    var kept = 0
+    var n = 0
+    while n < count {
+      guard valid[n] != 0 else {
+        n += 1
+        continue
+      }
+      let start = n
+      while n < count, valid[n] != 0 {
+        strip.positions.append(Int32(truncatingIfNeeded: n))
+        n += 1
+      }
+      if kept != start { (pixels + kept * width).update(from: pixels + start * width, count: (n - start) * width) }
+      kept += n - start
+    }
+    strip.pixels.reshape(rows: kept, columns: width)
+  }
+
+  private static func log(
+    _ metadata: CubeMetadata, _ conversion: Conversion, reader: any CubeReader, context: RunContext
+  ) {
+    let name = GDAL.redacted(reader.path)
+    func source(_ field: String) -> String { metadata.sources[field]?.rawValue ?? "unknown" }
+    if let value = metadata.nodata.compactMap({ $0 }).first {
+      let policy = conversion.isAllPolicy ? "all" : "any"
+      context.logger.info("\(name): nodata \(numberText(value)) (source \(source("nodata")), policy \(policy))")
+    }
+    if !conversion.isPlain {
+      context.logger.info("\(name): stored values scaled to physical units (source \(source("scale")))")
+    }
+    let bad = reader.metadata.axis.good.filter { !$0 }.count
+    if bad > 0 {
+      context.logger.info("\(name): \(bad) of \(reader.shape.bands) bands are bad (source \(source("goodBands")))")
+    }
+  }
+}
+
+/// How stored samples become pixels: the parameters of the conversion kernel, allocated once.
+final class Conversion: @unchecked Sendable {
+  /// True when stored values are physical.
+  let isPlain: Bool
+  let isAllPolicy: Bool
+  private let bands: Int
+  private let scale: UnsafeMutablePointer<Double>
+  private let offset: UnsafeMutablePointer<Double>
+  private let nodata: UnsafeMutablePointer<Double>?
+  private let hasNodata: UnsafeMutablePointer<UInt8>
+  private let checked: UnsafeMutablePointer<UInt8>
+
+  init(_ metadata: CubeMetadata, type: SampleType, policy: SelectionOptions.NodataPolicy) {
+    bands = metadata.bands
+    isPlain = metadata.scale.allSatisfy { $0 == 1 } && metadata.offset.allSatisfy { $0 == 0 }
+    let values = metadata.nodata.compactMap { $0 }
+    switch policy {
+    case .any: isAllPolicy = false
+    case .all: isAllPolicy = true
+    case .automatic: isAllPolicy = !type.isFloatingPoint && !values.isEmpty && values.allSatisfy { $0 == 0 }
+    }
+    let anyGood = metadata.axis.good.contains(true)
+    func copy<T>(_ array: [T]) -> UnsafeMutablePointer<T> {
+      let pointer = UnsafeMutablePointer<T>.allocate(capacity: max(1, array.count))
+      for (i, value) in array.enumerated() { (pointer + i).initialize(to: value) }
+      return pointer
+    }
+    scale = copy(metadata.scale)
+    offset = copy(metadata.offset)
+    nodata = values.isEmpty ? nil : copy(metadata.nodata.map { $0 ?? 0 })
+    hasNodata = copy(metadata.nodata.map { $0 == nil ? 0 : 1 })
+    checked = copy(metadata.axis.good.map { $0 || !anyGood ? 1 : 0 })
+  }
+
+  deinit {
+    scale.deallocate()
+    offset.deallocate()
+    nodata?.deallocate()
+    hasNodata.deallocate()
+    checked.deallocate()
+  }
+
+  /// Converts a block of `lines × samples` pixels to `out` (pixels × bands) and sets one flag per pixel.
+  func run(
+    _ block: StoredBlock, lines: Int, samples: Int, out: UnsafeMutablePointer<Float>,
+    valid: UnsafeMutablePointer<UInt8>?
+  ) {
+    var job = hsi_read_job()
+    job.type = block.type.kernelType
+    job.swap_bytes = block.isByteSwapped ? 1 : 0
+    job.pixel_stride = block.pixelStride
+    job.band_stride = block.bandStride
+    job.bands = bands
+    job.scale = isPlain ? nil : UnsafePointer(scale)
+    job.offset = isPlain ? nil : UnsafePointer(offset)
+    job.nodata = nodata.map { UnsafePointer($0) }
+    job.has_nodata = UnsafePointer(hasNodata)
+    job.checked = UnsafePointer(checked)
+    job.policy = Int32(isAllPolicy ? HSI_NODATA_ALL : HSI_NODATA_ANY)
+    job.out_stride = bands
+    guard let base = block.bytes.baseAddress else { return }
+    if block.lineStride == samples * block.pixelStride {
+      job.source = UnsafeRawPointer(base)
+      job.pixels = lines * samples
+      job.out = out
+      job.valid = valid
+      _ = hsi_convert_to_float(&job)
+      return
+    }
+    let plan = job
+    Parallel.forEach(lines) { line in
+      var job = plan
+      job.source = UnsafeRawPointer(base + line * block.lineStride)
+      job.pixels = samples
+      job.out = out + line * samples * self.bands
+      job.valid = valid.map { $0 + line * samples }
+      _ = hsi_convert_to_float(&job)
+    }
+  }
+}
+
+extension SampleType {
+  /// The number of this type in the conversion kernels.
+  var kernelType: Int32 {
+    switch self {
+    case .uint8: Int32(HSI_U8)
+    case .int8: Int32(HSI_I8)
+    case .uint16: Int32(HSI_U16)
+    case .int16: Int32(HSI_I16)
+    case .uint32: Int32(HSI_U32)
+    case .int32: Int32(HSI_I32)
+    case .uint64: Int32(HSI_U64)
+    case .int64: Int32(HSI_I64)
+    case .float32: Int32(HSI_F32)
+    case .float64: Int32(HSI_F64)
+    }
+  }
+}
+
+/// One band of a raster as a mask over a window.
+final class MaskReader {
+  private let reader: any CubeReader
+  private let selection: MaskSelection
+  private let window: PixelWindow
+  private let conversion: Conversion
+  private let block = StoredBlock()
+  private let pixels = PixelMatrix(rows: 0, columns: 1)
+  private var keep: [UInt8] = []
+
+  /// - Throws: the errors of opening; `RasterError.inconsistent` when the mask is as large as neither image nor window.
+  init(_ selection: MaskSelection, image: CubeShape, window: PixelWindow, context: RunContext) throws {
+    self.selection = selection
+    reader = try RasterFormats.open(selection.path, context: context)
+    let size = (reader.shape.lines, reader.shape.samples)
+    if size == (image.lines, image.samples) {
+      self.window = window
+    } else if size == (window.lines, window.samples) {
+      self.window = reader.shape.window
+    } else {
+      throw RasterError.inconsistent(
+        path: selection.path,
+        reason: "the mask has \(size.0) × \(size.1) pixels but the image \(image.lines) × \(image.samples)",
+        advice: "pass a mask of the same size as the image")
+    }
+    guard selection.band < reader.shape.bands else {
+      throw CoreError.invalidParameter(
+        name: "band of the mask", value: "\(selection.band + 1)", requirement: "between 1 and \(reader.shape.bands)")
+    }
+    var metadata = reader.metadata.selecting(bands: [selection.band])
+    if selection.values != nil { metadata.nodata = [nil] }
+    conversion = Conversion(metadata, type: reader.sampleType, policy: .any)
+  }
+
+  /// Files of the mask.
+  var files: [String] { reader.files }
+
+  /// Reads the mask of some lines of the window.
+  func read(_ lines: Range<Int>) throws {
+    let area = PixelWindow(
+      line: window.line + lines.lowerBound, sample: window.sample, lines: lines.count, samples: window.samples)
+    try reader.read(area, bands: [selection.band], into: block)
+    pixels.reshape(rows: area.pixels, columns: 1)
+    if keep.count < area.pixels { keep = [UInt8](repeating: 0, count: area.pixels) }
+    keep.withUnsafeMutableBufferPointer { flags in
+      conversion.run(
+        block, lines: lines.count, samples: window.samples, out: pixels.pointer, valid: flags.baseAddress)
+      let wanted = selection.values?.map { Float($0) }
+      for n in 0..<area.pixels where flags[n] != 0 {
+        let value = pixels.pointer[n]
+        flags[n] = (wanted.map { $0.contains(value) } ?? (value != 0)) ? 1 : 0
+      }
+    }
+  }
+
+  /// Clears the flags of masked pixels.
+  func apply(_ flags: UnsafeMutablePointer<UInt8>, first: Int, count: Int) {
+    keep.withUnsafeBufferPointer { keep in
+      for n in 0..<count where keep[first + n] == 0 { flags[n] = 0 }
+    }
+  }
+}
