@@ -202,7 +202,8 @@ private struct Drawing {
       let half = LineChart.textWidth(label) / 2
       s += "<text x=\"\(f(min(p, width - half)))\" y=\"\(f(bottom + 19))\">\(e(label))</text>"
     }
-    s += "<text x=\"\(f((left + right) / 2))\" y=\"\(f(bottom + 38))\" fill=\"#1d2125\">\(e(chart.xLabel))</text>"
+    s +=
+      "<text x=\"\(f((left + right) / 2))\" y=\"\(f(bottom + 38))\" fill=\"#1d2125\">\(e(chart.xLabel))</text>"
     s += "</g>\n"
     if let mark = chart.mark, y.contains(mark.y) {
       let p = level(mark.y)
@@ -227,7 +228,8 @@ private struct Drawing {
     var single = ""
     for run in runs where !run.isEmpty {
       if run.count == 1 {
-        single += "<circle cx=\"\(f(run[0].0))\" cy=\"\(f(run[0].1))\" r=\"1.6\" fill=\"\(series.colour.hex)\"/>"
+        single +=
+          "<circle cx=\"\(f(run[0].0))\" cy=\"\(f(run[0].1))\" r=\"1.6\" fill=\"\(series.colour.hex)\"/>"
         continue
       }
       path += "M" + run.map { "\(f($0.0)) \(f($0.1))" }.joined(separator: "L")
@@ -268,7 +270,8 @@ private struct Legend {
           return "<circle cx=\"\(f(x + 14))\" cy=\"\(f(y - 4.5))\" r=\"3\" fill=\"\(series.colour.hex)\"/>"
         }
         let dash = series.style == .dashed ? " stroke-dasharray=\"7 4\"" : ""
-        return "<path d=\"M\(f(x)) \(f(y - 4.5))h22\" stroke=\"\(series.colour.hex)\" stroke-width=\"3\"\(dash)/>"
+        return
+          "<path d=\"M\(f(x)) \(f(y - 4.5))h22\" stroke=\"\(series.colour.hex)\" stroke-width=\"3\"\(dash)/>"
       }
     }
     if !chart.shaded.isEmpty, !chart.shadedLabel.isEmpty {

@@ -40,12 +40,14 @@ extension UnmixingReport {
     let poor = all.filter { $0.1 < threshold }
     var series = [
       LineChart.Series(
-        name: "channel", colour: CategoricalPalette.colour(2), x: good.map(\.0), y: good.map(\.1), style: .stems)
+        name: "channel", colour: CategoricalPalette.colour(2), x: good.map(\.0), y: good.map(\.1),
+        style: .stems)
     ]
     if !poor.isEmpty {
       series.append(
         .init(
-          name: "below \(threshold)", colour: CategoricalPalette.colour(0), x: poor.map(\.0), y: poor.map(\.1),
+          name: "below \(threshold)", colour: CategoricalPalette.colour(0), x: poor.map(\.0),
+          y: poor.map(\.1),
           style: .stems))
     }
     var chart = LineChart(
@@ -54,7 +56,9 @@ extension UnmixingReport {
       xLabel: axis.label, yLabel: "Quality (1 = best)", series: series)
     chart.shaded = axis.unusedRanges
     chart.shadedLabel = "not used"
-    if let first = axis.places.first, let last = axis.places.last, last > first { chart.xRange = first...last }
+    if let first = axis.places.first, let last = axis.places.last, last > first {
+      chart.xRange = first...last
+    }
     chart.yRange = 0...max(1.05, (all.map(\.1).max() ?? 1) * 1.05)
     return chart
   }
@@ -65,7 +69,8 @@ extension UnmixingReport {
     let finite = objective.filter(\.isFinite)
     var chart = LineChart(
       title: "Objective",
-      summary: "Objective over \(objective.count - 1) iterations, from \(objective[0]) to \(objective.last ?? 0)",
+      summary:
+        "Objective over \(objective.count - 1) iterations, from \(objective[0]) to \(objective.last ?? 0)",
       xLabel: "Iteration", yLabel: "Objective",
       series: [
         .init(

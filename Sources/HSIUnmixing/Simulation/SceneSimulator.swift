@@ -73,7 +73,9 @@ public struct SimulationTruth: Sendable, Codable {
   public struct Channel: Sendable, Codable {
     /// 1-based.
     public var band: Int
+    /// Centre in nm.
     public var wavelengthNm: Double?
+    /// What is wrong with it.
     public var kind: CorruptionKind
   }
 }
@@ -117,16 +119,20 @@ public final class SceneSimulator: StripSource {
     shape = CubeShape(lines: recipe.lines, samples: recipe.samples, bands: bands)
     let patch = recipe.patch ?? max(3, Double(min(recipe.lines, recipe.samples)) / 7)
     field = AbundanceField(
-      endmembers: count, lines: recipe.lines, samples: recipe.samples, patch: patch, sharpness: recipe.sharpness,
+      endmembers: count, lines: recipe.lines, samples: recipe.samples, patch: patch,
+      sharpness: recipe.sharpness,
       purity: recipe.purity, seed: recipe.seed)
     shadowField = SmoothField(samples: recipe.samples, length: 0.7 * patch, seed: recipe.seed, stream: 1000)
     reliefField = SmoothField(samples: recipe.samples, length: 1.5 * patch, seed: recipe.seed, stream: 1001)
     let wavelengths = library.axis.wavelengths
-    let isWater = (0..<bands).map { band in wavelengths.map { SpectralAxis.isInWaterVapour($0[band]) } ?? false }
+    let isWater = (0..<bands).map { band in
+      wavelengths.map { SpectralAxis.isInWaterVapour($0[band]) } ?? false
+    }
     corruptions =
       recipe.corruptions?.sorted { $0.band < $1.band }
       ?? ChannelCorruption.draw(
-        recipe.badBands, from: (0..<bands).filter { library.axis.good[$0] && !isWater[$0] }, seed: recipe.seed)
+        recipe.badBands, from: (0..<bands).filter { library.axis.good[$0] && !isWater[$0] }, seed: recipe.seed
+      )
     var index = [Int](repeating: -1, count: bands)
     for (i, corruption) in corruptions.enumerated() { index[corruption.band] = i }
     isCorrupted = index
@@ -229,7 +235,8 @@ extension SceneSimulator {
 
   /// `s Σ_k a_k m_k v_k` of one pixel.
   private static func signal(
-    _ recipe: SceneRecipe, _ abundances: UnsafeMutableBufferPointer<Float>, _ light: Double, _ place: [Double],
+    _ recipe: SceneRecipe, _ abundances: UnsafeMutableBufferPointer<Float>, _ light: Double,
+    _ place: [Double],
     pixel: UInt64, into clean: inout [Double]
   ) {
     let bands = clean.count
@@ -304,6 +311,11 @@ extension SceneSimulator {
     metadata.axis = axis
     if recipe.flagsBadBands { for corruption in corruptions { metadata.axis.good[corruption.band] = false } }
     metadata.quantity = .reflectance
+    // Bands for a picture, as a product would name them: none that is corrupted.
+    var clean = axis
+    for corruption in corruptions { clean.good[corruption.band] = false }
+    let colours = [650.0, 550, 470].compactMap { clean.nearestGoodBand(to: $0) }
+    metadata.defaultRGB = colours.count == 3 ? colours : nil
     metadata.sensor = "simulated"
     metadata.summary = "Simulated by hsi, seed \(recipe.seed): no measurement"
     metadata.georeference = Georeference(
@@ -327,7 +339,9 @@ extension SceneSimulator {
       library.values.allSatisfy(\.isFinite), "endmembers", "with missing or infinite values",
       "finite in every band: select bands that all spectra have")
     if let snr = recipe.snr { try require((-20...200).contains(snr), "snr", snr, "from -20 to 200 dB") }
-    if let patch = recipe.patch { try require(patch >= 1 && patch.isFinite, "patch", patch, "at least 1 pixel") }
+    if let patch = recipe.patch {
+      try require(patch >= 1 && patch.isFinite, "patch", patch, "at least 1 pixel")
+    }
     try require((0.1...100).contains(recipe.sharpness), "sharpness", recipe.sharpness, "from 0.1 to 100")
     try require((0...1).contains(recipe.purity), "purity", recipe.purity, "from 0 to 1")
     try require((0...1).contains(recipe.shadow), "shadow", recipe.shadow, "from 0 to 1")
@@ -338,7 +352,8 @@ extension SceneSimulator {
       bands.count == recipe.corruptions?.count ?? 0 && bands.allSatisfy { (0..<library.bands).contains($0) },
       "corrupted bands", bands.sorted().map { $0 + 1 }, "distinct and within 1 to \(library.bands)")
     let candidates = (0..<library.bands).filter { band in
-      library.axis.good[band] && !(library.axis.wavelengths.map { SpectralAxis.isInWaterVapour($0[band]) } ?? false)
+      library.axis.good[band]
+        && !(library.axis.wavelengths.map { SpectralAxis.isInWaterVapour($0[band]) } ?? false)
     }.count
     try require(
       (0...candidates).contains(recipe.badBands), "bad bands", recipe.badBands,
