@@ -12,7 +12,7 @@ public enum UnmixingMethods {
   public static let sceneAbundance: [any SceneAbundanceEstimator.Type] = []
   /// Endmembers and abundances together.
   public static let blind: [any BlindUnmixer.Type] = [
-    RRLbS.self, NMF.self, LHalfNMF.self, L21NMF.self, GLNMF.self, DgSNMF.self, NMFQMV.self,
+    RRLbS.self, RRLbSV.self, NMF.self, LHalfNMF.self, L21NMF.self, GLNMF.self, DgSNMF.self, NMFQMV.self,
   ]
 
   /// What is known about every method, in the order of the tasks.
