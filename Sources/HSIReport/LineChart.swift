@@ -163,7 +163,7 @@ private struct Drawing {
       isLogarithmic
       ? (log(value) - log(y.lowerBound)) / (log(y.upperBound) - log(y.lowerBound))
       : (value - y.lowerBound) / (y.upperBound - y.lowerBound)
-    return bottom - min(max(fraction, -0.02), 1.02) * (bottom - top)
+    return bottom - min(max(fraction, -0.1), 1.1) * (bottom - top)
   }
 
   var text: String {
@@ -210,8 +210,11 @@ private struct Drawing {
       s += "<path d=\"M\(f(left)) \(f(p))H\(f(right))\" stroke=\"#6b7278\" stroke-dasharray=\"5 4\"/>"
       s += "<text x=\"\(f(right))\" y=\"\(f(p - 5))\" text-anchor=\"end\">\(e(mark.label))</text>\n"
     }
-    for series in chart.series { s += curve(series) }
-    return s + "</svg>"
+    let curves = chart.series.map(curve).joined()
+    guard chart.yRange != nil else { return s + curves + "</svg>" }
+    s += "<clipPath id=\"\(identifier)-c\"><rect x=\"\(f(left - 3))\" y=\"\(f(top - 3))\" "
+    s += "width=\"\(f(right - left + 6))\" height=\"\(f(bottom - top + 6))\"/></clipPath>"
+    return s + "<g clip-path=\"url(#\(identifier)-c)\">\n\(curves)</g></svg>"
   }
 
   func curve(_ series: LineChart.Series) -> String {

@@ -25,7 +25,23 @@ extension UnmixingReport {
       xLabel: axis.label, yLabel: quantityLabel, series: series)
     chart.shaded = axis.unusedRanges
     chart.shadedLabel = "not used"
+    if let range = UnmixingReport.robustRange(series.map(\.y)) {
+      chart.yRange = range
+      chart.summary += ". Values of a few corrupted channels lie outside the plot."
+    }
     return chart
+  }
+
+  /// A vertical range that a few wild channels do not stretch: nil where nothing sticks out, else up to the largest
+  /// 95th percentile of the spectra and a quarter more.
+  static func robustRange(_ spectra: [[Double]]) -> ClosedRange<Double>? {
+    let sorted = spectra.map { $0.filter(\.isFinite).sorted() }.filter { !$0.isEmpty }
+    guard let top = sorted.compactMap(\.last).max(), let bottom = sorted.compactMap(\.first).min() else { return nil }
+    let high = sorted.map { $0[Int(0.95 * Double($0.count - 1))] }.max() ?? top
+    let low = sorted.map { $0[Int(0.05 * Double($0.count - 1))] }.min() ?? bottom
+    let span = high - min(low, 0)
+    guard span > 0, top > high + 0.4 * span || bottom < low - 0.4 * span else { return nil }
+    return (bottom < low - 0.4 * span ? low - 0.25 * span : min(0, bottom))...min(top, high + 0.25 * span)
   }
 
   /// Quality of every channel, those below 0.2 in another colour; nil where no quality was learnt.

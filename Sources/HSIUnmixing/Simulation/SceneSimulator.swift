@@ -103,7 +103,10 @@ public final class SceneSimulator: StripSource {
   private let reliefField: SmoothField
   /// Root mean square of the clean signal of every band.
   private let level: [Double]
+  /// Index into `corruptions` of every band, −1 for clean ones.
   private let isCorrupted: [Int]
+  /// Standard normals per sample of every striped channel, empty for the others.
+  private let stripes: [[Double]]
   /// Position of every band on the axis, −1…1, for slope and curvature.
   private let place: [Double]
 
@@ -136,6 +139,11 @@ public final class SceneSimulator: StripSource {
     var index = [Int](repeating: -1, count: bands)
     for (i, corruption) in corruptions.enumerated() { index[corruption.band] = i }
     isCorrupted = index
+    stripes = corruptions.map { corruption in
+      guard corruption.kind == .striped else { return [] }
+      var random = CounterRandom(seed: recipe.seed, stream: 1 << 63 | UInt64(corruption.band))
+      return (0..<recipe.samples).map { _ in random.normal() }
+    }
     place = SceneSimulator.places(library.axis)
     metadata = SceneSimulator.metadata(recipe, corruptions: corruptions)
 
@@ -203,10 +211,9 @@ public final class SceneSimulator: StripSource {
         var value = clean[band]
         if noise[band] > 0 { value += noise[band] * random.normal() }
         if isCorrupted[band] >= 0 {
-          var column = CounterRandom(
-            seed: recipe.seed, stream: 1 << 63 | UInt64(band) << 32 | UInt64(sample))
-          value = corruptions[isCorrupted[band]].apply(
-            value, level: level[band], random: &damage, stripe: column.normal())
+          let index = isCorrupted[band]
+          let stripe = stripes[index].isEmpty ? 0 : stripes[index][sample]
+          value = corruptions[index].apply(value, level: level[band], random: &damage, stripe: stripe)
         }
         row[band] = Float(value)
       }
