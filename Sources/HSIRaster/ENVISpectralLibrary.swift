@@ -10,11 +10,12 @@ enum ENVISpectralLibrary: SpectralLibraryFormat {
       return header(location.file)?["file type"]?.lowercased().contains("spectral library") ?? false
         || location.fileExtension == "sli"
     }
-    guard let path = ENVIFormat.headerPath(for: location.file), let header = header(path) else {
-      return location.fileExtension == "sli"
-    }
-    return location.fileExtension == "sli"
-      || header["file type"]?.lowercased().contains("spectral library") ?? false
+    if location.fileExtension == "sli" { return true }
+    // A table beside a library of the same name has its header beside it too.
+    guard ["", "esl", "lib", "dat", "bin", "img"].contains(location.fileExtension),
+      let path = ENVIFormat.headerPath(for: location.file), let header = header(path)
+    else { return false }
+    return header["file type"]?.lowercased().contains("spectral library") ?? false
   }
 
   private static func header(_ path: String) -> ENVIHeader? {

@@ -87,7 +87,9 @@ public enum HDF5Format: CubeFormat {
     }
     let arrays = file.arrays().filter { $0.type != nil }
     let cubes = arrays.filter { $0.dimensions.count == 3 && !$0.dimensions.contains(0) }
-    let images = arrays.filter { $0.dimensions.count == 2 && $0.dimensions.allSatisfy { $0 > 1 } }
+    let planes = arrays.filter { $0.dimensions.count == 2 && !$0.dimensions.contains(0) }
+    let wide = planes.filter { $0.dimensions.allSatisfy { $0 > 1 } }
+    let images = wide.isEmpty ? planes : wide
     if cubes.count == 1 { return try file.open(cubes[0].path) }
     if cubes.isEmpty, images.count == 1 { return try file.open(images[0].path) }
     guard !cubes.isEmpty || !images.isEmpty else {

@@ -110,7 +110,8 @@ public enum NumPyFormat: CubeFormat {
     var file = location.file
     var wavelengths: (values: [Double], name: String)?
     if !location.starts(with: NumPyHeader.signature) {
-      let archive = "/vsizip/" + file
+      // Braces: GDAL knows archives by the extension .zip only.
+      let archive = "/vsizip/{\(file)}"
       let members = VSI.names(in: archive).filter { $0.hasSuffix(".npy") }
       let chosen = try member(of: archive, members, wanted: options.variable ?? location.part, given: location.given)
       file = archive + "/" + chosen
