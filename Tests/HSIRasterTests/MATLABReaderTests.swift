@@ -27,7 +27,8 @@ func expectPattern(
   let window = PixelWindow(line: 1, sample: 1, lines: 2, samples: 3)
   for bands in [[4, 0, 1, 2], [2], [1, 3], [0, 1, 2, 3, 4]] {
     let expected = pattern(lines: 1...2, samples: 1...3, bands: bands).map { $0 + shift }
-    #expect(try reader.numbers(window, bands: bands) == expected, "bands \(bands)", sourceLocation: sourceLocation)
+    #expect(
+      try reader.numbers(window, bands: bands) == expected, "bands \(bands)", sourceLocation: sourceLocation)
   }
 }
 
@@ -52,7 +53,9 @@ struct MATLABReaderTests {
     let reader = try openCube(formatFixture(file)) { $0.variable = variable }
     try expectPattern(reader, shift: shift)
     // scipy writes the class double as such; MATLAB and this reader keep the stored type.
-    if file == "plain.mat" || file == "struct.mat" || file.hasPrefix("v73") { #expect(reader.sampleType == type) }
+    if file == "plain.mat" || file == "struct.mat" || file.hasPrefix("v73") {
+      #expect(reader.sampleType == type)
+    }
     #expect(reader.files == [formatFixture(file)])
   }
 
@@ -132,7 +135,8 @@ struct MATLABReaderTests {
     let reader = try openCube(formatFixture("plain.mat"))
     let block = StoredBlock()
     for window in [
-      PixelWindow(line: 2, sample: 0, lines: 2, samples: 1), PixelWindow(line: 0, sample: -1, lines: 1, samples: 1),
+      PixelWindow(line: 2, sample: 0, lines: 2, samples: 1),
+      PixelWindow(line: 0, sample: -1, lines: 1, samples: 1),
     ] {
       #expect(throws: RasterError.self) { try reader.read(window, bands: [0], into: block) }
     }
@@ -142,7 +146,9 @@ struct MATLABReaderTests {
   }
 
   /// Damaged files end in an error or in numbers, never in a trap, a hang or an endless allocation.
-  @Test(arguments: ["plain.mat", "packed.mat", "struct.mat", "odd.mat", "v4.mat", "bundle.mat", "library.mat"])
+  @Test(arguments: [
+    "plain.mat", "packed.mat", "struct.mat", "odd.mat", "v4.mat", "bundle.mat", "library.mat",
+  ])
   func damaged(_ name: String) throws {
     let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: formatFixture(name))))
     let folder = try ScratchFolder()

@@ -8,7 +8,8 @@ import Testing
 @Suite("NumPy arrays")
 struct NumPyTests {
   @Test(arguments: [
-    ("c_order.npy", SampleType.float32), ("f_order.npy", .int16), ("big.npy", .float64), ("half.npy", .float32),
+    ("c_order.npy", SampleType.float32), ("f_order.npy", .int16), ("big.npy", .float64),
+    ("half.npy", .float32),
     ("version3.npy", .uint16),
   ])
   func pattern(_ file: String, _ type: SampleType) throws {
@@ -38,12 +39,12 @@ struct NumPyTests {
   @Test func halfPrecision() {
     // Every half is exact in single precision; Float16 of the compiler is the reference where it exists.
     #if arch(arm64) || os(Linux)
-    for bits in UInt16.min...UInt16.max {
-      let (mine, reference) = (StridedArray.single(half: bits), Float(Float16(bitPattern: bits)))
-      if reference.isNaN ? !mine.isNaN : mine.bitPattern != reference.bitPattern {
-        Issue.record("half \(bits): \(mine) is not \(reference)")
+      for bits in UInt16.min...UInt16.max {
+        let (mine, reference) = (StridedArray.single(half: bits), Float(Float16(bitPattern: bits)))
+        if reference.isNaN ? !mine.isNaN : mine.bitPattern != reference.bitPattern {
+          Issue.record("half \(bits): \(mine) is not \(reference)")
+        }
       }
-    }
     #endif
   }
 
@@ -66,7 +67,9 @@ struct NumPyTests {
     let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
     #expect(bytes.count == 128 + 120)
     let text = String(decoding: bytes[10..<128], as: UTF8.self)
-    #expect(text.hasPrefix("{'descr': '<i2', 'fortran_order': False, 'shape': (3, 4, 5), }") && text.hasSuffix("\n"))
+    #expect(
+      text.hasPrefix("{'descr': '<i2', 'fortran_order': False, 'shape': (3, 4, 5), }") && text.hasSuffix("\n")
+    )
     #expect(throws: CoreError.self) {
       try NumPyWriter(path, shape: source.shape, type: .int16, overwrite: false)
     }
@@ -99,7 +102,8 @@ struct NumPyTests {
     for text in [
       "{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775807, 9223372036854775807), }",
       "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }",
-      "{'descr': '<f4', 'fortran_order': False, 'shape': (-1, 3), }", "{'descr': '<c8', 'fortran_order': False, 'shape': (1, 3), }",
+      "{'descr': '<f4', 'fortran_order': False, 'shape': (-1, 3), }",
+      "{'descr': '<c8', 'fortran_order': False, 'shape': (1, 3), }",
       "{'shape': (", "{'descr': '", "",
     ] {
       let bytes = NumPyHeader.signature + [1, 0, UInt8(text.utf8.count), 0] + Array(text.utf8)

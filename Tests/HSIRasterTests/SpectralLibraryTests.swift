@@ -38,7 +38,8 @@ struct SpectralLibraryTests {
     try folder.write("a.sli", values)
     try folder.write("a.hdr", text: sli("soil, tree"))
     try folder.write("b.sli", values)
-    try folder.write("b.sli.hdr", text: sli("soil, tree", extra: "fwhm = {0.01, 0.01, 0.02}\nbbl = {1, 0, 1}"))
+    try folder.write(
+      "b.sli.hdr", text: sli("soil, tree", extra: "fwhm = {0.01, 0.01, 0.02}\nbbl = {1, 0, 1}"))
     for name in ["a.sli", "a.hdr", "b.sli", "b.sli.hdr"] {
       let library = try SpectralLibraryFile.read(folder.file(name), context: context)
       #expect(library.names == ["soil", "tree"])
@@ -60,7 +61,8 @@ struct SpectralLibraryTests {
     try folder.write("n.hdr", text: sli(text))
     let context = RunContext()
     #expect(try SpectralLibraryFile.read(folder.file("n.sli"), context: context).names == expected)
-    #expect(context.warnings.warnings.contains { $0.identifier == "W-SLI-NAMES" } == (expected[0] == "spectrum 1"))
+    #expect(
+      context.warnings.warnings.contains { $0.identifier == "W-SLI-NAMES" } == (expected[0] == "spectrum 1"))
   }
 
   @Test func doubleAndTruncated() throws {
@@ -74,16 +76,33 @@ struct SpectralLibraryTests {
   }
 
   static let tables: [(String, String, [String], [Double]?)] = [
-    ("wavelength_nm,soil,tree\n400,0.1,0.4\n500,0.2,0.5\n600,0.3,0.6\n", "csv", ["soil", "tree"], [400, 500, 600]),
-    ("Wavelength (µm);soil;tree\r\n0,4;0,1;0,4\r\n0,5;0,2;0,5\r\n0,6;0,3;0,6", "csv", ["soil", "tree"], [400, 500, 600]),
-    ("\u{FEFF}wl\t\"soil\"\ttree\n0.4\t0.1\t0.4\n0.5\t0.2\t0.5\n0.6\t0.3\t0.6\n", "txt", ["soil", "tree"], [400, 500, 600]),
-    ("# comment\n400 0.1 0.4\n500 0.2 0.5\n600 0.3 0.6\n", "txt", ["spectrum 1", "spectrum 2"], [400, 500, 600]),
-    ("wavelength_nm,fwhm,\"soil, dry\",\"say \"\"tree\"\"\"\n400,10,0.1,0.4\n500,10,0.2,0.5\n600,10,0.3,0.6\n", "csv",
-      ["soil, dry", "say \"tree\""], [400, 500, 600]),
+    (
+      "wavelength_nm,soil,tree\n400,0.1,0.4\n500,0.2,0.5\n600,0.3,0.6\n", "csv", ["soil", "tree"],
+      [400, 500, 600]
+    ),
+    (
+      "Wavelength (µm);soil;tree\r\n0,4;0,1;0,4\r\n0,5;0,2;0,5\r\n0,6;0,3;0,6", "csv", ["soil", "tree"],
+      [400, 500, 600]
+    ),
+    (
+      "\u{FEFF}wl\t\"soil\"\ttree\n0.4\t0.1\t0.4\n0.5\t0.2\t0.5\n0.6\t0.3\t0.6\n", "txt", ["soil", "tree"],
+      [400, 500, 600]
+    ),
+    (
+      "# comment\n400 0.1 0.4\n500 0.2 0.5\n600 0.3 0.6\n", "txt", ["spectrum 1", "spectrum 2"],
+      [400, 500, 600]
+    ),
+    (
+      "wavelength_nm,fwhm,\"soil, dry\",\"say \"\"tree\"\"\"\n400,10,0.1,0.4\n500,10,0.2,0.5\n600,10,0.3,0.6\n",
+      "csv",
+      ["soil, dry", "say \"tree\""], [400, 500, 600]
+    ),
     ("name,400,500,600\nsoil,0.1,0.2,0.3\ntree,0.4,0.5,0.6\n", "csv", ["soil", "tree"], [400, 500, 600]),
     ("soil,tree\n0.1,0.4\n0.2,0.5\n0.3,0.6\n", "csv", ["soil", "tree"], nil),
-    ("Wavelength\tfile.asd.ref\tb.asd.ref\n400\t0.1\t0.4\n500\t0.2\t0.5\n600\t0.3\t0.6\n", "txt",
-      ["file.asd.ref", "b.asd.ref"], [400, 500, 600]),
+    (
+      "Wavelength\tfile.asd.ref\tb.asd.ref\n400\t0.1\t0.4\n500\t0.2\t0.5\n600\t0.3\t0.6\n", "txt",
+      ["file.asd.ref", "b.asd.ref"], [400, 500, 600]
+    ),
   ]
 
   @Test(arguments: tables)
@@ -106,10 +125,17 @@ struct SpectralLibraryTests {
   }
 
   @Test func usgs() throws {
-    try folder.write("s07_ASD_Alunite_1_ASDFRb_AREF.txt", text: " splib07a Record=123: Alunite GDS84 ASDFRb AREF\n 0.25\n -1.23e34\n 0.75\n")
-    try folder.write("splib07a_Wavelengths_ASD_3_ch.txt", text: " splib07a Record=1: Wavelengths ASD 3 ch\n 0.4\n 0.5\n 0.6\n")
-    try folder.write("splib07a_Wavelengths_BECK_3_ch.txt", text: " splib07a Record=2: Wavelengths BECK 3 ch\n 1.4\n 1.5\n 1.6\n")
-    try folder.write("splib07a_Bandpass_ASD_3_ch.txt", text: " splib07a Record=3: Bandpass ASD\n 0.01\n 0.01\n 0.02\n")
+    try folder.write(
+      "s07_ASD_Alunite_1_ASDFRb_AREF.txt",
+      text: " splib07a Record=123: Alunite GDS84 ASDFRb AREF\n 0.25\n -1.23e34\n 0.75\n")
+    try folder.write(
+      "splib07a_Wavelengths_ASD_3_ch.txt",
+      text: " splib07a Record=1: Wavelengths ASD 3 ch\n 0.4\n 0.5\n 0.6\n")
+    try folder.write(
+      "splib07a_Wavelengths_BECK_3_ch.txt",
+      text: " splib07a Record=2: Wavelengths BECK 3 ch\n 1.4\n 1.5\n 1.6\n")
+    try folder.write(
+      "splib07a_Bandpass_ASD_3_ch.txt", text: " splib07a Record=3: Bandpass ASD\n 0.01\n 0.01\n 0.02\n")
     for name in ["/s07_ASD_Alunite_1_ASDFRb_AREF.txt", ""] {  // the file, the folder
       let library = try SpectralLibraryFile.read(folder.path + name, context: context)
       #expect(library.names == ["Alunite GDS84 ASDFRb AREF"])
@@ -143,7 +169,8 @@ struct SpectralLibraryTests {
     #expect(second.names == ["leaf"] && second.values == [0.125, 0.5])
     #expect(second.axis.wavelengths == [350, 351])
 
-    let svc = "/*** Spectra Vista HR-1024 ***/\nname= x.sig\ninstrument= HI\ndata= \n338.0  100.0  50.0  50.00\n339.5  100.0  25.0  25.00\n"
+    let svc =
+      "/*** Spectra Vista HR-1024 ***/\nname= x.sig\ninstrument= HI\ndata= \n338.0  100.0  50.0  50.00\n339.5  100.0  25.0  25.00\n"
     let third = try SpectralLibraryFile.read(try folder.write("gr.sig", text: svc), context: context)
     #expect(third.values == [0.5, 0.25] && third.axis.wavelengths == [338, 339.5])
   }
@@ -158,7 +185,8 @@ struct SpectralLibraryTests {
 
   @Test func roundTrip() throws {
     var axis = SpectralAxis(
-      wavelengths: [400.5, 500.25, 2399.9], fwhm: [9.5, 10, 12], good: [true, false, true], unit: .micrometres)
+      wavelengths: [400.5, 500.25, 2399.9], fwhm: [9.5, 10, 12], good: [true, false, true], unit: .micrometres
+    )
     axis.unit = .micrometres
     let library = SpectralLibrary(
       names: ["soil, dry {1}", "say \"tree\""], axis: axis, values: [0.1, 0.2, 0.3, 0.4, .nan, 0.6])
@@ -168,7 +196,9 @@ struct SpectralLibraryTests {
     let sli = try SpectralLibraryFile.read(base + ".sli", context: context)
     #expect(sli.names == ["soil; dry (1)", "say \"tree\""])
     #expect(sli.axis.unit == .micrometres && sli.axis.good == axis.good)
-    for (a, b) in zip(try #require(sli.axis.wavelengths), [400.5, 500.25, 2399.9]) { #expect(abs(a - b) < 1e-9) }
+    for (a, b) in zip(try #require(sli.axis.wavelengths), [400.5, 500.25, 2399.9]) {
+      #expect(abs(a - b) < 1e-9)
+    }
     for (a, b) in zip(try #require(sli.axis.fwhm), [9.5, 10, 12]) { #expect(abs(a - b) < 1e-9) }
     let csv = try SpectralLibraryFile.read(base + ".csv", context: context)
     #expect(csv.names == library.names)
@@ -183,7 +213,8 @@ struct SpectralLibraryTests {
     // Nothing is replaced, and nothing new is left, when one of the three exists.
     try FileManager.default.removeItem(atPath: base + ".sli")
     #expect(throws: CoreError.self) { try SpectralLibraryFile.write(library, to: base, overwrite: false) }
-    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == ["out.csv", "out.hdr"])
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == ["out.csv", "out.hdr"])
     #expect(try SpectralLibraryFile.write(library, to: base, overwrite: true).count == 3)
   }
 
@@ -192,7 +223,9 @@ struct SpectralLibraryTests {
     var options = OpenOptions()
     options.wavelengths = "400:600:3"
     #expect(
-      try SpectralLibraryFile.read(path, options: options, context: context).axis.wavelengths == [400, 500, 600])
+      try SpectralLibraryFile.read(path, options: options, context: context).axis.wavelengths == [
+        400, 500, 600,
+      ])
   }
 
   @Test func damaged() throws {

@@ -16,9 +16,11 @@ struct StackAndProductTests {
     _ name: String, _ shape: CubeShape, type: SampleType = .int16, _ value: (Int, Int, Int) -> Int
   ) throws {
     let writer = try RasterFormats.create(
-      folder.file(name), shape: shape, type: type, metadata: CubeMetadata(bands: shape.bands), context: RunContext())
+      folder.file(name), shape: shape, type: type, metadata: CubeMetadata(bands: shape.bands),
+      context: RunContext())
     let block = StoredBlock()
-    block.prepare(type: type, interleave: .bip, lines: shape.lines, samples: shape.samples, bands: shape.bands)
+    block.prepare(
+      type: type, interleave: .bip, lines: shape.lines, samples: shape.samples, bands: shape.bands)
     for i in 0..<shape.lines {
       for j in 0..<shape.samples {
         for b in 0..<shape.bands {
@@ -65,7 +67,9 @@ struct StackAndProductTests {
 
   @Test func enmap() throws {
     let stem = "ENMAP01-____L2A-DT0000001867_20220724T104526Z_"
-    try image(stem + "SPECTRAL_IMAGE.TIF", CubeShape(lines: 3, samples: 4, bands: 5)) { 100 * $0 + 10 * $1 + $2 }
+    try image(stem + "SPECTRAL_IMAGE.TIF", CubeShape(lines: 3, samples: 4, bands: 5)) {
+      100 * $0 + 10 * $1 + $2
+    }
     let bands = (0..<5).map { band in
       """
       <bandID number="\(band + 1)"><wavelengthCenterOfBand>\(400 + 100 * band).5</wavelengthCenterOfBand>
@@ -99,7 +103,9 @@ struct StackAndProductTests {
 
   @Test func desis() throws {
     let stem = "DESIS-HSI-L1C-DT0001-20200101T000000-V0001-"
-    try image(stem + "SPECTRAL_IMAGE.tif", CubeShape(lines: 3, samples: 4, bands: 5)) { 100 * $0 + 10 * $1 + $2 }
+    try image(stem + "SPECTRAL_IMAGE.tif", CubeShape(lines: 3, samples: 4, bands: 5)) {
+      100 * $0 + 10 * $1 + $2
+    }
     let bands = (0..<5).map { band in
       """
       <band><bandNumber>\(band + 1)</bandNumber><wavelengthCenterOfBand>\(400 + 2 * band)</wavelengthCenterOfBand>
@@ -109,7 +115,8 @@ struct StackAndProductTests {
     }.joined()
     try folder.write(
       stem + "METADATA.xml",
-      text: "<hsi_doc><mission>DESIS</mission><bandCharacterisation>\(bands)</bandCharacterisation></hsi_doc>")
+      text: "<hsi_doc><mission>DESIS</mission><bandCharacterisation>\(bands)</bandCharacterisation></hsi_doc>"
+    )
     let reader = try openCube(folder.file(stem + "SPECTRAL_IMAGE.tif"))
     try expectPattern(reader)
     #expect(reader.format == "DESIS")
