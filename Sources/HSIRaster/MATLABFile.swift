@@ -41,8 +41,8 @@ struct MATLABVariable {
 /// MATLAB files of versions 4, 5, 6 and 7: lists the variables, finds struct fields, gives numbers.
 ///
 /// Numbers of uncompressed variables stay in the mapped file; a compressed variable is inflated whole into memory
-/// when it is used (its size as stored, at most 8 GiB), because deflate has no random access. Every length in the
-/// file is checked against the bytes there are before it is used.
+/// when it is used (its size as stored, within the memory budget), because deflate has no random access. Every length
+/// in the file is checked against the bytes there are before it is used.
 /// Format: MathWorks, "MAT-File Format", 2019.
 final class MATLABFile {
   let path: String
@@ -52,7 +52,7 @@ final class MATLABFile {
   private(set) var variables: [MATLABVariable] = []
   private let file: FileBytes
   private let isByteSwapped: Bool
-  private static let inflatedLimit = 8 << 30
+  private let limit: Int
 
   /// True for the first bytes of a version 5 to 7 file.
   static func isVersion5(_ first: [UInt8]) -> Bool {
@@ -68,9 +68,11 @@ final class MATLABFile {
 
   /// Opens a file and lists its variables.
   ///
+  /// - Parameter limit: bytes that an inflated variable may take.
   /// - Throws: `RasterError.notFound`, `.unreadable`.
-  init(_ path: String) throws {
+  init(_ path: String, limit: Int = 4 << 30) throws {
     self.path = path
+    self.limit = limit
     file = try FileBytes(path)
     let first = [UInt8](file.bytes.prefix(128))
     if MATLABFile.isVersion5(first) {
@@ -116,11 +118,17 @@ final class MATLABFile {
   }
 
   /// A variable with its bytes in memory.
+  ///
+  /// - Throws: `CoreError.memory` when it does not fit the limit, `RasterError.unreadable`.
   func loaded(_ variable: MATLABVariable) throws -> MATLABVariable {
     guard variable.bytes == nil else { return variable }
+    let needed = variable.count * (variable.type?.size ?? 0)
+    guard needed <= limit else {
+      throw CoreError.memory(
+        purpose: "inflating the variable \(variable.name) of \(path)", needed: needed, budget: limit)
+    }
     let stream = UnsafeRawBufferPointer(rebasing: file.bytes[variable.range])
-    let inflated = try FileBytes.inflated(
-      stream, path: path, limit: MATLABFile.inflatedLimit, allowsMore: false)
+    let inflated = try FileBytes.inflated(stream, path: path, limit: limit, allowsMore: false)
     return try matrix(in: inflated, at: 0, end: inflated.bytes.count)
   }
 

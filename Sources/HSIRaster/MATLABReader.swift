@@ -30,7 +30,7 @@ public enum MATLABFormat: CubeFormat {
     let container: any MATLABContainer =
       isVersion73(location.firstBytes)
       ? try MATLAB73Container(location.file, given: location.given)
-      : MATLABFileContainer(file: try MATLABFile(location.file))
+      : MATLABFileContainer(file: try MATLABFile(location.file, limit: context.memory.bytes))
     var wanted = options
     if let part = location.part { wanted.variable = part }
     return try MATLABCube(container: container, options: wanted, path: location.given, context: context)

@@ -24,7 +24,7 @@ enum MATLABSpectralLibrary: SpectralLibraryFormat {
     let container: any MATLABContainer =
       MATLABFormat.isVersion73(location.firstBytes)
       ? try MATLAB73Container(location.file, given: path)
-      : MATLABFileContainer(file: try MATLABFile(location.file))
+      : MATLABFileContainer(file: try MATLABFile(location.file, limit: context.memory.bytes))
     let entry = try choice(container, wanted: options.variable ?? location.part, path: path)
     guard entry.type != nil, entry.size.count == 2 else {
       throw RasterError.unsupported(

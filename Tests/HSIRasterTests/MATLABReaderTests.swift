@@ -124,6 +124,15 @@ struct MATLABReaderTests {
     }
   }
 
+  @Test func memory() throws {
+    // 60 numbers of 1 or 2 bytes do not fit into 50 bytes; an uncompressed variable needs no memory.
+    let context = RunContext(memory: MemoryBudget(bytes: 50))
+    #expect(throws: CoreError.self) {
+      try openCube(formatFixture("packed.mat"), context: context) { $0.variable = "scene" }
+    }
+    try expectPattern(openCube(formatFixture("plain.mat"), context: context))
+  }
+
   @Test func texts() throws {
     let file = try MATLABFile(formatFixture("struct.mat"))
     #expect(try file.texts(file.variable("hsi.title")) == ["a struct"])
