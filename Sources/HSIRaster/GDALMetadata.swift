@@ -14,7 +14,8 @@ enum GDALMetadata {
     if let found = wavelengths(dataset, handles, descriptions, envi: envi) {
       found.install(in: &metadata, path: path, context: context)
     }
-    if let flags = envi["bbl"].flatMap(numbers), flags.count == bands {
+    let listed = envi["bbl"].flatMap(numbers) ?? all(handles.map { items($0, nil)["bbl"] })
+    if let flags = listed, flags.count == bands {
       for (band, flag) in flags.enumerated() where flag == 0 { metadata.axis.good[band] = false }
       metadata.sources["goodBands"] = .gdal
     }

@@ -119,8 +119,7 @@ public final class GDALReader: CubeReader {
     return try GDAL.configured(GDAL.remoteOptions(name, hasSidecars: !["tif", "tiff"].contains(ext))) {
       try GDAL.collecting { messages in
         let flags = UInt32(GDAL_OF_RASTER | GDAL_OF_VERBOSE_ERROR)
-        let list = options.pointer.map { UnsafeRawPointer($0).assumingMemoryBound(to: UnsafePointer<CChar>?.self) }
-        guard let handle = GDALOpenEx(name, flags, nil, list, nil) else {
+        guard let handle = options.lendConstant({ GDALOpenEx(name, flags, nil, $0, nil) }) else {
           throw RasterError.unreadable(
             path: GDAL.redacted(given), reason: GDAL.redacted(messages.reason ?? "GDAL does not know its format"))
         }

@@ -118,13 +118,27 @@ private func collectMessage(_ severity: CPLErr, _ number: CPLErrorNum, _ text: U
 
 /// A list of strings for GDAL (`char**`), freed with it.
 final class GDALStrings {
-  private(set) var pointer: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+  private var pointer: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 
   init(_ strings: [String] = []) {
     for text in strings { pointer = CSLAddString(pointer, text) }
   }
 
   deinit { CSLDestroy(pointer) }
+
+  /// Lends the list (nil when empty) for the time of a call.
+  func lend<Result>(
+    _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) throws -> Result
+  ) rethrows -> Result {
+    try withExtendedLifetime(self) { try body(pointer) }
+  }
+
+  /// Lends the list to functions that take it as constant.
+  func lendConstant<Result>(
+    _ body: (UnsafePointer<UnsafePointer<CChar>?>?) throws -> Result
+  ) rethrows -> Result {
+    try lend { try body($0.map { UnsafeRawPointer($0).assumingMemoryBound(to: UnsafePointer<CChar>?.self) }) }
+  }
 
   /// The entries of GDAL's list, which is not freed.
   static func array(_ list: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) -> [String] {
@@ -153,9 +167,7 @@ func wellKnownText(_ reference: OGRSpatialReferenceH?) -> String? {
   let options = GDALStrings(["FORMAT=WKT2_2019"])
   var text: UnsafeMutablePointer<CChar>?
   defer { VSIFree(text) }
-  let status = options.pointer.map {
-    $0.withMemoryRebound(to: UnsafePointer<CChar>?.self, capacity: 2) { OSRExportToWktEx(reference, &text, $0) }
-  }
+  let status = options.lendConstant { OSRExportToWktEx(reference, &text, $0) }
   guard status == OGRERR_NONE, let text else { return nil }
   let result = String(cString: text)
   return result.isEmpty ? nil : result

@@ -21,6 +21,9 @@ public enum SpectralLibraryFile {
     [ENVISpectralLibrary.self, MATLABSpectralLibrary.self, FieldSpectrum.self, USGSSpectrum.self, CSVSpectra.self]
   }
 
+  /// Names of the formats that can be read.
+  public static var formatNames: [String] { formats.map { $0.name } }
+
   /// Reads a library, or every spectrum in a folder (which must share one axis).
   ///
   /// - Parameters:

@@ -1,9 +1,68 @@
 import ArgumentParser
+import Foundation
 import HSIKit
 
-/// The command `hsi`.
+/// The command `hsi`: parse, call the library, print.
 @main
-struct HSICommand: AsyncParsableCommand {
+struct HSICommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "hsi", abstract: "Unmix, restore and classify hyperspectral scenes.")
+    commandName: "hsi",
+    abstract: "Unmix hyperspectral scenes: any cube that GDAL can open, metadata intact.",
+    discussion: """
+      Examples:
+        hsi info scene.hdr
+        hsi unmix scene.hdr abundances.tif --count auto --html report.html
+        hsi unmix scene.tif abundances.tif --endmembers spectra.sli
+        hsi convert cube.mat cube.tif
+
+      Data goes to standard output, everything else to standard error. Exit codes: 0 success, 1 processing failed, \
+      2 usage, 3 input, 4 output, 6 resources, 7 model, 130 interrupted, 143 terminated.
+      """,
+    version: Version.text,
+    subcommands: [
+      InfoCommand.self, QuicklookCommand.self, EndmembersCommand.self, UnmixCommand.self, SpectraCommand.self,
+      SimulateCommand.self, EvaluateCommand.self, ConvertCommand.self, MethodsCommand.self, FormatsCommand.self,
+      SchemaCommand.self,
+    ])
+
+  /// Runs a command line and exits with the documented code.
+  static func main() {
+    Interruption.install()
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    do {
+      var command = try parseAsRoot(ArgumentSpelling.tolerated(arguments))
+      try command.run()
+    } catch {
+      exit(with: error)
+    }
+  }
+
+  /// Prints an error in one line and exits; help and version go to standard output with code 0.
+  private static func exit(with error: any Error) -> Never {
+    OutputFile.discardAll()
+    if let error = error as? any HSIError {
+      if error.category == .interrupted { Interruption.exitNow() }
+      Terminal.error(error.description)
+      Foundation.exit(ExitCodes.code(for: error))
+    }
+    let code = exitCode(for: error)
+    if code == .success {
+      print(fullMessage(for: error))
+      Foundation.exit(0)
+    }
+    if code == .validationFailure {
+      Terminal.write(fullMessage(for: error) + "\n")
+      Foundation.exit(ExitCodes.usage)
+    }
+    if let code = error as? ExitCode { Foundation.exit(code.rawValue) }
+    Terminal.error("\(error)")
+    Foundation.exit(ExitCodes.processing)
+  }
+}
+
+/// The name and version that `--version` prints and reports carry.
+enum Version {
+  /// Version of the package.
+  static let number = "0.1.0"
+  static let text = "hsi \(number)"
 }

@@ -1,0 +1,109 @@
+import CGDAL
+import Foundation
+import HSICore
+
+/// Writes a cloud-optimised GeoTIFF: a temporary GeoTIFF first, then GDAL's COG driver.
+///
+/// GDAL 3.6 writes pixel-interleaved COGs only, which makes showing single bands of many slow (`W-COG-BANDS`).
+public final class COGWriter: CubeWriter {
+  public let path: String
+  public var shape: CubeShape { plain.shape }
+  public var sampleType: SampleType { plain.sampleType }
+  public var blockLines: Int { plain.blockLines }
+  private let plain: GeoTIFFWriter
+  private let plainPath: String
+  private let output: OutputFile
+  private let creationOptions: [String]
+
+  /// Creates the temporary GeoTIFF beside the output.
+  ///
+  /// - Throws: as `GeoTIFFWriter`.
+  public init(
+    _ path: String, shape: CubeShape, type: SampleType, metadata: CubeMetadata,
+    options: OutputOptions = OutputOptions(), context: RunContext
+  ) throws {
+    guard !path.hasPrefix("/vsi") else {
+      throw CoreError.cannotWrite(path: path, reason: "a COG is written to local files only; choose -f GTiff")
+    }
+    self.path = path
+    if shape.bands > 16 {
+      context.warn("W-COG-BANDS", "\(path): a COG of \(shape.bands) bands shows single bands slowly")
+    }
+    output = try OutputFile(path, overwrite: options.overwrite, inputs: options.inputs)
+    plainPath = output.temporaryPath + ".tmp.tif"
+    var intermediate = OutputOptions()
+    intermediate.overwrite = true
+    intermediate.interleave = .bip
+    let codec = options.isCompatible ? "DEFLATE" : "ZSTD"
+    creationOptions =
+      ["BLOCKSIZE=256", "COMPRESS=\(codec)", "PREDICTOR=YES", "BIGTIFF=IF_SAFER", "NUM_THREADS=ALL_CPUS"]
+      + options.creationOptions
+    do {
+      plain = try GeoTIFFWriter(
+        plainPath, shape: shape, type: type, metadata: metadata, options: intermediate, context: context)
+    } catch {
+      output.discard()
+      throw error
+    }
+  }
+
+  public func write(_ block: StoredBlock, lines: Range<Int>) throws {
+    do {
+      try plain.write(block, lines: lines)
+    } catch {
+      discard()
+      throw error
+    }
+  }
+
+  public func finish() throws -> [String] {
+    defer {
+      unlink(plainPath)
+      unlink(plainPath + ".aux.xml")
+    }
+    do {
+      _ = try plain.finish()
+      try copy()
+    } catch {
+      discard()
+      throw error
+    }
+    let sidecar = output.temporaryPath + ".aux.xml"
+    var written = [path]
+    if access(sidecar, F_OK) == 0, rename(sidecar, path + ".aux.xml") == 0 {
+      written.append(path + ".aux.xml")
+    } else {
+      unlink(path + ".aux.xml")
+    }
+    try output.commit()
+    return written
+  }
+
+  public func discard() {
+    plain.discard()
+    unlink(output.temporaryPath + ".aux.xml")
+    output.discard()
+  }
+
+  private func copy() throws {
+    var values: [String: String] = [:]
+    for option in creationOptions {
+      guard let equals = option.firstIndex(of: "=") else { continue }
+      values[option[..<equals].uppercased()] = String(option[option.index(after: equals)...])
+    }
+    let list = GDALStrings(values.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" })
+    try GDAL.collecting { messages in
+      guard let source = GDALOpenEx(plainPath, UInt32(GDAL_OF_RASTER), nil, nil, nil) else {
+        throw GeoTIFFWriter.failure(messages, path)
+      }
+      defer { GDALClose(source) }
+      let driver = GDALGetDriverByName("COG")
+      let copy = list.lend { GDALCreateCopy(driver, output.temporaryPath, source, 0, $0, nil, nil) }
+      guard let copy else {
+        throw GeoTIFFWriter.failure(messages, path)
+      }
+      GDALClose(copy)
+      if messages.hasError { throw GeoTIFFWriter.failure(messages, path) }
+    }
+  }
+}

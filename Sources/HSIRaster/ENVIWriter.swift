@@ -1,0 +1,163 @@
+import Foundation
+import HSICore
+
+/// Writes an ENVI raster: the raw file and its header, both by `hsi` itself.
+///
+/// Samples are little endian. The interleave is that of `INTERLEAVE=BSQ|BIL|BIP` in the creation options, else of the
+/// extension (`.bil`, `.bip`), else BSQ. The header replaces the extension (`x.dat` → `x.hdr`) unless `SUFFIX=ADD`.
+public final class ENVIWriter: CubeWriter {
+  public let path: String
+  public let shape: CubeShape
+  public let sampleType: SampleType
+  public let blockLines = 1
+  /// Order of the axes in the file.
+  public let interleave: Interleave
+  private let layout: ENVILayout
+  private let header: ENVIHeader
+  private let data: OutputFile
+  private let headerFile: OutputFile
+  private let descriptor: Int32
+  private var isOpen = true
+  private var nextLine = 0
+  private let scratch = StoredBlock()
+
+  /// Creates the file under a temporary name.
+  ///
+  /// - Throws: `CoreError.outputExists`, `.cannotWrite`, `.diskFull`, `.invalidParameter` for creation options.
+  public init(
+    _ path: String, shape: CubeShape, type: SampleType, metadata: CubeMetadata,
+    options: OutputOptions = OutputOptions(), context: RunContext
+  ) throws {
+    guard !path.hasPrefix("/vsi") else {
+      throw CoreError.cannotWrite(path: path, reason: "ENVI is written to local files only; choose -f GTiff")
+    }
+    self.path = path
+    self.shape = shape
+    var (order, addsSuffix) = (options.interleave, false)
+    for option in options.creationOptions {
+      let parts = option.split(separator: "=", maxSplits: 1).map { $0.lowercased() }
+      switch (parts.first, parts.last.flatMap { Interleave(rawValue: $0) }) {
+      case ("interleave", .some(let value)): order = value
+      case ("suffix", _) where parts.last == "add": addsSuffix = true
+      case ("suffix", _) where parts.last == "replace": addsSuffix = false
+      default:
+        throw CoreError.invalidParameter(
+          name: "--co", value: option, requirement: "INTERLEAVE=BSQ|BIL|BIP or SUFFIX=ADD|REPLACE for ENVI")
+      }
+    }
+    let name = PathName(path)
+    interleave = order ?? Interleave(rawValue: name.fileExtension.lowercased()) ?? .bsq
+    // ENVI has no signed bytes.
+    sampleType = type == .int8 ? .int16 : type
+    layout = ENVILayout(shape: shape, type: sampleType, interleave: interleave)
+    header = ENVIMetadata.header(metadata, layout: layout)
+    let headerPath = addsSuffix ? path + ".hdr" : name.stem + ".hdr"
+    guard headerPath != path else {
+      throw CoreError.cannotWrite(path: path, reason: "the name is that of its header; choose another extension")
+    }
+    data = try OutputFile(path, overwrite: options.overwrite, inputs: options.inputs)
+    do {
+      headerFile = try OutputFile(headerPath, overwrite: options.overwrite, inputs: options.inputs)
+    } catch {
+      data.discard()
+      throw error
+    }
+    descriptor = open(data.temporaryPath, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else {
+      let reason = String(cString: strerror(errno))
+      data.discard()
+      headerFile.discard()
+      throw CoreError.cannotWrite(path: path, reason: reason)
+    }
+  }
+
+  deinit { if isOpen { close(descriptor) } }
+
+  public func write(_ block: StoredBlock, lines: Range<Int>) throws {
+    precondition(lines.lowerBound == nextLine && lines.upperBound <= shape.lines, "lines arrive in order")
+    precondition(block.type == sampleType || (block.type == .int8 && sampleType == .int16), "samples as created")
+    nextLine = lines.upperBound
+    let (count, size) = (lines.count, sampleType.size)
+    let isReady =
+      block.type == sampleType && !block.isByteSwapped
+      && hasOrder(block, lines: count)
+    if !isReady {
+      scratch.prepare(
+        type: sampleType, interleave: interleave, lines: count, samples: shape.samples, bands: shape.bands)
+      scratch.copySamples(
+        from: block, lines: count, samples: shape.samples, bands: shape.bands)
+    }
+    guard let base = (isReady ? block : scratch).bytes.baseAddress else { return }
+    switch interleave {
+    case .bip, .bil:
+      let line = shape.samples * shape.bands * size
+      try put(base, count: count * line, offset: lines.lowerBound * line)
+    case .bsq:
+      let row = shape.samples * size
+      for b in 0..<shape.bands {
+        try put(
+          base + b * count * row, count: count * row, offset: (b * shape.lines + lines.lowerBound) * row)
+      }
+    }
+  }
+
+  public func finish() throws -> [String] {
+    guard nextLine == shape.lines else {
+      discard()
+      throw RasterError.inputOutput(
+        path: path, action: "writing", reason: "\(nextLine) of \(shape.lines) lines were written")
+    }
+    isOpen = false
+    guard close(descriptor) == 0 else {
+      let code = errno
+      discard()
+      throw failure(code)
+    }
+    do {
+      try Data(header.serialised.utf8).write(to: URL(fileURLWithPath: headerFile.temporaryPath))
+    } catch {
+      discard()
+      let code = ((error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError)?.code ?? Int(EIO)
+      throw failure(Int32(code))
+    }
+    // A sidecar of an older file of this name would mask the new header.
+    unlink(path + ".aux.xml")
+    try data.commit()
+    try headerFile.commit()
+    return [data.finalPath, headerFile.finalPath]
+  }
+
+  public func discard() {
+    if isOpen {
+      close(descriptor)
+      isOpen = false
+    }
+    data.discard()
+    headerFile.discard()
+  }
+
+  /// True when the samples of a block lie as the file wants them.
+  private func hasOrder(_ block: StoredBlock, lines: Int) -> Bool {
+    let wanted = StoredBlock.strides(interleave, size: sampleType.size, lines: lines, samples: shape.samples, bands: shape.bands)
+    return (block.lineStride, block.pixelStride, block.bandStride) == wanted
+  }
+
+  private func put(_ bytes: UnsafeMutableRawPointer, count: Int, offset: Int) throws {
+    var done = 0
+    while done < count {
+      let step = pwrite(descriptor, bytes + done, count - done, off_t(offset + done))
+      if step < 0 && errno == EINTR { continue }
+      guard step > 0 else {
+        let code = errno
+        discard()
+        throw failure(step == 0 ? ENOSPC : code)
+      }
+      done += step
+    }
+  }
+
+  private func failure(_ code: Int32) -> CoreError {
+    if [ENOSPC, EDQUOT, EFBIG].contains(code) { return .diskFull(path: path) }
+    return .cannotWrite(path: path, reason: String(cString: strerror(code)))
+  }
+}

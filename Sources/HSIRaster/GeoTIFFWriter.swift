@@ -1,0 +1,262 @@
+import CGDAL
+import Foundation
+import HSICore
+
+/// Writes a GeoTIFF through GDAL: tiled, compressed, with wavelengths in the three places where programs look.
+///
+/// Defaults: 256 × 256 tiles, `BIGTIFF=IF_SAFER`, ZSTD level 1 (DEFLATE where compatible), predictor 2 or 3, pixel
+/// interleaved for spectral cubes, band interleaved otherwise; creation options of the caller come last.
+public final class GeoTIFFWriter: CubeWriter {
+  public let path: String
+  public let shape: CubeShape
+  public let sampleType: SampleType
+  public let blockLines: Int
+  private let output: OutputFile?
+  private let name: String
+  private var dataset: GDALDatasetH?
+  private var nextLine = 0
+  private let scratch = StoredBlock()
+  private let hasClasses: Bool
+
+  /// Creates the file under a temporary name (`/vsi…` names: directly).
+  ///
+  /// - Throws: `CoreError.outputExists`, `.cannotWrite`, `.diskFull`, `RasterError.inputOutput`.
+  public init(
+    _ path: String, shape: CubeShape, type: SampleType, metadata: CubeMetadata,
+    options: OutputOptions = OutputOptions(), context: RunContext
+  ) throws {
+    self.path = path
+    self.shape = shape
+    sampleType = type
+    GDAL.register()
+    let isVirtual = path.hasPrefix("/vsi")
+    if isVirtual, !options.overwrite, !path.hasPrefix("/vsistdout"), VSI.isFile(path) {
+      throw CoreError.outputExists(path: path)
+    }
+    let file = isVirtual ? nil : try OutputFile(path, overwrite: options.overwrite, inputs: options.inputs)
+    output = file
+    let target = file?.temporaryPath ?? path
+    name = target
+    hasClasses = metadata.quantity == .class && metadata.classes != nil && shape.bands == 1
+    let list = GDALStrings(
+      GeoTIFFWriter.creationOptions(shape: shape, type: type, metadata: metadata, options: options, path: path))
+    let across = (shape.samples + 255) / 256 * 256
+    GDAL.reserveCache(2 * across * 256 * shape.bands * type.size)
+    do {
+      dataset = try GDAL.collecting { messages in
+        let dataset = list.lend {
+          GDALCreate(
+            GDALGetDriverByName("GTiff"), target, Int32(shape.samples), Int32(shape.lines), Int32(shape.bands),
+            GDALDataType(type), $0)
+        }
+        guard let dataset else { throw GeoTIFFWriter.failure(messages, path) }
+        if messages.hasError {
+          GDALClose(dataset)
+          throw GeoTIFFWriter.failure(messages, path)
+        }
+        GeoTIFFMetadata.write(metadata, to: dataset, type: type)
+        return dataset
+      }
+    } catch {
+      file?.discard()
+      throw error
+    }
+    var (width, height) = (Int32(0), Int32(0))
+    GDALGetBlockSize(GDALGetRasterBand(dataset, 1), &width, &height)
+    blockLines = max(1, min(Int(height), shape.lines))
+  }
+
+  deinit { if let dataset { GDAL.collecting { _ in GDALClose(dataset) } } }
+
+  public func write(_ block: StoredBlock, lines: Range<Int>) throws {
+    precondition(lines.lowerBound == nextLine && lines.upperBound <= shape.lines, "lines arrive in order")
+    precondition(block.type == sampleType, "samples as created")
+    nextLine = lines.upperBound
+    var source = block
+    if block.isByteSwapped {
+      scratch.prepare(
+        type: sampleType, interleave: .bip, lines: lines.count, samples: shape.samples, bands: shape.bands)
+      scratch.copySamples(from: block, lines: lines.count, samples: shape.samples, bands: shape.bands)
+      source = scratch
+    }
+    try GDAL.collecting { messages in
+      let status = GDALDatasetRasterIOEx(
+        dataset, GF_Write, 0, Int32(lines.lowerBound), Int32(shape.samples), Int32(lines.count),
+        source.bytes.baseAddress, Int32(shape.samples), Int32(lines.count), GDALDataType(sampleType),
+        Int32(shape.bands), nil, GSpacing(source.pixelStride), GSpacing(source.lineStride),
+        GSpacing(source.bandStride), nil)
+      guard status == CE_None, !messages.hasError else {
+        discard()
+        throw GeoTIFFWriter.failure(messages, path)
+      }
+    }
+  }
+
+  public func finish() throws -> [String] {
+    guard nextLine == shape.lines else {
+      discard()
+      throw RasterError.inputOutput(
+        path: path, action: "writing", reason: "\(nextLine) of \(shape.lines) lines were written")
+    }
+    try GDAL.collecting { messages in
+      // GDAL writes what is left when it closes, and only says so in messages.
+      if let dataset {
+        GDALFlushCache(dataset)
+        GDALClose(dataset)
+      }
+      dataset = nil
+      if messages.hasError {
+        discard()
+        throw GeoTIFFWriter.failure(messages, path)
+      }
+    }
+    guard let output else { return path.hasPrefix("/vsistdout") ? [] : [path] }
+    let sidecar = output.temporaryPath + ".aux.xml"
+    var written = [path]
+    if access(sidecar, F_OK) == 0 {
+      guard rename(sidecar, path + ".aux.xml") == 0 else {
+        discard()
+        throw CoreError.cannotWrite(path: path + ".aux.xml", reason: String(cString: strerror(errno)))
+      }
+      written.append(path + ".aux.xml")
+    } else {
+      unlink(path + ".aux.xml")
+    }
+    try output.commit()
+    return written
+  }
+
+  public func discard() {
+    if let dataset { GDAL.collecting { _ in GDALClose(dataset) } }
+    dataset = nil
+    if let output {
+      unlink(output.temporaryPath + ".aux.xml")
+      output.discard()
+    } else if !path.hasPrefix("/vsistdout") {
+      VSI.delete(path)
+    }
+  }
+
+  static func failure(_ messages: GDAL.Messages, _ path: String) -> any Error {
+    if messages.isDiskFull { return CoreError.diskFull(path: path) }
+    return CoreError.cannotWrite(path: path, reason: messages.reason ?? "GDAL gave no reason")
+  }
+
+  static func creationOptions(
+    shape: CubeShape, type: SampleType, metadata: CubeMetadata, options: OutputOptions, path: String
+  ) -> [String] {
+    let isStream = path.hasPrefix("/vsistdout")
+    let isPixel = options.interleave.map { $0 == .bip } ?? (metadata.axis.wavelengths != nil)
+    var values = [
+      "TILED": "YES", "BLOCKXSIZE": "256", "BLOCKYSIZE": "256", "BIGTIFF": "IF_SAFER",
+      "COMPRESS": options.isCompatible ? "DEFLATE" : "ZSTD", "PREDICTOR": type.isFloatingPoint ? "3" : "2",
+      "INTERLEAVE": isPixel && shape.bands > 1 ? "PIXEL" : "BAND", "NUM_THREADS": "ALL_CPUS",
+    ]
+    // Tiles of all bands grow large: 64 × 64 × 224 float32 is 3.5 MiB, as much as one tile should be.
+    if values["INTERLEAVE"] == "PIXEL", shape.bands > 16 { (values["BLOCKXSIZE"], values["BLOCKYSIZE"]) = ("64", "64") }
+    if !options.isCompatible { values["ZSTD_LEVEL"] = "1" }
+    if type == .int64 || type == .uint64 { values["PREDICTOR"] = "2" }
+    if type == .int8 { values["PIXELTYPE"] = "SIGNEDBYTE" }
+    if isStream { values["STREAMABLE_OUTPUT"] = "YES" }
+    for option in options.creationOptions {
+      guard let equals = option.firstIndex(of: "=") else { continue }
+      values[option[..<equals].uppercased()] = String(option[option.index(after: equals)...])
+    }
+    let codec = values["COMPRESS"]?.uppercased() ?? "NONE"
+    if !["LZW", "DEFLATE", "ZSTD", "ADOBE_DEFLATE"].contains(codec) {
+      let chosen = options.creationOptions.contains { $0.uppercased().hasPrefix("PREDICTOR=") }
+      if !chosen { values["PREDICTOR"] = nil }
+    }
+    if codec != "ZSTD" { values["ZSTD_LEVEL"] = nil }
+    if isStream || values["TILED"]?.uppercased() == "NO" {
+      for key in ["BLOCKXSIZE", isStream ? "BLOCKYSIZE" : "BLOCKXSIZE"] { values[key] = nil }
+      if isStream { (values["TILED"], values["COMPRESS"]) = ("NO", "NONE") }
+    }
+    return values.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+  }
+}
+
+/// The metadata of a cube on a GDAL dataset that is being written.
+enum GeoTIFFMetadata {
+  static func write(_ metadata: CubeMetadata, to dataset: GDALDatasetH, type: SampleType) {
+    func set(_ object: GDALMajorObjectH, _ key: String, _ value: String, _ domain: String? = nil) {
+      GDALSetMetadataItem(object, key, value, domain)
+    }
+    GDALGeoreference.write(metadata.georeference, to: dataset)
+    set(dataset, "TIFFTAG_SOFTWARE", "hsi")
+    set(dataset, "AREA_OR_POINT", "Area")
+    if metadata.quantity != .unknown { set(dataset, "HSI_PRODUCT", metadata.quantity.rawValue) }
+    if let summary = metadata.summary { set(dataset, "TIFFTAG_IMAGEDESCRIPTION", summary) }
+    if let acquired = metadata.acquired { set(dataset, "ACQUISITIONDATETIME", acquired, "IMAGERY") }
+    if let sensor = metadata.sensor { set(dataset, "sensor_type", sensor, "ENVI") }
+    writeENVI(metadata, to: dataset)
+    // One nodata value per file is all that TIFF has.
+    if let nodata = metadata.nodata.compactMap({ $0 }).first, let band = GDALGetRasterBand(dataset, 1) {
+      switch type {
+      case .int64: if let value = Int64(exactly: nodata) { GDALSetRasterNoDataValueAsInt64(band, value) }
+      case .uint64: if let value = UInt64(exactly: nodata) { GDALSetRasterNoDataValueAsUInt64(band, value) }
+      default: GDALSetRasterNoDataValue(band, nodata)
+      }
+    }
+    for b in 0..<metadata.bands {
+      guard let band = GDALGetRasterBand(dataset, Int32(b + 1)) else { continue }
+      if metadata.scale[b] != 1 || metadata.offset[b] != 0 {
+        GDALSetRasterScale(band, metadata.scale[b])
+        GDALSetRasterOffset(band, metadata.offset[b])
+      }
+      // The COG driver keeps band items of the default domain only.
+      if metadata.axis.good.contains(false) { set(band, "bbl", metadata.axis.good[b] ? "1" : "0") }
+      let name = metadata.bandNames.indices.contains(b) ? metadata.bandNames[b] : ""
+      guard let centre = metadata.axis.wavelengths?[b] else {
+        if !name.isEmpty { GDALSetDescription(band, name) }
+        continue
+      }
+      GDALSetDescription(band, name.isEmpty ? String(format: "B%03d %.2f nm", b + 1, centre) : name)
+      set(band, "CENTRAL_WAVELENGTH_UM", micrometres(centre), "IMAGERY")
+      set(band, "wavelength", numberText(centre))
+      set(band, "wavelength_units", "Nanometers")
+      if let fwhm = metadata.axis.fwhm?[b] {
+        set(band, "FWHM_UM", micrometres(fwhm), "IMAGERY")
+        set(band, "fwhm", numberText(fwhm))
+      }
+    }
+    writeClasses(metadata, to: dataset)
+  }
+
+  /// Nanometres as micrometres with 6 decimals, or 9 where 6 would lose something.
+  private static func micrometres(_ nanometres: Double) -> String {
+    let short = String(format: "%.6f", nanometres / 1e3)
+    return abs((Double(short) ?? 0) * 1e3 - nanometres) < 1e-7 ? short : String(format: "%.9f", nanometres / 1e3)
+  }
+
+  /// The spectral axis and the carried-along header entries in the `ENVI` domain, as GDAL shows them of ENVI files.
+  private static func writeENVI(_ metadata: CubeMetadata, to dataset: GDALDatasetH) {
+    func set(_ key: String, _ value: String) { GDALSetMetadataItem(dataset, key, value, "ENVI") }
+    func list(_ values: [String]) -> String { "{" + values.joined(separator: ", ") + "}" }
+    if let wavelengths = metadata.axis.wavelengths {
+      set("wavelength", list(wavelengths.map(numberText)))
+      set("wavelength_units", "Nanometers")
+      if let fwhm = metadata.axis.fwhm { set("fwhm", list(fwhm.map(numberText))) }
+    }
+    if metadata.axis.good.contains(false) { set("bbl", list(metadata.axis.good.map { $0 ? "1" : "0" })) }
+    if let rgb = metadata.defaultRGB { set("default_bands", list(rgb.map { "\($0 + 1)" })) }
+    for field in metadata.extra where !ENVIMetadata.understood.contains(ENVIHeader.normalised(field.key)) {
+      set(field.key.replacing(" ", with: "_"), field.value)
+    }
+  }
+
+  private static func writeClasses(_ metadata: CubeMetadata, to dataset: GDALDatasetH) {
+    guard let classes = metadata.classes, metadata.bands == 1, let band = GDALGetRasterBand(dataset, 1) else { return }
+    let type = GDALGetRasterDataType(band)
+    if type == GDT_Byte || type == GDT_UInt16, let table = GDALCreateColorTable(GPI_RGB) {
+      for (value, entry) in classes.enumerated() where entry.colour.count == 3 {
+        var colour = GDALColorEntry(
+          c1: Int16(entry.colour[0]), c2: Int16(entry.colour[1]), c3: Int16(entry.colour[2]), c4: 255)
+        GDALSetColorEntry(table, Int32(value), &colour)
+      }
+      GDALSetRasterColorTable(band, table)
+      GDALDestroyColorTable(table)
+    }
+    _ = GDALStrings(classes.map(\.name)).lend { GDALSetRasterCategoryNames(band, $0) }
+  }
+}

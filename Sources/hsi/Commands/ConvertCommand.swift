@@ -1,0 +1,42 @@
+import ArgumentParser
+import Foundation
+import HSIKit
+
+/// `hsi convert`: any readable cube to GeoTIFF, COG, ENVI or NumPy.
+struct ConvertCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "convert",
+    abstract: "Convert a cube; samples, wavelengths, bad bands, nodata and georeference are kept.",
+    discussion: """
+      The format follows the extension (.tif GeoTIFF, .dat .img .bil .bip .bsq ENVI) or --of.
+
+      Examples:
+        hsi convert cube.mat cube.tif
+        hsi convert scene.hdr scene.tif --window 0,0,256,256
+        hsi convert scene.tif scene.dat --wl 400-900,1000-1300
+        hsi convert scene.hdr scene.tif --of COG --co COMPRESS=DEFLATE
+      """)
+
+  @Argument(help: "The cube.")
+  var scene: String
+
+  @Argument(help: "The file to write.")
+  var destination: String
+
+  @OptionGroup(title: "Input") var input: InputOptions
+  @OptionGroup(title: "Output") var output: WritingOptions
+  @OptionGroup(title: "Running") var options: RunOptions
+
+  func run() throws {
+    let context = try options.makeContext()
+    let reader = try input.open(scene, context)
+    let window = try input.scene.window(in: reader)
+    let bands = try input.bands(of: reader, default: .all)
+    let metadata = reader.metadata.selecting(bands: bands).cropping(to: window)
+    let writer = try RasterFormats.create(
+      destination, shape: CubeShape(lines: window.lines, samples: window.samples, bands: bands.count),
+      type: reader.sampleType, metadata: metadata,
+      options: output.library(interleave: reader.interleave, inputs: reader.files), context: context)
+    _ = try CubeCopy.run(from: reader, window: window, bands: bands, to: writer, context)
+  }
+}

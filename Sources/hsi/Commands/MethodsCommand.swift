@@ -1,0 +1,113 @@
+import ArgumentParser
+import Foundation
+import HSIKit
+
+/// `hsi methods`: what can be chosen with `--method` and set with `--set`.
+struct MethodsCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "methods",
+    abstract: "List the unmixing methods, their parameters, papers and costs.",
+    discussion: """
+      Examples:
+        hsi methods
+        hsi methods rrlbs
+        hsi methods --json
+      """)
+
+  @Argument(help: "Show one method in full.")
+  var method: String?
+
+  @Flag(help: "All methods as JSON.")
+  var json = false
+
+  @Flag(help: "All methods as the Markdown table of docs/methods.md.")
+  var markdown = false
+
+  func run() throws {
+    var all = UnmixingMethods.descriptions
+    if let method {
+      all = all.filter { $0.id == method }
+      guard !all.isEmpty else {
+        throw CoreError.invalidParameter(
+          name: "the method", value: method,
+          requirement: "one of " + UnmixingMethods.descriptions.map(\.id).joined(separator: ", "))
+      }
+    }
+    if json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+      print(String(decoding: try encoder.encode(all), as: UTF8.self))
+    } else if markdown {
+      print(MethodTable.markdown(all), terminator: "")
+    } else if method != nil {
+      print(all.map(MethodTable.page).joined(separator: "\n"), terminator: "")
+    } else {
+      print(MethodTable.list(all), terminator: "")
+    }
+  }
+}
+
+/// Method descriptions as text.
+enum MethodTable {
+  /// One line per method, grouped by task.
+  static func list(_ methods: [MethodDescription]) -> String {
+    let width = methods.map(\.id.count).max() ?? 0
+    var text = ""
+    for task in UnmixingTask.allCases {
+      let members = methods.filter { $0.task == task }
+      guard !members.isEmpty else { continue }
+      text += "\(title(task))\n"
+      for method in members {
+        text += "  \(method.id.padding(toLength: width, withPad: " ", startingAt: 0))  \(method.name)\n"
+      }
+    }
+    return text
+  }
+
+  /// Everything about one method.
+  static func page(_ method: MethodDescription) -> String {
+    var text = "\(method.id): \(method.name)\n"
+    text += "  task     \(title(method.task))\n  use      \(method.advice)\n"
+    text += "  cost     \(method.cost)\n  source   \(method.citation)\n"
+    for parameter in method.parameters {
+      let value = parameter.defaultValue.map { "default \(number($0))" } ?? "default by rule"
+      let range = "\(number(parameter.range.lowerBound)) to \(number(parameter.range.upperBound))"
+      text += "  --set \(parameter.name)=…  \(parameter.meaning) (\(value), \(range))\n"
+    }
+    return text
+  }
+
+  /// The tables of docs/methods.md.
+  static func markdown(_ methods: [MethodDescription]) -> String {
+    var text = ""
+    for task in UnmixingTask.allCases {
+      let members = methods.filter { $0.task == task }
+      guard !members.isEmpty else { continue }
+      text += "## \(title(task))\n\n| `--method` | name | when to use | cost | parameters (default) | source |\n"
+      text += "|---|---|---|---|---|---|\n"
+      for method in members {
+        let parameters = method.parameters.map { parameter in
+          "`\(parameter.name)` (\(parameter.defaultValue.map(number) ?? "rule"))"
+        }.joined(separator: ", ")
+        text += "| `\(method.id)` | \(method.name) | \(method.advice) | \(method.cost) | \(parameters) | "
+        text += "\(method.citation) |\n"
+      }
+      text += "\n"
+    }
+    return text
+  }
+
+  private static func title(_ task: UnmixingTask) -> String {
+    switch task {
+    case .count: "How many endmembers"
+    case .extract: "Endmember extraction"
+    case .abundance: "Abundances for known endmembers"
+    case .sparse: "Sparse regression on a library"
+    case .blind: "Endmembers and abundances together"
+    }
+  }
+
+  private static func number(_ value: Double) -> String {
+    value == value.rounded() && abs(value) < 1e7 ? String(Int(value)) : String(format: "%g", value)
+  }
+}

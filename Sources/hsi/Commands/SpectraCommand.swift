@@ -1,0 +1,160 @@
+import ArgumentParser
+import Foundation
+import HSIKit
+
+/// `hsi spectra`: spectral libraries.
+struct SpectraCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "spectra", abstract: "Convert and list spectral libraries.",
+    subcommands: [SpectraInfoCommand.self, SpectraConvertCommand.self])
+}
+
+/// `hsi spectra info`.
+struct SpectraInfoCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "info", abstract: "List the spectra of a library.",
+    discussion: """
+      Examples:
+        hsi spectra info library.sli
+        hsi spectra info library.csv --json
+      """)
+
+  @Argument(help: "A library, a spectrum, or a folder of spectra.")
+  var library: String
+
+  @Flag(help: "JSON on standard output.")
+  var json = false
+
+  @OptionGroup(title: "Running") var options: RunOptions
+
+  func run() throws {
+    let context = try options.makeContext()
+    let spectra = try SpectralLibraryFile.read(library, context: context)
+    print(json ? try object(spectra) : text(spectra), terminator: json ? "\n" : "")
+  }
+
+  private func text(_ spectra: SpectralLibrary) -> String {
+    var text = "\(library): \(spectra.count) spectra, \(spectra.bands) bands"
+    if let wavelengths = spectra.axis.wavelengths, let least = wavelengths.min(), let most = wavelengths.max() {
+      text += String(format: ", %.6g to %.6g nm", least, most)
+    }
+    text += "\n"
+    let width = max(4, spectra.names.map(\.count).max() ?? 0)
+    text += "   # " + "name".padding(toLength: width, withPad: " ", startingAt: 0)
+    text += "     minimum        mean     maximum  missing\n"
+    for (i, name) in spectra.names.enumerated() {
+      let values = spectra[i].filter(\.isFinite)
+      let mean = values.reduce(0, +) / Double(max(1, values.count))
+      text += String(format: "%4d ", i + 1) + name.padding(toLength: width, withPad: " ", startingAt: 0)
+      text += String(
+        format: "%12.5g%12.5g%12.5g%9d\n", values.min() ?? .nan, mean, values.max() ?? .nan,
+        spectra.bands - values.count)
+    }
+    return text
+  }
+
+  private func object(_ spectra: SpectralLibrary) throws -> String {
+    func finite(_ values: some Sequence<Double>) -> [Any] { values.map { $0.isFinite ? $0 as Any : NSNull() } }
+    var object: [String: Any] = [
+      "file": library, "bands": spectra.bands,
+      "spectra": spectra.names.indices.map { ["name": spectra.names[$0], "values": finite(spectra[$0])] as [String: Any] },
+    ]
+    if let wavelengths = spectra.axis.wavelengths { object["wavelengths_nm"] = finite(wavelengths) }
+    if let fwhm = spectra.axis.fwhm { object["fwhm_nm"] = finite(fwhm) }
+    let data = try JSONSerialization.data(withJSONObject: object, options: [.sortedKeys])
+    return String(decoding: data, as: UTF8.self)
+  }
+}
+
+/// `hsi spectra convert`.
+struct SpectraConvertCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "convert",
+    abstract: "Convert a library to .sli or CSV; resample it to a scene, choose and prune spectra.",
+    discussion: """
+      A name that ends in .csv writes CSV; any other writes NAME.sli, NAME.hdr and NAME.csv.
+
+      Examples:
+        hsi spectra convert library.sli library.csv
+        hsi spectra convert splib07/ library.sli --like scene.hdr --prune 4.4
+        hsi spectra convert library.sli few.sli --select kaolinite,alunite
+      """)
+
+  @Argument(help: "A library, a spectrum, or a folder of spectra.")
+  var library: String
+
+  @Argument(help: "What to write.")
+  var destination: String
+
+  @Option(help: "Resample to the bands of this scene.")
+  var like: String?
+
+  @Option(help: "Keep only spectra at least this many degrees apart (first come, first kept).")
+  var prune: Double?
+
+  @Option(help: "Keep the spectra with these names (comma-separated; a part of a name is enough).")
+  var select: String?
+
+  @Flag(help: "Replace existing outputs.")
+  var overwrite = false
+
+  @OptionGroup(title: "Running") var options: RunOptions
+
+  func run() throws {
+    let context = try options.makeContext()
+    var spectra = try SpectralLibraryFile.read(library, context: context)
+    if let select {
+      let wanted = select.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces).lowercased() }
+      let kept = spectra.names.indices.filter { i in wanted.contains { spectra.names[i].lowercased().contains($0) } }
+      guard !kept.isEmpty else {
+        throw CoreError.invalidParameter(name: "--select", value: select, requirement: "part of a name in the library")
+      }
+      spectra = spectra.selecting(kept)
+    }
+    if let like {
+      let reader = try RasterFormats.open(like, context: context)
+      let result = try SpectralResampling.resample(spectra, to: reader.metadata.axis, path: library)
+      let missing = result.covered.filter { !$0 }.count
+      if missing > 0 {
+        context.warn("W-LIB-BANDS", "\(library): \(missing) bands of \(like) are not covered by every spectrum")
+      }
+      spectra = result.library
+    }
+    if let prune {
+      guard prune > 0, prune < 90 else {
+        throw CoreError.invalidParameter(name: "--prune", value: "\(prune)", requirement: "an angle from 0 to 90 degrees")
+      }
+      let kept = SpectralResampling.prune(spectra, minimumAngle: prune)
+      context.logger.info("pruned from \(spectra.count) to \(kept.count) spectra")
+      spectra = spectra.selecting(kept)
+    }
+    _ = try SpectraOutput.write(spectra, to: destination, overwrite: overwrite, inputs: [library])
+  }
+}
+
+/// Where commands write spectra.
+enum SpectraOutput {
+  /// The files that `write` will write.
+  static func files(_ path: String) -> [String] {
+    if path.lowercased().hasSuffix(".csv") { return [path] }
+    let isNamed = [".sli", ".hdr"].contains { path.lowercased().hasSuffix($0) }
+    let base = isNamed ? String(path.dropLast(4)) : path
+    return [base + ".sli", base + ".hdr", base + ".csv"]
+  }
+
+  /// Refuses existing outputs and inputs before anything is computed.
+  static func check(_ path: String, overwrite: Bool, inputs: [String]) throws {
+    for file in files(path) { try OutputFile(file, overwrite: overwrite, inputs: inputs).discard() }
+  }
+
+  /// CSV for names that end so, else `.sli`, `.hdr` and `.csv`.
+  static func write(
+    _ spectra: SpectralLibrary, to path: String, overwrite: Bool, inputs: [String]
+  ) throws -> [String] {
+    if path.lowercased().hasSuffix(".csv") {
+      try SpectralLibraryFile.writeCSV(spectra, to: path, overwrite: overwrite, inputs: inputs)
+      return [path]
+    }
+    return try SpectralLibraryFile.write(spectra, to: path, overwrite: overwrite, inputs: inputs)
+  }
+}

@@ -1,0 +1,43 @@
+import Foundation
+import HSIKit
+import Synchronization
+
+/// SIGINT and SIGTERM: the work is asked to stop, unfinished outputs are deleted, and the process exits with
+/// 128 + signal, at the latest after `grace` seconds.
+enum Interruption {
+  /// Set when a signal arrived; every command runs under it.
+  static let flag = CancellationFlag()
+  /// How long a running strip or iteration may take to notice.
+  static let grace = 4.0
+
+  private static let received = Atomic<Int32>(0)
+  nonisolated(unsafe) private static var sources: [any DispatchSourceSignal] = []
+
+  /// Installs the handlers. A closed pipe on standard output ends the process quietly.
+  static func install() {
+    signal(SIGPIPE, SIG_DFL)
+    let queue = DispatchQueue(label: "hsi.signals")
+    for number in [SIGINT, SIGTERM] {
+      signal(number, SIG_IGN)
+      let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
+      source.setEventHandler { handle(number, queue) }
+      source.resume()
+      sources.append(source)
+    }
+  }
+
+  private static func handle(_ number: Int32, _ queue: DispatchQueue) {
+    let first = received.compareExchange(expected: 0, desired: number, ordering: .relaxed).exchanged
+    flag.cancel()
+    if !first { exitNow() }
+    queue.asyncAfter(deadline: .now() + grace) { exitNow() }
+  }
+
+  /// Deletes unfinished outputs and exits with the code of the signal received.
+  static func exitNow() -> Never {
+    OutputFile.discardAll()
+    let number = received.load(ordering: .relaxed)
+    Terminal.error(number == SIGTERM ? "terminated" : "interrupted")
+    _exit(128 + (number == 0 ? SIGINT : number))
+  }
+}

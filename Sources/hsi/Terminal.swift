@@ -1,0 +1,41 @@
+import Foundation
+import Logging
+import Synchronization
+
+/// Standard error: messages, logs, progress.
+enum Terminal {
+  /// True when standard error is a terminal.
+  static let isInteractive = isatty(STDERR_FILENO) == 1
+
+  /// Writes text as it is.
+  static func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+
+  /// One line that begins with `hsi: error:`.
+  static func error(_ message: String) {
+    write("hsi: error: " + message.replacingOccurrences(of: "\n", with: " ") + "\n")
+  }
+}
+
+/// Log lines on standard error: `hsi: warning: W-WL-COUNT: …`, or JSON objects with `HSI_LOG_FORMAT=json`.
+struct TerminalLogHandler: LogHandler {
+  var metadata: Logger.Metadata = [:]
+  var logLevel: Logger.Level
+  let isJSON: Bool
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    if isJSON {
+      let object = ["level": event.level.rawValue, "message": event.message.description]
+      if let data = try? JSONSerialization.data(withJSONObject: object, options: [.sortedKeys]) {
+        Terminal.write(String(decoding: data, as: UTF8.self) + "\n")
+      }
+    } else {
+      let level = event.level == .info || event.level == .notice ? "" : "\(event.level.rawValue): "
+      Terminal.write("hsi: \(level)\(event.message)\n")
+    }
+  }
+}

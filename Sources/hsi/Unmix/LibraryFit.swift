@@ -1,0 +1,92 @@
+import HSIKit
+
+/// Spectra of a file brought onto the bands of a scene.
+///
+/// 1. As many bands as the scene's file, and no wavelengths that contradict: bands correspond one to one.
+/// 2. As many bands as are used: they correspond one to one.
+/// 3. Wavelengths on both sides: the spectra are resampled, and bands of the scene that they do not cover are left out
+///    with a warning.
+struct LibraryFit {
+  /// Bands of the file that are used, 0-based.
+  let bands: [Int]
+  /// The spectra on these bands.
+  let library: SpectralLibrary
+
+  /// - Parameters:
+  ///   - wanted: bands of the file that the user or the bad-band list leaves.
+  init(
+    _ spectra: SpectralLibrary, path: String, reader: any CubeReader, bands wanted: [Int], context: RunContext
+  ) throws {
+    let axis = reader.metadata.axis
+    if spectra.bands == axis.count, LibraryFit.agree(spectra.axis, axis) {
+      (bands, library) = try LibraryFit.finite(spectra.selecting(bands: wanted), wanted, path, context)
+      context.logger.info("\(path): its \(spectra.bands) bands are those of the scene")
+      return
+    }
+    if spectra.bands == wanted.count, LibraryFit.agree(spectra.axis, axis.selecting(wanted)) {
+      (bands, library) = try LibraryFit.finite(spectra, wanted, path, context)
+      context.logger.info("\(path): its \(spectra.bands) bands are the bands of the scene that are used")
+      return
+    }
+    guard spectra.axis.wavelengths != nil, axis.wavelengths != nil else {
+      throw UnmixingError.bandMismatch(
+        spectra: spectra.bands, scene: wanted.count,
+        advice: "give wavelengths to both (--wavelengths for the scene), or spectra with \(axis.count) bands")
+    }
+    let resampled = try SpectralResampling.resample(spectra, to: axis.selecting(wanted), path: path).library
+    context.logger.info("\(path): resampled from \(spectra.bands) to \(wanted.count) bands")
+    (bands, library) = try LibraryFit.finite(resampled, wanted, path, context)
+  }
+
+  /// The spectra on all of `wanted`, NaN on those that were left out.
+  func spread(over wanted: [Int]) -> SpectralLibrary {
+    let place = Dictionary(uniqueKeysWithValues: bands.enumerated().map { ($1, $0) })
+    var values: [Double] = []
+    for i in 0..<library.count {
+      for band in wanted { values.append(place[band].map { library.values[i * library.bands + $0] } ?? .nan) }
+    }
+    var axis = SpectralAxis(count: wanted.count)
+    axis.unit = library.axis.unit
+    return SpectralLibrary(names: library.names, axis: axis, values: values)
+  }
+
+  /// Same wavelengths within 1 nm or a tenth of the band width, or unknown on one side.
+  private static func agree(_ a: SpectralAxis, _ b: SpectralAxis) -> Bool {
+    guard let first = a.wavelengths, let second = b.wavelengths else { return true }
+    return first.indices.allSatisfy { i in
+      let width = b.fwhm?[i] ?? a.fwhm?[i] ?? 10
+      return !first[i].isFinite || abs(first[i] - second[i]) <= max(1, 0.1 * width)
+    }
+  }
+
+  /// Leaves out bands on which a spectrum has no value, and spectra that have hardly any.
+  private static func finite(
+    _ spectra: SpectralLibrary, _ wanted: [Int], _ path: String, _ context: RunContext
+  ) throws -> ([Int], SpectralLibrary) {
+    func covered(_ i: Int) -> Int { spectra[i].reduce(0) { $0 + ($1.isFinite ? 1 : 0) } }
+    let most = (0..<spectra.count).map(covered).max() ?? 0
+    guard most > 0 else {
+      throw UnmixingError.bandMismatch(
+        spectra: spectra.bands, scene: wanted.count,
+        advice: "the spectra have no values at the wavelengths of the scene: check units and ranges")
+    }
+    // A spectrum with many gaps would cost the others their bands.
+    let kept = (0..<spectra.count).filter { covered($0) * 2 > most }
+    if kept.count < spectra.count {
+      context.warn("W-LIB-GAPS", "\(path): \(spectra.count - kept.count) spectra cover too few bands and are left out")
+    }
+    let library = kept.count < spectra.count ? spectra.selecting(kept) : spectra
+    let good = (0..<library.bands).filter { band in
+      (0..<library.count).allSatisfy { library.values[$0 * library.bands + band].isFinite }
+    }
+    guard !good.isEmpty else {
+      throw UnmixingError.bandMismatch(
+        spectra: spectra.bands, scene: wanted.count, advice: "no band is covered by all spectra: prune the library")
+    }
+    if good.count < wanted.count {
+      context.warn(
+        "W-LIB-BANDS", "\(path): \(wanted.count - good.count) of \(wanted.count) bands are not covered and are left out")
+    }
+    return (good.map { wanted[$0] }, library.selecting(bands: good))
+  }
+}
