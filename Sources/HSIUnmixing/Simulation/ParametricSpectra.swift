@@ -97,9 +97,6 @@ public enum ParametricSpectra {
         Term(2385, 25, 0.18), Term(2500, 60, 0.25),
       ]),
     Material(
-      name: "water-like", base: 0.075, steps: [Term(590, 25, -0.030), Term(715, 22, -0.025)],
-      features: [Term(400, 60, 0.25), Term(670, 18, 0.10)]),
-    Material(
       name: "iron-oxide-soil-like", base: 0.05,
       steps: [Term(575, 28, 0.17), Term(760, 60, 0.09), Term(1250, 200, 0.16)],
       features: [
@@ -141,6 +138,9 @@ public enum ParametricSpectra {
         Term(1750, 18, 0.20),
         Term(1942, 26, 0.62), Term(2215, 28, 0.26), Term(2268, 20, 0.18), Term(2430, 60, 0.55),
       ]),
+    Material(
+      name: "water-like", base: 0.075, steps: [Term(590, 25, -0.030), Term(715, 22, -0.025)],
+      features: [Term(400, 60, 0.25), Term(670, 18, 0.10)]),
     Material(
       name: "blue-paint-like", base: 0.09,
       steps: [Term(410, 14, 0.22), Term(545, 18, -0.20), Term(780, 30, 0.42)],
