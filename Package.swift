@@ -68,7 +68,7 @@ let package = Package(
     .testTarget(
       name: "HSIUnmixingTests", dependencies: ["HSIUnmixing", "HSITestSupport"],
       resources: [.copy("Fixtures")]),
-    .testTarget(name: "HSIReportTests", dependencies: ["HSIReport", "HSITestSupport"]),
+    .testTarget(name: "HSIReportTests", dependencies: ["HSIReport", "HSITestSupport"], exclude: ["Snapshots"]),
     .testTarget(
       name: "CommandTests", dependencies: ["hsi", "HSIKit", "HSITestSupport"],
       resources: [.copy("Fixtures")]),

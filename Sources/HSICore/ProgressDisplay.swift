@@ -154,7 +154,8 @@ public final class ProgressDisplay: ProgressReporter {
         text += "\(label): done in \(ProgressDisplay.duration(elapsed))\(detail)\n"
       }
     } else {
-      let line = ProgressDisplay.line(label, phase.fraction, phase.detail, elapsed).prefix(max(20, width() - 1))
+      let line = ProgressDisplay.line(label, phase.fraction, phase.detail, elapsed).prefix(
+        max(20, width() - 1))
       text += line
       state.shown = line.count
     }

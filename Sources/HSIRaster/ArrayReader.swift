@@ -13,7 +13,7 @@ protocol CubeArraySource {
 }
 
 /// A cube that is an array of a general container (MATLAB, HDF5, NumPy …): a source of numbers with metadata.
-final class ArrayReader: CubeReader {
+final class ArrayReader: ConcurrentCubeReader {
   let path: String
   let format: String
   let shape: CubeShape
@@ -22,6 +22,7 @@ final class ArrayReader: CubeReader {
   let interleave: Interleave
   let blockLines: Int
   let files: [String]
+  var allowsConcurrentReads: Bool { source is StridedArray }
   private let source: any CubeArraySource
   /// What `source` points into.
   private let owner: AnyObject?

@@ -161,7 +161,7 @@ final class MATLABFile {
     guard codes.count >= rows * columns else { return [] }
     return (0..<rows).map { row in
       var text = String(decoding: (0..<columns).map { codes[$0 * rows + row] }, as: UTF16.self)
-      while let last = text.last, last == " " || last == "\0" { text.removeLast() }
+      while let last = text.last, last.isWhitespace || last == "\0" { text.removeLast() }
       return text
     }
   }

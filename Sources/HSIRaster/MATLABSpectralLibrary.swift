@@ -67,7 +67,7 @@ enum MATLABSpectralLibrary: SpectralLibraryFormat {
           values: column(index), fwhm: nil, unit: nil, place: "column \(titles[index])", source: .header)
       } else if !isTransposed, ["resolution", "fwhm", "bandwidth", "bandpass"].contains(where: { title.hasPrefix($0) }) {
         fwhm = column(index)
-      } else if !isTransposed, title.hasPrefix("channel") {
+      } else if !isTransposed, title.contains("channel number") || title == "channel" {
         continue
       } else {
         kept.append(index)

@@ -51,6 +51,9 @@ enum PathResolution {
     }
     let path = rewritten(given)
     if let status = VSI.status(path) { return try location(given, path, part: nil, status) }
+    if ImageStackFormat.exists(path) {
+      return RasterLocation(given: given, file: path, part: nil, isFolder: false, firstBytes: [], size: 0)
+    }
     // FILE//array: the longest prefix before a double slash that is a file.
     let start = path.hasPrefix("/") ? path.index(after: path.startIndex) : path.startIndex
     var search = start..<path.endIndex

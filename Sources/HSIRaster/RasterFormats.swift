@@ -45,6 +45,9 @@ public enum RasterFormats {
     MATLABFormat.self,
     NumPyFormat.self,
     HDF5Format.self,
+    MultidimensionalFormat.self,
+    SensorXMLFormat.self,
+    ImageStackFormat.self,
     ENVIFormat.self,
     GDALFormat.self,
   ]

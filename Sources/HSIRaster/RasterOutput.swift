@@ -6,6 +6,7 @@ public enum OutputFormat: String, Sendable, CaseIterable {
   case geoTIFF = "GTiff"
   case cog = "COG"
   case envi = "ENVI"
+  case npy = "NumPy"
 
   /// The format of a name (`gtiff`, `tif`, `cog`, `envi`, any case), or nil.
   public init?(named name: String) {
@@ -13,15 +14,18 @@ public enum OutputFormat: String, Sendable, CaseIterable {
     case "gtiff", "geotiff", "tif", "tiff": self = .geoTIFF
     case "cog": self = .cog
     case "envi": self = .envi
+    case "npy", "numpy": self = .npy
     default: return nil
     }
   }
 
-  /// The format that an extension stands for: `.tif` and `.tiff` GeoTIFF; `.dat .img .bil .bip .bsq .raw` or none ENVI.
+  /// The format that an extension stands for: `.tif` and `.tiff` GeoTIFF; `.dat .img .bil .bip .bsq .raw` or none ENVI;
+  /// `.npy` NumPy.
   public init?(path: String) {
     switch PathName(path).fileExtension.lowercased() {
     case "tif", "tiff": self = .geoTIFF
     case "", "dat", "img", "bil", "bip", "bsq", "raw": self = path.hasPrefix("/vsistdout") ? .geoTIFF : .envi
+    case "npy": self = .npy
     default: return nil
     }
   }
@@ -79,6 +83,9 @@ extension RasterFormats {
     case .envi:
       return try ENVIWriter(
         path, shape: shape, type: type, metadata: metadata, options: options, context: context)
+    case .npy:
+      return try NumPyWriter(
+        path, shape: shape, type: type, overwrite: options.overwrite, inputs: options.inputs)
     }
   }
 }

@@ -56,7 +56,8 @@ public struct Colour: Hashable, Sendable {
 /// Source: Okabe, Ito, "Color universal design", 2002; Tol, SRON/EPS/TN/09-002, 2021.
 public enum CategoricalPalette {
   static let fixed: [Colour] = [
-    0xD55E00, 0x009E73, 0x0072B2, 0xE69F00, 0xCC79A7, 0x56B4E9, 0x882255, 0x999933, 0x332288, 0x44AA99, 0xAA4499,
+    0xD55E00, 0x009E73, 0x0072B2, 0xE69F00, 0xCC79A7, 0x56B4E9, 0x882255, 0x999933, 0x332288, 0x44AA99,
+    0xAA4499,
     0x117733,
   ].map { Colour($0) }
 

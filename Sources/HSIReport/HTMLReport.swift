@@ -61,7 +61,8 @@ private struct Page {
     let count = report.endmembers.count
     var text = "<strong>\(count) endmember\(count == 1 ? "" : "s")</strong>"
     if let source = report.countSource { text += " (\(e(source)))" }
-    text += " by <strong>\(e(report.method.name))</strong> in \(NumberText.grouped(report.scene.validPixels)) pixels, "
+    text +=
+      " by <strong>\(e(report.method.name))</strong> in \(NumberText.grouped(report.scene.validPixels)) pixels, "
     text += "\(report.scene.usedBands) of \(report.scene.bands) bands."
     if let residual = report.residual {
       text += " Reconstruction RMSE \(NumberText.short(residual.mean, digits: 3)) on average, "
@@ -99,7 +100,9 @@ private struct Page {
     add("Acquired", "acquired")
     add("Reference system", "crs")
     if case .numbers(let size)? = scene.facts["pixel_size"]?.value, size.count == 2 {
-      let text = size[0] == size[1] ? NumberText.short(size[0]) : "\(NumberText.short(size[0])) × \(NumberText.short(size[1]))"
+      let text =
+        size[0] == size[1]
+        ? NumberText.short(size[0]) : "\(NumberText.short(size[0])) × \(NumberText.short(size[1]))"
       rows.append(("Pixel size", text + " map units"))
     }
     add("Nodata", "nodata")
@@ -131,7 +134,8 @@ private struct Page {
     var parts: [String] = []
     if let scene = figures.scene {
       let caption = figures.sceneCaption.map { "The scene, \(e($0))" } ?? "The scene"
-      parts.append("<figure>\(image(scene, "The scene in colour"))<figcaption>\(caption)</figcaption></figure>")
+      parts.append(
+        "<figure>\(image(scene, "The scene in colour"))<figcaption>\(caption)</figcaption></figure>")
     }
     if let composite = figures.composite {
       parts.append(
@@ -139,8 +143,10 @@ private struct Page {
           + "<figcaption>Abundances together: endmember colours, mixed by abundance</figcaption></figure>")
     }
     guard !parts.isEmpty else { return "" }
-    let wide = (figures.scene ?? figures.composite).map { Double($0.width) > 2.2 * Double($0.height) } ?? false
-    var html = "<section><h2>Scene and abundances</h2><div class=\"\(wide ? "stack" : "pair")\">\(parts.joined())</div>"
+    let wide =
+      (figures.scene ?? figures.composite).map { Double($0.width) > 2.2 * Double($0.height) } ?? false
+    var html =
+      "<section><h2>Scene and abundances</h2><div class=\"\(wide ? "stack" : "pair")\">\(parts.joined())</div>"
     if figures.composite != nil {
       html += "<ul class=\"legend\">"
       for endmember in report.endmembers { html += "<li>\(swatch(endmember))\(e(endmember.name))</li>" }
@@ -188,7 +194,8 @@ private struct Page {
   private func image(_ picture: ReportPicture, _ description: String) -> String {
     // Few pixels are shown as squares, not blurred; many are smoothed by the browser.
     let pixelated = max(picture.width, picture.height) <= 400 ? " class=\"pixels\"" : ""
-    return "<img\(pixelated) alt=\"\(e(description))\" width=\"\(picture.width)\" height=\"\(picture.height)\" "
+    return
+      "<img\(pixelated) alt=\"\(e(description))\" width=\"\(picture.width)\" height=\"\(picture.height)\" "
       + "src=\"data:image/png;base64,\(picture.png.base64EncodedString())\">"
   }
 
@@ -200,7 +207,8 @@ private struct Page {
     }
     let (low, high) = (map.range.lowerBound, map.range.upperBound)
     let labels = [low, (low + high) / 2, high].map { e(NumberText.short($0, digits: 3)) }
-    return "<div class=\"bar\"><svg viewBox=\"0 0 100 6\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><defs>"
+    return
+      "<div class=\"bar\"><svg viewBox=\"0 0 100 6\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><defs>"
       + "<linearGradient id=\"bar-\(id)\">\(stops)</linearGradient></defs>"
       + "<rect width=\"100\" height=\"6\" fill=\"url(#bar-\(id))\"/></svg>"
       + "<span>\(labels[0])</span><span>\(labels[1])</span><span>\(labels[2])</span></div>"
@@ -221,7 +229,8 @@ private struct Page {
 
   private var spectra: String {
     guard !report.endmembers.isEmpty else { return "" }
-    return "<section><h2>Endmember spectra</h2>\(chart(report.spectraChart, "spectra", height: 380))\(table)</section>"
+    return
+      "<section><h2>Endmember spectra</h2>\(chart(report.spectraChart, "spectra", height: 380))\(table)</section>"
   }
 
   private var table: String {
@@ -269,7 +278,8 @@ private struct Page {
       ? "No channel falls below \(UnmixingReport.poorQuality)."
       : "\(poor.count) channel\(poor.count == 1 ? "" : "s") below \(UnmixingReport.poorQuality): "
         + "bands \(ChannelQuality.ranges(poor))."
-    return "<section><h2>Channel quality</h2><p>\(e(text))</p>\(chart(quality, "quality", height: 240))</section>"
+    return
+      "<section><h2>Channel quality</h2><p>\(e(text))</p>\(chart(quality, "quality", height: 240))</section>"
   }
 
   private var convergence: String {
@@ -295,10 +305,16 @@ private struct Page {
     let p = report.provenance
     var rows = [
       ("hsi", "\(p.version) (\(p.build))"),
-      ("Libraries", p.libraries.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")),
+      (
+        "Libraries",
+        p.libraries.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+      ),
       ("Seed", "\(p.seed)"),
       ("Machine", "\(p.host.system) \(p.host.architecture), \(p.host.processor ?? "\(p.host.cores) cores")"),
-      ("Resources", "\(p.threads) thread\(p.threads == 1 ? "" : "s"), budget \(MemoryBudget.text(p.memoryBudgetBytes))"),
+      (
+        "Resources",
+        "\(p.threads) thread\(p.threads == 1 ? "" : "s"), budget \(MemoryBudget.text(p.memoryBudgetBytes))"
+      ),
       ("Started", p.started),
     ]
     if let finished = p.finished { rows.append(("Finished", finished)) }
@@ -321,7 +337,8 @@ private struct Page {
 
   private func list(_ rows: [(key: String, value: String)]) -> String {
     "<dl class=\"list\">"
-      + rows.filter { !$0.value.isEmpty }.map { "<div><dt>\(e($0.key))</dt><dd>\(e($0.value))</dd></div>" }.joined()
+      + rows.filter { !$0.value.isEmpty }.map { "<div><dt>\(e($0.key))</dt><dd>\(e($0.value))</dd></div>" }
+      .joined()
       + "</dl>"
   }
 }

@@ -163,7 +163,7 @@ private struct Drawing {
       isLogarithmic
       ? (log(value) - log(y.lowerBound)) / (log(y.upperBound) - log(y.lowerBound))
       : (value - y.lowerBound) / (y.upperBound - y.lowerBound)
-    return bottom - min(max(fraction, -0.02), 1.02) * (bottom - top)
+    return bottom - min(max(fraction, -0.1), 1.1) * (bottom - top)
   }
 
   var text: String {
@@ -202,15 +202,19 @@ private struct Drawing {
       let half = LineChart.textWidth(label) / 2
       s += "<text x=\"\(f(min(p, width - half)))\" y=\"\(f(bottom + 19))\">\(e(label))</text>"
     }
-    s += "<text x=\"\(f((left + right) / 2))\" y=\"\(f(bottom + 38))\" fill=\"#1d2125\">\(e(chart.xLabel))</text>"
+    s +=
+      "<text x=\"\(f((left + right) / 2))\" y=\"\(f(bottom + 38))\" fill=\"#1d2125\">\(e(chart.xLabel))</text>"
     s += "</g>\n"
     if let mark = chart.mark, y.contains(mark.y) {
       let p = level(mark.y)
       s += "<path d=\"M\(f(left)) \(f(p))H\(f(right))\" stroke=\"#6b7278\" stroke-dasharray=\"5 4\"/>"
       s += "<text x=\"\(f(right))\" y=\"\(f(p - 5))\" text-anchor=\"end\">\(e(mark.label))</text>\n"
     }
-    for series in chart.series { s += curve(series) }
-    return s + "</svg>"
+    let curves = chart.series.map(curve).joined()
+    guard chart.yRange != nil else { return s + curves + "</svg>" }
+    s += "<clipPath id=\"\(identifier)-c\"><rect x=\"\(f(left - 3))\" y=\"\(f(top - 3))\" "
+    s += "width=\"\(f(right - left + 6))\" height=\"\(f(bottom - top + 6))\"/></clipPath>"
+    return s + "<g clip-path=\"url(#\(identifier)-c)\">\n\(curves)</g></svg>"
   }
 
   func curve(_ series: LineChart.Series) -> String {
@@ -227,7 +231,8 @@ private struct Drawing {
     var single = ""
     for run in runs where !run.isEmpty {
       if run.count == 1 {
-        single += "<circle cx=\"\(f(run[0].0))\" cy=\"\(f(run[0].1))\" r=\"1.6\" fill=\"\(series.colour.hex)\"/>"
+        single +=
+          "<circle cx=\"\(f(run[0].0))\" cy=\"\(f(run[0].1))\" r=\"1.6\" fill=\"\(series.colour.hex)\"/>"
         continue
       }
       path += "M" + run.map { "\(f($0.0)) \(f($0.1))" }.joined(separator: "L")
@@ -268,7 +273,8 @@ private struct Legend {
           return "<circle cx=\"\(f(x + 14))\" cy=\"\(f(y - 4.5))\" r=\"3\" fill=\"\(series.colour.hex)\"/>"
         }
         let dash = series.style == .dashed ? " stroke-dasharray=\"7 4\"" : ""
-        return "<path d=\"M\(f(x)) \(f(y - 4.5))h22\" stroke=\"\(series.colour.hex)\" stroke-width=\"3\"\(dash)/>"
+        return
+          "<path d=\"M\(f(x)) \(f(y - 4.5))h22\" stroke=\"\(series.colour.hex)\" stroke-width=\"3\"\(dash)/>"
       }
     }
     if !chart.shaded.isEmpty, !chart.shadedLabel.isEmpty {

@@ -67,7 +67,8 @@ public struct Provenance: Codable, Sendable {
   public var warnings: [Warning]
 
   private enum CodingKeys: String, CodingKey {
-    case commandLine, options, version, build, libraries, seed, device, threads, memoryBudgetBytes, inputs, host
+    case commandLine, options, version, build, libraries, seed, device, threads, memoryBudgetBytes, inputs,
+      host
     case started, finished, elapsedS, peakMemoryBytes, warnings
   }
   private var clock = Date()
@@ -83,7 +84,8 @@ public struct Provenance: Codable, Sendable {
   ///   - environment: where `SOURCE_DATE_EPOCH` is looked up.
   public init(
     arguments: [String] = CommandLine.arguments, options: [String: String] = [:], version: String,
-    build: String = Provenance.defaultBuild, libraries: [String: String] = [:], context: RunContext = RunContext(),
+    build: String = Provenance.defaultBuild, libraries: [String: String] = [:],
+    context: RunContext = RunContext(),
     device: String = "cpu", environment: [String: String] = ProcessInfo.processInfo.environment
   ) {
     commandLine = Secrets.commandLine(arguments)
@@ -113,7 +115,8 @@ public struct Provenance: Codable, Sendable {
         let size = (attributes[.size] as? NSNumber)?.intValue ?? 0
         input.size = size
         if epoch == nil { input.modified = (attributes[.modificationDate] as? Date).map(Provenance.text) }
-        let isHeader = ["hdr", "xml", "json", "csv", "txt"].contains((path as NSString).pathExtension.lowercased())
+        let isHeader = ["hdr", "xml", "json", "csv", "txt"].contains(
+          (path as NSString).pathExtension.lowercased())
         if hashData || (isHeader && size <= 16 << 20) { input.sha256 = SHA256.hexadecimal(ofFile: path) }
       }
       inputs.append(input)
@@ -141,27 +144,27 @@ public struct Provenance: Codable, Sendable {
   public static var peakMemory: Int {
     var usage = rusage()
     #if canImport(Darwin)
-    guard getrusage(RUSAGE_SELF, &usage) == 0 else { return 0 }
-    return Int(usage.ru_maxrss)
+      guard getrusage(RUSAGE_SELF, &usage) == 0 else { return 0 }
+      return Int(usage.ru_maxrss)
     #else
-    guard getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 else { return 0 }
-    return Int(usage.ru_maxrss) * 1024
+      guard getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 else { return 0 }
+      return Int(usage.ru_maxrss) * 1024
     #endif
   }
 
   /// `release` or `debug` and the Swift version.
   public static var defaultBuild: String {
     #if DEBUG
-    let kind = "debug"
+      let kind = "debug"
     #else
-    let kind = "release"
+      let kind = "release"
     #endif
     #if compiler(>=6.3)
-    return "\(kind), Swift 6.3"
+      return "\(kind), Swift 6.3"
     #elseif compiler(>=6.2)
-    return "\(kind), Swift 6.2"
+      return "\(kind), Swift 6.2"
     #else
-    return "\(kind), Swift 6"
+      return "\(kind), Swift 6"
     #endif
   }
 
@@ -178,18 +181,18 @@ extension Provenance.Host {
   public static var current: Provenance.Host {
     let process = ProcessInfo.processInfo
     #if arch(x86_64)
-    let architecture = "x86_64"
+      let architecture = "x86_64"
     #elseif arch(arm64)
-    let architecture = "arm64"
+      let architecture = "arm64"
     #else
-    let architecture = "other"
+      let architecture = "other"
     #endif
     #if os(Linux)
-    let system = "Linux"
+      let system = "Linux"
     #elseif os(macOS)
-    let system = "macOS"
+      let system = "macOS"
     #else
-    let system = "other"
+      let system = "other"
     #endif
     return Provenance.Host(
       system: system, architecture: architecture, processor: processorName, cores: process.processorCount,

@@ -109,20 +109,23 @@ public struct ReportFigures: Sendable {
   ///   - guidance: h of the valid pixels.
   ///   - rmse: residual of the valid pixels.
   public static func make(
-    scene: RGBImage?, sceneCaption: String?, abundances: PixelMatrix, positions: [Int32], width: Int, height: Int,
+    scene: RGBImage?, sceneCaption: String?, abundances: PixelMatrix, positions: [Int32], width: Int,
+    height: Int,
     guidance: [Float]? = nil, rmse: [Float]? = nil, encode: PNGEncoder
   ) throws -> ReportFigures {
     func map(_ values: [Float]?, _ colours: ColourMap, _ range: ClosedRange<Double>?) throws -> ReportMap? {
       guard let values else { return nil }
       let column = PixelMatrix(rows: values.count, columns: 1, values: values)
       return try ReportMap(
-        column: 0, of: column, positions: positions, width: width, height: height, range: range, colours: colours,
+        column: 0, of: column, positions: positions, width: width, height: height, range: range,
+        colours: colours,
         encode: encode)
     }
     return ReportFigures(
       scene: try scene.map { try ReportPicture($0, encode: encode) }, sceneCaption: sceneCaption,
       composite: try ReportPicture(
-        AbundanceComposite.image(abundances, positions: positions, width: width, height: height), encode: encode),
+        AbundanceComposite.image(abundances, positions: positions, width: width, height: height),
+        encode: encode),
       abundances: try (0..<abundances.columns).map {
         try ReportMap(
           column: $0, of: abundances, positions: positions, width: width, height: height, encode: encode)

@@ -35,8 +35,10 @@ public enum Secrets {
   public static func commandLine(_ arguments: [String]) -> String {
     let plain = CharacterSet(charactersIn: "%+,-./:=@_").union(.alphanumerics)
     return maskedArguments(arguments).map { argument in
-      let isPlain = !argument.isEmpty && argument.unicodeScalars.allSatisfy { $0.isASCII && plain.contains($0) }
-      return isPlain || argument == "***" ? argument : "'" + argument.replacingOccurrences(of: "'", with: "'\\''") + "'"
+      let isPlain =
+        !argument.isEmpty && argument.unicodeScalars.allSatisfy { $0.isASCII && plain.contains($0) }
+      return isPlain || argument == "***"
+        ? argument : "'" + argument.replacingOccurrences(of: "'", with: "'\\''") + "'"
     }.joined(separator: " ")
   }
 

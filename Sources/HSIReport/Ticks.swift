@@ -13,7 +13,9 @@ struct Ticks {
     guard step > 0, step.isFinite else { return Ticks(values: [low], labels: [NumberText.short(low)]) }
     let first = (low / step - 1e-9).rounded(.up)
     let last = (high / step + 1e-9).rounded(.down)
-    guard last >= first, last - first < 200 else { return Ticks(values: [low], labels: [NumberText.short(low)]) }
+    guard last >= first, last - first < 200 else {
+      return Ticks(values: [low], labels: [NumberText.short(low)])
+    }
     let values = stride(from: first, through: last, by: 1).map { $0 * step }
     let largest = values.map(abs).max() ?? 0
     if largest >= 1e5 || (largest > 0 && largest < 1e-3) {
@@ -23,11 +25,13 @@ struct Ticks {
       return Ticks(
         values: values,
         labels: values.map { value in
-          value == 0 ? "0" : String(format: "%.\(digits)f", value / unit) + "·10" + NumberText.superscript(power)
+          value == 0
+            ? "0" : String(format: "%.\(digits)f", value / unit) + "·10" + NumberText.superscript(power)
         })
     }
     let digits = max(0, -Int((Foundation.log10(step) + 1e-9).rounded(.down)))
-    return Ticks(values: values, labels: values.map { NumberText.minus(String(format: "%.\(digits)f", $0 + 0.0)) })
+    return Ticks(
+      values: values, labels: values.map { NumberText.minus(String(format: "%.\(digits)f", $0 + 0.0)) })
   }
 
   /// Decades between `low` and `high`, with 2 and 5 in between where there are few.
@@ -56,7 +60,7 @@ struct Ticks {
     let raw = span / Double(max(1, count))
     let power = Foundation.pow(10, Foundation.log10(raw).rounded(.down))
     let ratio = raw / power
-    return power * (ratio <= 1.0001 ? 1 : ratio <= 2.0001 ? 2 : ratio <= 5.0001 ? 5 : 10)
+    return power * (ratio < 1.5 ? 1 : ratio < 3.5 ? 2 : ratio < 7.5 ? 5 : 10)
   }
 }
 
@@ -105,7 +109,8 @@ enum NumberText {
 
   static func superscript(_ value: Int) -> String {
     let digits: [Character: Character] = [
-      "0": "⁰", "1": "¹", "2": "²", "3": "³", "4": "⁴", "5": "⁵", "6": "⁶", "7": "⁷", "8": "⁸", "9": "⁹", "-": "⁻",
+      "0": "⁰", "1": "¹", "2": "²", "3": "³", "4": "⁴", "5": "⁵", "6": "⁶", "7": "⁷", "8": "⁸", "9": "⁹",
+      "-": "⁻",
     ]
     return String(String(value).map { digits[$0] ?? $0 })
   }

@@ -25,7 +25,23 @@ extension UnmixingReport {
       xLabel: axis.label, yLabel: quantityLabel, series: series)
     chart.shaded = axis.unusedRanges
     chart.shadedLabel = "not used"
+    if let range = UnmixingReport.robustRange(series.map(\.y)) {
+      chart.yRange = range
+      chart.summary += ". Values of a few corrupted channels lie outside the plot."
+    }
     return chart
+  }
+
+  /// A vertical range that a few wild channels do not stretch: nil where nothing sticks out, else up to the largest
+  /// 95th percentile of the spectra and a quarter more.
+  static func robustRange(_ spectra: [[Double]]) -> ClosedRange<Double>? {
+    let sorted = spectra.map { $0.filter(\.isFinite).sorted() }.filter { !$0.isEmpty }
+    guard let top = sorted.compactMap(\.last).max(), let bottom = sorted.compactMap(\.first).min() else { return nil }
+    let high = sorted.map { $0[Int(0.95 * Double($0.count - 1))] }.max() ?? top
+    let low = sorted.map { $0[Int(0.05 * Double($0.count - 1))] }.min() ?? bottom
+    let span = high - min(low, 0)
+    guard span > 0, top > high + 0.4 * span || bottom < low - 0.4 * span else { return nil }
+    return (bottom < low - 0.4 * span ? low - 0.25 * span : min(0, bottom))...min(top, high + 0.25 * span)
   }
 
   /// Quality of every channel, those below 0.2 in another colour; nil where no quality was learnt.
@@ -40,12 +56,14 @@ extension UnmixingReport {
     let poor = all.filter { $0.1 < threshold }
     var series = [
       LineChart.Series(
-        name: "channel", colour: CategoricalPalette.colour(2), x: good.map(\.0), y: good.map(\.1), style: .stems)
+        name: "channel", colour: CategoricalPalette.colour(2), x: good.map(\.0), y: good.map(\.1),
+        style: .stems)
     ]
     if !poor.isEmpty {
       series.append(
         .init(
-          name: "below \(threshold)", colour: CategoricalPalette.colour(0), x: poor.map(\.0), y: poor.map(\.1),
+          name: "below \(threshold)", colour: CategoricalPalette.colour(0), x: poor.map(\.0),
+          y: poor.map(\.1),
           style: .stems))
     }
     var chart = LineChart(
@@ -54,7 +72,9 @@ extension UnmixingReport {
       xLabel: axis.label, yLabel: "Quality (1 = best)", series: series)
     chart.shaded = axis.unusedRanges
     chart.shadedLabel = "not used"
-    if let first = axis.places.first, let last = axis.places.last, last > first { chart.xRange = first...last }
+    if let first = axis.places.first, let last = axis.places.last, last > first {
+      chart.xRange = first...last
+    }
     chart.yRange = 0...max(1.05, (all.map(\.1).max() ?? 1) * 1.05)
     return chart
   }
@@ -65,7 +85,8 @@ extension UnmixingReport {
     let finite = objective.filter(\.isFinite)
     var chart = LineChart(
       title: "Objective",
-      summary: "Objective over \(objective.count - 1) iterations, from \(objective[0]) to \(objective.last ?? 0)",
+      summary:
+        "Objective over \(objective.count - 1) iterations, from \(objective[0]) to \(objective.last ?? 0)",
       xLabel: "Iteration", yLabel: "Objective",
       series: [
         .init(

@@ -81,7 +81,8 @@ public struct UnmixingReport: Codable, Sendable {
     ///   - shape: lines and samples of the processed region, bands of the file.
     ///   - metadata: all bands of the file.
     public init(
-      path: String, format: String, shape: CubeShape, usedBands: Int, validPixels: Int, metadata: CubeMetadata,
+      path: String, format: String, shape: CubeShape, usedBands: Int, validPixels: Int,
+      metadata: CubeMetadata,
       window: PixelWindow? = nil
     ) {
       self.path = Secrets.masked(path)
@@ -110,7 +111,9 @@ public struct UnmixingReport: Codable, Sendable {
     public var settings: [String: Double]
 
     /// A method and its settings.
-    public init(id: String, name: String, task: String, citation: String? = nil, settings: [String: Double] = [:]) {
+    public init(
+      id: String, name: String, task: String, citation: String? = nil, settings: [String: Double] = [:]
+    ) {
       self.id = id
       self.name = name
       self.task = task
@@ -276,7 +279,8 @@ public struct UnmixingReport: Codable, Sendable {
 
   /// A report on one run. Warnings are those of `provenance`.
   public init(
-    command: String = "unmix", scene: Scene, method: Method, countSource: String? = nil, endmembers: [Endmember],
+    command: String = "unmix", scene: Scene, method: Method, countSource: String? = nil,
+    endmembers: [Endmember],
     channels: [Channel], convergence: Convergence? = nil, residual: Residual? = nil, outputs: [Output],
     provenance: Provenance
   ) {
@@ -331,7 +335,9 @@ extension UnmixingReport.Scene {
       guard let value else { return }
       facts[name] = Fact(value, metadata.sources[key ?? name] ?? .header)
     }
-    if let wavelengths = metadata.axis.wavelengths, let first = wavelengths.min(), let last = wavelengths.max() {
+    if let wavelengths = metadata.axis.wavelengths, let first = wavelengths.min(),
+      let last = wavelengths.max()
+    {
       add("wavelengths_nm", "wavelengths", .numbers([first, last]))
     }
     if let fwhm = metadata.axis.fwhm, let low = fwhm.min(), let high = fwhm.max() {

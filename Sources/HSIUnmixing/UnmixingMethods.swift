@@ -16,7 +16,7 @@ public enum UnmixingMethods {
   ]
   /// Endmembers and abundances together.
   public static let blind: [any BlindUnmixer.Type] = [
-    RRLbS.self, NMF.self, LHalfNMF.self, L21NMF.self, GLNMF.self, DgSNMF.self, NMFQMV.self,
+    RRLbS.self, RRLbSV.self, NMF.self, LHalfNMF.self, L21NMF.self, GLNMF.self, DgSNMF.self, NMFQMV.self,
   ]
 
   /// What is known about every method, in the order of the tasks.

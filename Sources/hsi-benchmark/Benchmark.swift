@@ -5,5 +5,6 @@ import HSIKit
 @main
 struct Benchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "hsi-benchmark", abstract: "Measure speed and memory beside the limits of the machine.")
+    commandName: "hsi-benchmark", abstract: "Measure speed and memory beside the limits of the machine, and accuracy.",
+    subcommands: [UnmixingSpeed.self, Accuracy.self])
 }

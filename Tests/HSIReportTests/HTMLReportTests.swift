@@ -16,7 +16,8 @@ import Testing
     for match in text.matches(of: #/(?:src|href)="([^"]{0,12})/#) {
       #expect(match.1.hasPrefix("data:image/p"), "\(match.1)")
     }
-    #expect(!text.contains("Water <shallow>") && text.contains("Water &lt;shallow&gt; &amp; &quot;clear&quot;"))
+    #expect(
+      !text.contains("Water <shallow>") && text.contains("Water &lt;shallow&gt; &amp; &quot;clear&quot;"))
     #expect(!text.contains("X-Amz-Signature=abc") && !text.contains("user:pw"))
     #expect(text.contains("3 warnings") == false && text.contains("W-WL-UNITS"))
     try checkMarkup(text)

@@ -98,7 +98,8 @@ enum MockRun {
     let errors = (0..<1000).map { 0.004 + 0.00001 * Float($0) }
     return UnmixingReport(
       scene: .init(
-        path: "scenes/jasper_ridge.dat", format: "ENVI", shape: CubeShape(lines: lines, samples: samples, bands: bands),
+        path: "scenes/jasper_ridge.dat", format: "ENVI",
+        shape: CubeShape(lines: lines, samples: samples, bands: bands),
         usedBands: used.count, validPixels: abundances.rows, metadata: metadata),
       method: .init(
         id: "rrlbs", name: "Robust representation and learning-based sparsity (RRLbS)", task: "blind",
@@ -111,7 +112,8 @@ enum MockRun {
         converged: true),
       residual: UnmixingReport.Residual(errors),
       outputs: [
-        .init(path: "abundances.tif", content: "abundances"), .init(path: "endmembers.sli", content: "endmembers"),
+        .init(path: "abundances.tif", content: "abundances"),
+        .init(path: "endmembers.sli", content: "endmembers"),
         .init(path: "guidance.tif", content: "guidance map"),
       ], provenance: provenance)
   }
@@ -129,7 +131,8 @@ enum MockRun {
     let purity = (0..<abundances.rows).map { n in (abundances.row(n).max() ?? 0) * 0.7 }
     let rmse = (0..<abundances.rows).map { n in 0.004 + 0.012 * (1 - (abundances.row(n).max() ?? 0)) }
     return try ReportFigures.make(
-      scene: scene, sceneCaption: "650, 550, 470 nm", abundances: abundances, positions: positions, width: samples,
+      scene: scene, sceneCaption: "650, 550, 470 nm", abundances: abundances, positions: positions,
+      width: samples,
       height: lines, guidance: purity, rmse: rmse, encode: encode)
   }
 }
@@ -146,7 +149,9 @@ enum StoredPNG {
     for start in stride(from: 0, to: max(raw.count, 1), by: 65535) {
       let piece = raw[start..<min(raw.count, start + 65535)]
       let n = UInt16(piece.count)
-      zlib += [start + 65535 >= raw.count ? 1 : 0, UInt8(n & 255), UInt8(n >> 8), UInt8(~n & 255), UInt8(~n >> 8)]
+      zlib += [
+        start + 65535 >= raw.count ? 1 : 0, UInt8(n & 255), UInt8(n >> 8), UInt8(~n & 255), UInt8(~n >> 8),
+      ]
       zlib += piece
     }
     var (a, b): (UInt32, UInt32) = (1, 0)

@@ -88,7 +88,9 @@ import Testing
     let expected = whole.hexadecimal()
     for size in [1, 63, 64, 65, 200] {
       var digest = SHA256()
-      for start in stride(from: 0, to: bytes.count, by: size) { digest.update(bytes[start..<min(1000, start + size)]) }
+      for start in stride(from: 0, to: bytes.count, by: size) {
+        digest.update(bytes[start..<min(1000, start + size)])
+      }
       #expect(digest.hexadecimal() == expected)
     }
   }

@@ -41,8 +41,12 @@ struct SchemaValidator {
       errors.append("\(place): \(text) does not match \(pattern)")
     }
     if let number = value as? NSNumber, isType(value, "number") {
-      if let low = schema["minimum"] as? NSNumber, number.doubleValue < low.doubleValue { errors.append("\(place): low") }
-      if let high = schema["maximum"] as? NSNumber, number.doubleValue > high.doubleValue { errors.append("\(place): high") }
+      if let low = schema["minimum"] as? NSNumber, number.doubleValue < low.doubleValue {
+        errors.append("\(place): low")
+      }
+      if let high = schema["maximum"] as? NSNumber, number.doubleValue > high.doubleValue {
+        errors.append("\(place): high")
+      }
     }
     if let object = value as? [String: Any] {
       for name in schema["required"] as? [String] ?? [] where object[name] == nil {
@@ -68,7 +72,9 @@ struct SchemaValidator {
   private func isType(_ value: Any, _ type: String) -> Bool {
     if value is NSNull { return type == "null" }
     if let number = value as? NSNumber, !(value is String) {
-      let isBool = number === (true as NSNumber) || number === (false as NSNumber) || value is Bool && String(describing: Swift.type(of: number)).contains("Bool")
+      let isBool =
+        number === (true as NSNumber) || number === (false as NSNumber)
+        || value is Bool && String(describing: Swift.type(of: number)).contains("Bool")
       if isBool { return type == "boolean" }
       return type == "number" || (type == "integer" && number.doubleValue == number.doubleValue.rounded())
     }

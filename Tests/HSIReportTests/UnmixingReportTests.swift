@@ -83,7 +83,9 @@ import Testing
 
   @Test func residualStatistics() throws {
     let residual = try #require(UnmixingReport.Residual((1...100).map(Float.init) + [.nan]))
-    #expect(residual.mean == 50.5 && residual.median == 51 && residual.percentile95 == 96 && residual.maximum == 100)
+    #expect(
+      residual.mean == 50.5 && residual.median == 51 && residual.percentile95 == 96 && residual.maximum == 100
+    )
     #expect(UnmixingReport.Residual([.nan]) == nil)
   }
 }

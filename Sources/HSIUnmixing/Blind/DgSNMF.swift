@@ -36,7 +36,7 @@ public struct DgSNMF: BlindUnmixer {
   }
 
   public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws -> BlindResult {
-    let (scene, start) = try shared.prepare(scene, count: count, start, context)
+    let (scene, start) = try MultiplicativeMethod.prepare(scene, count: count, start, context)
     let delta0 = shared.delta0(start)
     let (largest, epsilonA) = (self.largest, self.epsilonA)
     func model(_ lambda0: Double, _ scale: BlindScale) -> SweepModel {

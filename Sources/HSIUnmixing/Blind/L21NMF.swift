@@ -33,7 +33,7 @@ public struct L21NMF: BlindUnmixer {
   }
 
   public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws -> BlindResult {
-    let (scene, start) = try shared.prepare(scene, count: count, start, context)
+    let (scene, start) = try MultiplicativeMethod.prepare(scene, count: count, start, context)
     let delta0 = shared.delta0(start)
     let scale = BlindScale(scene, start)
     let model: SweepModel

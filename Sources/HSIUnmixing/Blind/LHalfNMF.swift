@@ -31,7 +31,7 @@ public struct LHalfNMF: BlindUnmixer {
   }
 
   public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws -> BlindResult {
-    let (scene, start) = try shared.prepare(scene, count: count, start, context)
+    let (scene, start) = try MultiplicativeMethod.prepare(scene, count: count, start, context)
     let delta0 = shared.delta0(start)
     let estimate = LHalfNMF.sparseness(scene.pixels)
     func model(_ weight: Double, _ scale: BlindScale) -> SweepModel {

@@ -39,7 +39,7 @@ struct MultiplicativeMethod: Sendable {
   }
 
   /// The scene without negative values and its start. A scene with negative values is copied.
-  func prepare(
+  static func prepare(
     _ scene: Cube, count: Int, _ start: BlindStart?, _ context: RunContext
   ) throws -> (scene: Cube, start: BlindStart) {
     try RobustStart.check(scene, count: count)

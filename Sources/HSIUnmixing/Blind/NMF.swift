@@ -19,7 +19,7 @@ public struct NMF: BlindUnmixer {
   }
 
   public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws -> BlindResult {
-    let (scene, start) = try shared.prepare(scene, count: count, start, context)
+    let (scene, start) = try MultiplicativeMethod.prepare(scene, count: count, start, context)
     let delta0 = shared.delta0(start)
     let model = SweepModel(loss: .quadratic, softSum: BlindScale(scene, start).softSum(delta0))
     let outcome = try shared.run(scene, start, model, label: "nmf", context)

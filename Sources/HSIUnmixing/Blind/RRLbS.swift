@@ -55,7 +55,7 @@ public struct RRLbS: BlindUnmixer {
   }
 
   public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws -> BlindResult {
-    let (scene, start) = try shared.prepare(scene, count: count, start, context)
+    let (scene, start) = try MultiplicativeMethod.prepare(scene, count: count, start, context)
     let delta0 = shared.delta0(start)
     let lambda0 = try lambda0 ?? DiscrepancyRule(grid: [0, 0.03, 0.1, 0.3]).choose(
       scene, start, shared, largestGuidance: largest, context

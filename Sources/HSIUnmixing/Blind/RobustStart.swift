@@ -100,6 +100,11 @@ public struct RobustStart: Sendable {
     return quality
   }
 
+  /// Leave-one-out quality of every channel of the pixels N × L. Cost N·L² flops.
+  public static func channelQuality(_ pixels: PixelMatrix) throws -> [Double] {
+    try channelQuality(correlation: correlation(pixels))
+  }
+
   /// Channels of quality above `threshold`; when fewer than `max(2K, L/4)` pass, those at or above the median.
   public static func goodChannels(_ quality: [Double], count: Int, threshold: Double = 0.4) -> [Bool] {
     let kept = quality.map { $0 > threshold }

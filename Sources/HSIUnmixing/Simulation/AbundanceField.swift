@@ -17,11 +17,15 @@ struct AbundanceField: Sendable {
   private let shrinkage: Double
   private let floor: Double
 
-  init(endmembers: Int, lines: Int, samples: Int, patch: Double, sharpness: Double, purity: Double, seed: UInt64) {
+  init(
+    endmembers: Int, lines: Int, samples: Int, patch: Double, sharpness: Double, purity: Double, seed: UInt64
+  ) {
     self.endmembers = endmembers
     self.samples = samples
     self.sharpness = sharpness
-    fields = (0..<endmembers).map { SmoothField(samples: samples, length: patch, seed: seed, stream: UInt64($0)) }
+    fields = (0..<endmembers).map {
+      SmoothField(samples: samples, length: patch, seed: seed, stream: UInt64($0))
+    }
     floor = min(0.04, 0.4 / Double(endmembers))
     let centre = 1 / Double(endmembers)
     shrinkage = endmembers > 1 ? min(1, max(0, (purity - centre) / (1 - centre))) : 1
@@ -52,8 +56,9 @@ struct AbundanceField: Sendable {
       fields[k].line(line, into: &values)
       let bump = bumps[k]
       for sample in 0..<samples {
-        let d = ((Double(line) - bump.line) * (Double(line) - bump.line)
-          + (Double(sample) - bump.sample) * (Double(sample) - bump.sample)) / (radius * radius)
+        let d =
+          ((Double(line) - bump.line) * (Double(line) - bump.line)
+            + (Double(sample) - bump.sample) * (Double(sample) - bump.sample)) / (radius * radius)
         let height = d < 40 ? 4 * exp(-0.5 * d) : 0
         all[sample * endmembers + k] = sharpness * (values[sample] + height)
       }
@@ -72,7 +77,8 @@ struct AbundanceField: Sendable {
         kept += all[i]
       }
       for (k, i) in row.enumerated() {
-        abundances[sample * endmembers + k] = Float(shrinkage * all[i] / kept + (1 - shrinkage) / Double(endmembers))
+        abundances[sample * endmembers + k] = Float(
+          shrinkage * all[i] / kept + (1 - shrinkage) / Double(endmembers))
       }
     }
   }

@@ -85,42 +85,50 @@ public enum ParametricSpectra {
       name: "green-vegetation-like", base: 0.10,
       steps: [Term(718, 15, 0.42), Term(1350, 90, -0.12), Term(1850, 70, -0.16)],
       features: [
-        Term(440, 45, 0.65), Term(490, 30, 0.45), Term(675, 30, 0.68), Term(970, 28, 0.06), Term(1200, 40, 0.12),
+        Term(440, 45, 0.65), Term(490, 30, 0.45), Term(675, 30, 0.68), Term(970, 28, 0.06),
+        Term(1200, 40, 0.12),
         Term(1450, 55, 0.55), Term(1940, 75, 0.72), Term(2500, 140, 0.45),
       ]),
     Material(
       name: "kaolinite-like", base: 0.28, steps: [Term(560, 110, 0.42), Term(1100, 300, 0.12)],
       features: [
-        Term(1395, 14, 0.22), Term(1413, 11, 0.26), Term(1915, 35, 0.12), Term(2165, 15, 0.22), Term(2207, 16, 0.42),
+        Term(1395, 14, 0.22), Term(1413, 11, 0.26), Term(1915, 35, 0.12), Term(2165, 15, 0.22),
+        Term(2207, 16, 0.42),
         Term(2385, 25, 0.18), Term(2500, 60, 0.25),
       ]),
     Material(
       name: "water-like", base: 0.055, steps: [Term(590, 25, -0.025), Term(715, 22, -0.024)],
       features: [Term(400, 60, 0.25), Term(670, 18, 0.10)]),
     Material(
-      name: "iron-oxide-soil-like", base: 0.05, steps: [Term(575, 28, 0.17), Term(760, 60, 0.09), Term(1250, 200, 0.16)],
+      name: "iron-oxide-soil-like", base: 0.05,
+      steps: [Term(575, 28, 0.17), Term(760, 60, 0.09), Term(1250, 200, 0.16)],
       features: [
-        Term(490, 40, 0.35), Term(660, 35, 0.06), Term(875, 70, 0.24), Term(1415, 30, 0.10), Term(1920, 45, 0.20),
+        Term(490, 40, 0.35), Term(660, 35, 0.06), Term(875, 70, 0.24), Term(1415, 30, 0.10),
+        Term(1920, 45, 0.20),
         Term(2205, 22, 0.10),
       ]),
     Material(
       name: "asphalt-like", base: 0.075, steps: [Term(650, 250, 0.05), Term(1600, 350, 0.045)],
       features: [Term(2310, 30, 0.06), Term(1730, 25, 0.03)]),
     Material(
-      name: "dry-vegetation-like", base: 0.07, steps: [Term(600, 75, 0.22), Term(900, 120, 0.18), Term(1900, 120, -0.12)],
+      name: "dry-vegetation-like", base: 0.07,
+      steps: [Term(600, 75, 0.22), Term(900, 120, 0.18), Term(1900, 120, -0.12)],
       features: [
-        Term(1200, 40, 0.05), Term(1450, 55, 0.18), Term(1725, 25, 0.07), Term(1935, 55, 0.28), Term(2100, 55, 0.22),
+        Term(1200, 40, 0.05), Term(1450, 55, 0.18), Term(1725, 25, 0.07), Term(1935, 55, 0.28),
+        Term(2100, 55, 0.22),
         Term(2300, 40, 0.20),
       ]),
     Material(
       name: "calcite-like", base: 0.50, steps: [Term(450, 60, 0.28)],
       features: [
-        Term(1875, 30, 0.08), Term(1995, 28, 0.13), Term(2155, 22, 0.07), Term(2338, 30, 0.46), Term(2535, 45, 0.6),
+        Term(1875, 30, 0.08), Term(1995, 28, 0.13), Term(2155, 22, 0.07), Term(2338, 30, 0.46),
+        Term(2535, 45, 0.6),
       ]),
     Material(
       name: "alunite-like", base: 0.34, steps: [Term(520, 90, 0.26), Term(2000, 300, -0.08)],
       features: [
-        Term(1430, 22, 0.42), Term(1478, 20, 0.34), Term(1765, 22, 0.32), Term(2010, 30, 0.12), Term(2165, 34, 0.48),
+        Term(1430, 22, 0.42), Term(1478, 20, 0.34), Term(1765, 22, 0.32), Term(2010, 30, 0.12),
+        Term(2165, 34, 0.48),
         Term(2320, 22, 0.22), Term(2420, 35, 0.3),
       ]),
     Material(
@@ -129,16 +137,19 @@ public enum ParametricSpectra {
     Material(
       name: "gypsum-like", base: 0.62, steps: [Term(430, 50, 0.22), Term(1900, 150, -0.22)],
       features: [
-        Term(1200, 20, 0.09), Term(1445, 22, 0.48), Term(1490, 16, 0.32), Term(1540, 16, 0.22), Term(1750, 18, 0.20),
+        Term(1200, 20, 0.09), Term(1445, 22, 0.48), Term(1490, 16, 0.32), Term(1540, 16, 0.22),
+        Term(1750, 18, 0.20),
         Term(1942, 26, 0.62), Term(2215, 28, 0.26), Term(2268, 20, 0.18), Term(2430, 60, 0.55),
       ]),
     Material(
-      name: "blue-paint-like", base: 0.09, steps: [Term(410, 14, 0.22), Term(545, 18, -0.20), Term(780, 30, 0.42)],
+      name: "blue-paint-like", base: 0.09,
+      steps: [Term(410, 14, 0.22), Term(545, 18, -0.20), Term(780, 30, 0.42)],
       features: [Term(620, 50, 0.35), Term(1690, 22, 0.16), Term(1730, 14, 0.18), Term(2310, 24, 0.28)]),
     Material(
       name: "muscovite-like", base: 0.18, steps: [Term(520, 80, 0.16), Term(1300, 250, 0.22)],
       features: [
-        Term(870, 80, 0.08), Term(1412, 16, 0.20), Term(1910, 35, 0.08), Term(2198, 22, 0.40), Term(2350, 20, 0.22),
+        Term(870, 80, 0.08), Term(1412, 16, 0.20), Term(1910, 35, 0.08), Term(2198, 22, 0.40),
+        Term(2350, 20, 0.22),
         Term(2440, 25, 0.20),
       ]),
   ]

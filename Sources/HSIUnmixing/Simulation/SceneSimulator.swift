@@ -73,7 +73,9 @@ public struct SimulationTruth: Sendable, Codable {
   public struct Channel: Sendable, Codable {
     /// 1-based.
     public var band: Int
+    /// Centre in nm.
     public var wavelengthNm: Double?
+    /// What is wrong with it.
     public var kind: CorruptionKind
   }
 }
@@ -101,7 +103,10 @@ public final class SceneSimulator: StripSource {
   private let reliefField: SmoothField
   /// Root mean square of the clean signal of every band.
   private let level: [Double]
+  /// Index into `corruptions` of every band, −1 for clean ones.
   private let isCorrupted: [Int]
+  /// Standard normals per sample of every striped channel, empty for the others.
+  private let stripes: [[Double]]
   /// Position of every band on the axis, −1…1, for slope and curvature.
   private let place: [Double]
 
@@ -117,19 +122,28 @@ public final class SceneSimulator: StripSource {
     shape = CubeShape(lines: recipe.lines, samples: recipe.samples, bands: bands)
     let patch = recipe.patch ?? max(3, Double(min(recipe.lines, recipe.samples)) / 7)
     field = AbundanceField(
-      endmembers: count, lines: recipe.lines, samples: recipe.samples, patch: patch, sharpness: recipe.sharpness,
+      endmembers: count, lines: recipe.lines, samples: recipe.samples, patch: patch,
+      sharpness: recipe.sharpness,
       purity: recipe.purity, seed: recipe.seed)
     shadowField = SmoothField(samples: recipe.samples, length: 0.7 * patch, seed: recipe.seed, stream: 1000)
     reliefField = SmoothField(samples: recipe.samples, length: 1.5 * patch, seed: recipe.seed, stream: 1001)
     let wavelengths = library.axis.wavelengths
-    let isWater = (0..<bands).map { band in wavelengths.map { SpectralAxis.isInWaterVapour($0[band]) } ?? false }
+    let isWater = (0..<bands).map { band in
+      wavelengths.map { SpectralAxis.isInWaterVapour($0[band]) } ?? false
+    }
     corruptions =
       recipe.corruptions?.sorted { $0.band < $1.band }
       ?? ChannelCorruption.draw(
-        recipe.badBands, from: (0..<bands).filter { library.axis.good[$0] && !isWater[$0] }, seed: recipe.seed)
+        recipe.badBands, from: (0..<bands).filter { library.axis.good[$0] && !isWater[$0] }, seed: recipe.seed
+      )
     var index = [Int](repeating: -1, count: bands)
     for (i, corruption) in corruptions.enumerated() { index[corruption.band] = i }
     isCorrupted = index
+    stripes = corruptions.map { corruption in
+      guard corruption.kind == .striped else { return [] }
+      var random = CounterRandom(seed: recipe.seed, stream: 1 << 63 | UInt64(corruption.band))
+      return (0..<recipe.samples).map { _ in random.normal() }
+    }
     place = SceneSimulator.places(library.axis)
     metadata = SceneSimulator.metadata(recipe, corruptions: corruptions)
 
@@ -197,10 +211,9 @@ public final class SceneSimulator: StripSource {
         var value = clean[band]
         if noise[band] > 0 { value += noise[band] * random.normal() }
         if isCorrupted[band] >= 0 {
-          var column = CounterRandom(
-            seed: recipe.seed, stream: 1 << 63 | UInt64(band) << 32 | UInt64(sample))
-          value = corruptions[isCorrupted[band]].apply(
-            value, level: level[band], random: &damage, stripe: column.normal())
+          let index = isCorrupted[band]
+          let stripe = stripes[index].isEmpty ? 0 : stripes[index][sample]
+          value = corruptions[index].apply(value, level: level[band], random: &damage, stripe: stripe)
         }
         row[band] = Float(value)
       }
@@ -229,7 +242,8 @@ extension SceneSimulator {
 
   /// `s Σ_k a_k m_k v_k` of one pixel.
   private static func signal(
-    _ recipe: SceneRecipe, _ abundances: UnsafeMutableBufferPointer<Float>, _ light: Double, _ place: [Double],
+    _ recipe: SceneRecipe, _ abundances: UnsafeMutableBufferPointer<Float>, _ light: Double,
+    _ place: [Double],
     pixel: UInt64, into clean: inout [Double]
   ) {
     let bands = clean.count
@@ -304,6 +318,11 @@ extension SceneSimulator {
     metadata.axis = axis
     if recipe.flagsBadBands { for corruption in corruptions { metadata.axis.good[corruption.band] = false } }
     metadata.quantity = .reflectance
+    // Bands for a picture, as a product would name them: none that is corrupted.
+    var clean = axis
+    for corruption in corruptions { clean.good[corruption.band] = false }
+    let colours = [650.0, 550, 470].compactMap { clean.nearestGoodBand(to: $0) }
+    metadata.defaultRGB = colours.count == 3 ? colours : nil
     metadata.sensor = "simulated"
     metadata.summary = "Simulated by hsi, seed \(recipe.seed): no measurement"
     metadata.georeference = Georeference(
@@ -327,7 +346,9 @@ extension SceneSimulator {
       library.values.allSatisfy(\.isFinite), "endmembers", "with missing or infinite values",
       "finite in every band: select bands that all spectra have")
     if let snr = recipe.snr { try require((-20...200).contains(snr), "snr", snr, "from -20 to 200 dB") }
-    if let patch = recipe.patch { try require(patch >= 1 && patch.isFinite, "patch", patch, "at least 1 pixel") }
+    if let patch = recipe.patch {
+      try require(patch >= 1 && patch.isFinite, "patch", patch, "at least 1 pixel")
+    }
     try require((0.1...100).contains(recipe.sharpness), "sharpness", recipe.sharpness, "from 0.1 to 100")
     try require((0...1).contains(recipe.purity), "purity", recipe.purity, "from 0 to 1")
     try require((0...1).contains(recipe.shadow), "shadow", recipe.shadow, "from 0 to 1")
@@ -338,7 +359,8 @@ extension SceneSimulator {
       bands.count == recipe.corruptions?.count ?? 0 && bands.allSatisfy { (0..<library.bands).contains($0) },
       "corrupted bands", bands.sorted().map { $0 + 1 }, "distinct and within 1 to \(library.bands)")
     let candidates = (0..<library.bands).filter { band in
-      library.axis.good[band] && !(library.axis.wavelengths.map { SpectralAxis.isInWaterVapour($0[band]) } ?? false)
+      library.axis.good[band]
+        && !(library.axis.wavelengths.map { SpectralAxis.isInWaterVapour($0[band]) } ?? false)
     }.count
     try require(
       (0...candidates).contains(recipe.badBands), "bad bands", recipe.badBands,

@@ -1,13 +1,13 @@
 import Foundation
 import HSICore
 
-/// A smooth random function of the plane with mean 0 and variance 1: 32 cosine waves with Gaussian frequencies, which
-/// approximates a Gaussian random field with correlation `exp(−d²/2ℓ²)`. It can be evaluated at any pixel, so a scene
-/// of any size is made line by line.
+/// A smooth random function of the plane with mean 0 and variance 1: 40 cosine waves with Gaussian frequencies, which
+/// approximates a Gaussian random field with correlation `exp(−d²/2ℓ²)`; a fifth of the waves are 3.5 times shorter
+/// and give patches a natural outline. It can be evaluated at any pixel, so a scene of any size is made line by line.
 ///
 /// Source: Rahimi, Recht, "Random features for large-scale kernel machines", NIPS 2007.
 struct SmoothField: Sendable {
-  private static let waves = 32
+  private static let waves = 40
   private var frequencyY: [Double] = []
   private var phase: [Double] = []
   /// `cos(u·sample)` and `sin(u·sample)`, wave by wave for each sample.
@@ -20,9 +20,10 @@ struct SmoothField: Sendable {
     self.samples = samples
     var random = CounterRandom(seed: seed, stream: 1 << 61 + stream)
     var frequencyX: [Double] = []
-    for _ in 0..<SmoothField.waves {
-      frequencyX.append(random.normal() / length)
-      frequencyY.append(random.normal() / length)
+    for wave in 0..<SmoothField.waves {
+      let scale = wave % 5 == 4 ? length / 3.5 : length
+      frequencyX.append(random.normal() / scale)
+      frequencyY.append(random.normal() / scale)
       phase.append(random.uniform(0, 2 * .pi))
     }
     cosine.reserveCapacity(samples * SmoothField.waves)

@@ -82,7 +82,7 @@ struct CubeFacts {
     }
     let bad = metadata.axis.good.indices.filter { !metadata.axis.good[$0] }
     lines.append(
-      ("bad bands", bad.isEmpty ? "none listed" : "\(bad.count): \(ranges(bad))" + source("bbl")))
+      ("bad bands", bad.isEmpty ? "none listed" : "\(bad.count): \(ranges(bad))" + source("goodBands")))
     lines.append(("nodata", summaryOf(metadata.nodata.map { $0.map(number) ?? "none" }) + source("nodata")))
     let scaling = zip(metadata.scale, metadata.offset).map { scale, offset in
       offset == 0 ? number(scale) : "\(number(scale)), offset \(number(offset))"
@@ -204,7 +204,7 @@ struct CubeFacts {
       "quantity": fact(metadata.quantity.rawValue, "quantity"),
       "wavelengths": fact(metadata.axis.wavelengths.map { $0.map(finite) }, "wavelengths"),
       "fwhm": fact(metadata.axis.fwhm.map { $0.map(finite) }, "fwhm"),
-      "goodBands": fact(metadata.axis.good, "bbl"),
+      "goodBands": fact(metadata.axis.good, "goodBands"),
       "unit": metadata.axis.unit.rawValue,
       "nodata": fact(metadata.nodata.map(finite), "nodata"),
       "scale": fact(metadata.scale.map(finite), "scale"),

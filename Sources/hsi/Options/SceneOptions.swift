@@ -135,10 +135,14 @@ struct InputOptions: ParsableArguments {
   @Option(name: .customLong("wl"), help: "Wavelengths to use in nm, e.g. 400-900,1000-1300.")
   var wavelengthRanges: String?
 
+  @Flag(help: "Do not leave out channels that the others cannot predict (counting and plain extraction).")
+  var keepBadChannels = false
+
   init() {}
 
   init(scene: SceneOptions) {
     self.scene = scene
+    keepBadChannels = false
     bandList = nil
     wavelengthRanges = nil
   }

@@ -7,11 +7,13 @@ final class UnmixSolver {
   let reader: any CubeReader
   let context: RunContext
   /// The valid pixels on the bands that are used.
-  let source: FileSource
+  private(set) var source: FileSource
   /// Known endmembers or library on the bands of `source`.
   let known: SpectralLibrary?
   /// Names for blind endmembers, on the bands of `source`.
-  let naming: SpectralLibrary?
+  private(set) var naming: SpectralLibrary?
+  private let input: InputOptions
+  private var isScreened = false
   /// Files read beside the scene.
   let files: [String]
 
@@ -20,6 +22,7 @@ final class UnmixSolver {
     self.request = request
     self.reader = reader
     self.context = context
+    self.input = input
     let wanted = try input.bands(of: reader, default: .good)
     switch request.kind {
     case .known(let path):
@@ -122,6 +125,7 @@ final class UnmixSolver {
     }
     let isMain = type.description.id == request.method || type.description.aliases.contains(request.method)
     let method = try make(type, isMain ? request.values : [:])
+    try screen()
     let (number, source) = try resolvedCount(count, counter)
     let found = try method.extract(self.source, count: number, context)
     let (named, matches) = try name(found)
@@ -150,6 +154,22 @@ final class UnmixSolver {
         name: request.method, task: findsEndmembers ? .blind : .abundance,
         known: UnmixingMethods.blind.map { $0.description.id })
     }
+  }
+
+  /// Leaves channels that hold hardly anything but noise out of the work: plain extraction and least squares fail with
+  /// them. Blind methods see all channels; they have a robust start of their own.
+  private func screen() throws {
+    guard !isScreened, !input.keepBadChannels else { return }
+    isScreened = true
+    let outcome = try ChannelScreening.screen(source, context)
+    guard outcome.isKept.contains(false) else { return }
+    let dropped = outcome.isKept.indices.filter { !outcome.isKept[$0] }.map { source.bands[$0] + 1 }
+    context.warn(
+      "W-BAD-CHANNELS",
+      "\(dropped.count) channels cannot be predicted from the others and are left out: bands "
+        + "\(ChannelQuality.ranges(dropped)) (--keep-bad-channels keeps them)")
+    naming = naming?.selecting(bands: outcome.kept)
+    source = try input.source(reader, bands: .list(outcome.kept.map { source.bands[$0] }), context)
   }
 
   private func make<M: UnmixingMethod>(_ type: M.Type, _ values: [String: Double]) throws -> M { try type.init(values) }
@@ -216,7 +236,7 @@ final class UnmixSolver {
       throw UnmixingError.unknownMethod(
         name: counter, task: .count, known: UnmixingMethods.count.map { $0.description.id })
     }
-    let estimate = try type.init().count(source, context)
+    let estimate = try type.init().count(screenedForCounting(), context)
     let name = String(type.description.name.prefix { $0 != "(" }).trimmingCharacters(in: .whitespaces)
     context.logger.info("\(type.description.id) counts \(estimate.count) endmembers")
     guard estimate.count >= 2 else {
@@ -224,6 +244,15 @@ final class UnmixSolver {
       return (2, "\(name), raised to 2")
     }
     return (estimate.count, name)
+  }
+
+  /// The source without channels that would be counted as endmembers of their own.
+  private func screenedForCounting() throws -> any StripSource {
+    guard !isScreened, !input.keepBadChannels else { return source }
+    let outcome = try ChannelScreening.screen(source, context)
+    guard outcome.isKept.contains(false) else { return source }
+    context.logger.info("\(outcome.isKept.filter { !$0 }.count) noisy channels do not take part in the count")
+    return try input.source(reader, bands: .list(outcome.kept.map { source.bands[$0] }), context)
   }
 
   private func name(

@@ -5,7 +5,9 @@ import HSIUnmixing
 import Testing
 
 @Suite(.serialized) struct SceneSimulatorTests {
-  private func recipe(_ lines: Int = 40, _ samples: Int = 50, endmembers: Int = 4, bands: Int = 60) throws -> SceneRecipe {
+  private func recipe(_ lines: Int = 40, _ samples: Int = 50, endmembers: Int = 4, bands: Int = 60) throws
+    -> SceneRecipe
+  {
     var recipe = SceneRecipe(
       lines: lines, samples: samples,
       endmembers: try ParametricSpectra.library(count: endmembers, axis: .avirisLike(bands: bands)))
@@ -123,6 +125,8 @@ import Testing
     #expect(Set(scene.corruptions.map(\.kind)) == Set(CorruptionKind.allCases))
     #expect(scene.truth.corruptedChannels.map(\.band) == scene.corruptions.map { $0.band + 1 })
     #expect(scene.corruptions.allSatisfy { scene.metadata.axis.good[$0.band] })
+    let shown = try #require(scene.metadata.defaultRGB)
+    #expect(shown.count == 3 && shown.allSatisfy { band in !scene.corruptions.contains { $0.band == band } })
     let bad = Dictionary(uniqueKeysWithValues: scene.corruptions.map { ($0.band, $0.kind) })
     for band in 0..<scene.shape.bands {
       var (error, power, distinct) = (0.0, 0.0, Set<Float>())

@@ -1,0 +1,99 @@
+import Foundation
+import HSICore
+
+/// Writes a cube as a NumPy array: `.npy` version 1, axes line, sample, band, this machine's (little-endian) order.
+///
+/// Metadata are not kept: the format has no place for them.
+public final class NumPyWriter: CubeWriter {
+  public let path: String
+  public let shape: CubeShape
+  public let sampleType: SampleType
+  public let blockLines = 1
+  private let output: OutputFile
+  private let handle: FileHandle
+  private var nextLine = 0
+  private let scratch = StoredBlock()
+
+  /// Creates the file under a temporary name.
+  ///
+  /// - Throws: `CoreError.outputExists`, `.cannotWrite`.
+  public init(_ path: String, shape: CubeShape, type: SampleType, overwrite: Bool, inputs: [String] = []) throws {
+    self.path = path
+    self.shape = shape
+    sampleType = type
+    output = try OutputFile(path, overwrite: overwrite, inputs: inputs)
+    guard FileManager.default.createFile(atPath: output.temporaryPath, contents: Data(NumPyWriter.header(shape, type))),
+      let handle = FileHandle(forWritingAtPath: output.temporaryPath)
+    else {
+      output.discard()
+      throw CoreError.cannotWrite(path: path, reason: String(cString: strerror(errno)))
+    }
+    self.handle = handle
+    handle.seekToEndOfFile()
+  }
+
+  /// Signature, version 1.0, length, dictionary; padded so that the numbers start at a multiple of 64 bytes.
+  static func header(_ shape: CubeShape, _ type: SampleType) -> [UInt8] {
+    let codes: [SampleType: String] = [
+      .uint8: "|u1", .int8: "|i1", .uint16: "<u2", .int16: "<i2", .uint32: "<u4", .int32: "<i4", .uint64: "<u8",
+      .int64: "<i8", .float32: "<f4", .float64: "<f8",
+    ]
+    var text =
+      "{'descr': '\(codes[type] ?? "<f4")', 'fortran_order': False, "
+      + "'shape': (\(shape.lines), \(shape.samples), \(shape.bands)), }"
+    text += String(repeating: " ", count: (64 - (10 + text.utf8.count + 1) % 64) % 64) + "\n"
+    let length = text.utf8.count
+    return NumPyHeader.signature + [1, 0, UInt8(length & 0xFF), UInt8(length >> 8)] + Array(text.utf8)
+  }
+
+  public func write(_ block: StoredBlock, lines: Range<Int>) throws {
+    precondition(lines.lowerBound == nextLine && lines.upperBound <= shape.lines, "lines arrive in order")
+    precondition(block.type == sampleType, "samples as created")
+    nextLine = lines.upperBound
+    let isReady =
+      !block.isByteSwapped
+      && (block.lineStride, block.pixelStride, block.bandStride)
+        == StoredBlock.strides(
+          .bip, size: sampleType.size, lines: lines.count, samples: shape.samples, bands: shape.bands)
+    if !isReady {
+      scratch.prepare(
+        type: sampleType, interleave: .bip, lines: lines.count, samples: shape.samples, bands: shape.bands)
+      scratch.copySamples(from: block, lines: lines.count, samples: shape.samples, bands: shape.bands)
+    }
+    guard let base = (isReady ? block : scratch).bytes.baseAddress else { return }
+    let count = lines.count * shape.samples * shape.bands * sampleType.size
+    do {
+      try handle.write(contentsOf: Data(bytesNoCopy: base, count: count, deallocator: .none))
+    } catch {
+      discard()
+      throw failure(error)
+    }
+  }
+
+  public func finish() throws -> [String] {
+    guard nextLine == shape.lines else {
+      discard()
+      throw RasterError.inputOutput(
+        path: path, action: "writing", reason: "\(nextLine) of \(shape.lines) lines were written")
+    }
+    do {
+      try handle.close()
+    } catch {
+      output.discard()
+      throw failure(error)
+    }
+    try output.commit()
+    return [path]
+  }
+
+  public func discard() {
+    try? handle.close()
+    output.discard()
+  }
+
+  private func failure(_ error: any Error) -> CoreError {
+    let code = ((error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError)?.code ?? (error as NSError).code
+    if code == Int(ENOSPC) || code == Int(EDQUOT) { return .diskFull(path: path) }
+    return .cannotWrite(path: path, reason: error.localizedDescription)
+  }
+}

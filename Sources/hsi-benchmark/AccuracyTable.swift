@@ -1,0 +1,121 @@
+import Foundation
+import HSICore
+
+/// The accuracy records as a page of documentation.
+struct AccuracyTable {
+  let records: [Accuracy.Record]
+  let command: String
+  let date: Date
+
+  private var scenes: [String] { SceneCollection.names.filter { name in records.contains { $0.scene == name } } }
+  private var counts: [Int] { Set(records.map(\.bad)).sorted() }
+  private var labels: [String] { Accuracy.methods.map(\.label) }
+
+  /// The page.
+  var markdown: String {
+    let seeds = Set(records.map(\.seed)).count
+    let machine = "\(ProcessInfo.processInfo.operatingSystemVersionString), \(RunContext.availableThreads) cores"
+    var text = """
+      # Accuracy of blind unmixing
+
+      Made by `\(command)` on \(ISO8601DateFormatter().string(from: date)) (\(machine)); \(seeds) seeds, corrupted \
+      channels \(counts.map(String.init).joined(separator: ", ")), \(records.count) runs. Every run is in the JSON file \
+      beside this page.
+
+      Every method starts from the same `RobustStart` (threshold 0.4, VCA seed = case seed), has the same δ₀ (0.1 for raw
+      pixels, 1 for unit length) and, where it has a sparsity weight, the weight that the discrepancy rule finds; no
+      method sees the truth. RRLbS-V has no such choices. Seeds vary noise, synthetic spectra and abundances, which
+      channels are spoiled and how (uniform noise, strong additive noise, half saturated, zeros), and VCA's directions.
+      Abundance errors are after the assignment of least error; spectral angles are on the uncorrupted channels. Cases
+      of one scene are not independent.
+
+      Raw and unit-length pixels are separate tables, because the references follow different conventions (Samson's maps
+      fit pixels of unit length, Moffett's fit raw ones).
+
+
+      """
+    for unitLength in [false, true] {
+      text += "## \(unitLength ? "Pixels of unit length" : "Raw pixels")\n\n"
+      text += "Abundance RMSE, mean ± standard deviation over seeds and conditions; SAD in radians.\n\n"
+      text += sceneTable(unitLength)
+      text += "\nAbundance RMSE by number of corrupted channels, mean over scenes.\n\n"
+      text += conditionTable(unitLength)
+      text += "\n" + comparison(unitLength) + "\n"
+    }
+    text += "## Time\n\nSeconds per run, median over cases: " + times + "\n"
+    return text
+  }
+
+  private func select(
+    _ label: String, _ unitLength: Bool, scene: String? = nil, bad: Int? = nil
+  ) -> [Accuracy.Record] {
+    records.filter {
+      $0.method == label && $0.unitLength == unitLength && (scene == nil || $0.scene == scene)
+        && (bad == nil || $0.bad == bad)
+    }
+  }
+
+  private func sceneTable(_ unitLength: Bool) -> String {
+    var text = "| method | " + scenes.joined(separator: " | ") + " | mean | SAD |\n"
+    text += "|---|" + String(repeating: "---|", count: scenes.count + 2) + "\n"
+    let means = labels.map { label in
+      scenes.map { mean(select(label, unitLength, scene: $0).map(\.rmse)) }
+    }
+    for (i, label) in labels.enumerated() {
+      let cells = scenes.enumerated().map { j, scene -> String in
+        let values = select(label, unitLength, scene: scene).map(\.rmse)
+        let cell = String(format: "%.3f±%.3f", mean(values), deviation(values))
+        let best = means.map { $0[j] }.min() ?? 0
+        return means[i][j] <= best + 5e-4 ? "**\(cell)**" : cell
+      }
+      let angles = scenes.map { mean(select(label, unitLength, scene: $0).map(\.sad)) }
+      text += "| \(label) | " + cells.joined(separator: " | ")
+      text += String(format: " | %.4f | %.3f |\n", mean(means[i]), mean(angles))
+    }
+    return text
+  }
+
+  private func conditionTable(_ unitLength: Bool) -> String {
+    var text = "| method | " + counts.map { "\($0) bad" }.joined(separator: " | ") + " |\n"
+    text += "|---|" + String(repeating: "---|", count: counts.count) + "\n"
+    for label in labels {
+      let cells = counts.map { count in
+        String(format: "%.4f", mean(scenes.map { mean(select(label, unitLength, scene: $0, bad: count).map(\.rmse)) }))
+      }
+      text += "| \(label) | " + cells.joined(separator: " | ") + " |\n"
+    }
+    return text
+  }
+
+  /// How often the RRLbS methods are better or worse than the others by more than 2 %, case by case.
+  private func comparison(_ unitLength: Bool) -> String {
+    var text = "Cases won : lost (RMSE smaller : larger by more than 2 %):\n\n| against | rrlbs | rrlbs-v |\n|---|---|---|\n"
+    for other in labels where other != "rrlbs" && other != "rrlbs-v" {
+      var cells: [String] = []
+      for own in ["rrlbs", "rrlbs-v"] {
+        var (won, lost) = (0, 0)
+        for (a, b) in zip(select(own, unitLength), select(other, unitLength)) {
+          if a.rmse < 0.98 * b.rmse { won += 1 }
+          if a.rmse > 1.02 * b.rmse { lost += 1 }
+        }
+        cells.append("\(won) : \(lost)")
+      }
+      text += "| \(other) | " + cells.joined(separator: " | ") + " |\n"
+    }
+    return text
+  }
+
+  private var times: String {
+    labels.map { label in
+      let values = records.filter { $0.method == label }.map(\.seconds).sorted()
+      return "\(label) \(String(format: "%.2f", values.isEmpty ? 0 : values[values.count / 2]))"
+    }.joined(separator: ", ") + "."
+  }
+
+  private func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(max(1, values.count)) }
+
+  private func deviation(_ values: [Double]) -> Double {
+    let centre = mean(values)
+    return (values.reduce(0) { $0 + ($1 - centre) * ($1 - centre) } / Double(max(1, values.count - 1))).squareRoot()
+  }
+}
