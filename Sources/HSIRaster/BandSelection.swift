@@ -17,14 +17,16 @@ public enum BandSelection: Hashable, Sendable {
   /// - Throws: `CoreError.invalidParameter`.
   public static func parse(bands text: String) throws -> BandSelection {
     func wrong() -> CoreError {
-      .invalidParameter(name: "the band list", value: "'\(text)'", requirement: "numbers from 1 such as 1-5,9")
+      .invalidParameter(
+        name: "the band list", value: "'\(text)'", requirement: "numbers from 1 such as 1-5,9")
     }
     var result: [Int] = []
     for part in text.split(separator: ",", omittingEmptySubsequences: false) {
       let ends = part.split(separator: "-", omittingEmptySubsequences: false).map {
         Int($0.trimmingCharacters(in: .whitespaces))
       }
-      guard (1...2).contains(ends.count), let first = ends[0], let last = ends[ends.count - 1], first >= 1, last >= 1,
+      guard (1...2).contains(ends.count), let first = ends[0], let last = ends[ends.count - 1], first >= 1,
+        last >= 1,
         abs(last - first) < 1_000_000
       else { throw wrong() }
       result += first <= last ? Array((first - 1)...(last - 1)) : ((last - 1)...(first - 1)).reversed()
@@ -41,9 +43,11 @@ public enum BandSelection: Hashable, Sendable {
       let ends = part.split(separator: "-", omittingEmptySubsequences: false).map {
         Double($0.trimmingCharacters(in: .whitespaces))
       }
-      guard ends.count == 2, let low = ends[0], let high = ends[1], low.isFinite, high.isFinite, low <= high else {
+      guard ends.count == 2, let low = ends[0], let high = ends[1], low.isFinite, high.isFinite, low <= high
+      else {
         throw CoreError.invalidParameter(
-          name: "the wavelength ranges", value: "'\(text)'", requirement: "ranges in nm such as 400-900,1000-1300")
+          name: "the wavelength ranges", value: "'\(text)'",
+          requirement: "ranges in nm such as 400-900,1000-1300")
       }
       return low...high
     }
@@ -72,7 +76,8 @@ public enum BandSelection: Hashable, Sendable {
     case .wavelengths(let ranges):
       guard let wavelengths = axis.wavelengths else {
         throw CoreError.invalidParameter(
-          name: "--wl", value: "given", requirement: "absent for a file without wavelengths; pass --wavelengths")
+          name: "--wl", value: "given",
+          requirement: "absent for a file without wavelengths; pass --wavelengths")
       }
       let bands = axis.goodBands.filter { band in ranges.contains { $0.contains(wavelengths[band]) } }
       guard !bands.isEmpty else {
@@ -106,7 +111,8 @@ public struct MaskSelection: Hashable, Sendable {
   /// - Throws: `CoreError.invalidParameter`.
   public init(parsing text: String) throws {
     func wrong() -> CoreError {
-      .invalidParameter(name: "--mask", value: "'\(text)'", requirement: "FILE, FILE:BAND or FILE:BAND=VALUE,VALUE")
+      .invalidParameter(
+        name: "--mask", value: "'\(text)'", requirement: "FILE, FILE:BAND or FILE:BAND=VALUE,VALUE")
     }
     var rest = Substring(text)
     values = nil

@@ -60,7 +60,9 @@ enum ENVIGeoreference {
     guard n.count == 6, n.allSatisfy({ $0.isFinite }), n[4] != 0, n[5] != 0 else { return nil }
     var angle = 0.0
     for part in parts.dropFirst(7) where part.lowercased().hasPrefix("rotation") {
-      if let equals = part.firstIndex(of: "="), let degrees = parseNumber(String(part[part.index(after: equals)...])) {
+      if let equals = part.firstIndex(of: "="),
+        let degrees = parseNumber(String(part[part.index(after: equals)...]))
+      {
         angle = degrees * .pi / 180
       }
     }
@@ -73,7 +75,9 @@ enum ENVIGeoreference {
 
   /// The header entries of a georeference, as GDAL's ENVI driver writes them.
   static func fields(_ georeference: Georeference?) -> [(String, String)] {
-    guard let georeference, case .affine(let transform) = georeference.mapping, transform.count == 6 else { return [] }
+    guard let georeference, case .affine(let transform) = georeference.mapping, transform.count == 6 else {
+      return []
+    }
     var result: [(String, String)] = []
     GDAL.collecting { _ in
       let name = scratchName()
@@ -123,7 +127,8 @@ enum GDALGeoreference {
           id: p.pszId.map { String(cString: $0) } ?? "\(i + 1)", sample: p.dfGCPPixel, line: p.dfGCPLine,
           x: p.dfGCPX, y: p.dfGCPY, z: p.dfGCPZ)
       }
-      return Georeference(crs: wellKnownText(GDALGetGCPSpatialRef(dataset)), mapping: .groundControlPoints(list))
+      return Georeference(
+        crs: wellKnownText(GDALGetGCPSpatialRef(dataset)), mapping: .groundControlPoints(list))
     }
     func item(_ name: String) -> String? {
       GDALGetMetadataItem(dataset, name, "GEOLOCATION").map { String(cString: $0) }
@@ -151,7 +156,8 @@ enum GDALGeoreference {
       }
       let list = zip(points, texts).map { p, text in
         GDAL_GCP(
-          pszId: text, pszInfo: empty, dfGCPPixel: p.sample, dfGCPLine: p.line, dfGCPX: p.x, dfGCPY: p.y, dfGCPZ: p.z)
+          pszId: text, pszInfo: empty, dfGCPPixel: p.sample, dfGCPLine: p.line, dfGCPX: p.x, dfGCPY: p.y,
+          dfGCPZ: p.z)
       }
       GDALSetGCPs(dataset, Int32(list.count), list, georeference.crs ?? "")
     case .geolocation: break

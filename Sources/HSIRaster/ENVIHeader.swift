@@ -57,7 +57,9 @@ public struct ENVIHeader: Sendable {
         }
       }
       guard !key.isEmpty else { continue }
-      if index[ENVIHeader.normalised(key)] != nil { remark("W-ENVI-TWICE", "`\(key)` occurs twice; the last counts") }
+      if index[ENVIHeader.normalised(key)] != nil {
+        remark("W-ENVI-TWICE", "`\(key)` occurs twice; the last counts")
+      }
       set(key, value)
     }
   }
@@ -160,7 +162,8 @@ public struct ENVILayout: Hashable, Sendable {
 
   /// The layout of a file without padding.
   public init(
-    shape: CubeShape, type: SampleType, interleave: Interleave, isBigEndian: Bool = false, headerOffset: Int = 0
+    shape: CubeShape, type: SampleType, interleave: Interleave, isBigEndian: Bool = false,
+    headerOffset: Int = 0
   ) {
     self.shape = shape
     self.type = type
@@ -172,7 +175,8 @@ public struct ENVILayout: Hashable, Sendable {
 
   /// ENVI's number of each sample type.
   static let types: [Int: SampleType] = [
-    1: .uint8, 2: .int16, 3: .int32, 4: .float32, 5: .float64, 12: .uint16, 13: .uint32, 14: .int64, 15: .uint64,
+    1: .uint8, 2: .int16, 3: .int32, 4: .float32, 5: .float64, 12: .uint16, 13: .uint32, 14: .int64,
+    15: .uint64,
   ]
 
   /// Reads the layout from a header.
@@ -205,7 +209,9 @@ public struct ENVILayout: Hashable, Sendable {
       throw RasterError.unsupported(
         path: path, feature: "complex data (type \(code))", advice: "convert it to real numbers first")
     }
-    guard let known = ENVILayout.types[code] else { throw wrong("`data type = \(code)` is not a type of ENVI") }
+    guard let known = ENVILayout.types[code] else {
+      throw wrong("`data type = \(code)` is not a type of ENVI")
+    }
     type = known
     guard let order = header["interleave"].flatMap({ Interleave(rawValue: $0.lowercased()) }) else {
       throw wrong("`interleave` must be bsq, bil or bip")

@@ -10,7 +10,8 @@ enum ENVIMetadata {
     "file compression", "major frame offsets", "minor frame offsets", "wavelength", "wavelengths",
     "wavelength units", "fwhm", "bbl", "data ignore value", "reflectance scale factor", "data gain values",
     "data offset values", "default bands", "band names", "classes", "class names", "class lookup", "map info",
-    "coordinate system string", "projection info", "geo points", "acquisition time", "sensor type", "description",
+    "coordinate system string", "projection info", "geo points", "acquisition time", "sensor type",
+    "description",
   ]
 
   /// Reads the metadata of a cube from its header.
@@ -36,7 +37,8 @@ enum ENVIMetadata {
         for (band, isGood) in good.enumerated() where !isGood { metadata.axis.good[band] = false }
         metadata.sources["goodBands"] = .header
       } else {
-        context.warn("W-BBL-COUNT", "\(path): `bbl` has \(good.count) entries for \(bands) bands and is ignored")
+        context.warn(
+          "W-BBL-COUNT", "\(path): `bbl` has \(good.count) entries for \(bands) bands and is ignored")
       }
     }
     if let text = header["data ignore value"], !text.isEmpty {
@@ -78,14 +80,16 @@ enum ENVIMetadata {
 
   /// `data gain/offset values`, else `reflectance scale factor` of integer data; never both.
   private static func readScale(
-    _ header: ENVIHeader, layout: ENVILayout, into metadata: inout CubeMetadata, path: String, context: RunContext
+    _ header: ENVIHeader, layout: ENVILayout, into metadata: inout CubeMetadata, path: String,
+    context: RunContext
   ) {
     let bands = layout.shape.bands
     func perBand(_ key: String) -> [Double]? {
       guard let values = header.numbers(key), values.allSatisfy({ $0.isFinite }) else { return nil }
       if values.count == bands { return values }
       if values.count == 1 { return [Double](repeating: values[0], count: bands) }
-      context.warn("W-GAIN-COUNT", "\(path): `\(key)` has \(values.count) entries for \(bands) bands and is ignored")
+      context.warn(
+        "W-GAIN-COUNT", "\(path): `\(key)` has \(values.count) entries for \(bands) bands and is ignored")
       return nil
     }
     let gains = perBand("data gain values")
@@ -95,7 +99,8 @@ enum ENVIMetadata {
       metadata.offset = offsets ?? metadata.offset
       metadata.sources["scale"] = .header
     }
-    guard let factor = header["reflectance scale factor"].map(ENVIHeader.unbraced).flatMap(parseNumber), factor > 0,
+    guard let factor = header["reflectance scale factor"].map(ENVIHeader.unbraced).flatMap(parseNumber),
+      factor > 0,
       factor.isFinite
     else { return }
     metadata.quantity = .reflectance
@@ -103,7 +108,8 @@ enum ENVIMetadata {
     if gains == nil, !layout.type.isFloatingPoint {
       metadata.scale = [Double](repeating: 1 / factor, count: bands)
       metadata.sources["scale"] = .header
-      context.logger.info("\(path): stored values divided by the reflectance scale factor \(numberText(factor))")
+      context.logger.info(
+        "\(path): stored values divided by the reflectance scale factor \(numberText(factor))")
     }
   }
 
@@ -119,7 +125,8 @@ enum ENVIMetadata {
     metadata.classes = names.enumerated().map { position, name in
       let colour = (0..<3).map { channel -> UInt8 in
         let at = position * 3 + channel
-        return at < lookup.count ? UInt8(clamping: Int(max(0, min(255, lookup[at].isNaN ? 0 : lookup[at])))) : 0
+        return at < lookup.count
+          ? UInt8(clamping: Int(max(0, min(255, lookup[at].isNaN ? 0 : lookup[at])))) : 0
       }
       return ClassEntry(name: name, colour: colour)
     }
@@ -145,7 +152,9 @@ enum ENVIMetadata {
     if let sensor = metadata.sensor { header.set("sensor type", sensor) }
     if let acquired = metadata.acquired { header.set("acquisition time", acquired) }
     for (key, value) in ENVIGeoreference.fields(metadata.georeference) { header.set(key, value) }
-    if let rgb = metadata.defaultRGB { header.set("default bands", "{\(rgb.map { "\($0 + 1)" }.joined(separator: ", "))}") }
+    if let rgb = metadata.defaultRGB {
+      header.set("default bands", "{\(rgb.map { "\($0 + 1)" }.joined(separator: ", "))}")
+    }
     let nodata = metadata.nodata.compactMap { $0 }
     if let value = nodata.first { header.set("data ignore value", numberText(value)) }
     writeScale(metadata, into: &header, isInteger: !layout.type.isFloatingPoint)
@@ -154,7 +163,8 @@ enum ENVIMetadata {
       header.set("wavelength units", unit.rawValue)
       header.set("wavelength", list: wavelengths.map { unitText($0 > 0 ? unit.value(nanometres: $0) : 0) })
       if let fwhm = metadata.axis.fwhm {
-        header.set("fwhm", list: zip(fwhm, wavelengths).map { unitText($1 > 0 ? unit.value(width: $0, at: $1) : 0) })
+        header.set(
+          "fwhm", list: zip(fwhm, wavelengths).map { unitText($1 > 0 ? unit.value(width: $0, at: $1) : 0) })
       }
     }
     if metadata.axis.good.contains(false) {

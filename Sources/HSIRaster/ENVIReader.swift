@@ -31,7 +31,8 @@ public enum ENVIFormat: CubeFormat {
     }
     let data = isHeader ? try dataPath(for: header) : location.file
     return try ENVIReader(
-      path: location.given, data: data, header: header, allowsTruncated: options.allowsTruncated, context: context)
+      path: location.given, data: data, header: header, allowsTruncated: options.allowsTruncated,
+      context: context)
   }
 
   /// True for files whose first bytes are another format's.
@@ -57,13 +58,15 @@ public enum ENVIFormat: CubeFormat {
     let name = PathName(header)
     let stem = name.stem
     for ext in dataExtensions {
-      for variant in ext.isEmpty ? [""] : ["." + ext, "." + ext.uppercased()] where VSI.isFile(stem + variant) {
+      for variant in ext.isEmpty ? [""] : ["." + ext, "." + ext.uppercased()] where VSI.isFile(stem + variant)
+      {
         return stem + variant
       }
     }
     let prefix = PathName(stem).name + "."
     let matches = VSI.names(in: name.listedFolder).filter { entry in
-      entry.hasPrefix(prefix) && entry != name.name && !entry.hasSuffix(".aux.xml") && !entry.hasSuffix(".part")
+      entry.hasPrefix(prefix) && entry != name.name && !entry.hasSuffix(".aux.xml")
+        && !entry.hasSuffix(".part")
         && !["hdr", "txt", "xml", "png", "jpg", "pgw", "enp", "sta", "csv"].contains(
           PathName(entry).fileExtension.lowercased())
     }
@@ -73,7 +76,8 @@ public enum ENVIFormat: CubeFormat {
         path: header, reason: "the data file of this header is missing",
         advice: "put it beside the header under the same name")
     }
-    throw RasterError.ambiguous(path: header, choices: matches, advice: "name the data file instead of the header")
+    throw RasterError.ambiguous(
+      path: header, choices: matches, advice: "name the data file instead of the header")
   }
 }
 
@@ -133,9 +137,11 @@ public final class ENVIReader: ConcurrentCubeReader {
           throw RasterError.truncated(path: data, expected: layout.fileSize, found: size)
         }
         context.warn(
-          "W-ENVI-SHORT", "\(data): \(layout.shape.lines - complete) of \(layout.shape.lines) lines are missing")
+          "W-ENVI-SHORT",
+          "\(data): \(layout.shape.lines - complete) of \(layout.shape.lines) lines are missing")
         if found.nodata.allSatisfy({ $0 == nil }) {
-          found.nodata = [Double?](repeating: layout.type.isFloatingPoint ? .nan : 0, count: layout.shape.bands)
+          found.nodata = [Double?](
+            repeating: layout.type.isFloatingPoint ? .nan : 0, count: layout.shape.bands)
           found.sources["nodata"] = .inferred
         }
       } else if size > layout.fileSize + layout.majorFrame.after + layout.minorFrame.after {
@@ -151,7 +157,8 @@ public final class ENVIReader: ConcurrentCubeReader {
   public func read(_ window: PixelWindow, bands: [Int], into block: StoredBlock) throws {
     let size = sampleType.size
     block.prepare(
-      type: sampleType, interleave: interleave, lines: window.lines, samples: window.samples, bands: bands.count)
+      type: sampleType, interleave: interleave, lines: window.lines, samples: window.samples,
+      bands: bands.count)
     block.isByteSwapped = layout.isBigEndian && size > 1
     guard let base = block.bytes.baseAddress, window.pixels > 0, !bands.isEmpty else { return }
     let present = max(0, min(window.lines, completeLines - window.line))
@@ -200,7 +207,8 @@ public final class ENVIReader: ConcurrentCubeReader {
       for run in runs {
         let target = base + i * block.lineStride + run.position * block.bandStride
         if isWhole {
-          try source.read(target, count: run.count * strides.band, offset: offset(window.line + i, 0, run.band))
+          try source.read(
+            target, count: run.count * strides.band, offset: offset(window.line + i, 0, run.band))
         } else {
           for k in 0..<run.count {
             try source.read(
@@ -239,7 +247,8 @@ public final class ENVIReader: ConcurrentCubeReader {
         let from = scratch + run.band * size
         let to = base + i * block.lineStride + run.position * size
         for j in 0..<window.samples {
-          (to + j * block.pixelStride).copyMemory(from: from + j * strides.sample, byteCount: run.count * size)
+          (to + j * block.pixelStride).copyMemory(
+            from: from + j * strides.sample, byteCount: run.count * size)
         }
       }
     }

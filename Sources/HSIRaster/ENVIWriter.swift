@@ -53,7 +53,8 @@ public final class ENVIWriter: CubeWriter {
     header = ENVIMetadata.header(metadata, layout: layout)
     let headerPath = addsSuffix ? path + ".hdr" : name.stem + ".hdr"
     guard headerPath != path else {
-      throw CoreError.cannotWrite(path: path, reason: "the name is that of its header; choose another extension")
+      throw CoreError.cannotWrite(
+        path: path, reason: "the name is that of its header; choose another extension")
     }
     data = try OutputFile(path, overwrite: options.overwrite, inputs: options.inputs)
     do {
@@ -75,7 +76,8 @@ public final class ENVIWriter: CubeWriter {
 
   public func write(_ block: StoredBlock, lines: Range<Int>) throws {
     precondition(lines.lowerBound == nextLine && lines.upperBound <= shape.lines, "lines arrive in order")
-    precondition(block.type == sampleType || (block.type == .int8 && sampleType == .int16), "samples as created")
+    precondition(
+      block.type == sampleType || (block.type == .int8 && sampleType == .int16), "samples as created")
     nextLine = lines.upperBound
     let (count, size) = (lines.count, sampleType.size)
     let isReady =
@@ -138,7 +140,8 @@ public final class ENVIWriter: CubeWriter {
 
   /// True when the samples of a block lie as the file wants them.
   private func hasOrder(_ block: StoredBlock, lines: Int) -> Bool {
-    let wanted = StoredBlock.strides(interleave, size: sampleType.size, lines: lines, samples: shape.samples, bands: shape.bands)
+    let wanted = StoredBlock.strides(
+      interleave, size: sampleType.size, lines: lines, samples: shape.samples, bands: shape.bands)
     return (block.lineStride, block.pixelStride, block.bandStride) == wanted
   }
 

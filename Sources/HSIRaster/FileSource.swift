@@ -35,7 +35,9 @@ public final class FileSource: StripSource {
   ///
   /// - Throws: `CoreError.invalidParameter` for a window or bands that the file does not have; the errors of opening
   ///   the mask.
-  public init(_ reader: any CubeReader, _ options: SelectionOptions = SelectionOptions(), context: RunContext) throws {
+  public init(_ reader: any CubeReader, _ options: SelectionOptions = SelectionOptions(), context: RunContext)
+    throws
+  {
     self.reader = reader
     let all = reader.metadata
     let area = options.window ?? reader.shape.window
@@ -62,7 +64,7 @@ public final class FileSource: StripSource {
     workingBytesPerLine = storedLine + 2 * area.samples
     // Small pieces stay in the cache between reading and converting.
     let isConcurrent = (reader as? any ConcurrentCubeReader)?.allowsConcurrentReads ?? false
-    let room = max(1, (isConcurrent ? 1 << 20 : 16 << 20) / max(1, storedLine))
+    let room = max(1, (isConcurrent ? 2 << 20 : 16 << 20) / max(1, storedLine))
     pieceLines = isConcurrent ? room : max(blockLines, room / blockLines * blockLines)
   }
 
@@ -119,7 +121,9 @@ public final class FileSource: StripSource {
   }
 
   /// Counts the valid pixels that are 0 in all bands, and leaves them out where that is asked for.
-  private func markZeros(_ pixels: UnsafeMutablePointer<Float>, _ flags: UnsafeMutablePointer<UInt8>, count: Int) -> Int {
+  private func markZeros(
+    _ pixels: UnsafeMutablePointer<Float>, _ flags: UnsafeMutablePointer<UInt8>, count: Int
+  ) -> Int {
     let width = bands.count
     var found = 0
     for n in 0..<count where flags[n] != 0 {
@@ -152,7 +156,9 @@ public final class FileSource: StripSource {
         strip.positions.append(Int32(truncatingIfNeeded: n))
         n += 1
       }
-      if kept != start { (pixels + kept * width).update(from: pixels + start * width, count: (n - start) * width) }
+      if kept != start {
+        (pixels + kept * width).update(from: pixels + start * width, count: (n - start) * width)
+      }
       kept += n - start
     }
     strip.pixels.reshape(rows: kept, columns: width)
@@ -165,14 +171,16 @@ public final class FileSource: StripSource {
     func source(_ field: String) -> String { metadata.sources[field]?.rawValue ?? "unknown" }
     if let value = metadata.nodata.compactMap({ $0 }).first {
       let policy = conversion.isAllPolicy ? "all" : "any"
-      context.logger.info("\(name): nodata \(numberText(value)) (source \(source("nodata")), policy \(policy))")
+      context.logger.info(
+        "\(name): nodata \(numberText(value)) (source \(source("nodata")), policy \(policy))")
     }
     if !conversion.isPlain {
       context.logger.info("\(name): stored values scaled to physical units (source \(source("scale")))")
     }
     let bad = reader.metadata.axis.good.filter { !$0 }.count
     if bad > 0 {
-      context.logger.info("\(name): \(bad) of \(reader.shape.bands) bands are bad (source \(source("goodBands")))")
+      context.logger.info(
+        "\(name): \(bad) of \(reader.shape.bands) bands are bad (source \(source("goodBands")))")
     }
   }
 }
@@ -303,7 +311,8 @@ final class MaskReader {
     }
     guard selection.band < reader.shape.bands else {
       throw CoreError.invalidParameter(
-        name: "band of the mask", value: "\(selection.band + 1)", requirement: "between 1 and \(reader.shape.bands)")
+        name: "band of the mask", value: "\(selection.band + 1)",
+        requirement: "between 1 and \(reader.shape.bands)")
     }
     var metadata = reader.metadata.selecting(bands: [selection.band])
     if selection.values != nil { metadata.nodata = [nil] }
@@ -316,7 +325,8 @@ final class MaskReader {
   /// Reads the mask of some lines of the window.
   func read(_ lines: Range<Int>) throws {
     let area = PixelWindow(
-      line: window.line + lines.lowerBound, sample: window.sample, lines: lines.count, samples: window.samples)
+      line: window.line + lines.lowerBound, sample: window.sample, lines: lines.count, samples: window.samples
+    )
     try reader.read(area, bands: [selection.band], into: block)
     pixels.reshape(rows: area.pixels, columns: 1)
     if keep.count < area.pixels { keep = [UInt8](repeating: 0, count: area.pixels) }

@@ -47,7 +47,8 @@ enum GDALMetadata {
     metadata.sensor = envi["sensor_type"] ?? plain["SENSOR"]
     metadata.summary = plain["TIFFTAG_IMAGEDESCRIPTION"]
     readClasses(handles, into: &metadata)
-    if let product = plain["HSI_PRODUCT"] ?? plain["HSI_QUANTITY"], let quantity = Quantity(rawValue: product) {
+    if let product = plain["HSI_PRODUCT"] ?? plain["HSI_QUANTITY"], let quantity = Quantity(rawValue: product)
+    {
       metadata.quantity = quantity
       metadata.sources["quantity"] = .gdal
     }
@@ -81,7 +82,8 @@ enum GDALMetadata {
     let imagery = bands.map { items($0, "IMAGERY") }
     if let values = all(imagery.map { $0["CENTRAL_WAVELENGTH_UM"] }) {
       return FoundWavelengths(
-        values: values, fwhm: all(imagery.map { $0["FWHM_UM"] }), unit: "um", place: "the band domain IMAGERY",
+        values: values, fwhm: all(imagery.map { $0["FWHM_UM"] }), unit: "um",
+        place: "the band domain IMAGERY",
         source: .gdal)
     }
     let own = bands.map { items($0, nil) }
@@ -99,12 +101,15 @@ enum GDALMetadata {
     for (source, place) in [(envi, "the domain ENVI"), (plain, "the dataset items")] {
       if let values = (source["wavelength"] ?? source["wavelengths"]).flatMap(numbers) {
         return FoundWavelengths(
-          values: values, fwhm: source["fwhm"].flatMap(numbers), unit: source["wavelength_units"], place: place,
+          values: values, fwhm: source["fwhm"].flatMap(numbers), unit: source["wavelength_units"],
+          place: place,
           source: .gdal)
       }
     }
     let numbered = bands.indices.map { plain["Band_\($0 + 1)"].flatMap(wavelengthInDescription) }
-    for (list, place) in [(numbered, "the items Band_1 …"), (descriptions.map(wavelengthInDescription), "the band descriptions")] {
+    for (list, place) in [
+      (numbered, "the items Band_1 …"), (descriptions.map(wavelengthInDescription), "the band descriptions"),
+    ] {
       let values = list.compactMap { $0 }
       if values.count == bands.count {
         return FoundWavelengths(values: values, unit: "nm", place: place, source: .gdal)
@@ -119,7 +124,8 @@ enum GDALMetadata {
     let table = GDALGetRasterColorTable(band)
     guard !names.isEmpty else { return }
     metadata.classes = names.enumerated().map { position, name in
-      guard let table, position < GDALGetColorEntryCount(table), let entry = GDALGetColorEntry(table, Int32(position))
+      guard let table, position < GDALGetColorEntryCount(table),
+        let entry = GDALGetColorEntry(table, Int32(position))
       else { return ClassEntry(name: name, colour: [0, 0, 0]) }
       let colour = [entry.pointee.c1, entry.pointee.c2, entry.pointee.c3].map { UInt8(clamping: Int($0)) }
       return ClassEntry(name: name, colour: colour)
@@ -130,7 +136,9 @@ enum GDALMetadata {
 
   /// One domain of a dataset or band.
   static func items(_ object: GDALMajorObjectH, _ domain: String?) -> [String: String] {
-    Dictionary(GDALStrings.pairs(GDALGetMetadata(object, domain)).map { ($0.key, $0.value) }) { first, _ in first }
+    Dictionary(GDALStrings.pairs(GDALGetMetadata(object, domain)).map { ($0.key, $0.value) }) { first, _ in
+      first
+    }
   }
 
   /// The numbers of `{1, 2}` or `1 2`.

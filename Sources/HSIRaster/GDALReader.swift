@@ -39,7 +39,8 @@ public final class GDALReader: CubeReader {
   ///   - variable: sub-dataset, where the file has several: its number from 1, name or last part of the name.
   /// - Throws: `RasterError.unreadable`, `.ambiguous` for several sub-datasets, `.unsupported` for complex samples.
   public init(
-    _ name: String, path: String? = nil, openOptions: [String] = [], variable: String? = nil, context: RunContext
+    _ name: String, path: String? = nil, openOptions: [String] = [], variable: String? = nil,
+    context: RunContext
   ) throws {
     let given = path ?? name
     self.path = given
@@ -51,7 +52,9 @@ public final class GDALReader: CubeReader {
     shape = CubeShape(
       lines: Int(GDALGetRasterYSize(opened)), samples: Int(GDALGetRasterXSize(opened)), bands: bands)
     (dataType, sampleType) = try GDALReader.sampleType(opened, bands: bands, path: given)
-    format = GDALGetDatasetDriver(opened).flatMap { GDALGetDriverShortName($0) }.map { String(cString: $0) } ?? "GDAL"
+    format =
+      GDALGetDatasetDriver(opened).flatMap { GDALGetDriverShortName($0) }.map { String(cString: $0) }
+      ?? "GDAL"
     let arrangement = GDALGetMetadataItem(opened, "INTERLEAVE", "IMAGE_STRUCTURE").map { String(cString: $0) }
     interleave = arrangement == "PIXEL" && bands > 1 ? .bip : arrangement == "LINE" ? .bil : .bsq
     var (width, height) = (Int32(0), Int32(0))
@@ -76,12 +79,15 @@ public final class GDALReader: CubeReader {
     var map = bands.map { Int32($0 + 1) }
     try GDAL.collecting { messages in
       let status = GDALDatasetRasterIOEx(
-        dataset, GF_Read, Int32(window.sample), Int32(window.line), Int32(window.samples), Int32(window.lines),
-        block.bytes.baseAddress, Int32(window.samples), Int32(window.lines), dataType, Int32(bands.count), &map,
+        dataset, GF_Read, Int32(window.sample), Int32(window.line), Int32(window.samples),
+        Int32(window.lines),
+        block.bytes.baseAddress, Int32(window.samples), Int32(window.lines), dataType, Int32(bands.count),
+        &map,
         GSpacing(block.pixelStride), GSpacing(block.lineStride), GSpacing(block.bandStride), nil)
       guard status == CE_None, !messages.hasError else {
         throw RasterError.inputOutput(
-          path: GDAL.redacted(path), action: "reading", reason: "\(messages.reason ?? "no reason given") (\(window))")
+          path: GDAL.redacted(path), action: "reading",
+          reason: "\(messages.reason ?? "no reason given") (\(window))")
       }
     }
   }
@@ -108,7 +114,8 @@ public final class GDALReader: CubeReader {
     }
     guard let chosen else {
       throw RasterError.ambiguous(
-        path: GDAL.redacted(given), choices: names, advice: "pass one of these names, or --var with its last part")
+        path: GDAL.redacted(given), choices: names,
+        advice: "pass one of these names, or --var with its last part")
     }
     return try openOnce(chosen, given: given, openOptions: openOptions)
   }
@@ -121,7 +128,8 @@ public final class GDALReader: CubeReader {
         let flags = UInt32(GDAL_OF_RASTER | GDAL_OF_VERBOSE_ERROR)
         guard let handle = options.lendConstant({ GDALOpenEx(name, flags, nil, $0, nil) }) else {
           throw RasterError.unreadable(
-            path: GDAL.redacted(given), reason: GDAL.redacted(messages.reason ?? "GDAL does not know its format"))
+            path: GDAL.redacted(given),
+            reason: GDAL.redacted(messages.reason ?? "GDAL does not know its format"))
         }
         return handle
       }

@@ -37,7 +37,9 @@ public enum GDAL {
   public static func register() { _ = registered }
 
   /// GDAL's version, e.g. `3.6.2`.
-  public static var version: String { GDALVersionInfo("RELEASE_NAME").map { String(cString: $0) } ?? "unknown" }
+  public static var version: String {
+    GDALVersionInfo("RELEASE_NAME").map { String(cString: $0) } ?? "unknown"
+  }
 
   /// Runs `body` with GDAL's messages of this thread collected instead of printed.
   static func collecting<Result>(_ body: (Messages) throws -> Result) rethrows -> Result {
@@ -53,7 +55,9 @@ public enum GDAL {
   }
 
   /// Runs `body` with configuration options set for this thread, where the user has not set them.
-  static func configured<Result>(_ options: [(String, String)], _ body: () throws -> Result) rethrows -> Result {
+  static func configured<Result>(_ options: [(String, String)], _ body: () throws -> Result) rethrows
+    -> Result
+  {
     let mine = options.filter { CPLGetConfigOption($0.0, nil) == nil }
     for (name, value) in mine { CPLSetThreadLocalConfigOption(name, value) }
     defer { for (name, _) in mine { CPLSetThreadLocalConfigOption(name, nil) } }
@@ -101,7 +105,9 @@ public enum GDAL {
 
   /// A path or address without credentials, for messages, reports and provenance.
   public static func redacted(_ path: String) -> String {
-    guard let query = path.firstIndex(of: "?"), path.contains("://") || path.hasPrefix("/vsi") else { return path }
+    guard let query = path.firstIndex(of: "?"), path.contains("://") || path.hasPrefix("/vsi") else {
+      return path
+    }
     return path[..<query] + "?…"
   }
 }
@@ -153,7 +159,9 @@ final class GDALStrings {
   }
 
   /// The `NAME=VALUE` entries of a list.
-  static func pairs(_ list: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) -> [(key: String, value: String)] {
+  static func pairs(_ list: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) -> [(
+    key: String, value: String
+  )] {
     array(list).compactMap { entry in
       guard let equals = entry.firstIndex(of: "=") else { return nil }
       return (String(entry[..<equals]), String(entry[entry.index(after: equals)...]))

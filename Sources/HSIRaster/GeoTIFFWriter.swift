@@ -15,8 +15,9 @@ public final class GeoTIFFWriter: CubeWriter {
   private let name: String
   private var dataset: GDALDatasetH?
   private var nextLine = 0
-  private let scratch = StoredBlock()
-  private let hasClasses: Bool
+  /// Lines of a row of tiles that is not complete.
+  private let pending = StoredBlock()
+  private let isPixelInterleaved: Bool
 
   /// Creates the file under a temporary name (`/vsi…` names: directly).
   ///
@@ -37,16 +38,18 @@ public final class GeoTIFFWriter: CubeWriter {
     output = file
     let target = file?.temporaryPath ?? path
     name = target
-    hasClasses = metadata.quantity == .class && metadata.classes != nil && shape.bands == 1
-    let list = GDALStrings(
-      GeoTIFFWriter.creationOptions(shape: shape, type: type, metadata: metadata, options: options, path: path))
+    let settings = GeoTIFFWriter.creationOptions(
+      shape: shape, type: type, metadata: metadata, options: options, path: path)
+    isPixelInterleaved = settings.contains { $0.uppercased() == "INTERLEAVE=PIXEL" }
+    let list = GDALStrings(settings)
     let across = (shape.samples + 255) / 256 * 256
     GDAL.reserveCache(2 * across * 256 * shape.bands * type.size)
     do {
       dataset = try GDAL.collecting { messages in
         let dataset = list.lend {
           GDALCreate(
-            GDALGetDriverByName("GTiff"), target, Int32(shape.samples), Int32(shape.lines), Int32(shape.bands),
+            GDALGetDriverByName("GTiff"), target, Int32(shape.samples), Int32(shape.lines),
+            Int32(shape.bands),
             GDALDataType(type), $0)
         }
         guard let dataset else { throw GeoTIFFWriter.failure(messages, path) }
@@ -72,19 +75,48 @@ public final class GeoTIFFWriter: CubeWriter {
     precondition(lines.lowerBound == nextLine && lines.upperBound <= shape.lines, "lines arrive in order")
     precondition(block.type == sampleType, "samples as created")
     nextLine = lines.upperBound
-    var source = block
-    if block.isByteSwapped {
-      scratch.prepare(
-        type: sampleType, interleave: .bip, lines: lines.count, samples: shape.samples, bands: shape.bands)
-      scratch.copySamples(from: block, lines: lines.count, samples: shape.samples, bands: shape.bands)
-      source = scratch
+    guard let base = block.bytes.baseAddress else { return }
+    var line = lines.lowerBound
+    while line < lines.upperBound {
+      let top = line / blockLines * blockLines
+      let bottom = min(shape.lines, top + blockLines)
+      let end = min(lines.upperBound, bottom)
+      let first = line - lines.lowerBound
+      if line == top, end == bottom, !block.isByteSwapped {
+        try writeTiles(
+          base + first * block.lineStride, lines: line..<end,
+          (block.pixelStride, block.lineStride, block.bandStride))
+      } else {
+        if line == top {
+          pending.prepare(
+            type: sampleType, interleave: isPixelInterleaved ? .bip : .bsq, lines: bottom - top,
+            samples: shape.samples, bands: shape.bands)
+        }
+        pending.copySamples(
+          from: block, first: first, to: line - top, lines: end - line, samples: shape.samples,
+          bands: shape.bands)
+        if end == bottom, let bytes = pending.bytes.baseAddress {
+          try writeTiles(
+            bytes, lines: top..<bottom, (pending.pixelStride, pending.lineStride, pending.bandStride))
+        }
+      }
+      line = end
     }
+  }
+
+  /// Writes a whole row of tiles and sends it on its way: the order of tiles in the file, and with it every byte,
+  /// does not depend on how many lines come at a time.
+  private func writeTiles(
+    _ bytes: UnsafeMutableRawPointer, lines: Range<Int>, _ strides: (pixel: Int, line: Int, band: Int)
+  ) throws {
     try GDAL.collecting { messages in
       let status = GDALDatasetRasterIOEx(
-        dataset, GF_Write, 0, Int32(lines.lowerBound), Int32(shape.samples), Int32(lines.count),
-        source.bytes.baseAddress, Int32(shape.samples), Int32(lines.count), GDALDataType(sampleType),
-        Int32(shape.bands), nil, GSpacing(source.pixelStride), GSpacing(source.lineStride),
-        GSpacing(source.bandStride), nil)
+        dataset, GF_Write, 0, Int32(lines.lowerBound), Int32(shape.samples), Int32(lines.count), bytes,
+        Int32(shape.samples), Int32(lines.count), GDALDataType(sampleType), Int32(shape.bands), nil,
+        GSpacing(strides.pixel), GSpacing(strides.line), GSpacing(strides.band), nil)
+      if status == CE_None {
+        for band in 1...shape.bands { GDALFlushRasterCache(GDALGetRasterBand(dataset, Int32(band))) }
+      }
       guard status == CE_None, !messages.hasError else {
         discard()
         throw GeoTIFFWriter.failure(messages, path)
@@ -153,7 +185,9 @@ public final class GeoTIFFWriter: CubeWriter {
       "INTERLEAVE": isPixel && shape.bands > 1 ? "PIXEL" : "BAND", "NUM_THREADS": "ALL_CPUS",
     ]
     // Tiles of all bands grow large: 64 × 64 × 224 float32 is 3.5 MiB, as much as one tile should be.
-    if values["INTERLEAVE"] == "PIXEL", shape.bands > 16 { (values["BLOCKXSIZE"], values["BLOCKYSIZE"]) = ("64", "64") }
+    if values["INTERLEAVE"] == "PIXEL", shape.bands > 16 {
+      (values["BLOCKXSIZE"], values["BLOCKYSIZE"]) = ("64", "64")
+    }
     if !options.isCompatible { values["ZSTD_LEVEL"] = "1" }
     if type == .int64 || type == .uint64 { values["PREDICTOR"] = "2" }
     if type == .int8 { values["PIXELTYPE"] = "SIGNEDBYTE" }
@@ -226,7 +260,8 @@ enum GeoTIFFMetadata {
   /// Nanometres as micrometres with 6 decimals, or 9 where 6 would lose something.
   private static func micrometres(_ nanometres: Double) -> String {
     let short = String(format: "%.6f", nanometres / 1e3)
-    return abs((Double(short) ?? 0) * 1e3 - nanometres) < 1e-7 ? short : String(format: "%.9f", nanometres / 1e3)
+    return abs((Double(short) ?? 0) * 1e3 - nanometres) < 1e-7
+      ? short : String(format: "%.9f", nanometres / 1e3)
   }
 
   /// The spectral axis and the carried-along header entries in the `ENVI` domain, as GDAL shows them of ENVI files.
@@ -246,7 +281,9 @@ enum GeoTIFFMetadata {
   }
 
   private static func writeClasses(_ metadata: CubeMetadata, to dataset: GDALDatasetH) {
-    guard let classes = metadata.classes, metadata.bands == 1, let band = GDALGetRasterBand(dataset, 1) else { return }
+    guard let classes = metadata.classes, metadata.bands == 1, let band = GDALGetRasterBand(dataset, 1) else {
+      return
+    }
     let type = GDALGetRasterDataType(band)
     if type == GDT_Byte || type == GDT_UInt16, let table = GDALCreateColorTable(GPI_RGB) {
       for (value, entry) in classes.enumerated() where entry.colour.count == 3 {

@@ -99,14 +99,16 @@ enum WavelengthFile {
         throw RasterError.unreadable(path: text, reason: "the header has no wavelengths")
       }
       return FoundWavelengths(
-        values: values, fwhm: header.numbers("fwhm"), unit: header["wavelength units"], place: text, source: .user)
+        values: values, fwhm: header.numbers("fwhm"), unit: header["wavelength units"], place: text,
+        source: .user)
     }
     return try table(String(decoding: bytes, as: UTF8.self), path: text)
   }
 
   private static func range(_ text: String) -> FoundWavelengths? {
     let parts = text.split(separator: ":")
-    guard parts.count == 3, let first = Double(parts[0]), let last = Double(parts[1]), let count = Int(parts[2]),
+    guard parts.count == 3, let first = Double(parts[0]), let last = Double(parts[1]),
+      let count = Int(parts[2]),
       (2...100_000).contains(count), first > 0, last > 0
     else { return nil }
     let values = (0..<count).map { first + (last - first) * Double($0) / Double(count - 1) }
@@ -115,7 +117,9 @@ enum WavelengthFile {
 
   private static func table(_ text: String, path: String) throws -> FoundWavelengths {
     let rows = text.split(whereSeparator: { $0.isNewline }).map { line in
-      line.split { ",;\t ".contains($0) }.map { $0.trimmingCharacters(in: CharacterSet(charactersIn: " \"'\u{FEFF}")) }
+      line.split { ",;\t ".contains($0) }.map {
+        $0.trimmingCharacters(in: CharacterSet(charactersIn: " \"'\u{FEFF}"))
+      }
     }.filter { !$0.isEmpty && !$0[0].hasPrefix("#") }
     let titles = rows.first { $0.allSatisfy { parseNumber($0) == nil } }?.map { $0.lowercased() }
     let data = rows.filter { $0.contains { parseNumber($0) != nil } }

@@ -79,13 +79,16 @@ enum PathResolution {
     guard let bytes = VSI.prefix(path, count: 4096) else {
       throw RasterError.unreadable(path: GDAL.redacted(given), reason: unreadableReason(path))
     }
-    guard !bytes.isEmpty else { throw RasterError.unreadable(path: GDAL.redacted(given), reason: "it is empty") }
+    guard !bytes.isEmpty else {
+      throw RasterError.unreadable(path: GDAL.redacted(given), reason: "it is empty")
+    }
     location.firstBytes = bytes
     return location
   }
 
   private static func unreadableReason(_ path: String) -> String {
-    path.hasPrefix("/vsi") || access(path, R_OK) == 0 ? "it cannot be opened" : String(cString: strerror(errno))
+    path.hasPrefix("/vsi") || access(path, R_OK) == 0
+      ? "it cannot be opened" : String(cString: strerror(errno))
   }
 
   /// Addresses and archives as GDAL names them.
@@ -122,7 +125,9 @@ enum PathResolution {
     let headers = files.filter { $0.lowercased().hasSuffix(".hdr") }
     let candidates =
       headers.isEmpty
-      ? files.filter { !["txt", "md", "pdf", "prj", "xml", "json"].contains(PathName($0).fileExtension.lowercased()) }
+      ? files.filter {
+        !["txt", "md", "pdf", "prj", "xml", "json"].contains(PathName($0).fileExtension.lowercased())
+      }
       : headers
     guard candidates.count == 1, let only = candidates.first else {
       throw RasterError.ambiguous(

@@ -34,7 +34,8 @@ public protocol CubeFormat: Sendable {
   /// True when the file (or folder) is of this format; must be quick and must not throw.
   static func matches(_ location: RasterLocation) -> Bool
   /// Opens the cube.
-  static func open(_ location: RasterLocation, options: OpenOptions, context: RunContext) throws -> any CubeReader
+  static func open(_ location: RasterLocation, options: OpenOptions, context: RunContext) throws
+    -> any CubeReader
 }
 
 /// The formats of cubes that `hsi` reads, and how a name becomes an open cube.
@@ -64,11 +65,13 @@ public enum RasterFormats {
     return try MetadataOverride.apply(options, to: reader, context: context)
   }
 
-  private static func format(of location: RasterLocation, options: OpenOptions) throws -> any CubeFormat.Type {
+  private static func format(of location: RasterLocation, options: OpenOptions) throws -> any CubeFormat.Type
+  {
     if let name = options.format {
       guard let format = all.first(where: { $0.name.lowercased() == name.lowercased() }) else {
         throw CoreError.invalidParameter(
-          name: "input format", value: name, requirement: "one of " + all.map { $0.name }.joined(separator: ", "))
+          name: "input format", value: name,
+          requirement: "one of " + all.map { $0.name }.joined(separator: ", "))
       }
       return format
     }

@@ -67,7 +67,8 @@ extension RasterFormats {
     precondition(metadata.bands == shape.bands, "metadata of \(metadata.bands) bands for \(shape)")
     guard let format = options.format ?? OutputFormat(path: path) else {
       throw CoreError.invalidParameter(
-        name: "output name", value: path, requirement: ".tif, .dat, .img or without extension; or choose -f GTiff, COG, ENVI")
+        name: "output name", value: path,
+        requirement: ".tif, .dat, .img or without extension; or choose -f GTiff, COG, ENVI")
     }
     guard shape.lines > 0, shape.samples > 0, shape.bands > 0 else {
       throw CoreError.cannotWrite(path: path, reason: "an image of \(shape) has no pixels")
@@ -77,12 +78,14 @@ extension RasterFormats {
       return try GeoTIFFWriter(
         path, shape: shape, type: type, metadata: metadata, options: options, context: context)
     case .cog:
-      return try COGWriter(path, shape: shape, type: type, metadata: metadata, options: options, context: context)
+      return try COGWriter(
+        path, shape: shape, type: type, metadata: metadata, options: options, context: context)
     case .envi:
-      return try ENVIWriter(path, shape: shape, type: type, metadata: metadata, options: options, context: context)
+      return try ENVIWriter(
+        path, shape: shape, type: type, metadata: metadata, options: options, context: context)
     case .npy:
-      return try NumPyWriter(path, shape: shape, type: type, overwrite: options.overwrite, inputs: options.inputs)
+      return try NumPyWriter(
+        path, shape: shape, type: type, overwrite: options.overwrite, inputs: options.inputs)
     }
   }
 }
-

@@ -34,7 +34,8 @@ public final class ResultWriter {
   ///   - window: the lines, in the coordinates of the raster.
   public func write(_ values: PixelMatrix, positions: [Int32], window: PixelWindow) throws {
     let bands = writer.shape.bands
-    precondition(values.columns == bands && values.rows == positions.count, "rows of \(bands) values with positions")
+    precondition(
+      values.columns == bands && values.rows == positions.count, "rows of \(bands) values with positions")
     let count = window.pixels
     var rows = values
     if positions.count != count {

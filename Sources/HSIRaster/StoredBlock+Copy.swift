@@ -15,8 +15,15 @@ extension StoredBlock {
 
   /// Copies `lines × samples × bands` samples from a block of any order and byte order into this prepared one, which
   /// then holds them in this machine's byte order.
-  func copySamples(from source: StoredBlock, lines: Int, samples: Int, bands: Int) {
-    guard let from = source.bytes.baseAddress, let to = bytes.baseAddress else { return }
+  ///
+  /// - Parameters:
+  ///   - first: first line of the source to copy.
+  ///   - place: line of this block where it goes.
+  func copySamples(
+    from source: StoredBlock, first: Int = 0, to place: Int = 0, lines: Int, samples: Int, bands: Int
+  ) {
+    guard let origin = source.bytes.baseAddress, let target = bytes.baseAddress else { return }
+    let (from, to) = (origin + first * source.lineStride, target + place * lineStride)
     let widens = source.type == .int8 && type == .int16
     let swaps = source.isByteSwapped
     Parallel.forEach(lines) { i in

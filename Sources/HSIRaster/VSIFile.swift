@@ -23,7 +23,8 @@ public enum VSI {
       let found = withUnsafeMutablePointer(to: &info) { VSIStatExL(path, OpaquePointer($0), flags) }
       guard found == 0 else { return nil }
       return Status(
-        size: Int(info.st_size), isFolder: info.st_mode & S_IFMT == S_IFDIR, modified: Int(info.st_mtim.tv_sec))
+        size: Int(info.st_size), isFolder: info.st_mode & S_IFMT == S_IFDIR,
+        modified: Int(info.st_mtim.tv_sec))
     }
   }
 
@@ -48,7 +49,8 @@ public enum VSI {
   public static func contents(_ path: String, limit: Int = 256 << 20) throws -> [UInt8] {
     guard let status = status(path), !status.isFolder else { throw RasterError.notFound(path: path) }
     guard status.size <= limit else {
-      throw RasterError.unreadable(path: path, reason: "\(status.size) bytes are too many for this kind of file")
+      throw RasterError.unreadable(
+        path: path, reason: "\(status.size) bytes are too many for this kind of file")
     }
     guard let bytes = prefix(path, count: max(status.size, 0)) else {
       throw RasterError.unreadable(path: path, reason: "it cannot be opened")
@@ -61,7 +63,9 @@ public enum VSI {
     GDAL.collecting { _ in
       let list = VSIReadDir(folder)
       defer { CSLDestroy(list) }
-      return GDALStrings.array(list).filter { $0 != "." && $0 != ".." }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+      return GDALStrings.array(list).filter { $0 != "." && $0 != ".." }.sorted {
+        $0.utf8.lexicographicallyPrecedes($1.utf8)
+      }
     }
   }
 
@@ -137,6 +141,7 @@ final class ByteSource {
 
   private func shortRead(count: Int, offset: Int, found: Int) -> RasterError {
     .inputOutput(
-      path: path, action: "reading", reason: "the file ends at byte \(offset + found), \(offset + count) expected")
+      path: path, action: "reading",
+      reason: "the file ends at byte \(offset + found), \(offset + count) expected")
   }
 }

@@ -125,7 +125,8 @@ struct FoundWavelengths {
       metadata.axis.fwhm = zip(fwhm, centres).map { unit.nanometres(width: $0, at: $1) }
       metadata.sources["fwhm"] = source
     } else if let fwhm {
-      context.warn("W-FWHM-COUNT", "\(path): \(fwhm.count) widths for \(bands) bands in \(place); they are ignored")
+      context.warn(
+        "W-FWHM-COUNT", "\(path): \(fwhm.count) widths for \(bands) bands in \(place); they are ignored")
     }
     metadata.sources["wavelengths"] = source
     context.logger.info("\(path): wavelengths of \(bands) bands from \(place)")

@@ -10,7 +10,9 @@ import Testing
     bytes += Array("ENVI  \r\n; made by hand = yes\r\nSAMPLES\t= 5\r\nLines=7\r\nbands   =  3.0\r\n".utf8)
     bytes += Array("Wavelength Units =\r\nsensor type = a = b\r\ndescription = {one\r\n two}\r\n".utf8)
     bytes += Array("wavelength = {\r\n 400 ,\r\n ; comment\r\n\t500.5,\r\n 6.0e2 }\r\n".utf8)
-    bytes += Array("tint = 12\r\nno equals sign here\r\nunit = ".utf8) + [0xB5] + Array("m\r\nbbl = { 1.0, 0.0, 1".utf8)
+    bytes +=
+      Array("tint = 12\r\nno equals sign here\r\nunit = ".utf8) + [0xB5]
+      + Array("m\r\nbbl = { 1.0, 0.0, 1".utf8)
     let header = ENVIHeader(parsing: bytes)
     #expect(header["samples"] == "5" && header["LINES"] == "7" && header["bands"] == "3.0")
     #expect(header["wavelength  units"] == "" && header["sensor type"] == "a = b")
@@ -20,7 +22,8 @@ import Testing
     #expect(Set(header.remarks.map(\.identifier)) == ["W-ENVI-LINE", "W-ENVI-BRACE"])
     #expect(header.fields.map(\.key).contains("tint"))
     #expect(header["absent"] == nil && header.list("wavelength units") == nil)
-    #expect(ENVIHeader.isHeader(bytes) && !ENVIHeader.isHeader(Array("ENVIsion".utf8)) && !ENVIHeader.isHeader([]))
+    #expect(
+      ENVIHeader.isHeader(bytes) && !ENVIHeader.isHeader(Array("ENVIsion".utf8)) && !ENVIHeader.isHeader([]))
   }
 
   @Test func tortureSetOpens() throws {
@@ -40,7 +43,8 @@ import Testing
     #expect(metadata.sources["wavelengthUnit"] == .inferred && warned == ["W-ENVI-NOUNITS"])
     (metadata, warned) = try open(whole + "wavelength units = nm\nwavelength = {400, 500}\n")
     #expect(metadata.axis.wavelengths == nil && warned == ["W-WL-COUNT"])
-    (metadata, warned) = try open(whole + "wavelength units = nm\nwavelength = {400, 0, 600}\nbbl={true, 1.0, false}")
+    (metadata, warned) = try open(
+      whole + "wavelength units = nm\nwavelength = {400, 0, 600}\nbbl={true, 1.0, false}")
     #expect(metadata.axis.good == [true, false, false] && warned == ["W-WL-BAD"])
     (metadata, warned) = try open(whole + "wavelength units = GHz\nwavelength = {400, 500, 600}\n")
     #expect(metadata.axis.wavelengths == nil && warned == ["W-WL-UNIT"])
@@ -49,9 +53,13 @@ import Testing
     (metadata, warned) = try open(whole + "data ignore value = NaN\nreflectance scale factor = 10000\n")
     #expect(metadata.nodata[2]?.isNaN == true && metadata.scale == [1e-4, 1e-4, 1e-4])
     #expect(metadata.quantity == .reflectance)
-    (metadata, _) = try open(whole + "reflectance scale factor = 10000\ndata gain values = {2,2,2}\ndata offset values={1,1,1}")
+    (metadata, _) = try open(
+      whole + "reflectance scale factor = 10000\ndata gain values = {2,2,2}\ndata offset values={1,1,1}")
     #expect(metadata.scale == [2, 2, 2] && metadata.offset == [1, 1, 1])
-    (metadata, _) = try open(whole + "wavelength units = nm\nwavelength = {400, 500, 600}\nband names = {a (400 nm) (400.0 Nanometers), b, c (5 nm)}")
+    (metadata, _) = try open(
+      whole
+        + "wavelength units = nm\nwavelength = {400, 500, 600}\nband names = {a (400 nm) (400.0 Nanometers), b, c (5 nm)}"
+    )
     #expect(metadata.bandNames == ["a", "b", "c (5 nm)"])
     (metadata, _) = try open(whole + "default bands = {3, 2, 1}\nvendor key = { x, y }\nfps = 12\n")
     #expect(metadata.defaultRGB == [2, 1, 0])
@@ -60,25 +68,27 @@ import Testing
 
   /// Thousands of damaged headers: the parser and everything behind it must return or throw, never trap.
   @Test func damagedHeadersNeverCrash() throws {
-    let sample = Sample(extra: """
-      description = {a test}
-      wavelength units = Micrometers
-      wavelength = {0.4, 0.5, 0.6, 0.7, 0.8, 0.9}
-      fwhm = {0.01, 0.01, 0.01, 0.01, 0.01, 0.01}
-      bbl = {1, 1, 0, 1, 1, 1}
-      data ignore value = -9999
-      data gain values = {1, 1, 1, 1, 1, 1}
-      default bands = {1, 2, 3}
-      classes = 2
-      class names = {a, b}
-      class lookup = {0, 0, 0, 1, 2, 3}
-      major frame offsets = {0, 0}
-      band names = {a, b, c, d, e, f}
-      """)
+    let sample = Sample(
+      extra: """
+        description = {a test}
+        wavelength units = Micrometers
+        wavelength = {0.4, 0.5, 0.6, 0.7, 0.8, 0.9}
+        fwhm = {0.01, 0.01, 0.01, 0.01, 0.01, 0.01}
+        bbl = {1, 1, 0, 1, 1, 1}
+        data ignore value = -9999
+        data gain values = {1, 1, 1, 1, 1, 1}
+        default bands = {1, 2, 3}
+        classes = 2
+        class names = {a, b}
+        class lookup = {0, 0, 0, 1, 2, 3}
+        major frame offsets = {0, 0}
+        band names = {a, b, c, d, e, f}
+        """)
     let original = Array(sample.header.utf8)
     let bits: [[UInt8]] = [
       Array("{".utf8), Array("}".utf8), Array("=".utf8), Array(",".utf8), Array("\n".utf8), Array("NaN".utf8),
-      Array("-".utf8), Array("99999999999999999999".utf8), Array("1e308".utf8), Array("inf".utf8), [0], [0xFF], [0xB5],
+      Array("-".utf8), Array("99999999999999999999".utf8), Array("1e308".utf8), Array("inf".utf8), [0],
+      [0xFF], [0xB5],
       Array("\r\n;".utf8), Array("0x1p9".utf8),
     ]
     var random = CounterRandom(seed: 11)
@@ -117,7 +127,8 @@ import Testing
   @Test func writtenHeaderReadsBack() throws {
     var metadata = CubeMetadata(bands: 3)
     metadata.axis = SpectralAxis(
-      wavelengths: [400.1, 500.25, 0.1 + 0.2 + 700], fwhm: [5, 6, 7], good: [true, false, true], unit: .micrometres)
+      wavelengths: [400.1, 500.25, 0.1 + 0.2 + 700], fwhm: [5, 6, 7], good: [true, false, true],
+      unit: .micrometres)
     metadata.bandNames = ["a, b", "{c}", "d"]
     metadata.nodata = [-9999, -9999, -9999]
     metadata.scale = [1e-4, 1e-4, 1e-4]
@@ -132,7 +143,9 @@ import Testing
     for (a, b) in zip(back.axis.wavelengths!, metadata.axis.wavelengths!) { #expect(abs(a - b) < 1e-6) }
     for (a, b) in zip(back.axis.fwhm!, metadata.axis.fwhm!) { #expect(abs(a - b) < 1e-9) }
     #expect(back.axis.good == metadata.axis.good && back.axis.unit == .micrometres)
-    #expect(back.bandNames == ["a; b", "(c)", "d"] && back.nodata == metadata.nodata && back.scale == metadata.scale)
+    #expect(
+      back.bandNames == ["a; b", "(c)", "d"] && back.nodata == metadata.nodata && back.scale == metadata.scale
+    )
     #expect(back.quantity == .reflectance && back.sensor == "Test" && back.extra == metadata.extra)
     #expect(context.warned.isEmpty)
   }
@@ -144,10 +157,13 @@ import Testing
     for text in ["um", "µm", "μm", "micron", "Microns", "Micrometers"] {
       #expect(WavelengthUnit.reading(text) == .unit(.micrometres), "\(text)")
     }
-    #expect(WavelengthUnit.reading("1/cm") == .unit(.wavenumber) && WavelengthUnit.reading("m") == .unit(.metres))
+    #expect(
+      WavelengthUnit.reading("1/cm") == .unit(.wavenumber) && WavelengthUnit.reading("m") == .unit(.metres))
     #expect(WavelengthUnit.reading("Unknown") == .unknown && WavelengthUnit.reading("GHz") == .refused)
     #expect(WavelengthUnit.guess([0.1, 0.15]) == nil && WavelengthUnit.guess([40, 50, 60]) == nil)
-    #expect(WavelengthUnit.guess([0.4, 0.9, 2.4]) == .micrometres && WavelengthUnit.guess([400, 2400]) == .nanometres)
+    #expect(
+      WavelengthUnit.guess([0.4, 0.9, 2.4]) == .micrometres
+        && WavelengthUnit.guess([400, 2400]) == .nanometres)
     #expect(abs(WavelengthUnit.wavenumber.nanometres(width: 10, at: 10_000) - 100) < 1e-9)
     #expect(wavelengthInDescription("B012 (0.4821 um)").map { abs($0 - 482.1) < 1e-9 } == true)
     #expect(wavelengthInDescription("400.5 Nanometers") == 400.5)

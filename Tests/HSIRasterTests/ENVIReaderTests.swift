@@ -120,7 +120,8 @@ import Testing
       }
       bytes += [UInt8](repeating: 0xEE, count: 4)
     }
-    try scratch.write(plain.header + "major frame offsets = {3, 4}\nminor frame offsets = {1, 2}\n", to: "f.hdr")
+    try scratch.write(
+      plain.header + "major frame offsets = {3, 4}\nminor frame offsets = {1, 2}\n", to: "f.hdr")
     let path = try scratch.write(bytes, to: "f")
     let context = RunContext()
     let reader = try RasterFormats.open(path, context: context)
@@ -135,7 +136,9 @@ import Testing
     let scratch = try Scratch()
     let sample = Sample(type: .uint8)
     let path = try sample.write(scratch)
-    for (code, identifier) in [("6", "E-UNSUPPORTED"), ("9", "E-UNSUPPORTED"), ("7", "E-INCONSISTENT"), ("", "E-INCONSISTENT")] {
+    for (code, identifier) in [
+      ("6", "E-UNSUPPORTED"), ("9", "E-UNSUPPORTED"), ("7", "E-INCONSISTENT"), ("", "E-INCONSISTENT"),
+    ] {
       try scratch.write(sample.header.replacing("data type = 1", with: "data type = \(code)"), to: "cube.hdr")
       #expect(errorIdentifier { _ = try RasterFormats.open(path, context: RunContext()) } == identifier)
     }
@@ -156,13 +159,16 @@ import Testing
       }
     }
     try scratch.write(sample.header, to: "lonely.hdr")
-    #expect(errorIdentifier { _ = try RasterFormats.open(scratch.path("lonely.hdr"), context: RunContext()) } == "E-INCONSISTENT")
+    #expect(
+      errorIdentifier { _ = try RasterFormats.open(scratch.path("lonely.hdr"), context: RunContext()) }
+        == "E-INCONSISTENT")
   }
 
   @Test func staleSidecarLosesAgainstTheHeader() throws {
     let scratch = try Scratch()
     var sample = Sample(type: .uint8)
-    sample.extra = "wavelength units = Nanometers\nwavelength = {401, 501, 601, 701, 801, 901}\nmap info = {UTM, 1, 1, 500000, 4100000, 30, 30, 33, North, WGS-84}"
+    sample.extra =
+      "wavelength units = Nanometers\nwavelength = {401, 501, 601, 701, 801, 901}\nmap info = {UTM, 1, 1, 500000, 4100000, 30, 30, 33, North, WGS-84}"
     let path = try sample.write(scratch)
     try scratch.write(
       """
@@ -181,9 +187,13 @@ import Testing
       try RasterFormats.open(fixture("envi/" + name), context: RunContext())
     }
     let rotated = try open("rotation.img")
-    guard case .affine(let t) = rotated.metadata.georeference?.mapping else { throw RasterError.notFound(path: "affine") }
+    guard case .affine(let t) = rotated.metadata.georeference?.mapping else {
+      throw RasterError.notFound(path: "affine")
+    }
     // Values that GDAL's own test suite expects of this file.
-    let expected = [736600.089, 1.0981889363046, -2.4665727356350, 4078126.75, -2.4665727356350, -1.0981889363046]
+    let expected = [
+      736600.089, 1.0981889363046, -2.4665727356350, 4078126.75, -2.4665727356350, -1.0981889363046,
+    ]
     for (a, b) in zip(t, expected) { #expect(abs(a - b) < 1e-9 * max(1, abs(b))) }
     #expect(rotated.metadata.georeference?.crs?.contains("UTM zone 12N") == true)
 
@@ -193,13 +203,17 @@ import Testing
     #expect(classes.quantity == .class && classes.classes?.map(\.name) == ["Black", "White"])
     #expect(classes.classes?[1].colour == [255, 255, 255])
     let bsq = try open("envi_rgbsmall_bsq.img").stored()
-    #expect(try open("envi_rgbsmall_bil.hdr").stored() == bsq && open("envi_rgbsmall_bip.img").stored() == bsq)
+    #expect(
+      try open("envi_rgbsmall_bil.hdr").stored() == bsq && open("envi_rgbsmall_bip.img").stored() == bsq)
     let big = try open("uint16_envi_bigendian.dat")
-    #expect(try big.stored() == GDALReader(fixture("envi/uint16_envi_bigendian.dat"), context: RunContext()).stored())
+    #expect(
+      try big.stored()
+        == GDALReader(fixture("envi/uint16_envi_bigendian.dat"), context: RunContext()).stored())
   }
 
   @Test func mapInfoWithAnotherReferencePixel() {
-    #expect(ENVIGeoreference.affine("{UTM, 1.5, 1.5, 515, 985, 30, 30, 33, North}") == [500, 30, 0, 1000, 0, -30])
+    #expect(
+      ENVIGeoreference.affine("{UTM, 1.5, 1.5, 515, 985, 30, 30, 33, North}") == [500, 30, 0, 1000, 0, -30])
     #expect(ENVIGeoreference.affine("{UTM, 1, x, 515, 985, 30, 30}") == nil)
     #expect(ENVIGeoreference.affine("{}") == nil)
   }

@@ -7,7 +7,9 @@ import Testing
 @testable import HSIRaster
 
 /// A reader of made-up samples, all of its own layout.
-private func open(_ sample: Sample, _ scratch: Scratch, _ options: OpenOptions = OpenOptions()) throws -> any CubeReader {
+private func open(_ sample: Sample, _ scratch: Scratch, _ options: OpenOptions = OpenOptions()) throws
+  -> any CubeReader
+{
   try RasterFormats.open(try sample.write(scratch), options: options, context: RunContext())
 }
 
@@ -34,7 +36,8 @@ private func open(_ sample: Sample, _ scratch: Scratch, _ options: OpenOptions =
     let scratch = try Scratch()
     var random = CounterRandom(seed: 3)
     for type in [SampleType.uint8, .int16, .uint16, .float32, .float64, .int64] {
-      var sample = Sample(shape: CubeShape(lines: 23, samples: 17, bands: 11), type: type, interleave: interleave)
+      var sample = Sample(
+        shape: CubeShape(lines: 23, samples: 17, bands: 11), type: type, interleave: interleave)
       sample.isBigEndian = random.index(below: 2) == 1
       sample.extra = """
         data gain values = {0.5}
@@ -48,7 +51,8 @@ private func open(_ sample: Sample, _ scratch: Scratch, _ options: OpenOptions =
         let line = random.index(below: 20)
         let first = random.index(below: 14)
         let window = PixelWindow(
-          line: line, sample: first, lines: 1 + random.index(below: 23 - line), samples: 1 + random.index(below: 17 - first))
+          line: line, sample: first, lines: 1 + random.index(below: 23 - line),
+          samples: 1 + random.index(below: 17 - first))
         options.window = window
         let context = RunContext()
         let source = try FileSource(reader, options, context: context)
@@ -99,7 +103,9 @@ private func open(_ sample: Sample, _ scratch: Scratch, _ options: OpenOptions =
     }
     // The value 0 occurs in some bands of some pixels but nowhere in all bands.
     let all = sample.shape.pixels
-    let any = try reference(reader, window: reader.shape.window, bands: Array(0..<6)) { _, _, raw in !raw.contains(0) }
+    let any = try reference(reader, window: reader.shape.window, bands: Array(0..<6)) { _, _, raw in
+      !raw.contains(0)
+    }
     #expect(any.positions.count < all)
     #expect(try count(.automatic) == all && count(.all) == all && count(.any) == any.positions.count)
     #expect(try count(.any, OpenOptions.Nodata.none) == all)
@@ -109,7 +115,9 @@ private func open(_ sample: Sample, _ scratch: Scratch, _ options: OpenOptions =
   @Test func notFiniteIsNeverValid() throws {
     let scratch = try Scratch()
     let values: [Float] = [1, 2, .nan, 4, 5, .infinity, 0, 0, -999, 7]
-    try scratch.write("ENVI\nsamples = 5\nlines = 1\nbands = 2\ndata type = 4\ninterleave = bip\nbyte order = 0\ndata ignore value = -999", to: "x.hdr")
+    try scratch.write(
+      "ENVI\nsamples = 5\nlines = 1\nbands = 2\ndata type = 4\ninterleave = bip\nbyte order = 0\ndata ignore value = -999",
+      to: "x.hdr")
     try scratch.write(values.withUnsafeBytes { Array($0) }, to: "x")
     let context = RunContext()
     let reader = try RasterFormats.open(scratch.path("x"), context: context)
@@ -124,7 +132,9 @@ private func open(_ sample: Sample, _ scratch: Scratch, _ options: OpenOptions =
     #expect(try source.load(context).positions == [0])
     #expect(source.zeroSpectra == 1)
     // A bad band decides about nothing.
-    try scratch.write("ENVI\nsamples = 5\nlines = 1\nbands = 2\ndata type = 4\ninterleave = bip\nbyte order = 0\nbbl = {1, 0}\n", to: "x.hdr")
+    try scratch.write(
+      "ENVI\nsamples = 5\nlines = 1\nbands = 2\ndata type = 4\ninterleave = bip\nbyte order = 0\nbbl = {1, 0}\n",
+      to: "x.hdr")
     options = SelectionOptions()
     options.bands = .all
     let second = try RasterFormats.open(scratch.path("x"), context: context)
@@ -145,7 +155,9 @@ private func open(_ sample: Sample, _ scratch: Scratch, _ options: OpenOptions =
       return try FileSource(reader, options, context: context).load(context).positions
     }
     let all = (0..<35).map { (l: $0 / 5, s: $0 % 5) }
-    #expect(try positions(maskPath) == all.indices.filter { mask.value(all[$0].l, all[$0].s, 0) != 0 }.map { Int32($0) })
+    #expect(
+      try positions(maskPath)
+        == all.indices.filter { mask.value(all[$0].l, all[$0].s, 0) != 0 }.map { Int32($0) })
     #expect(
       try positions(maskPath + ":2=3,10")
         == all.indices.filter { [3, 10].contains(mask.value(all[$0].l, all[$0].s, 1)) }.map { Int32($0) })
@@ -185,12 +197,14 @@ private func open(_ sample: Sample, _ scratch: Scratch, _ options: OpenOptions =
 
   @Test func bandLists() throws {
     #expect(try BandSelection.parse(bands: "1-3, 9,5-4") == .list([0, 1, 2, 8, 4, 3]))
-    #expect(try BandSelection.parse(wavelengths: "400-900,1000.5-1300") == .wavelengths([400...900, 1000.5...1300]))
+    #expect(
+      try BandSelection.parse(wavelengths: "400-900,1000.5-1300") == .wavelengths([400...900, 1000.5...1300]))
     for wrong in ["", "0", "1-", "-3", "a", "1,,2", "1-2-3"] {
       #expect(errorIdentifier { _ = try BandSelection.parse(bands: wrong) } == "E-PARAMETER", "\(wrong)")
     }
     for wrong in ["", "400", "900-400", "a-b", "1-2-3"] {
-      #expect(errorIdentifier { _ = try BandSelection.parse(wavelengths: wrong) } == "E-PARAMETER", "\(wrong)")
+      #expect(
+        errorIdentifier { _ = try BandSelection.parse(wavelengths: wrong) } == "E-PARAMETER", "\(wrong)")
     }
     let plain = SpectralAxis(count: 4)
     #expect(errorIdentifier { _ = try BandSelection.list([4]).resolve(plain) } == "E-PARAMETER")

@@ -33,7 +33,9 @@ import Testing
 
   @Test func archivesAndVirtualNames() throws {
     let scratch = try Scratch()
-    let sample = Sample(type: .uint16, interleave: .bil, extra: "wavelength units = nm\nwavelength = {1000,1100,1200,1300,1400,1500}")
+    let sample = Sample(
+      type: .uint16, interleave: .bil,
+      extra: "wavelength units = nm\nwavelength = {1000,1100,1200,1300,1400,1500}")
     let path = try sample.write(scratch, "cube")
     let expected = try RasterFormats.open(path, context: RunContext()).stored()
     // A zip with the pair in a folder, made by GDAL.
@@ -51,7 +53,9 @@ import Testing
       let reader = try RasterFormats.open(name, context: RunContext())
       #expect(try reader.stored() == expected, "\(name)")
       #expect(reader.metadata.axis.wavelengths?.first == 1000)
-      #expect(try reader.stored(PixelWindow(line: 3, sample: 2, lines: 2, samples: 2), bands: [4, 1])[0] == sample.value(3, 2, 4))
+      #expect(
+        try reader.stored(PixelWindow(line: 3, sample: 2, lines: 2, samples: 2), bands: [4, 1])[0]
+          == sample.value(3, 2, 4))
     }
     let context = RunContext()
     let reader = try RasterFormats.open(zip, context: context)
@@ -79,7 +83,9 @@ import Testing
   @Test func optionsBeatTheFile() throws {
     let scratch = try Scratch()
     let path = try Sample(
-      type: .int16, extra: "reflectance scale factor = 1000\ndata ignore value = 3\nwavelength units = nm\nwavelength = {1000,1100,1200,1300,1400,1500}"
+      type: .int16,
+      extra:
+        "reflectance scale factor = 1000\ndata ignore value = 3\nwavelength units = nm\nwavelength = {1000,1100,1200,1300,1400,1500}"
     ).write(scratch)
     var options = OpenOptions()
     options.nodata = .value(5)
@@ -88,9 +94,14 @@ import Testing
     options.sensor = "X"
     options.wavelengths = "400:900:6"
     let metadata = try RasterFormats.open(path, options: options, context: RunContext()).metadata
-    #expect(metadata.nodata[0] == 5 && metadata.scale[0] == 1 && metadata.quantity == .radiance && metadata.sensor == "X")
-    #expect(metadata.axis.wavelengths == [400, 500, 600, 700, 800, 900] && metadata.sources["wavelengths"] == .user)
-    try scratch.write("band,centre_um,fwhm_um\n1,0.4,0.01\n2,0.5,0.01\n3,0.6,0.01\n4,0.7,0.01\n5,0.8,0.01\n6,0.9,0.02\n", to: "w.csv")
+    #expect(
+      metadata.nodata[0] == 5 && metadata.scale[0] == 1 && metadata.quantity == .radiance
+        && metadata.sensor == "X")
+    #expect(
+      metadata.axis.wavelengths == [400, 500, 600, 700, 800, 900] && metadata.sources["wavelengths"] == .user)
+    try scratch.write(
+      "band,centre_um,fwhm_um\n1,0.4,0.01\n2,0.5,0.01\n3,0.6,0.01\n4,0.7,0.01\n5,0.8,0.01\n6,0.9,0.02\n",
+      to: "w.csv")
     options.wavelengths = scratch.path("w.csv")
     let table = try RasterFormats.open(path, options: options, context: RunContext()).metadata
     #expect(table.axis.wavelengths == [400, 500, 600, 700, 800, 900] && table.axis.fwhm?[5] == 20)
@@ -98,31 +109,55 @@ import Testing
     #expect(identifier(path, options) == "E-INCONSISTENT")
     options.wavelengths = scratch.path("absent.csv")
     #expect(identifier(path, options) == "E-NOT-FOUND")
-    #expect(OpenOptions.Nodata("none") == OpenOptions.Nodata.none && OpenOptions.Nodata("-9999") == .value(-9999))
+    #expect(
+      OpenOptions.Nodata("none") == OpenOptions.Nodata.none && OpenOptions.Nodata("-9999") == .value(-9999))
     #expect(OpenOptions.Nodata("x") == nil)
   }
 
   @Test func wavelengthsWhereverGDALShowsThem() throws {
     let scratch = try Scratch()
     func wavelengths(_ dataset: String, _ band: (Int) -> String) throws -> [Double]? {
-      let bands = (1...3).map { "<VRTRasterBand dataType=\"Byte\" band=\"\($0)\">\(band($0))</VRTRasterBand>" }
+      let bands = (1...3).map {
+        "<VRTRasterBand dataType=\"Byte\" band=\"\($0)\">\(band($0))</VRTRasterBand>"
+      }
       try scratch.write(
-        "<VRTDataset rasterXSize=\"2\" rasterYSize=\"2\">\(dataset)\(bands.joined())</VRTDataset>", to: "v.vrt")
+        "<VRTDataset rasterXSize=\"2\" rasterYSize=\"2\">\(dataset)\(bands.joined())</VRTDataset>",
+        to: "v.vrt")
       return try RasterFormats.open(scratch.path("v.vrt"), context: RunContext()).metadata.axis.wavelengths
     }
-    func near(_ a: [Double]?) -> Bool { zip(a ?? [], [410.0, 420, 430]).allSatisfy { abs($0 - $1) < 1e-9 } && a?.count == 3 }
-    #expect(near(try wavelengths("") { "<Metadata domain=\"IMAGERY\"><MDI key=\"CENTRAL_WAVELENGTH_UM\">0.4\($0)</MDI></Metadata>" }))
-    #expect(near(try wavelengths("") { "<Metadata><MDI key=\"wavelength\">0.4\($0)</MDI><MDI key=\"wavelength_units\">Micrometers</MDI></Metadata>" }))
+    func near(_ a: [Double]?) -> Bool {
+      zip(a ?? [], [410.0, 420, 430]).allSatisfy { abs($0 - $1) < 1e-9 } && a?.count == 3
+    }
+    #expect(
+      near(
+        try wavelengths("") {
+          "<Metadata domain=\"IMAGERY\"><MDI key=\"CENTRAL_WAVELENGTH_UM\">0.4\($0)</MDI></Metadata>"
+        }))
+    #expect(
+      near(
+        try wavelengths("") {
+          "<Metadata><MDI key=\"wavelength\">0.4\($0)</MDI><MDI key=\"wavelength_units\">Micrometers</MDI></Metadata>"
+        }))
     #expect(near(try wavelengths("") { "<Metadata><MDI key=\"WAVELENGTH\">4\($0)0</MDI></Metadata>" }))
     #expect(near(try wavelengths("") { "<Metadata><MDI key=\"wavelength_nm\">4\($0)0</MDI></Metadata>" }))
-    #expect(near(try wavelengths("<Metadata domain=\"ENVI\"><MDI key=\"wavelength\">{410, 420, 430}</MDI><MDI key=\"wavelength_units\">nm</MDI></Metadata>") { _ in "" }))
-    #expect(near(try wavelengths("<Metadata><MDI key=\"wavelengths\">410 420 430</MDI></Metadata>") { _ in "" }))
-    #expect(near(try wavelengths("<Metadata><MDI key=\"Band_1\">a (410 Nanometers)</MDI><MDI key=\"Band_2\">a (420 Nanometers)</MDI><MDI key=\"Band_3\">a (430 Nanometers)</MDI></Metadata>") { _ in "" }))
+    #expect(
+      near(
+        try wavelengths(
+          "<Metadata domain=\"ENVI\"><MDI key=\"wavelength\">{410, 420, 430}</MDI><MDI key=\"wavelength_units\">nm</MDI></Metadata>"
+        ) { _ in "" }))
+    #expect(
+      near(try wavelengths("<Metadata><MDI key=\"wavelengths\">410 420 430</MDI></Metadata>") { _ in "" }))
+    #expect(
+      near(
+        try wavelengths(
+          "<Metadata><MDI key=\"Band_1\">a (410 Nanometers)</MDI><MDI key=\"Band_2\">a (420 Nanometers)</MDI><MDI key=\"Band_3\">a (430 Nanometers)</MDI></Metadata>"
+        ) { _ in "" }))
     #expect(near(try wavelengths("") { "<Description>B00\($0) (0.4\($0) um)</Description>" }))
     #expect(try wavelengths("") { "<Description>band \($0)</Description>" } == nil)
   }
 
-  @Test(.enabled(if: SharedData.path("formats/geotiff/M3_4030seg_L2_aristcrater.tif") != nil, "no shared data"))
+  @Test(
+    .enabled(if: SharedData.path("formats/geotiff/M3_4030seg_L2_aristcrater.tif") != nil, "no shared data"))
   func moonMineralogyMapper() throws {
     let path = try #require(SharedData.path("formats/geotiff/M3_4030seg_L2_aristcrater.tif"))
     let context = RunContext()

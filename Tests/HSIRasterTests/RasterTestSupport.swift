@@ -127,7 +127,9 @@ extension RunContext {
 }
 
 /// A small file that travels with the tests.
-func fixture(_ name: String) -> String { Bundle.module.resourceURL!.appendingPathComponent("Fixtures/" + name).path }
+func fixture(_ name: String) -> String {
+  Bundle.module.resourceURL!.appendingPathComponent("Fixtures/" + name).path
+}
 
 /// The identifier of the error that `body` throws.
 func errorIdentifier(_ body: () throws -> Void) -> String? {

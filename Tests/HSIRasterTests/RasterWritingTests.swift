@@ -33,7 +33,9 @@ import Testing
   private func sameCube(_ a: any CubeReader, _ b: any CubeReader, _ step: String) throws {
     #expect(try a.stored() == b.stored(), "\(step)")
     let (x, y) = (a.metadata, b.metadata)
-    for (p, q) in zip(x.axis.wavelengths ?? [], y.axis.wavelengths ?? [0]) { #expect(abs(p - q) < 1e-6, "\(step)") }
+    for (p, q) in zip(x.axis.wavelengths ?? [], y.axis.wavelengths ?? [0]) {
+      #expect(abs(p - q) < 1e-6, "\(step)")
+    }
     #expect(x.axis.wavelengths?.count == y.axis.wavelengths?.count, "\(step)")
     for (p, q) in zip(x.axis.fwhm ?? [], y.axis.fwhm ?? []) { #expect(abs(p - q) < 1e-6, "\(step)") }
     #expect(x.axis.fwhm?.count == y.axis.fwhm?.count, "\(step)")
@@ -49,7 +51,9 @@ import Testing
     let sample = Sample(shape: CubeShape(lines: 70, samples: 67, bands: 9), type: .int16, interleave: .bil)
     let context = RunContext()
     let raw = try RasterFormats.open(try sample.write(scratch, "raw"), context: context)
-    func copy(_ reader: any CubeReader, _ name: String, _ format: OutputFormat, _ co: [String] = []) throws -> any CubeReader {
+    func copy(_ reader: any CubeReader, _ name: String, _ format: OutputFormat, _ co: [String] = []) throws
+      -> any CubeReader
+    {
       var options = OutputOptions()
       options.format = format
       options.creationOptions = co
@@ -114,7 +118,8 @@ import Testing
         options.overwrite = true
         let name = scratch.path("out." + (format == .envi ? "dat" : "tif"))
         let writer = try RasterFormats.create(
-          name, shape: reader.shape, type: type, metadata: reader.metadata, options: options, context: RunContext())
+          name, shape: reader.shape, type: type, metadata: reader.metadata, options: options,
+          context: RunContext())
         _ = try CubeCopy.run(
           from: reader, window: reader.shape.window, bands: Array(0..<6), to: writer, RunContext())
         let back = try RasterFormats.open(name, context: RunContext())
@@ -124,7 +129,9 @@ import Testing
     }
   }
 
-  @Test(arguments: [("map.tif", SampleType.uint8), ("map.tif", .uint16), ("map.dat", .uint8), ("map.dat", .uint16)])
+  @Test(arguments: [
+    ("map.tif", SampleType.uint8), ("map.tif", .uint16), ("map.dat", .uint8), ("map.dat", .uint16),
+  ])
   func classMaps(name: String, type: SampleType) throws {
     let scratch = try Scratch()
     var meta = CubeMetadata(bands: 1)
@@ -144,7 +151,8 @@ import Testing
     let files = try results.finish()
     #expect(files.count == 2, "\(files)")
     let back = try RasterFormats.open(scratch.path(name), context: RunContext())
-    #expect(back.metadata.classes == meta.classes && back.metadata.quantity == .class && back.sampleType == type)
+    #expect(
+      back.metadata.classes == meta.classes && back.metadata.quantity == .class && back.sampleType == type)
     #expect(try back.stored() == [1, 0, 2, 2, 0, 1])
     if name.hasSuffix("dat") {
       let header = ENVIHeader(parsing: try VSI.contents(scratch.path("map.hdr")))
@@ -161,7 +169,8 @@ import Testing
     let shape = CubeShape(lines: 2, samples: 3, bands: 2)
     let values = PixelMatrix(rows: 3, columns: 2, values: [1, 1.014, 1.016, 1000, -1000, .nan])
     func write(_ type: SampleType, _ name: String, _ meta: CubeMetadata) throws -> [Double] {
-      let writer = try RasterFormats.create(scratch.path(name), shape: shape, type: type, metadata: meta, context: RunContext())
+      let writer = try RasterFormats.create(
+        scratch.path(name), shape: shape, type: type, metadata: meta, context: RunContext())
       let results = ResultWriter(writer, metadata: meta)
       try results.write(
         values, positions: [1, 3, 5], window: PixelWindow(line: 0, sample: 0, lines: 2, samples: 3))
@@ -173,7 +182,8 @@ import Testing
     #expect(try write(.int16, "i.dat", meta) == [n, n, 0, 1, n, n, 2, 32767, n, n, -32768, n])
     let plain = CubeMetadata(bands: 2)
     let floats = try write(.float32, "f.tif", plain)
-    #expect(floats.map(\.isNaN) == [true, true, false, false, true, true, false, false, true, true, false, true])
+    #expect(
+      floats.map(\.isNaN) == [true, true, false, false, true, true, false, false, true, true, false, true])
     #expect(floats[2] == 1 && floats[7] == 1000)
     var minus = plain
     minus.nodata = [-1, -1]
@@ -187,7 +197,8 @@ import Testing
       meta.nodata = [value, value]
       let name = scratch.path("n-\(type).tif")
       let writer = try RasterFormats.create(
-        name, shape: CubeShape(lines: 1, samples: 1, bands: 2), type: type, metadata: meta, context: RunContext())
+        name, shape: CubeShape(lines: 1, samples: 1, bands: 2), type: type, metadata: meta,
+        context: RunContext())
       let block = StoredBlock()
       block.prepare(type: type, interleave: .bip, lines: 1, samples: 1, bands: 2)
       try writer.write(block, lines: 0..<1)
@@ -203,7 +214,8 @@ import Testing
       <VRTRasterBand dataType="Int16" band="2"><NoDataValue>-2</NoDataValue></VRTRasterBand>
       </VRTDataset>
       """, to: "two.vrt")
-    #expect(try RasterFormats.open(scratch.path("two.vrt"), context: RunContext()).metadata.nodata == [-1, -2])
+    #expect(
+      try RasterFormats.open(scratch.path("two.vrt"), context: RunContext()).metadata.nodata == [-1, -2])
   }
 
   @Test func existingOutputsAndInputsAreSafe() throws {
@@ -216,12 +228,14 @@ import Testing
       options.overwrite = overwrite
       options.inputs = [path, scratch.path("cube.hdr")]
       let writer = try RasterFormats.create(
-        scratch.path(name), shape: shape, type: .uint8, metadata: meta, options: options, context: RunContext())
+        scratch.path(name), shape: shape, type: .uint8, metadata: meta, options: options,
+        context: RunContext())
       writer.discard()
     }
     #expect(errorIdentifier { try create("cube.img", overwrite: false) } == "E-WRITE")
     #expect(errorIdentifier { try create("cube.img", overwrite: true) } == "E-WRITE")
-    #expect(errorIdentifier { try create("cube.dat", overwrite: true) } == "E-WRITE", "its header is an input")
+    #expect(
+      errorIdentifier { try create("cube.dat", overwrite: true) } == "E-WRITE", "its header is an input")
     try scratch.write("old", to: "old.tif")
     #expect(errorIdentifier { try create("old.tif", overwrite: false) } == "E-OUTPUT-EXISTS")
     try create("old.tif", overwrite: true)
@@ -273,7 +287,8 @@ import Testing
     var meta = CubeMetadata(bands: 2)
     meta.nodata = [.nan, .nan]
     let shape = CubeShape(lines: 2, samples: 3, bands: 2)
-    let writer = try RasterFormats.create(name, shape: shape, type: .float32, metadata: meta, context: RunContext())
+    let writer = try RasterFormats.create(
+      name, shape: shape, type: .float32, metadata: meta, context: RunContext())
     let results = ResultWriter(writer, metadata: meta)
     let values = PixelMatrix(rows: 6, columns: 2, values: (0..<12).map { Float($0) })
     try results.write(values, positions: (0..<6).map { $0 }, window: shape.window)
@@ -281,7 +296,65 @@ import Testing
     #expect(try RasterFormats.open(name, context: RunContext()).stored() == (0..<12).map { Double($0) })
     #expect(
       errorIdentifier {
-        _ = try RasterFormats.create(name, shape: shape, type: .float32, metadata: meta, context: RunContext())
+        _ = try RasterFormats.create(
+          name, shape: shape, type: .float32, metadata: meta, context: RunContext())
       } == "E-OUTPUT-EXISTS")
+  }
+
+  /// GDAL's stand-in for a stream to standard output.
+  @Test func streams() throws {
+    let target = "/vsimem/hsi-stream-\(UUID().uuidString).tif"
+    defer { VSI.delete(target) }
+    var meta = metadata(bands: 3)
+    meta.scale = [1, 1, 1]
+    let shape = CubeShape(lines: 5, samples: 4, bands: 3)
+    let writer = try RasterFormats.create(
+      "/vsistdout_redirect/" + target, shape: shape, type: .float32, metadata: meta, context: RunContext())
+    let results = ResultWriter(writer, metadata: meta)
+    for line in stride(from: 0, to: 5, by: 2) {
+      let height = min(2, 5 - line)
+      let values = PixelMatrix(
+        rows: 4 * height, columns: 3, values: (0..<(12 * height)).map { Float(line * 12 + $0) })
+      try results.write(
+        values, positions: (0..<Int32(4 * height)).map { $0 },
+        window: PixelWindow(line: line, sample: 0, lines: height, samples: 4))
+    }
+    #expect(try results.finish().isEmpty)
+    let back = try RasterFormats.open(target, context: RunContext())
+    #expect(try back.stored() == (0..<60).map { Double($0) })
+    #expect(back.metadata.axis.wavelengths?.count == 3)
+  }
+
+  @Test(arguments: [Interleave.bsq, .bip]) func bytesDoNotDependOnStrips(interleave: Interleave) throws {
+    let scratch = try Scratch()
+    let shape = CubeShape(lines: 300, samples: 270, bands: 20)
+    let values = PixelMatrix(rows: shape.pixels, columns: shape.bands)
+    var random = CounterRandom(seed: 5)
+    for n in 0..<(shape.pixels * shape.bands) { values.pointer[n] = Float(random.next() & 0xFF) }
+    var meta = CubeMetadata(bands: 20)
+    meta.nodata = [Double?](repeating: .nan, count: 20)
+    var seen: [[UInt8]] = []
+    for height in [300, 1, 37, 64, 256] {
+      var options = OutputOptions()
+      options.interleave = interleave
+      let name = scratch.path("h\(height).tif")
+      let writer = try RasterFormats.create(
+        name, shape: shape, type: .float32, metadata: meta, options: options, context: RunContext())
+      let results = ResultWriter(writer, metadata: meta)
+      for line in stride(from: 0, to: 300, by: height) {
+        let lines = min(height, 300 - line)
+        let part = PixelMatrix(rows: lines * 270, columns: 20)
+        part.pointer.update(from: values.pointer + line * 270 * 20, count: lines * 270 * 20)
+        try results.write(
+          part, positions: (0..<Int32(lines * 270)).map { $0 },
+          window: PixelWindow(line: line, sample: 0, lines: lines, samples: 270))
+      }
+      _ = try results.finish()
+      seen.append(try VSI.contents(name))
+    }
+    for other in seen.dropFirst() { #expect(other == seen[0]) }
+    let back = try RasterFormats.open(scratch.path("h37.tif"), context: RunContext())
+    let stored = try back.stored(PixelWindow(line: 290, sample: 265, lines: 10, samples: 5))
+    #expect(stored[0] == Double(values[290 * 270 + 265, 0]) && stored[999] == Double(values[300 * 270 - 1, 19]))
   }
 }
