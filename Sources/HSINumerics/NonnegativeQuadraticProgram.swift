@@ -80,17 +80,23 @@ public struct NonnegativeQuadraticProgram: Sendable {
 
   // MARK: - One program
 
+  /// Above this number the signs of the solution without `a ≥ 0` are a poor guess (many spectra are alike), and it is
+  /// cheaper to start from nothing.
+  private static let warmStartLimit = 10
+
   /// Scratch of one program: the passive set in `order[0..<size]`, the Cholesky factor of its Hessian (rows of
   /// `count`), and vectors.
   private struct Workspace {
     var factor, linear, trial, ones: UnsafeMutablePointer<Double>
     var order: UnsafeMutablePointer<Int>
     var isPassive, isRejected: UnsafeMutablePointer<Bool>
+    /// Multiplier of the sum constraint of the last solve, and of the solution that was accepted last.
+    var multiplier, level: UnsafeMutablePointer<Double>
   }
 
   private func withWorkspace(_ body: (Workspace) -> Void) {
     let k = count
-    withUnsafeTemporaryAllocation(of: Double.self, capacity: k * k + 3 * k) { doubles in
+    withUnsafeTemporaryAllocation(of: Double.self, capacity: k * k + 3 * k + 2) { doubles in
       withUnsafeTemporaryAllocation(of: Int.self, capacity: k) { integers in
         withUnsafeTemporaryAllocation(of: Bool.self, capacity: 2 * k) { flags in
           let base = doubles.baseAddress!
@@ -98,7 +104,8 @@ public struct NonnegativeQuadraticProgram: Sendable {
           body(
             Workspace(
               factor: base, linear: vectors, trial: vectors + k, ones: vectors + 2 * k,
-              order: integers.baseAddress!, isPassive: flags.baseAddress!, isRejected: flags.baseAddress! + k)
+              order: integers.baseAddress!, isPassive: flags.baseAddress!, isRejected: flags.baseAddress! + k,
+              multiplier: vectors + 3 * k, level: vectors + 3 * k + 1)
           )
         }
       }
@@ -148,7 +155,7 @@ public struct NonnegativeQuadraticProgram: Sendable {
   private func startsFeasible(_ a: UnsafeMutablePointer<Double>, _ w: Workspace) -> Bool {
     let k = count
     guard let inverse else {
-      for i in 0..<k { w.isPassive[i] = true }
+      for i in 0..<k { w.isPassive[i] = k <= NonnegativeQuadraticProgram.warmStartLimit }
       return false
     }
     var total = 0.0
@@ -168,6 +175,9 @@ public struct NonnegativeQuadraticProgram: Sendable {
       w.isPassive[i] = a[i] > 0
       if a[i] < 0 { isFeasible = false }
     }
+    if !isFeasible, k > NonnegativeQuadraticProgram.warmStartLimit {
+      for i in 0..<k { w.isPassive[i] = false }
+    }
     return isFeasible
   }
 
@@ -182,6 +192,7 @@ public struct NonnegativeQuadraticProgram: Sendable {
         if append(i, size, w) { size += 1 }
       }
       if size == 0 {
+        w.level.pointee = 0
         guard sumToOne else { return 0 }
         let best =
           (0..<k).min { gram[$0 * k + $0] / 2 - w.linear[$0] < gram[$1 * k + $1] / 2 - w.linear[$1] } ?? 0
@@ -189,6 +200,7 @@ public struct NonnegativeQuadraticProgram: Sendable {
           a[best] = 1
           w.order[0] = best
           w.isPassive[best] = true
+          w.level.pointee = w.linear[best] - gram[best * k + best]
           return 1
         }
         size = 1
@@ -201,6 +213,7 @@ public struct NonnegativeQuadraticProgram: Sendable {
       }
       if isFeasible {
         for p in 0..<size { a[w.order[p]] = w.trial[p] }
+        w.level.pointee = w.multiplier.pointee
         return size
       }
     }
@@ -217,15 +230,10 @@ public struct NonnegativeQuadraticProgram: Sendable {
         for p in 0..<size { sum -= gram[j * k + w.order[p]] * a[w.order[p]] }
         return sum
       }
-      var level = 0.0
-      if sumToOne {
-        for p in 0..<size { level += gradient(w.order[p]) }
-        level /= Double(max(size, 1))
-      }
       var best = tolerance
       var entering: Int?
       for j in 0..<k where !w.isPassive[j] && !w.isRejected[j] {
-        let value = gradient(j) - level
+        let value = gradient(j) - w.level.pointee
         if value > best { (best, entering) = (value, j) }
       }
       return entering
@@ -244,6 +252,7 @@ public struct NonnegativeQuadraticProgram: Sendable {
       }
       if step >= 1, (0..<size).allSatisfy({ w.trial[$0] > 0 }) {
         for p in 0..<size { a[w.order[p]] = w.trial[p] }
+        w.level.pointee = w.multiplier.pointee
         return size
       }
       var kept = 0
@@ -271,8 +280,8 @@ public struct NonnegativeQuadraticProgram: Sendable {
       }
       // Rows of the factor before the first dropped variable stay valid.
       size = min(first, kept)
-      let rest = (size..<kept).map { w.order[$0] }
-      for i in rest {
+      for p in size..<kept {
+        let i = w.order[p]
         w.isPassive[i] = false
         if append(i, size, w) { size += 1 } else { a[i] = 0 }
       }
@@ -308,6 +317,7 @@ public struct NonnegativeQuadraticProgram: Sendable {
   private func solvePassive(_ size: Int, _ w: Workspace) {
     for p in 0..<size { w.trial[p] = w.linear[w.order[p]] }
     backSubstitute(w.trial, size, w)
+    w.multiplier.pointee = 0
     guard sumToOne else { return }
     for p in 0..<size { w.ones[p] = 1 }
     backSubstitute(w.ones, size, w)
@@ -317,6 +327,7 @@ public struct NonnegativeQuadraticProgram: Sendable {
       weight += w.ones[p]
     }
     let multiplier = (total - 1) / weight
+    w.multiplier.pointee = multiplier
     for p in 0..<size { w.trial[p] -= multiplier * w.ones[p] }
   }
 

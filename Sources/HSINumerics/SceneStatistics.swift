@@ -72,7 +72,7 @@ public final class StatisticsAccumulator {
   private var squares: [Double]
   private var minimum: [Float]
   private var maximum: [Float]
-  /// Per block of a batch: the shifted pixels, then the L × L products, then the L sums.
+  /// Per block of a batch: the L × L products, then the L sums.
   private let work: UnsafeMutableRawPointer
   private let workStride: Int
   private let extremes: PixelMatrix
@@ -86,7 +86,7 @@ public final class StatisticsAccumulator {
     squares = [Double](repeating: 0, count: bands * bands)
     minimum = [Float](repeating: .infinity, count: bands)
     maximum = [Float](repeating: -.infinity, count: bands)
-    let values = bands * (StatisticsAccumulator.blockPixels + bands + 1)
+    let values = bands * (bands + 1)
     workStride = (values * (precision == .single ? 4 : 8) + 63) / 64 * 64
     work = .allocate(byteCount: workStride * StatisticsAccumulator.batch, alignment: 64)
     extremes = PixelMatrix(rows: StatisticsAccumulator.batch, columns: 2 * bands)
@@ -163,25 +163,27 @@ public final class StatisticsAccumulator {
     let (bands, stride, block) = (self.bands, workStride, StatisticsAccumulator.blockPixels)
     let low = extremes.pointer
     nonisolated(unsafe) let (pixels, work) = (pixels, work)
-    func parts(_ index: Int) -> (T.Pointer, T.Pointer, T.Pointer) {
-      let base = (work + index * stride).assumingMemoryBound(to: T.self)
-      let products = base + block * bands
-      return (base, products, products + bands * bands)
+    func parts(_ index: Int) -> (products: T.Pointer, sums: T.Pointer) {
+      let products = (work + index * stride).assumingMemoryBound(to: T.self)
+      return (products, products + bands * bands)
     }
     shift.withUnsafeBufferPointer { shift in
       nonisolated(unsafe) let (shift, low) = (shift.baseAddress!, low)
       Parallel.forEachChunk(of: n, chunk: block) { index, range in
-        let (centred, products, sums) = parts(index)
+        let (products, sums) = parts(index)
         let minimum = low + index * 2 * bands
-        T.centre(
-          pixels + range.lowerBound * bands, range.count, bands, shift, centred, sums, minimum,
-          minimum + bands)
-        T.rankUpdate(centred, range.count, bands, products)
+        withUnsafeTemporaryAllocation(of: T.self, capacity: range.count * bands) { centred in
+          guard let centred = centred.baseAddress else { return }
+          T.centre(
+            pixels + range.lowerBound * bands, range.count, bands, shift, centred, sums, minimum,
+            minimum + bands)
+          T.rankUpdate(centred, range.count, bands, products)
+        }
       }
     }
     let blocks = (n + block - 1) / block
     for index in 0..<blocks {
-      let sums = parts(index).2
+      let sums = parts(index).sums
       let minimum = low + index * 2 * bands
       for b in 0..<bands {
         sum[b] += sums[b].asDouble
@@ -193,7 +195,7 @@ public final class StatisticsAccumulator {
       nonisolated(unsafe) let total = squares.baseAddress!
       Parallel.forEachChunk(of: bands, chunk: 32) { _, rows in
         for index in 0..<blocks {
-          let products = parts(index).1
+          let products = parts(index).products
           for i in rows { for j in i..<bands { total[i * bands + j] += products[i * bands + j].asDouble } }
         }
       }

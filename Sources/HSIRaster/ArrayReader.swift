@@ -55,7 +55,8 @@ final class ArrayReader: ConcurrentCubeReader {
       window.line + window.lines <= shape.lines, window.sample + window.samples <= shape.samples,
       !bands.isEmpty, bands.allSatisfy({ (0..<shape.bands).contains($0) })
     else {
-      throw RasterError.inputOutput(path: path, action: "reading", reason: "the window \(window) is outside \(shape)")
+      throw RasterError.inputOutput(
+        path: path, action: "reading", reason: "the window \(window) is outside \(shape)")
     }
     try source.read(window, bands: bands, into: block)
   }
@@ -104,7 +105,9 @@ struct HDF5Source: CubeArraySource {
   init(file: HDF5File, segments: [Segment]) throws {
     self.file = file
     self.segments = segments
-    guard let first = segments.first else { throw RasterError.unreadable(path: file.path, reason: "it has no cube") }
+    guard let first = segments.first else {
+      throw RasterError.unreadable(path: file.path, reason: "it has no cube")
+    }
     var shapes: [CubeShape] = []
     for segment in segments {
       guard let type = segment.array.type, type == first.array.type else {
@@ -118,7 +121,8 @@ struct HDF5Source: CubeArraySource {
         let pixels = segment.array.dimensions[0]
         guard lines > 0, pixels % lines == 0 else {
           throw RasterError.inconsistent(
-            path: file.path, reason: "\(pixels) pixels do not make \(lines) lines", advice: "check the image size")
+            path: file.path, reason: "\(pixels) pixels do not make \(lines) lines",
+            advice: "check the image size")
         }
         shapes.append(CubeShape(lines: lines, samples: pixels / lines, bands: segment.array.dimensions[1]))
       }
@@ -151,7 +155,9 @@ struct HDF5Source: CubeArraySource {
 
   var blockLines: Int {
     guard let segment = segments.first, case .axes(let axes) = segment.layout else { return 1 }
-    return segment.array.chunk.map { max(1, $0[axes.line]) } ?? 1
+    if let chunk = segment.array.chunk { return max(1, chunk[axes.line]) }
+    // Where lines are the fastest axis (MATLAB) only tall windows give long runs.
+    return axes.line == segment.array.dimensions.count - 1 ? shape.lines : 1
   }
 
   var interleave: Interleave {

@@ -53,7 +53,8 @@ enum CSVSpectra: SpectralLibraryFormat {
 
     let bands = body.count
     for (index, row) in body.enumerated() where row.allSatisfy({ table.number($0) == nil }) {
-      throw wrong("row \(index + (hasHeader ? 2 : 1)) holds no number: \(row.joined(separator: " ").prefix(60))")
+      throw wrong(
+        "row \(index + (hasHeader ? 2 : 1)) holds no number: \(row.joined(separator: " ").prefix(60))")
     }
     func column(_ index: Int) -> [Double] {
       body.map { index < $0.count ? table.number($0[index]) ?? .nan : .nan }
@@ -63,7 +64,8 @@ enum CSVSpectra: SpectralLibraryFormat {
     let titles = (0..<width).map { hasHeader && $0 < first.count ? first[$0] : "" }
     let candidate = column(0)
     let title = titles[0].lowercased()
-    let isNamed = ["wave", "lambda", "wvl", "nm", "micro", "µm", "um"].contains { title.contains($0) } || title == "wl"
+    let isNamed =
+      ["wave", "lambda", "wvl", "nm", "micro", "µm", "um"].contains { title.contains($0) } || title == "wl"
     let isAxis = WavelengthUnit.guess(candidate) != nil && isMonotonic(candidate) && candidate.count > 1
     if width > 1, isNamed || isAxis {
       spectra.removeFirst()
@@ -76,12 +78,14 @@ enum CSVSpectra: SpectralLibraryFormat {
       }
       spectra.removeAll { ["band", "channel", "good", "bbl"].contains(titles[$0].lowercased()) }
       found = FoundWavelengths(
-        values: candidate, fwhm: widths, unit: unitText(titles[0]), place: "the first column", source: .header)
+        values: candidate, fwhm: widths, unit: unitText(titles[0]), place: "the first column", source: .header
+      )
     }
     guard !spectra.isEmpty else { throw wrong("it has wavelengths but no spectra") }
     let names = spectra.enumerated().map { titles[$1].isEmpty ? "spectrum \($0 + 1)" : titles[$1] }
     return SpectralLibraryFile.library(
-      names: names, values: spectra.flatMap { column($0) }, bands: bands, found: found, path: path, context: context)
+      names: names, values: spectra.flatMap { column($0) }, bands: bands, found: found, path: path,
+      context: context)
   }
 
   /// The unit named in a column title, as a text that `WavelengthUnit.reading` understands; nil without one.
@@ -94,7 +98,8 @@ enum CSVSpectra: SpectralLibraryFormat {
   }
 
   private static func isMonotonic(_ values: [Double]) -> Bool {
-    zip(values, values.dropFirst()).allSatisfy { $0 < $1 } || zip(values, values.dropFirst()).allSatisfy { $0 > $1 }
+    zip(values, values.dropFirst()).allSatisfy { $0 < $1 }
+      || zip(values, values.dropFirst()).allSatisfy { $0 > $1 }
   }
 
   /// UTF-8 (with or without mark), else Latin-1.
@@ -164,10 +169,14 @@ enum CSVSpectra: SpectralLibraryFormat {
   /// The table of a library: `wavelength_nm` (or `band`, from 1) first, one column per spectrum, 9 digits.
   static func text(_ library: SpectralLibrary) -> String {
     let wavelengths = library.axis.wavelengths
-    var lines = [([wavelengths == nil ? "band" : "wavelength_nm"] + library.names).map(cell).joined(separator: ",")]
+    var lines = [
+      ([wavelengths == nil ? "band" : "wavelength_nm"] + library.names).map(cell).joined(separator: ",")
+    ]
     for band in 0..<library.bands {
       var row = [wavelengths.map { SpectralLibraryFile.text($0[band]) } ?? "\(band + 1)"]
-      for index in 0..<library.count { row.append(SpectralLibraryFile.text(library.values[index * library.bands + band])) }
+      for index in 0..<library.count {
+        row.append(SpectralLibraryFile.text(library.values[index * library.bands + band]))
+      }
       lines.append(row.joined(separator: ","))
     }
     return lines.joined(separator: "\n") + "\n"

@@ -10,11 +10,12 @@ enum ENVISpectralLibrary: SpectralLibraryFormat {
       return header(location.file)?["file type"]?.lowercased().contains("spectral library") ?? false
         || location.fileExtension == "sli"
     }
-    guard let path = ENVIFormat.headerPath(for: location.file), let header = header(path) else {
-      return location.fileExtension == "sli"
-    }
-    return location.fileExtension == "sli"
-      || header["file type"]?.lowercased().contains("spectral library") ?? false
+    if location.fileExtension == "sli" { return true }
+    // A table beside a library of the same name has its header beside it too.
+    guard ["", "esl", "lib", "dat", "bin", "img"].contains(location.fileExtension),
+      let path = ENVIFormat.headerPath(for: location.file), let header = header(path)
+    else { return false }
+    return header["file type"]?.lowercased().contains("spectral library") ?? false
   }
 
   private static func header(_ path: String) -> ENVIHeader? {
@@ -52,7 +53,9 @@ enum ENVISpectralLibrary: SpectralLibraryFormat {
     }
     var values = storedNumbers(
       base + layout.headerOffset, count: count * bands, type: layout.type, isByteSwapped: layout.isBigEndian)
-    if !layout.type.isFloatingPoint, let factor = header.numbers("reflectance scale factor")?.first, factor > 0 {
+    if !layout.type.isFloatingPoint, let factor = header.numbers("reflectance scale factor")?.first,
+      factor > 0
+    {
       for index in values.indices { values[index] /= factor }
     }
     if let ignored = header["data ignore value"].flatMap(parseNumber) {
@@ -62,13 +65,15 @@ enum ENVISpectralLibrary: SpectralLibraryFormat {
     if names.count != count {
       if !names.isEmpty {
         context.warn(
-          "W-SLI-NAMES", "\(path): \(names.count) spectra names for \(count) spectra; they are numbered instead")
+          "W-SLI-NAMES",
+          "\(path): \(names.count) spectra names for \(count) spectra; they are numbered instead")
       }
       names = (1...count).map { "spectrum \($0)" }
     }
     let wavelengths = (header.numbers("wavelength") ?? header.numbers("wavelengths")).map {
       FoundWavelengths(
-        values: $0, fwhm: header.numbers("fwhm"), unit: header["wavelength units"], place: headerPath, source: .header)
+        values: $0, fwhm: header.numbers("fwhm"), unit: header["wavelength units"], place: headerPath,
+        source: .header)
     }
     var library = SpectralLibraryFile.library(
       names: names, values: values, bands: bands, found: wavelengths, path: path, context: context)

@@ -19,7 +19,9 @@ enum FieldSpectrum: SpectralLibraryFormat {
     if text.contains("x units:") && text.contains("y units:") { return .ecostress }
     if text.contains("spectra vista") && text.contains("data=") { return .svc }
     if location.fileExtension == "sig" { return .svc }
-    if location.fileExtension == "sed" || text.hasPrefix("comment:") && text.contains("columns [") { return .sed }
+    if location.fileExtension == "sed" || text.hasPrefix("comment:") && text.contains("columns [") {
+      return .sed
+    }
     return nil
   }
 
@@ -80,7 +82,8 @@ enum FieldSpectrum: SpectralLibraryFormat {
     let found = FoundWavelengths(
       values: table.map { $0[0] }, fwhm: nil, unit: unit, place: "the first column", source: .header)
     return SpectralLibraryFile.library(
-      names: [title], values: values, bands: table.count, found: found, path: location.given, context: context)
+      names: [title], values: values, bands: table.count, found: found, path: location.given, context: context
+    )
   }
 
   private static func words(_ text: String) -> [String] {

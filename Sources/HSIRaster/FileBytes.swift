@@ -93,7 +93,8 @@ final class FileBytes: @unchecked Sendable {
     let isPrefix = allowsMore && produced == limit
     guard isComplete || isPrefix else {
       memory.deallocate()
-      let reason = status == Z_OK ? "it expands to more than \(limit) bytes" : "its compressed data are damaged"
+      let reason =
+        status == Z_OK ? "it expands to more than \(limit) bytes" : "its compressed data are damaged"
       throw RasterError.unreadable(path: path, reason: reason)
     }
     return FileBytes(path: path, adopting: memory, count: produced)

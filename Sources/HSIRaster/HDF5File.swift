@@ -205,7 +205,8 @@ final class HDF5Array {
     if rank > 0 { H5Sget_simple_extent_dims(space, &extents, nil) }
     dimensions = rank > 0 ? extents.prefix(rank).map { Int(clamping: $0) } : []
     var chunks = [hsize_t](repeating: 0, count: max(rank, 1))
-    let isChunked = rank > 0 && H5Pget_layout(properties) == H5D_CHUNKED
+    let isChunked =
+      rank > 0 && H5Pget_layout(properties) == H5D_CHUNKED
       && H5Pget_chunk(properties, Int32(rank), &chunks) == Int32(rank)
     chunk = isChunked ? chunks.map { Int(clamping: $0) } : nil
     (type, typeName) = HDF5Array.classify(stored)
@@ -239,7 +240,8 @@ final class HDF5Array {
   /// Reads a block (`start`, `count` per axis) into part of a row-major array of shape `shape` at `origin`, in this
   /// machine's byte order. `stride` and `block` select several equal blocks per axis (1 and 1 for a plain one).
   func read(
-    start: [Int], count: [Int], stride: [Int]? = nil, block: [Int]? = nil, into memory: UnsafeMutableRawPointer,
+    start: [Int], count: [Int], stride: [Int]? = nil, block: [Int]? = nil,
+    into memory: UnsafeMutableRawPointer,
     shape: [Int], origin: [Int]
   ) throws {
     guard let type else {
@@ -250,7 +252,9 @@ final class HDF5Array {
     let extents = zip(count, block ?? [Int](repeating: 1, count: rank)).map { $0 * $1 }
     guard start.count == rank, count.count == rank, shape.count == rank, origin.count == rank,
       zip(origin, extents).map({ $0 + $1 }).elementsEqual(shape, by: { $0 <= $1 }), !extents.contains(0)
-    else { throw RasterError.inputOutput(path: file.path, action: "reading", reason: "bad window of \(path)") }
+    else {
+      throw RasterError.inputOutput(path: file.path, action: "reading", reason: "bad window of \(path)")
+    }
     let unsigned: ([Int]) -> [hsize_t] = { $0.map { hsize_t($0) } }
     let space = H5Dget_space(id)
     let target = H5Screate_simple(Int32(rank), unsigned(shape), nil)
@@ -262,9 +266,11 @@ final class HDF5Array {
       space, H5S_SELECT_SET, unsigned(start), unsigned(stride ?? [Int](repeating: 1, count: rank)),
       unsigned(count), unsigned(block ?? [Int](repeating: 1, count: rank)))
     let placed = H5Sselect_hyperslab(target, H5S_SELECT_SET, unsigned(origin), nil, unsigned(extents), nil)
-    guard selected >= 0, placed >= 0, H5Dread(id, HDF5Array.native(type), target, space, 0, memory) >= 0 else {
+    guard selected >= 0, placed >= 0, H5Dread(id, HDF5Array.native(type), target, space, 0, memory) >= 0
+    else {
       throw RasterError.inputOutput(
-        path: file.path, action: "reading", reason: "the HDF5 library failed on \(path); the file may be damaged")
+        path: file.path, action: "reading",
+        reason: "the HDF5 library failed on \(path); the file may be damaged")
     }
   }
 
@@ -290,7 +296,8 @@ final class HDF5Array {
   func references() -> [String]? {
     let stored = H5Dget_type(id)
     defer { H5Tclose(stored) }
-    guard H5Tget_class(stored) == H5T_REFERENCE, H5Tequal(stored, hsi_h5_reference()) > 0, let count, count > 0,
+    guard H5Tget_class(stored) == H5T_REFERENCE, H5Tequal(stored, hsi_h5_reference()) > 0, let count,
+      count > 0,
       count <= 1 << 16
     else { return nil }
     var values = [hobj_ref_t](repeating: 0, count: count)

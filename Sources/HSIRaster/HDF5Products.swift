@@ -30,7 +30,9 @@ enum HDF5Products {
 
     /// A 1-D array of numbers with its unit.
     func list(_ path: String) -> (values: [Double], unit: String?)? {
-      guard let array = file.array(path), array.dimensions.count == 1, let values = array.doubles() else { return nil }
+      guard let array = file.array(path), array.dimensions.count == 1, let values = array.doubles() else {
+        return nil
+      }
       return (values, (array.attribute("units") ?? array.attribute("Units"))?.text)
     }
 
@@ -40,7 +42,8 @@ enum HDF5Products {
     func cube(_ format: String, _ array: HDF5Array, axes: ArrayAxes, metadata: CubeMetadata) -> HDF5Cube {
       HDF5Cube(
         format: format,
-        segments: [.init(array: array, layout: .axes(axes), bands: Array(0..<metadata.bands))], metadata: metadata)
+        segments: [.init(array: array, layout: .axes(axes), bands: Array(0..<metadata.bands))],
+        metadata: metadata)
     }
   }
 
@@ -71,7 +74,8 @@ enum HDF5Products {
     if file.exists("/location/lon"), file.exists("/location/lat") {
       metadata.georeference = Georeference(
         crs: HDF5Format.wellKnownText(epsg: 4326),
-        mapping: .geolocation(longitude: file.path + "//location/lon", latitude: file.path + "//location/lat"))
+        mapping: .geolocation(longitude: file.path + "//location/lon", latitude: file.path + "//location/lat")
+      )
       metadata.sources["georeference"] = .product
     }
     let axes = ArrayAxes(line: 0, sample: 1, band: 2)
@@ -113,13 +117,16 @@ enum HDF5Products {
         let spectral = folder + "/Metadata/Spectral_Data"
         if let centres = request.list(spectral + "/Wavelength") {
           FoundWavelengths(
-            values: centres.values, fwhm: request.list(spectral + "/FWHM")?.values, unit: centres.unit ?? "nm",
+            values: centres.values, fwhm: request.list(spectral + "/FWHM")?.values,
+            unit: centres.unit ?? "nm",
             place: spectral + "/Wavelength", source: .product
           ).install(in: &metadata, path: request.path, context: request.context)
         }
         metadata.quantity = kind == "Radiance" ? .radiance : .reflectance
         metadata.sources["quantity"] = .product
-        if let factor = array.attribute("Scale_Factor")?.number ?? array.attribute("Scale Factor")?.number, factor > 0 {
+        if let factor = array.attribute("Scale_Factor")?.number ?? array.attribute("Scale Factor")?.number,
+          factor > 0
+        {
           metadata.scale = [Double](repeating: 1 / factor, count: bands)
           metadata.sources["scale"] = .product
         }
@@ -132,7 +139,8 @@ enum HDF5Products {
         // Water vapour bands that the product names.
         for window in 1...4 {
           let name = "Band_Window_\(window)_Nanometers"
-          guard let limits = (array.attribute(name) ?? file.attribute(name, of: folder))?.numbers, limits.count == 2,
+          guard let limits = (array.attribute(name) ?? file.attribute(name, of: folder))?.numbers,
+            limits.count == 2,
             let centres = metadata.axis.wavelengths
           else { continue }
           for band in 0..<bands where centres[band] >= limits[0] && centres[band] <= limits[1] {
@@ -159,14 +167,18 @@ enum HDF5Products {
 
   /// The affine mapping of an ENVI `map info` string: name, reference pixel (1-based), its coordinates, pixel size.
   static func mapInfo(_ text: String, crs: String?) -> Georeference? {
-    let parts = ENVIHeader.unbraced(text).split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+    let parts = ENVIHeader.unbraced(text).split(separator: ",").map {
+      $0.trimmingCharacters(in: .whitespaces)
+    }
     guard parts.count >= 7 else { return nil }
     let numbers = parts[1...6].compactMap { Double($0) }
     guard numbers.count == 6, numbers[4] != 0, numbers[5] != 0 else { return nil }
-    let rotation = parts.lazy.compactMap { part -> Double? in
-      let pair = part.lowercased().split(separator: "=")
-      return pair.count == 2 && pair[0].trimmingCharacters(in: .whitespaces) == "rotation" ? Double(pair[1]) : nil
-    }.first ?? 0
+    let rotation =
+      parts.lazy.compactMap { part -> Double? in
+        let pair = part.lowercased().split(separator: "=")
+        return pair.count == 2 && pair[0].trimmingCharacters(in: .whitespaces) == "rotation"
+          ? Double(pair[1]) : nil
+      }.first ?? 0
     let (s, c) = (sin(rotation * .pi / 180), cos(rotation * .pi / 180))
     let (dx, dy) = (numbers[4], numbers[5])
     let (px, py) = (numbers[0] - 1, numbers[1] - 1)
@@ -184,15 +196,20 @@ enum HDF5Products {
     let file = request.file
     for root in ["/HDFEOS/SWATHS/HYP", "/HDFEOS/GRIDS/HYP"] {
       let fields = root + "/Data Fields"
-      let names = ["surface_reflectance", "toa_reflectance", "ortho_surface_reflectance", "toa_radiance",
-        "ortho_toa_radiance", "radiance", "reflectance"]
+      let names = [
+        "surface_reflectance", "toa_reflectance", "ortho_surface_reflectance", "toa_radiance",
+        "ortho_toa_radiance", "radiance", "reflectance",
+      ]
       guard let array = names.lazy.compactMap({ request.array(fields + "/" + $0) }).first else { continue }
       let bands = array.dimensions[0]
       var metadata = CubeMetadata(bands: bands)
-      if let centres = array.attribute("wavelengths")?.numbers ?? request.list(fields + "/wavelengths")?.values {
+      if let centres = array.attribute("wavelengths")?.numbers
+        ?? request.list(fields + "/wavelengths")?.values
+      {
         FoundWavelengths(
           values: centres, fwhm: array.attribute("fwhm")?.numbers ?? request.list(fields + "/fwhm")?.values,
-          unit: array.attribute("wavelength_units")?.text ?? "nm", place: "attribute wavelengths of \(array.path)",
+          unit: array.attribute("wavelength_units")?.text ?? "nm",
+          place: "attribute wavelengths of \(array.path)",
           source: .product
         ).install(in: &metadata, path: request.path, context: request.context)
       }
@@ -201,17 +218,22 @@ enum HDF5Products {
         metadata.sources["goodBands"] = .product
       }
       metadata.sensor = "Tanager"
-      let framing = [root, array.path, "/"].lazy.compactMap { file.attribute("Planet_Ortho_Framing", of: $0)?.text }
-        .first
+      let framing = [root, array.path, "/"].lazy.compactMap {
+        file.attribute("Planet_Ortho_Framing", of: $0)?.text
+      }
+      .first
       if root.contains("GRIDS") || array.path.contains("ortho"), let framing {
         metadata.georeference = orthoFraming(framing)
       }
       let geolocation = root + "/Geolocation Fields"
-      if metadata.georeference == nil, file.exists(geolocation + "/Longitude"), file.exists(geolocation + "/Latitude") {
+      if metadata.georeference == nil, file.exists(geolocation + "/Longitude"),
+        file.exists(geolocation + "/Latitude")
+      {
         metadata.georeference = Georeference(
           crs: HDF5Format.wellKnownText(epsg: 4326),
           mapping: .geolocation(
-            longitude: "\(file.path)/\(geolocation)/Longitude", latitude: "\(file.path)/\(geolocation)/Latitude"))
+            longitude: "\(file.path)/\(geolocation)/Longitude",
+            latitude: "\(file.path)/\(geolocation)/Latitude"))
       }
       if metadata.georeference != nil { metadata.sources["georeference"] = .product }
       let axes = ArrayAxes(line: 1, sample: 2, band: 0)
@@ -241,7 +263,10 @@ enum HDF5Products {
 
   private static func prisma(_ request: Request) throws -> HDF5Cube? {
     let file = request.file
-    guard let swath = file.children(of: "/HDFEOS/SWATHS").first(where: { $0.hasPrefix("PRS_") && $0.hasSuffix("_HCO") })
+    guard
+      let swath = file.children(of: "/HDFEOS/SWATHS").first(where: {
+        $0.hasPrefix("PRS_") && $0.hasSuffix("_HCO")
+      })
     else { return nil }
     let level = String(swath.dropFirst(4).dropLast(4))
     let fields = "/HDFEOS/SWATHS/\(swath)/Data Fields"
@@ -258,7 +283,8 @@ enum HDF5Products {
       func list(_ name: String) -> [Double] {
         let values = file.attribute("List_\(name)_\(detector.part)")?.numbers ?? []
         guard values.count == count else {
-          request.warn("W-WL-COUNT", "\(values.count) values in List_\(name)_\(detector.part) for \(count) bands")
+          request.warn(
+            "W-WL-COUNT", "\(values.count) values in List_\(name)_\(detector.part) for \(count) bands")
           return [Double](repeating: 0, count: count)
         }
         return values
@@ -266,19 +292,23 @@ enum HDF5Products {
       centres.append(list("Cw"))
       widths.append(list("Fwhm"))
     }
-    let kept = found.count == 2 ? withoutOverlap(centres, request.options.overlap) : centres.map { Array($0.indices) }
+    let kept =
+      found.count == 2 ? withoutOverlap(centres, request.options.overlap) : centres.map { Array($0.indices) }
     let dropped = zip(centres, kept).reduce(0) { $0 + $1.0.count - $1.1.count }
     if dropped > 0 {
       request.context.logger.info("\(request.path): \(dropped) bands of the detectors' overlap are left out")
     }
 
     let bands = kept.reduce(0) { $0 + $1.count }
-    guard bands > 0 else { throw RasterError.unreadable(path: request.path, reason: "no band has a wavelength") }
+    guard bands > 0 else {
+      throw RasterError.unreadable(path: request.path, reason: "no band has a wavelength")
+    }
     var metadata = CubeMetadata(bands: bands)
     let all = zip(centres, kept).flatMap { list, indices in indices.map { list[$0] } }
     if all.contains(where: { $0 > 0 }) {
       FoundWavelengths(
-        values: all, fwhm: zip(widths, kept).flatMap { list, indices in indices.map { list[$0] } }, unit: "nm",
+        values: all, fwhm: zip(widths, kept).flatMap { list, indices in indices.map { list[$0] } },
+        unit: "nm",
         place: "attributes List_Cw_Vnir and List_Cw_Swir", source: .product
       ).install(in: &metadata, path: request.path, context: request.context)
     }
@@ -316,24 +346,30 @@ enum HDF5Products {
     metadata.acquired = file.attribute("Product_StartTime")?.text
     metadata.georeference = prismaGrid(file, found[0].array.dimensions)
     let geolocation = "/HDFEOS/SWATHS/\(swath)/Geolocation Fields"
-    if metadata.georeference == nil, file.exists(geolocation + "/Longitude"), file.exists(geolocation + "/Latitude") {
+    if metadata.georeference == nil, file.exists(geolocation + "/Longitude"),
+      file.exists(geolocation + "/Latitude")
+    {
       metadata.georeference = Georeference(
         crs: HDF5Format.wellKnownText(epsg: 4326),
         mapping: .geolocation(
-          longitude: "\(file.path)/\(geolocation)/Longitude", latitude: "\(file.path)/\(geolocation)/Latitude"))
+          longitude: "\(file.path)/\(geolocation)/Longitude", latitude: "\(file.path)/\(geolocation)/Latitude"
+        ))
     }
     if metadata.georeference != nil { metadata.sources["georeference"] = .product }
     let axes = ArrayAxes(line: 0, sample: 2, band: 1)
     return HDF5Cube(
       format: "HDF5 (PRISMA \(level))",
-      segments: zip(found, kept).map { .init(array: $0.array, layout: .axes(axes), bands: $1) }, metadata: metadata)
+      segments: zip(found, kept).map { .init(array: $0.array, layout: .axes(axes), bands: $1) },
+      metadata: metadata)
   }
 
   /// The bands of two detectors that stay: unused ones (wavelength 0) stay as bad bands.
   static func withoutOverlap(_ centres: [[Double]], _ choice: DetectorOverlap) -> [[Int]] {
     let all = centres.map { Array($0.indices) }
     let used = centres.map { $0.filter { $0 > 0 } }
-    guard choice != .keep, let top = used[0].max(), let bottom = used[1].min(), bottom < top else { return all }
+    guard choice != .keep, let top = used[0].max(), let bottom = used[1].min(), bottom < top else {
+      return all
+    }
     // Bands of the first detector above `limits.0` and of the second below `limits.1` go.
     let limits: (Double, Double)
     switch choice {
@@ -342,7 +378,9 @@ enum HDF5Products {
     default: limits = ((bottom + top) / 2, (bottom + top) / 2)
     }
     let first = centres[0].indices.filter { centres[0][$0] <= 0 || centres[0][$0] < limits.0 }
-    let second = centres[1].indices.filter { centres[1][$0] <= 0 || centres[1][$0] > limits.1 || choice == .cut && centres[1][$0] >= limits.1 }
+    let second = centres[1].indices.filter {
+      centres[1][$0] <= 0 || centres[1][$0] > limits.1 || choice == .cut && centres[1][$0] >= limits.1
+    }
     return [first, second]
   }
 
@@ -350,9 +388,11 @@ enum HDF5Products {
   /// makes the pixels nearer to 30 m.
   private static func prismaGrid(_ file: HDF5File, _ dimensions: [Int]) -> Georeference? {
     func number(_ name: String) -> Double? { file.attribute(name)?.number }
-    guard let code = number("Epsg_Code").flatMap({ Int(exactly: $0) }), let west = number("Product_ULcorner_easting"),
+    guard let code = number("Epsg_Code").flatMap({ Int(exactly: $0) }),
+      let west = number("Product_ULcorner_easting"),
       let north = number("Product_ULcorner_northing"), let east = number("Product_LRcorner_easting"),
-      let south = number("Product_LRcorner_northing"), dimensions[0] > 1, dimensions[2] > 1, east > west, north > south
+      let south = number("Product_LRcorner_northing"), dimensions[0] > 1, dimensions[2] > 1, east > west,
+      north > south
     else { return nil }
     let (lines, samples) = (Double(dimensions[0]), Double(dimensions[2]))
     let edge = ((east - west) / samples, (north - south) / lines)

@@ -36,7 +36,8 @@ public enum HDF5Format: CubeFormat {
       ?? general(file, wanted: wanted, options: options, path: path, context: context)
     let source = try HDF5Source(file: file, segments: cube.segments)
     return try ArrayReader(
-      path: path, format: cube.format, files: [location.file], metadata: cube.metadata, source: source, owner: file)
+      path: path, format: cube.format, files: [location.file], metadata: cube.metadata, source: source,
+      owner: file)
   }
 
   // MARK: - Files of no known product
@@ -48,7 +49,8 @@ public enum HDF5Format: CubeFormat {
     let rank = array.dimensions.count
     guard rank == 2 || rank == 3 else {
       throw RasterError.unsupported(
-        path: path, feature: "\(array.path) of \(rank) axes", advice: "choose an array of 2 or 3 axes with --var")
+        path: path, feature: "\(array.path) of \(rank) axes",
+        advice: "choose an array of 2 or 3 axes with --var")
     }
     let found = rank == 3 ? wavelengths(file, array) : nil
     let axes: ArrayAxes
@@ -87,7 +89,9 @@ public enum HDF5Format: CubeFormat {
     }
     let arrays = file.arrays().filter { $0.type != nil }
     let cubes = arrays.filter { $0.dimensions.count == 3 && !$0.dimensions.contains(0) }
-    let images = arrays.filter { $0.dimensions.count == 2 && $0.dimensions.allSatisfy { $0 > 1 } }
+    let planes = arrays.filter { $0.dimensions.count == 2 && !$0.dimensions.contains(0) }
+    let wide = planes.filter { $0.dimensions.allSatisfy { $0 > 1 } }
+    let images = wide.isEmpty ? planes : wide
     if cubes.count == 1 { return try file.open(cubes[0].path) }
     if cubes.isEmpty, images.count == 1 { return try file.open(images[0].path) }
     guard !cubes.isEmpty || !images.isEmpty else {
@@ -105,8 +109,10 @@ public enum HDF5Format: CubeFormat {
   }
 
   private static let wavelengthNames: Set<String> = [
-    "wavelength", "wavelengths", "wavelength_nm", "band_center", "band_centers", "band_centre", "band_centres",
-    "center_wavelength", "center_wavelengths", "central_wavelength", "centre_wavelengths", "wl", "lambda", "waves",
+    "wavelength", "wavelengths", "wavelength_nm", "band_center", "band_centers", "band_centre",
+    "band_centres",
+    "center_wavelength", "center_wavelengths", "central_wavelength", "centre_wavelengths", "wl", "lambda",
+    "waves",
   ]
   private static let widthNames = ["fwhm", "full_width_half_max", "bandwidth", "bandwidths"]
 
@@ -118,17 +124,21 @@ public enum HDF5Format: CubeFormat {
   /// The axis as long as a 1-D array called `band` or `bands`.
   private static func namedBandAxis(_ file: HDF5File, _ array: HDF5Array) -> Int? {
     let counts = file.arrays().filter {
-      $0.dimensions.count == 1 && ["band", "bands", "channel", "channels"].contains(name($0.path).lowercased())
+      $0.dimensions.count == 1
+        && ["band", "bands", "channel", "channels"].contains(name($0.path).lowercased())
     }.map { $0.dimensions[0] }
     return counts.lazy.compactMap { bandAxis(array, count: $0) }.first
   }
 
-  private static func name(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
+  private static func name(_ path: String) -> String {
+    path.split(separator: "/").last.map(String.init) ?? path
+  }
 
   /// Wavelengths of an array: its attributes, then 1-D arrays whose length is that of an axis, nearest group first.
   static func wavelengths(_ file: HDF5File, _ array: HDF5Array) -> FoundWavelengths? {
     for name in wavelengthNames.sorted() {
-      guard let values = array.attribute(name)?.numbers, values.count > 1, array.dimensions.contains(values.count)
+      guard let values = array.attribute(name)?.numbers, values.count > 1,
+        array.dimensions.contains(values.count)
       else { continue }
       let widths = widthNames.lazy.compactMap { array.attribute($0)?.numbers }.first
       let unit = array.attribute(name + "_units")?.text ?? array.attribute("wavelength_units")?.text
@@ -148,11 +158,14 @@ public enum HDF5Format: CubeFormat {
       let list = try? file.open(entry.path), let values = list.doubles()
     else { return nil }
     let unit = (list.attribute("units") ?? list.attribute("Units") ?? list.attribute("unit"))?.text
-    let widths = lists.first { widthNames.contains(name($0.path).lowercased()) && $0.dimensions == entry.dimensions }
-      .flatMap { try? file.open($0.path) }
+    let widths = lists.first {
+      widthNames.contains(name($0.path).lowercased()) && $0.dimensions == entry.dimensions
+    }
+    .flatMap { try? file.open($0.path) }
     return FoundWavelengths(
       values: values,
-      fwhm: converted(widths?.doubles(), from: widths?.attribute("units")?.text, to: unit, of: values), unit: unit,
+      fwhm: converted(widths?.doubles(), from: widths?.attribute("units")?.text, to: unit, of: values),
+      unit: unit,
       place: entry.path, source: .product)
   }
 
@@ -160,7 +173,11 @@ public enum HDF5Format: CubeFormat {
   static func converted(_ widths: [Double]?, from: String?, to: String?, of centres: [Double]) -> [Double]? {
     guard let widths, case .unit(let own) = WavelengthUnit.reading(from ?? "") else { return widths }
     let target: WavelengthUnit?
-    if case .unit(let named) = WavelengthUnit.reading(to ?? "") { target = named } else { target = .guess(centres) }
+    if case .unit(let named) = WavelengthUnit.reading(to ?? "") {
+      target = named
+    } else {
+      target = .guess(centres)
+    }
     guard let target, target != own else { return widths }
     return widths.map { target.value(nanometres: own.nanometres($0)) }
   }
@@ -194,7 +211,8 @@ public enum HDF5Format: CubeFormat {
       if metadata.quantity != .unknown { metadata.sources["quantity"] = .product }
     }
     metadata.summary = metadata.summary ?? array.attribute("long_name")?.text
-    for name in ["time_coverage_start", "acquisition_time", "Product_StartTime"] where metadata.acquired == nil {
+    for name in ["time_coverage_start", "acquisition_time", "Product_StartTime"]
+    where metadata.acquired == nil {
       metadata.acquired = file.attribute(name)?.text
     }
     for name in ["instrument", "sensor", "platform"] where metadata.sensor == nil {
@@ -226,11 +244,15 @@ public enum HDF5Format: CubeFormat {
     }
     func regular(_ names: [String], _ count: Int) -> (first: Double, step: Double)? {
       for name in names {
-        guard let values = file.array(sibling(name))?.doubles(), values.count == count, count > 1 else { continue }
+        guard let values = file.array(sibling(name))?.doubles(), values.count == count, count > 1 else {
+          continue
+        }
         let step = (values[count - 1] - values[0]) / Double(count - 1)
-        guard step != 0, values.indices.allSatisfy({
-          abs(values[$0] - values[0] - step * Double($0)) <= 1e-3 * abs(step)
-        }) else { continue }
+        guard step != 0,
+          values.indices.allSatisfy({
+            abs(values[$0] - values[0] - step * Double($0)) <= 1e-3 * abs(step)
+          })
+        else { continue }
         return (values[0], step)
       }
       return nil
@@ -238,7 +260,9 @@ public enum HDF5Format: CubeFormat {
     if transform == nil,
       let x = regular(["x", "easting", "lon", "longitude"], array.dimensions[axes.sample]),
       let y = regular(["y", "northing", "lat", "latitude"], array.dimensions[axes.line])
-    { transform = [x.first - x.step / 2, x.step, 0, y.first - y.step / 2, 0, y.step] }
+    {
+      transform = [x.first - x.step / 2, x.step, 0, y.first - y.step / 2, 0, y.step]
+    }
     guard let transform else { return nil }
     return Georeference(crs: crs, mapping: .affine(transform))
   }

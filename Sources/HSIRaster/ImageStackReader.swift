@@ -37,8 +37,10 @@ public enum ImageStackFormat: CubeFormat {
   /// True when a pattern names at least one file.
   static func exists(_ pattern: String) -> Bool {
     isPattern(pattern)
-      && !members(of: RasterLocation(
-        given: pattern, file: pattern, part: nil, isFolder: false, firstBytes: [], size: 0)).isEmpty
+      && !members(
+        of: RasterLocation(
+          given: pattern, file: pattern, part: nil, isFolder: false, firstBytes: [], size: 0)
+      ).isEmpty
   }
 
   public static func open(
@@ -57,7 +59,8 @@ public enum ImageStackFormat: CubeFormat {
     let names = files.map { PathName($0).name }
     if files.count == 31, names.allSatisfy({ $0.contains("_ms_") }) {
       FoundWavelengths(
-        values: (0..<31).map { 400 + 10 * Double($0) }, fwhm: nil, unit: "nm", place: "the names of a CAVE scene",
+        values: (0..<31).map { 400 + 10 * Double($0) }, fwhm: nil, unit: "nm",
+        place: "the names of a CAVE scene",
         source: .inferred
       ).install(in: &metadata, path: path, context: context)
     }
@@ -108,7 +111,8 @@ final class ImageStackSource: CubeArraySource {
   }
 
   func read(_ window: PixelWindow, bands: [Int], into block: StoredBlock) throws {
-    block.prepare(type: type, interleave: .bsq, lines: window.lines, samples: window.samples, bands: bands.count)
+    block.prepare(
+      type: type, interleave: .bsq, lines: window.lines, samples: window.samples, bands: bands.count)
     guard let memory = block.bytes.baseAddress else { return }
     let plane = StoredBlock()
     for (position, band) in bands.enumerated() {

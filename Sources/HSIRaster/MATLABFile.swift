@@ -41,8 +41,8 @@ struct MATLABVariable {
 /// MATLAB files of versions 4, 5, 6 and 7: lists the variables, finds struct fields, gives numbers.
 ///
 /// Numbers of uncompressed variables stay in the mapped file; a compressed variable is inflated whole into memory
-/// when it is used (its size as stored, at most 8 GiB), because deflate has no random access. Every length in the
-/// file is checked against the bytes there are before it is used.
+/// when it is used (its size as stored, within the memory budget), because deflate has no random access. Every length
+/// in the file is checked against the bytes there are before it is used.
 /// Format: MathWorks, "MAT-File Format", 2019.
 final class MATLABFile {
   let path: String
@@ -52,7 +52,7 @@ final class MATLABFile {
   private(set) var variables: [MATLABVariable] = []
   private let file: FileBytes
   private let isByteSwapped: Bool
-  private static let inflatedLimit = 8 << 30
+  private let limit: Int
 
   /// True for the first bytes of a version 5 to 7 file.
   static func isVersion5(_ first: [UInt8]) -> Bool {
@@ -68,9 +68,11 @@ final class MATLABFile {
 
   /// Opens a file and lists its variables.
   ///
+  /// - Parameter limit: bytes that an inflated variable may take.
   /// - Throws: `RasterError.notFound`, `.unreadable`.
-  init(_ path: String) throws {
+  init(_ path: String, limit: Int = 4 << 30) throws {
     self.path = path
+    self.limit = limit
     file = try FileBytes(path)
     let first = [UInt8](file.bytes.prefix(128))
     if MATLABFile.isVersion5(first) {
@@ -116,10 +118,17 @@ final class MATLABFile {
   }
 
   /// A variable with its bytes in memory.
+  ///
+  /// - Throws: `CoreError.memory` when it does not fit the limit, `RasterError.unreadable`.
   func loaded(_ variable: MATLABVariable) throws -> MATLABVariable {
     guard variable.bytes == nil else { return variable }
+    let needed = variable.count * (variable.type?.size ?? 0)
+    guard needed <= limit else {
+      throw CoreError.memory(
+        purpose: "inflating the variable \(variable.name) of \(path)", needed: needed, budget: limit)
+    }
     let stream = UnsafeRawBufferPointer(rebasing: file.bytes[variable.range])
-    let inflated = try FileBytes.inflated(stream, path: path, limit: MATLABFile.inflatedLimit, allowsMore: false)
+    let inflated = try FileBytes.inflated(stream, path: path, limit: limit, allowsMore: false)
     return try matrix(in: inflated, at: 0, end: inflated.bytes.count)
   }
 
@@ -133,14 +142,17 @@ final class MATLABFile {
       variable.range.count == variable.count * type.size
     else { return nil }
     return storedNumbers(
-      base + variable.range.lowerBound, count: variable.count, type: type, isByteSwapped: variable.isByteSwapped)
+      base + variable.range.lowerBound, count: variable.count, type: type,
+      isByteSwapped: variable.isByteSwapped)
   }
 
   /// Texts of a variable: a char array's rows, or the texts of a cell array; nil for other kinds.
   func texts(_ variable: MATLABVariable) throws -> [String]? {
     let variable = try loaded(variable)
     if variable.kind == .cell { return try members(of: variable).map { try texts($0)?.first ?? "" } }
-    guard variable.kind == .text, variable.dimensions.count == 2, let bytes = variable.bytes else { return nil }
+    guard variable.kind == .text, variable.dimensions.count == 2, let bytes = variable.bytes else {
+      return nil
+    }
     let (rows, columns) = (variable.dimensions[0], variable.dimensions[1])
     guard rows * columns <= 1 << 20 else { return nil }
     if variable.range.count == rows * columns * 2 {
@@ -235,20 +247,25 @@ extension MATLABFile {
   }
 
   /// Reads the head of a matrix element. `isPrefix`: the bytes end within the element.
-  private func matrix(in bytes: FileBytes, at start: Int, end: Int, isPrefix: Bool = false) throws -> MATLABVariable {
+  private func matrix(in bytes: FileBytes, at start: Int, end: Int, isPrefix: Bool = false) throws
+    -> MATLABVariable
+  {
     let type = try word(bytes, start, end)
     let length = Int(try word(bytes, start + 4, end))
     guard type == 14, isPrefix || length <= end - start - 8 else { throw damaged(start) }
     let stop = isPrefix ? end : start + 8 + length
     if length == 0 {  // MATLAB writes an empty matrix so.
       return MATLABVariable(
-        name: "", kind: .other, dimensions: [0, 0], bytes: bytes, range: stop..<stop, isByteSwapped: isByteSwapped)
+        name: "", kind: .other, dimensions: [0, 0], bytes: bytes, range: stop..<stop,
+        isByteSwapped: isByteSwapped)
     }
     let flags = try tag(bytes, at: start + 8, end: stop)
     let word0 = try word(bytes, flags.data.lowerBound, stop)
     let extents = try tag(bytes, at: flags.next, end: stop)
     let title = try tag(bytes, at: extents.next, end: stop)
-    guard extents.type == 5, extents.data.count >= 8, extents.data.count <= 4 * 32 else { throw damaged(start) }
+    guard extents.type == 5, extents.data.count >= 8, extents.data.count <= 4 * 32 else {
+      throw damaged(start)
+    }
     var dimensions: [Int] = []
     var total = 1
     for place in stride(from: extents.data.lowerBound, to: extents.data.upperBound - 3, by: 4) {
@@ -279,10 +296,12 @@ extension MATLABFile {
       let storage = first >> 16 != 0 ? first & 0xFFFF : first
       if !isPrefix { result.range = try tag(bytes, at: place, end: stop).data }
       if result.kind == .numeric {
-        result.type = [
-          1: .int8, 2: .uint8, 3: .int16, 4: .uint16, 5: .int32, 6: .uint32, 7: .float32, 9: .float64, 12: .int64,
-          13: .uint64,
-        ][storage]
+        result.type =
+          [
+            1: .int8, 2: .uint8, 3: .int16, 4: .uint16, 5: .int32, 6: .uint32, 7: .float32, 9: .float64,
+            12: .int64,
+            13: .uint64,
+          ][storage]
         guard let type = result.type, isPrefix || result.range.count >= result.count * type.size else {
           throw damaged(place)
         }
@@ -360,7 +379,8 @@ extension MATLABFile {
       let code = integer(0, swapped)
       let types: [SampleType] = [.float64, .float32, .int32, .int16, .uint16, .uint8]
       // Thousands: 0 for little endian, 1 for big endian numbers; hundreds: 0; tens: type; units: kind.
-      guard code >= 0, code / 1000 == (swapped ? 1 : 0), code / 100 % 10 == 0, code / 10 % 10 < 6, code % 10 < 3
+      guard code >= 0, code / 1000 == (swapped ? 1 : 0), code / 100 % 10 == 0, code / 10 % 10 < 6,
+        code % 10 < 3
       else { continue }
       let (rows, columns, complex, length) = (
         integer(1, swapped), integer(2, swapped), integer(3, swapped), integer(4, swapped)

@@ -30,10 +30,11 @@ public enum MATLABFormat: CubeFormat {
     let container: any MATLABContainer =
       isVersion73(location.firstBytes)
       ? try MATLAB73Container(location.file, given: location.given)
-      : MATLABFileContainer(file: try MATLABFile(location.file))
+      : MATLABFileContainer(file: try MATLABFile(location.file, limit: context.memory.bytes))
     var wanted = options
     if let part = location.part { wanted.variable = part }
-    return try MATLABCube(container: container, options: wanted, path: location.given, context: context).reader()
+    return try MATLABCube(container: container, options: wanted, path: location.given, context: context)
+      .reader()
   }
 }
 
@@ -83,7 +84,8 @@ struct MATLABCube {
 
   private static let knownNames = [
     "indian_pines_corrected", "indian_pines", "paviaU", "pavia", "salinas_corrected", "salinas",
-    "salinasA_corrected", "salinasA", "KSC", "Botswana", "DataCube", "data", "cube", "HSI", "hsi", "ref", "rad", "img",
+    "salinasA_corrected", "salinasA", "KSC", "Botswana", "DataCube", "data", "cube", "HSI", "hsi", "ref",
+    "rad", "img",
     "input",
   ]
   private static let sideNames = [
@@ -95,7 +97,8 @@ struct MATLABCube {
     let (entry, lines) = try choice()
     guard entry.type != nil else {
       throw RasterError.unsupported(
-        path: path, feature: "the variable \(entry.summary)", advice: "choose a real numeric array with --var")
+        path: path, feature: "the variable \(entry.summary)", advice: "choose a real numeric array with --var"
+      )
     }
     let (source, owner) = try container.source(entry.name, pixelLines: lines)
     var metadata = CubeMetadata(bands: source.shape.bands)
@@ -106,7 +109,8 @@ struct MATLABCube {
       found.install(in: &metadata, path: path, context: context)
     }
     return try ArrayReader(
-      path: path, format: container.format, files: [container.path], metadata: metadata, source: source, owner: owner)
+      path: path, format: container.format, files: [container.path], metadata: metadata, source: source,
+      owner: owner)
   }
 
   /// The variable and, for a matrix bands × pixels, the lines of its image.
@@ -124,7 +128,8 @@ struct MATLABCube {
     if !all.contains(where: { $0.isCube || $0.isMatrix }) { all += container.fields() }
     let matrices = all.filter { $0.isMatrix }
     let bundles = matrices.filter { declaredLines(of: $0) != nil }
-    if let bundle = bundles.first(where: { ["v", "y", "x"].contains($0.name.lowercased()) }) ?? bundles.first {
+    if let bundle = bundles.first(where: { ["v", "y", "x"].contains($0.name.lowercased()) }) ?? bundles.first
+    {
       return (bundle, declaredLines(of: bundle))
     }
     let cubes = all.filter { $0.isCube }
@@ -133,7 +138,9 @@ struct MATLABCube {
     if cubes.isEmpty {
       if let matrix = matrices.first(where: { ["v", "y"].contains($0.name.lowercased()) }),
         let lines = pixelLines(of: matrix)
-      { return (matrix, lines) }
+      {
+        return (matrix, lines)
+      }
       if matrices.count == 1 { return (matrices[0], pixelLines(of: matrices[0])) }
       if let named = preferred(matrices) { return (named, pixelLines(of: named)) }
     }
@@ -203,7 +210,8 @@ struct MATLABCube {
     }
     guard
       let found = numbers([
-        "wavelengths", "wavelength", "wavlength", "wavlengths", "wl", "wls", "lambda", "lambdas", "waves", "wave",
+        "wavelengths", "wavelength", "wavlength", "wavlengths", "wl", "wls", "lambda", "lambdas", "waves",
+        "wave",
         "wvl", "wavs", "centers", "band_centers", "bandcenters", "wavelength_nm",
       ])
     else { return nil }
@@ -295,7 +303,8 @@ struct MATLAB73Container: MATLABContainer {
       } else {
         let isSparse = file.attribute("MATLAB_sparse", of: "/" + name) != nil
         entries.append(
-          MATLABEntry(name: name, size: [1, 1], type: nil, summary: name + (isSparse ? " sparse" : " struct")))
+          MATLABEntry(
+            name: name, size: [1, 1], type: nil, summary: name + (isSparse ? " sparse" : " struct")))
       }
     }
     self.entries = entries

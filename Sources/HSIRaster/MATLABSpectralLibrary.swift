@@ -24,14 +24,16 @@ enum MATLABSpectralLibrary: SpectralLibraryFormat {
     let container: any MATLABContainer =
       MATLABFormat.isVersion73(location.firstBytes)
       ? try MATLAB73Container(location.file, given: path)
-      : MATLABFileContainer(file: try MATLABFile(location.file))
+      : MATLABFileContainer(file: try MATLABFile(location.file, limit: context.memory.bytes))
     let entry = try choice(container, wanted: options.variable ?? location.part, path: path)
     guard entry.type != nil, entry.size.count == 2 else {
       throw RasterError.unsupported(
-        path: path, feature: "a library in \(entry.summary)", advice: "choose a matrix bands × spectra with --var")
+        path: path, feature: "a library in \(entry.summary)",
+        advice: "choose a matrix bands × spectra with --var")
     }
     guard let values = container.doubles(entry.name), values.count == entry.size[0] * entry.size[1] else {
-      throw RasterError.unreadable(path: path, reason: "\(entry.summary) is too large for a library or damaged")
+      throw RasterError.unreadable(
+        path: path, reason: "\(entry.summary) is too large for a library or damaged")
     }
     let (rows, columns) = (entry.size[0], entry.size[1])
     func column(_ index: Int) -> [Double] { Array(values[(index * rows)..<((index + 1) * rows)]) }
@@ -65,7 +67,9 @@ enum MATLABSpectralLibrary: SpectralLibraryFormat {
       if !isTransposed, title.hasPrefix("wavelength") {
         found = FoundWavelengths(
           values: column(index), fwhm: nil, unit: nil, place: "column \(titles[index])", source: .header)
-      } else if !isTransposed, ["resolution", "fwhm", "bandwidth", "bandpass"].contains(where: { title.hasPrefix($0) }) {
+      } else if !isTransposed,
+        ["resolution", "fwhm", "bandwidth", "bandpass"].contains(where: { title.hasPrefix($0) })
+      {
         fwhm = column(index)
       } else if !isTransposed, title.contains("channel number") || title == "channel" {
         continue
@@ -75,11 +79,14 @@ enum MATLABSpectralLibrary: SpectralLibraryFormat {
     }
     found?.fwhm = fwhm
     return SpectralLibraryFile.library(
-      names: kept.map { titles[$0] }, values: kept.flatMap { isTransposed ? row($0) : column($0) }, bands: bands,
+      names: kept.map { titles[$0] }, values: kept.flatMap { isTransposed ? row($0) : column($0) },
+      bands: bands,
       found: found, path: path, context: context)
   }
 
-  private static func choice(_ container: any MATLABContainer, wanted: String?, path: String) throws -> MATLABEntry {
+  private static func choice(_ container: any MATLABContainer, wanted: String?, path: String) throws
+    -> MATLABEntry
+  {
     if let wanted { return try container.entry(wanted) }
     let matrices = container.entries.filter { $0.isMatrix }
     let lists = names(container).map { $0.count }
@@ -102,7 +109,8 @@ enum MATLABSpectralLibrary: SpectralLibraryFormat {
   private static func names(_ container: any MATLABContainer) -> [[String]] {
     container.entries.compactMap { entry in
       if entry.type == nil { return container.texts(entry.name) }
-      guard entry.isMatrix, entry.field.lowercased().contains("name"), let codes = container.doubles(entry.name),
+      guard entry.isMatrix, entry.field.lowercased().contains("name"),
+        let codes = container.doubles(entry.name),
         codes.allSatisfy({ $0 >= 0 && $0 < 65_536 && $0 == $0.rounded() })
       else { return nil }
       return MATLABFile.rows(codes.map { UInt16($0) }, rows: entry.size[0], columns: entry.size[1])
@@ -112,7 +120,8 @@ enum MATLABSpectralLibrary: SpectralLibraryFormat {
   /// `soil 1`, `soil 2` … where matrices `lib1`, `lib2` … make up the columns and `material_names` names them.
   private static func groupNames(_ container: any MATLABContainer, count: Int) -> [String]? {
     var sizes: [Int] = []
-    while let entry = container.entries.first(where: { $0.name == "lib\(sizes.count + 1)" && $0.type != nil }) {
+    while let entry = container.entries.first(where: { $0.name == "lib\(sizes.count + 1)" && $0.type != nil })
+    {
       sizes.append(entry.size[1])
     }
     guard !sizes.isEmpty, sizes.reduce(0, +) == count else { return nil }

@@ -27,7 +27,8 @@ public enum MultidimensionalFormat: CubeFormat {
     let rank = array.dimensions.count
     guard rank == 2 || rank == 3 else {
       throw RasterError.unsupported(
-        path: path, feature: "\(array.name) of \(rank) axes", advice: "choose an array of 2 or 3 axes with --var")
+        path: path, feature: "\(array.name) of \(rank) axes",
+        advice: "choose an array of 2 or 3 axes with --var")
     }
     let found = rank == 3 ? wavelengths(container, array) : nil
     let axes: ArrayAxes
@@ -35,7 +36,9 @@ public enum MultidimensionalFormat: CubeFormat {
       axes = try ArrayAxes(text, rank: rank)
     } else if rank == 2 {
       axes = ArrayAxes(line: 0, sample: 1, band: nil)
-    } else if let band = found?.axis ?? array.dimensionNames.firstIndex(where: { spectralNames.contains($0.lowercased()) }) {
+    } else if let band = found?.axis
+      ?? array.dimensionNames.firstIndex(where: { spectralNames.contains($0.lowercased()) })
+    {
       let others = (0..<3).filter { $0 != band }
       axes = ArrayAxes(line: others[0], sample: others[1], band: band)
     } else {
@@ -125,7 +128,9 @@ final class MultidimensionalContainer {
     }
     dataset = handle
     root = group
-    driver = GDALGetDatasetDriver(handle).flatMap { GDALGetDriverShortName($0) }.map { String(cString: $0) } ?? "GDAL"
+    driver =
+      GDALGetDatasetDriver(handle).flatMap { GDALGetDriverShortName($0) }.map { String(cString: $0) }
+      ?? "GDAL"
   }
 
   deinit {
@@ -142,7 +147,9 @@ final class MultidimensionalContainer {
       func visit(_ group: GDALGroupH, depth: Int) {
         let names = GDALGroupGetMDArrayNames(group, nil)
         for name in GDALStrings.array(names) where found.count < 5000 {
-          if let handle = GDALGroupOpenMDArray(group, name, nil) { found.append(MultidimensionalArray(handle)) }
+          if let handle = GDALGroupOpenMDArray(group, name, nil) {
+            found.append(MultidimensionalArray(handle))
+          }
         }
         CSLDestroy(names)
         guard depth < 12 else { return }
@@ -183,7 +190,8 @@ final class MultidimensionalArray {
     VSIFree(blocks)
     let dataType = GDALMDArrayGetDataType(handle)
     let isNumeric = GDALExtendedDataTypeGetClass(dataType) == GEDTC_NUMERIC
-    type = isNumeric ? MultidimensionalArray.sampleType(GDALExtendedDataTypeGetNumericDataType(dataType)) : nil
+    type =
+      isNumeric ? MultidimensionalArray.sampleType(GDALExtendedDataTypeGetNumericDataType(dataType)) : nil
     GDALExtendedDataTypeRelease(dataType)
   }
 
@@ -243,13 +251,15 @@ final class MultidimensionalArray {
 
   /// Reads a block; strides count elements. Returns GDAL's complaint, or nil.
   fileprivate func read(
-    start: [Int], count: [Int], step: [Int], strides: [Int], type: GDALDataType, into memory: UnsafeMutableRawPointer
+    start: [Int], count: [Int], step: [Int], strides: [Int], type: GDALDataType,
+    into memory: UnsafeMutableRawPointer
   ) -> String? {
     GDAL.collecting { messages in
       let dataType = GDALExtendedDataTypeCreate(type)
       defer { GDALExtendedDataTypeRelease(dataType) }
       let isRead = GDALMDArrayRead(
-        handle, start.map { GUInt64($0) }, count, step.map { GInt64($0) }, strides.map { GPtrDiff_t($0) }, dataType,
+        handle, start.map { GUInt64($0) }, count, step.map { GInt64($0) }, strides.map { GPtrDiff_t($0) },
+        dataType,
         memory, nil, 0)
       return isRead != 0 ? nil : messages.reason ?? "GDAL cannot read \(name)"
     }
@@ -265,9 +275,12 @@ struct MultidimensionalSource: CubeArraySource {
   let shape: CubeShape
   let type: SampleType
 
-  init(container: MultidimensionalContainer, array: MultidimensionalArray, axes: ArrayAxes, path: String) throws {
+  init(container: MultidimensionalContainer, array: MultidimensionalArray, axes: ArrayAxes, path: String)
+    throws
+  {
     guard let type = array.type else {
-      throw RasterError.unsupported(path: path, feature: array.name, advice: "choose a numeric array with --var")
+      throw RasterError.unsupported(
+        path: path, feature: array.name, advice: "choose a numeric array with --var")
     }
     (self.container, self.array, self.axes, self.path, self.type) = (container, array, axes, path, type)
     shape = axes.shape(array.dimensions)
@@ -281,11 +294,13 @@ struct MultidimensionalSource: CubeArraySource {
   }
 
   func read(_ window: PixelWindow, bands: [Int], into block: StoredBlock) throws {
-    block.prepare(type: type, interleave: interleave, lines: window.lines, samples: window.samples, bands: bands.count)
+    block.prepare(
+      type: type, interleave: interleave, lines: window.lines, samples: window.samples, bands: bands.count)
     guard let memory = block.bytes.baseAddress else { return }
     for run in ENVIReader.runs(bands) {
       var (start, count, strides) = (
-        [Int](repeating: 0, count: array.dimensions.count), [Int](repeating: 1, count: array.dimensions.count),
+        [Int](repeating: 0, count: array.dimensions.count),
+        [Int](repeating: 1, count: array.dimensions.count),
         [Int](repeating: 0, count: array.dimensions.count)
       )
       (start[axes.line], count[axes.line], strides[axes.line]) = (

@@ -33,7 +33,9 @@ public struct NumPyHeader: Equatable, Sendable {
     let fieldSize = major == 1 ? 2 : 4
     guard bytes.count >= 8 + fieldSize else { throw wrong("its header is cut short") }
     let length = (0..<fieldSize).reduce(0) { $0 | Int(bytes[8 + $1]) << (8 * $1) }
-    guard length <= 1 << 20, length <= bytes.count - 8 - fieldSize else { throw wrong("its header is cut short") }
+    guard length <= 1 << 20, length <= bytes.count - 8 - fieldSize else {
+      throw wrong("its header is cut short")
+    }
     dataOffset = 8 + fieldSize + length
     let text = String(decoding: bytes[(8 + fieldSize)..<dataOffset], as: UTF8.self)
     guard let description = NumPyHeader.value(of: "descr", in: text),
@@ -43,8 +45,10 @@ public struct NumPyHeader: Equatable, Sendable {
     guard order == "True" || order == "False" else { throw wrong("its fortran_order is \(order)") }
     isFortranOrder = order == "True"
     guard shape.hasPrefix("("), shape.hasSuffix(")") else { throw wrong("its shape is \(shape)") }
-    let parts = shape.dropFirst().dropLast().split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
-      .filter { !$0.isEmpty }
+    let parts = shape.dropFirst().dropLast().split(separator: ",").map {
+      $0.trimmingCharacters(in: .whitespaces)
+    }
+    .filter { !$0.isEmpty }
     dimensions = []
     var total = 8
     for part in parts {
@@ -110,9 +114,11 @@ public enum NumPyFormat: CubeFormat {
     var file = location.file
     var wavelengths: (values: [Double], name: String)?
     if !location.starts(with: NumPyHeader.signature) {
-      let archive = "/vsizip/" + file
+      // Braces: GDAL knows archives by the extension .zip only.
+      let archive = "/vsizip/{\(file)}"
       let members = VSI.names(in: archive).filter { $0.hasSuffix(".npy") }
-      let chosen = try member(of: archive, members, wanted: options.variable ?? location.part, given: location.given)
+      let chosen = try member(
+        of: archive, members, wanted: options.variable ?? location.part, given: location.given)
       file = archive + "/" + chosen
       wavelengths = vector(of: archive, members.filter { $0 != chosen })
     }
@@ -126,7 +132,8 @@ public enum NumPyFormat: CubeFormat {
       ).install(in: &metadata, path: location.given, context: context)
     }
     return try ArrayReader(
-      path: location.given, format: "NumPy", files: [location.file], metadata: metadata, source: array, owner: bytes)
+      path: location.given, format: "NumPy", files: [location.file], metadata: metadata, source: array,
+      owner: bytes)
   }
 
   /// The cube that a header describes.
@@ -151,7 +158,8 @@ public enum NumPyFormat: CubeFormat {
         path: path, feature: "an array of shape \(header.dimensions)", advice: "save an array of 2 or 3 axes")
     }
     let dimensions = kept.map { header.dimensions[$0] }
-    let axes = try text.map { try ArrayAxes($0, rank: kept.count) }
+    let axes =
+      try text.map { try ArrayAxes($0, rank: kept.count) }
       ?? ArrayAxes(line: 0, sample: 1, band: kept.count == 3 ? 2 : nil)
     guard let base = bytes.bytes.baseAddress, bytes.bytes.count >= header.dataOffset + header.byteCount else {
       throw RasterError.truncated(
@@ -170,7 +178,9 @@ public enum NumPyFormat: CubeFormat {
     return first.withUnsafeBytes { try? NumPyHeader(parsing: $0, path: path) }
   }
 
-  private static func member(of archive: String, _ members: [String], wanted: String?, given: String) throws -> String {
+  private static func member(of archive: String, _ members: [String], wanted: String?, given: String) throws
+    -> String
+  {
     func stem(_ name: String) -> String { String(name.dropLast(4)) }
     if let wanted {
       if let found = members.first(where: { stem($0) == wanted || $0 == wanted }) { return found }
@@ -194,12 +204,14 @@ public enum NumPyFormat: CubeFormat {
     let names = ["wavelengths", "wavelength", "wl", "lambda", "waves", "wavelength_nm"]
     guard let name = members.first(where: { names.contains($0.dropLast(4).lowercased()) }),
       let bytes = try? FileBytes(archive + "/" + name),
-      let header = try? NumPyHeader(parsing: bytes.bytes, path: name), header.dimensions.count == 1, !header.isHalf,
+      let header = try? NumPyHeader(parsing: bytes.bytes, path: name), header.dimensions.count == 1,
+      !header.isHalf,
       let base = bytes.bytes.baseAddress, bytes.bytes.count >= header.dataOffset + header.byteCount,
       header.dimensions[0] <= 1 << 20
     else { return nil }
     let values = storedNumbers(
-      base + header.dataOffset, count: header.dimensions[0], type: header.type, isByteSwapped: header.isBigEndian)
+      base + header.dataOffset, count: header.dimensions[0], type: header.type,
+      isByteSwapped: header.isBigEndian)
     return (values, name)
   }
 }

@@ -17,12 +17,16 @@ public final class NumPyWriter: CubeWriter {
   /// Creates the file under a temporary name.
   ///
   /// - Throws: `CoreError.outputExists`, `.cannotWrite`.
-  public init(_ path: String, shape: CubeShape, type: SampleType, overwrite: Bool, inputs: [String] = []) throws {
+  public init(_ path: String, shape: CubeShape, type: SampleType, overwrite: Bool, inputs: [String] = [])
+    throws
+  {
     self.path = path
     self.shape = shape
     sampleType = type
     output = try OutputFile(path, overwrite: overwrite, inputs: inputs)
-    guard FileManager.default.createFile(atPath: output.temporaryPath, contents: Data(NumPyWriter.header(shape, type))),
+    guard
+      FileManager.default.createFile(
+        atPath: output.temporaryPath, contents: Data(NumPyWriter.header(shape, type))),
       let handle = FileHandle(forWritingAtPath: output.temporaryPath)
     else {
       output.discard()
@@ -35,7 +39,8 @@ public final class NumPyWriter: CubeWriter {
   /// Signature, version 1.0, length, dictionary; padded so that the numbers start at a multiple of 64 bytes.
   static func header(_ shape: CubeShape, _ type: SampleType) -> [UInt8] {
     let codes: [SampleType: String] = [
-      .uint8: "|u1", .int8: "|i1", .uint16: "<u2", .int16: "<i2", .uint32: "<u4", .int32: "<i4", .uint64: "<u8",
+      .uint8: "|u1", .int8: "|i1", .uint16: "<u2", .int16: "<i2", .uint32: "<u4", .int32: "<i4",
+      .uint64: "<u8",
       .int64: "<i8", .float32: "<f4", .float64: "<f8",
     ]
     var text =
@@ -92,7 +97,8 @@ public final class NumPyWriter: CubeWriter {
   }
 
   private func failure(_ error: any Error) -> CoreError {
-    let code = ((error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError)?.code ?? (error as NSError).code
+    let code =
+      ((error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError)?.code ?? (error as NSError).code
     if code == Int(ENOSPC) || code == Int(EDQUOT) { return .diskFull(path: path) }
     return .cannotWrite(path: path, reason: error.localizedDescription)
   }

@@ -2,7 +2,7 @@ import Foundation
 import HSICore
 
 #if canImport(FoundationXML)
-import FoundationXML
+  import FoundationXML
 #endif
 
 /// EnMAP and DESIS products: `…SPECTRAL_IMAGE.TIF` with wavelengths, widths and scale in `…METADATA.XML` beside it.
@@ -38,11 +38,15 @@ public enum SensorXMLFormat: CubeFormat {
       return mark.map { String(upper[..<$0.lowerBound]) } ?? upper
     }
     if isImage, isImageName(path.name) {
-      guard let xml = names.first(where: { isMetadataName($0) && stem($0) == stem(path.name) }) else { return nil }
+      guard let xml = names.first(where: { isMetadataName($0) && stem($0) == stem(path.name) }) else {
+        return nil
+      }
       return (location.file, full(xml))
     }
     let images = names.filter { isImageName($0) && (location.isFolder || stem($0) == stem(path.name)) }
-    guard images.count == 1, let xml = names.first(where: { isMetadataName($0) && stem($0) == stem(images[0]) }) else {
+    guard images.count == 1,
+      let xml = names.first(where: { isMetadataName($0) && stem($0) == stem(images[0]) })
+    else {
       return nil
     }
     return (full(images[0]), full(xml))
@@ -62,7 +66,8 @@ public enum SensorXMLFormat: CubeFormat {
     let record = try SensorXML(try VSI.contents(files.xml, limit: 64 << 20), path: files.xml)
     var metadata = base.metadata
     record.apply(to: &metadata, image: files.image, path: location.given, context: context)
-    return MetadataDecorator(base, metadata: metadata, path: location.given, format: record.format, extra: [files.xml])
+    return MetadataDecorator(
+      base, metadata: metadata, path: location.given, format: record.format, extra: [files.xml])
   }
 }
 
@@ -171,7 +176,8 @@ private final class BandCollector: NSObject, XMLParserDelegate {
     if text.utf8.count < 4096 { text += string }
   }
 
-  func parser(_ parser: XMLParser, didEndElement name: String, namespaceURI: String?, qualifiedName: String?) {
+  func parser(_ parser: XMLParser, didEndElement name: String, namespaceURI: String?, qualifiedName: String?)
+  {
     let value = text.trimmingCharacters(in: .whitespacesAndNewlines)
     let key = name.lowercased()
     text = ""

@@ -8,7 +8,8 @@ protocol SpectralLibraryFormat {
   /// True when the file is of this format; quick, never throws.
   static func matches(_ location: RasterLocation) -> Bool
   /// Reads all spectra.
-  static func read(_ location: RasterLocation, options: OpenOptions, context: RunContext) throws -> SpectralLibrary
+  static func read(_ location: RasterLocation, options: OpenOptions, context: RunContext) throws
+    -> SpectralLibrary
 }
 
 /// Reading and writing of spectral libraries.
@@ -18,7 +19,10 @@ protocol SpectralLibraryFormat {
 public enum SpectralLibraryFile {
   /// All formats in the order in which they are asked.
   static var formats: [any SpectralLibraryFormat.Type] {
-    [ENVISpectralLibrary.self, MATLABSpectralLibrary.self, FieldSpectrum.self, USGSSpectrum.self, CSVSpectra.self]
+    [
+      ENVISpectralLibrary.self, MATLABSpectralLibrary.self, FieldSpectrum.self, USGSSpectrum.self,
+      CSVSpectra.self,
+    ]
   }
 
   /// Names of the formats that can be read.
@@ -34,7 +38,8 @@ public enum SpectralLibraryFile {
     _ path: String, options: OpenOptions = OpenOptions(), context: RunContext
   ) throws -> SpectralLibrary {
     let location = try PathResolution.locate(path)
-    var library = location.isFolder
+    var library =
+      location.isFolder
       ? try readFolder(location, options: options, context: context)
       : try read(location, options: options, context: context)
     if let text = options.wavelengths {
@@ -46,7 +51,8 @@ public enum SpectralLibraryFile {
     guard library.count > 0, library.bands > 0 else {
       throw RasterError.unreadable(path: path, reason: "it holds no spectra")
     }
-    for index in library.values.indices where !(library.values[index] > -1e30 && library.values[index].isFinite) {
+    for index in library.values.indices
+    where !(library.values[index] > -1e30 && library.values[index].isFinite) {
       library.values[index] = .nan
     }
     return library
@@ -68,7 +74,8 @@ public enum SpectralLibraryFile {
     let names = VSI.names(in: folder.file).sorted { naturalOrder($0, $1) }
     for name in names where !isAuxiliary(name) {
       guard let location = try? PathResolution.locate(folder.file + "/" + name), !location.isFolder,
-        formats.contains(where: { $0.matches(location) }), let next = try? read(location, options: options, context: context)
+        formats.contains(where: { $0.matches(location) }),
+        let next = try? read(location, options: options, context: context)
       else { continue }
       guard let soFar = result else {
         result = next
@@ -104,7 +111,8 @@ public enum SpectralLibraryFile {
   /// - Throws: `CoreError.outputExists`, `.cannotWrite`, `.diskFull`; nothing is written when one of the three exists
   ///   and `overwrite` is false.
   public static func write(
-    _ library: SpectralLibrary, to base: String, summary: String? = nil, overwrite: Bool, inputs: [String] = []
+    _ library: SpectralLibrary, to base: String, summary: String? = nil, overwrite: Bool,
+    inputs: [String] = []
   ) throws -> [String] {
     let name = PathName(base)
     let stem = ["sli", "hdr", "csv"].contains(name.fileExtension.lowercased()) ? name.stem : base

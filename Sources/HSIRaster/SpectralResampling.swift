@@ -24,7 +24,8 @@ public enum SpectralResampling {
   ///
   /// - Throws: `RasterError.inconsistent` when one of the axes has no wavelengths (and the counts differ), or when no
   ///   spectrum covers any band. Without wavelengths on either side equal counts are taken as equal bands.
-  public static func resample(_ library: SpectralLibrary, to scene: SpectralAxis, path: String = "library") throws
+  public static func resample(_ library: SpectralLibrary, to scene: SpectralAxis, path: String = "library")
+    throws
     -> Result
   {
     guard let target = scene.wavelengths, let source = library.axis.wavelengths else {
@@ -52,7 +53,8 @@ public enum SpectralResampling {
     let order = library.axis.ascending.filter { source[$0] > 0 && source[$0].isFinite }
     guard !order.isEmpty else {
       throw RasterError.inconsistent(
-        path: path, reason: "the library has no usable wavelengths", advice: "check its first column or header")
+        path: path, reason: "the library has no usable wavelengths",
+        advice: "check its first column or header")
     }
     let axis = order.map { source[$0] }
     let spacing = spacings(axis)
@@ -64,7 +66,8 @@ public enum SpectralResampling {
       let kept = all.indices.filter { all[$0].isFinite }
       guard !kept.isEmpty else { continue }
       let samples = Samples(
-        wavelengths: kept.map { axis[$0] }, spacings: kept.map { spacing[$0] }, widths: kept.map { ownWidths?[$0] ?? 0 },
+        wavelengths: kept.map { axis[$0] }, spacings: kept.map { spacing[$0] },
+        widths: kept.map { ownWidths?[$0] ?? 0 },
         values: kept.map { all[$0] })
       for band in 0..<scene.count where target[band] > 0 && target[band].isFinite {
         values[index * scene.count + band] = samples.value(at: target[band], width: max(widths[band], 0))
@@ -73,7 +76,8 @@ public enum SpectralResampling {
     guard values.contains(where: { !$0.isNaN }) else {
       throw RasterError.inconsistent(
         path: path,
-        reason: "the library (\(range(axis)) nm) and the scene (\(range(target.filter { $0 > 0 })) nm) do not overlap",
+        reason:
+          "the library (\(range(axis)) nm) and the scene (\(range(target.filter { $0 > 0 })) nm) do not overlap",
         advice: "check the units of both wavelength axes")
     }
     let result = SpectralLibrary(names: library.names, axis: scene, values: values, pixels: nil)

@@ -34,8 +34,10 @@ struct StridedArray {
     block.isByteSwapped = isByteSwapped && !isHalf
     guard window.pixels > 0, !bands.isEmpty, let target = block.bytes.baseAddress else { return }
     // Axes from the fastest to the slowest in the source; the block keeps that order.
-    let axes = [(0, strides.line, window.lines), (1, strides.sample, window.samples), (2, strides.band, bands.count)]
-      .sorted { (abs($0.1), $0.0) < (abs($1.1), $1.0) }
+    let axes = [
+      (0, strides.line, window.lines), (1, strides.sample, window.samples), (2, strides.band, bands.count),
+    ]
+    .sorted { (abs($0.1), $0.0) < (abs($1.1), $1.0) }
     var step = [0, 0, 0]
     var distance = size
     for (axis, _, count) in axes {
@@ -97,7 +99,8 @@ struct StridedArray {
     switch exponent {
     case 0: return sign * fraction * 0x1p-24
     case 31: return fraction == 0 ? sign * .infinity : .nan
-    default: return sign * (1 + fraction * 0x1p-10) * Float(sign: .plus, exponent: exponent - 15, significand: 1)
+    default:
+      return sign * (1 + fraction * 0x1p-10) * Float(sign: .plus, exponent: exponent - 15, significand: 1)
     }
   }
 }
@@ -114,7 +117,8 @@ struct ArrayAxes: Equatable, Sendable {
   ///
   /// - Throws: `CoreError.invalidParameter` unless every axis of an array of `rank` axes is named once.
   init(_ text: String, rank: Int) throws {
-    let words = text.contains(",")
+    let words =
+      text.contains(",")
       ? text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces).lowercased() }
       : text.lowercased().map { String($0) }
     let names: [[String]] = [

@@ -73,11 +73,21 @@ enum ReportStyle {
     @media print {
       @page { margin: 14mm; }
       main { max-width: none; padding: 0; }
-      body { font-size: 11pt; }
-      section { break-inside: avoid-page; margin-top: 18pt; padding-top: 12pt; }
-      .maps { grid-template-columns: repeat(3, 1fr); }
+      body { font-size: 9.5pt; }
+      h1 { font-size: 19pt; }
+      h2 { font-size: 13pt; margin-bottom: 8pt; break-after: avoid; }
+      h3 { font-size: 10pt; }
+      .lead { font-size: 10.5pt; }
+      figcaption, .bar, .list { font-size: 8.5pt; }
+      section { margin-top: 14pt; padding-top: 10pt; }
+      .wide, .list div, tr { break-inside: avoid; }
+      .scroll { overflow: visible; }
+      table { font-size: 8pt; }
+      th, td { padding-right: 7pt; }
+      .n, thead th, tbody th { white-space: normal; }
+      .maps { grid-template-columns: repeat(4, 1fr); }
       .warnings, img, pre { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-      img { max-height: 110mm; }
+      img { max-height: 100mm; }
     }
     """
 }

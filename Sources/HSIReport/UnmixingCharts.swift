@@ -36,7 +36,9 @@ extension UnmixingReport {
   /// 95th percentile of the spectra and a quarter more.
   static func robustRange(_ spectra: [[Double]]) -> ClosedRange<Double>? {
     let sorted = spectra.map { $0.filter(\.isFinite).sorted() }.filter { !$0.isEmpty }
-    guard let top = sorted.compactMap(\.last).max(), let bottom = sorted.compactMap(\.first).min() else { return nil }
+    guard let top = sorted.compactMap(\.last).max(), let bottom = sorted.compactMap(\.first).min() else {
+      return nil
+    }
     let high = sorted.map { $0[Int(0.95 * Double($0.count - 1))] }.max() ?? top
     let low = sorted.map { $0[Int(0.05 * Double($0.count - 1))] }.min() ?? bottom
     let span = high - min(low, 0)

@@ -5,7 +5,9 @@ public enum UnmixingMethods {
   /// How many endmembers.
   public static let count: [any CountEstimator.Type] = [HySime.self, HFC.self, NWHFC.self]
   /// Endmember extraction.
-  public static let extract: [any EndmemberExtractor.Type] = [VCA.self, NFINDR.self, SPA.self, PPI.self]
+  public static let extract: [any EndmemberExtractor.Type] = [
+    VCA.self, NFINDR.self, SPA.self, PPI.self, SISAL.self,
+  ]
   /// Abundances for known endmembers, pixel by pixel (library methods included).
   public static let abundance: [any AbundanceEstimator.Type] = [
     FCLS.self, NNLS.self, SCLS.self, UCLS.self, SUnSAL.self,

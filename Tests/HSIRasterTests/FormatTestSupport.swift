@@ -64,7 +64,9 @@ final class ScratchFolder {
 
 /// A fixture of the format tests.
 func formatFixture(_ name: String) -> String {
-  URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Fixtures/formats/" + name).path
+  URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
+    "Fixtures/formats/" + name
+  ).path
 }
 
 /// Opens a cube with options.

@@ -43,7 +43,7 @@ import Testing
       let library = try method.init().extract(cube, count: 4, MethodFixtures.context(seed: 3))
       for k in 0..<4 {
         let nearest = (0..<4).map { spectralAngle(Array(library[$0]), spectra.column(k)) }.min() ?? 9
-        #expect(nearest < 0.01, "\(method.description.id), endmember \(k)")
+        #expect(nearest < (library.pixels == nil ? 0.03 : 0.01), "\(method.description.id), endmember \(k)")
       }
     }
   }
@@ -57,7 +57,7 @@ import Testing
     for method in UnmixingMethods.extract {
       let extractor = try method.init()
       let whole = try extractor.extract(cube, count: 3, MethodFixtures.context(seed: 1))
-      for lines in [1, 4, 25] {
+      for lines in [2, 4, 25] {
         let budget = source.budget(lines: lines)
         let strips = try extractor.extract(source, count: 3, MethodFixtures.context(bytes: budget, seed: 1))
         #expect(strips.values == whole.values, "\(method.description.id), strips of \(lines)")
@@ -138,5 +138,49 @@ import Testing
     let statistics = try SceneStatistics(cube, MethodFixtures.context())
     let points = try PPI.count(SceneReader(cube, MethodFixtures.context()), skewers, statistics)
     #expect(points.map(Int.init) == fixture["ppi_count"].ints)
+  }
+}
+
+@Suite struct MinimumVolumeTests {
+  /// A scene in which no pixel has more than 75 % of one endmember.
+  static func impureScene(_ spectra: Matrix<Double>, pixels: Int, noise: Double) -> Cube {
+    let (bands, count) = (spectra.rows, spectra.columns)
+    let matrix = PixelMatrix(rows: pixels, columns: bands)
+    for n in 0..<pixels {
+      var random = CounterRandom(seed: 17, stream: UInt64(n))
+      var a: [Double]
+      repeat {
+        let draws = (0..<(count - 1)).map { _ in random.uniform() }.sorted()
+        // Spacings of ordered uniforms: uniform on the simplex.
+        a = (0..<count).map { ($0 + 1 < count ? draws[$0] : 1) - ($0 == 0 ? 0 : draws[$0 - 1]) }
+      } while (a.max() ?? 0) > 0.75
+      for l in 0..<bands {
+        matrix[n, l] = Float((0..<count).reduce(noise * random.normal()) { $0 + a[$1] * spectra[l, $1] })
+      }
+    }
+    return Cube(lines: 1, samples: pixels, pixels: matrix)
+  }
+
+  @Test func sisalFindsEndmembersThatNoPixelHas() throws {
+    let spectra = MethodFixtures.spectra(bands: 40, count: 3, seed: 91)
+    let cube = Self.impureScene(spectra, pixels: 1500, noise: 1e-3)
+    func error(_ library: SpectralLibrary) -> Double {
+      let estimate = Matrix(rows: 3, columns: 40, values: library.values)
+      let match = Matching.bySpectralAngle(estimate, spectra.transposed).compactMap { $0 }
+      return (0..<3).reduce(0) { max($0, spectralAngle(estimate.row(match[$1]), spectra.column($1))) }
+    }
+    let context = MethodFixtures.context()
+    let found = try SISAL().extract(cube, count: 3, context)
+    let pure = try error(VCA().extract(cube, count: 3, context))
+    #expect(error(found) < 0.03)
+    #expect(error(found) < pure / 3, "against VCA's \(pure)")
+    // The rule of τ: about (K − 1)/τ of the pixels outside every facet.
+    let solver = try SCLS().prepare(found, weights: nil)
+    let abundances = PixelMatrix(rows: 0, columns: 0)
+    try solver.solve(cube.pixels, into: abundances)
+    for k in 0..<3 {
+      let outside = Double((0..<cube.count).count { abundances[$0, k] < 0 }) / Double(cube.count)
+      #expect(outside < 0.03 && outside > 0.001, "endmember \(k): \(outside)")
+    }
   }
 }

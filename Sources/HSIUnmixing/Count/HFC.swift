@@ -39,8 +39,8 @@ func virtualDimensionality(
   _ correlation: Matrix<Double>, _ covariance: Matrix<Double>, pixels: Int, falseAlarm: Double
 ) throws -> CountEstimate {
   let n = Double(pixels)
-  let correlated = try correlation.symmetricEigen().values
-  let centred = try covariance.symmetricEigen().values.map { $0 * n / (n - 1) }
+  let correlated = try correlation.symmetricEigenvalues()
+  let centred = try covariance.symmetricEigenvalues().map { $0 * n / (n - 1) }
   let quantile = -normalQuantile(falseAlarm)
   let excess = zip(correlated, centred).map { a, b in
     a - b - quantile * (2 * (a * a + b * b) / n).squareRoot()

@@ -77,7 +77,7 @@ public struct PPI: EndmemberExtractor {
     let mean = statistics.mean.map(Float.init)
     var highest = [Extreme](repeating: Extreme(value: -.infinity, pixel: 0), count: total)
     var lowest = [Extreme](repeating: Extreme(value: .infinity, pixel: 0), count: total)
-    try reader.forEach(label: "skewers") { pixels, n, first in
+    try reader.forEach(label: "skewers", extraBytesPerPixel: 4 * bands) { pixels, n, first in
       nonisolated(unsafe) let pixels = pixels
       let centred = PixelMatrix(rows: n, columns: bands)
       Parallel.forEachChunk(of: n, chunk: pixelBlock) { _, range in

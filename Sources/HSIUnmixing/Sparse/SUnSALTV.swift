@@ -23,7 +23,9 @@ public struct SUnSALTV: SceneAbundanceEstimator {
     advice: "Smooth maps with sharp edges from noisy scenes; too large a lambda_tv erases small targets.",
     parameters: [
       SUnSAL.lambda(1e-3),
-      ParameterDescription("lambda_tv", 1e-3, in: 0...1e9, "weight of the total variation"), SUnSAL.mu,
+      ParameterDescription("lambda_tv", 1e-3, in: 0...1e9, "weight of the total variation"),
+      ParameterDescription(
+        "mu", nil, in: 1e-12...1e12, "ADMM penalty; default 0.02 of the mean squared length of the spectra"),
       SUnSAL.iterations(200), SUnSAL.tolerance(1e-4),
     ])
 
@@ -39,7 +41,7 @@ public struct SUnSALTV: SceneAbundanceEstimator {
   public func solve(_ scene: Cube, _ endmembers: SpectralLibrary, _ context: RunContext) throws -> PixelMatrix
   {
     let model = try LinearUnmixing(endmembers, weights: nil, method: "SUnSAL-TV")
-    let system = try SplitSystem(model, mu: parameters["mu"])
+    let system = try SplitSystem(model, mu: parameters["mu"], share: 0.02)
     let state = TotalVariationState(
       scene, system, lambda: parameters.value("lambda"), lambdaTV: parameters.value("lambda_tv"))
     let limit = parameters.value("tolerance") * Double(scene.count * endmembers.count).squareRoot()

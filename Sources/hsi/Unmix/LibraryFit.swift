@@ -77,7 +77,7 @@ struct LibraryFit {
     }
     let library = kept.count < spectra.count ? spectra.selecting(kept) : spectra
     let good = (0..<library.bands).filter { band in
-      (0..<library.count).allSatisfy { library.values[$0 * library.bands + band].isFinite }
+      library.axis.good[band] && (0..<library.count).allSatisfy { library.values[$0 * library.bands + band].isFinite }
     }
     guard !good.isEmpty else {
       throw UnmixingError.bandMismatch(
@@ -85,7 +85,7 @@ struct LibraryFit {
     }
     if good.count < wanted.count {
       context.warn(
-        "W-LIB-BANDS", "\(path): \(wanted.count - good.count) of \(wanted.count) bands are not covered and are left out")
+        "W-LIB-BANDS", "\(path): \(wanted.count - good.count) of \(wanted.count) bands are not covered or flagged bad and are left out")
     }
     return (good.map { wanted[$0] }, library.selecting(bands: good))
   }

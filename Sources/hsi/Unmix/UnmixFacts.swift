@@ -14,8 +14,11 @@ struct UnmixFacts {
       axis: reader.metadata.axis, used: solver.usedBands, quality: solution.channelQuality)
   }
 
-  /// The endmembers on all bands of the file, so that they can be used with the scene they came from.
-  var fileEndmembers: SpectralLibrary { solver.onFileBands(solution.endmembers) }
+  /// The endmembers on all bands of the file, so that they can be used with the scene they came from; channels that
+  /// hold hardly anything but noise are flagged bad.
+  var fileEndmembers: SpectralLibrary {
+    solver.onFileBands(solution.endmembers, reliable: solution.reliableChannels)
+  }
 
   /// The JSON report.
   func report(

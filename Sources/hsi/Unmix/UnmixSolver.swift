@@ -217,6 +217,7 @@ final class UnmixSolver {
     solution.countSource = countSource
     solution.learnsGuidance = fit.guidanceIsLearnt
     solution.channelQuality = fit.channelQuality ?? fit.startQuality
+    solution.reliableChannels = fit.keptChannels
     solution.objective = fit.objective
     solution.converged = fit.converged
     solution.settings = fit.settings
@@ -267,11 +268,13 @@ final class UnmixSolver {
   }
 
   /// Spectra of the used bands on all bands of the file: NaN and flagged bad where a band was not used.
-  func onFileBands(_ spectra: SpectralLibrary) -> SpectralLibrary {
+  ///
+  /// - Parameter reliable: used bands whose values can be trusted; the others are flagged bad too. Nil for all.
+  func onFileBands(_ spectra: SpectralLibrary, reliable: [Bool]? = nil) -> SpectralLibrary {
     let bands = reader.shape.bands
     var axis = reader.metadata.axis
     axis.good = [Bool](repeating: false, count: bands)
-    for band in usedBands { axis.good[band] = true }
+    for (i, band) in usedBands.enumerated() { axis.good[band] = reliable?[i] ?? true }
     let values = (0..<spectra.count).flatMap {
       UnmixingReport.spread(spectra[$0], used: usedBands, bands: bands)
     }
@@ -288,6 +291,8 @@ struct UnmixSolution {
   var countSource: String?
   var learnsGuidance = false
   var channelQuality: [Double]?
+  /// Channels that were good enough for the start of a blind method.
+  var reliableChannels: [Bool]?
   var objective: [Double] = []
   var converged = false
   var settings: [String: Double] = [:]
