@@ -43,7 +43,7 @@ public final class GeoTIFFWriter: CubeWriter {
     isPixelInterleaved = settings.contains { $0.uppercased() == "INTERLEAVE=PIXEL" }
     let list = GDALStrings(settings)
     let across = (shape.samples + 255) / 256 * 256
-    GDAL.reserveCache(2 * across * 256 * shape.bands * type.size)
+    GDAL.reserveCache(min(2 * across * 256 * shape.bands * type.size, context.memory.bytes / 4))
     do {
       dataset = try GDAL.collecting { messages in
         let dataset = list.lend {
