@@ -7,7 +7,7 @@ import HSINumerics
 ///
 /// 1. Channels are judged by how well the others predict them (`channelQuality`); those at or below `threshold` are
 ///    left out of the start, though not of the factorisation.
-/// 2. VCA on the good channels gives M⁰ there; fully constrained least squares, floored at 0.02 and renormalised,
+/// 2. VCA on the good channels (the best fitting of several trials) gives M⁰ there; fully constrained least squares, floored at 0.02 and renormalised,
 ///    gives A⁰; channels left out get least squares on A⁰, clipped at a tiny positive value.
 /// 3. The spectral angle between neighbours, in the K leading scores of the good channels, weighs the edges of the
 ///    pixel grid; the mean weight of a pixel's edges is its prior purity.
