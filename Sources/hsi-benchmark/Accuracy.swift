@@ -146,7 +146,8 @@ struct Accuracy: ParsableCommand {
     encoder.outputFormatting = [.sortedKeys]
     let base = out.hasSuffix(".md") ? String(out.dropLast(3)) : out
     try encoder.encode(records).write(to: URL(fileURLWithPath: base + ".json"))
-    let table = AccuracyTable(records: records, command: CommandLine.arguments.joined(separator: " "), date: began)
+    let table = AccuracyTable(
+      records: records, command: CommandLine.arguments.joined(separator: " "), date: began)
     try Data(table.markdown.utf8).write(to: URL(fileURLWithPath: out))
   }
 }

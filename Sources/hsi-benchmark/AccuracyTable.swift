@@ -7,14 +7,17 @@ struct AccuracyTable {
   let command: String
   let date: Date
 
-  private var scenes: [String] { SceneCollection.names.filter { name in records.contains { $0.scene == name } } }
+  private var scenes: [String] {
+    SceneCollection.names.filter { name in records.contains { $0.scene == name } }
+  }
   private var counts: [Int] { Set(records.map(\.bad)).sorted() }
   private var labels: [String] { Accuracy.methods.map(\.label) }
 
   /// The page.
   var markdown: String {
     let seeds = Set(records.map(\.seed)).count
-    let machine = "\(ProcessInfo.processInfo.operatingSystemVersionString), \(RunContext.availableThreads) cores"
+    let machine =
+      "\(ProcessInfo.processInfo.operatingSystemVersionString), \(RunContext.availableThreads) cores"
     var text = """
       # Accuracy of blind unmixing
 
@@ -80,7 +83,9 @@ struct AccuracyTable {
     text += "|---|" + String(repeating: "---|", count: counts.count) + "\n"
     for label in labels {
       let cells = counts.map { count in
-        String(format: "%.4f", mean(scenes.map { mean(select(label, unitLength, scene: $0, bad: count).map(\.rmse)) }))
+        String(
+          format: "%.4f",
+          mean(scenes.map { mean(select(label, unitLength, scene: $0, bad: count).map(\.rmse)) }))
       }
       text += "| \(label) | " + cells.joined(separator: " | ") + " |\n"
     }
@@ -89,7 +94,8 @@ struct AccuracyTable {
 
   /// How often the RRLbS methods are better or worse than the others by more than 2 %, case by case.
   private func comparison(_ unitLength: Bool) -> String {
-    var text = "Cases won : lost (RMSE smaller : larger by more than 2 %):\n\n| against | rrlbs | rrlbs-v |\n|---|---|---|\n"
+    var text =
+      "Cases won : lost (RMSE smaller : larger by more than 2 %):\n\n| against | rrlbs | rrlbs-v |\n|---|---|---|\n"
     for other in labels where other != "rrlbs" && other != "rrlbs-v" {
       var cells: [String] = []
       for own in ["rrlbs", "rrlbs-v"] {
@@ -116,6 +122,7 @@ struct AccuracyTable {
 
   private func deviation(_ values: [Double]) -> Double {
     let centre = mean(values)
-    return (values.reduce(0) { $0 + ($1 - centre) * ($1 - centre) } / Double(max(1, values.count - 1))).squareRoot()
+    return (values.reduce(0) { $0 + ($1 - centre) * ($1 - centre) } / Double(max(1, values.count - 1)))
+      .squareRoot()
   }
 }

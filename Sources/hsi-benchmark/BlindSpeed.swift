@@ -16,7 +16,8 @@ func measureBlind(_ scene: SpeedScene, _ limits: MachineLimits) throws -> [Measu
       bytes: 6 * scene.bytes, limits)
   ]
   let methods: [(String, any BlindUnmixer.Type, [String: Double], Int)] = [
-    ("rrlbs", RRLbS.self, ["lambda0": 0.1], 60), ("nmf", NMF.self, [:], 60), ("l21-nmf", L21NMF.self, [:], 60),
+    ("rrlbs", RRLbS.self, ["lambda0": 0.1], 60), ("nmf", NMF.self, [:], 60),
+    ("l21-nmf", L21NMF.self, [:], 60),
     ("lhalf-nmf", LHalfNMF.self, ["weight": 0.1], 60), ("rrlbs-v", RRLbSV.self, [:], 12),
   ]
   for (name, type, options, iterations) in methods {
@@ -30,7 +31,8 @@ func measureBlind(_ scene: SpeedScene, _ limits: MachineLimits) throws -> [Measu
     let seconds = max(0, try time(iterations + 1) - time(1)) / Double(iterations)
     results.append(
       Measurement(
-        "\(name), per iteration", seconds: seconds, flops: 4 * n * bands * Double(count), bytes: scene.bytes, limits))
+        "\(name), per iteration", seconds: seconds, flops: 4 * n * bands * Double(count), bytes: scene.bytes,
+        limits))
   }
   return results
 }
@@ -59,7 +61,8 @@ struct BlindMemory: ParsableCommand {
     let cube = Double(source.shape.pixels * bands * 4)
     print(
       String(
-        format: "%@ on %@: cube %.1f MiB, peak %.1f MiB (%.1f MiB before), %.2f × the cube, %d of %d pixels factorised",
+        format:
+          "%@ on %@: cube %.1f MiB, peak %.1f MiB (%.1f MiB before), %.2f × the cube, %d of %d pixels factorised",
         method, "\(source.shape)", cube / 1_048_576, BlindMemory.peak / 1_048_576, before / 1_048_576,
         BlindMemory.peak / cube, fit.factorisedPixels, totals.pixels))
   }

@@ -27,7 +27,8 @@ public enum BlindUnmixing {
     start: RobustStart = RobustStart(), _ context: RunContext
   ) throws -> BlindFit {
     let shape = source.shape
-    let inCore = needed(method, pixels: shape.pixels, bands: shape.bands, count: count) <= context.memory.bytes
+    let inCore =
+      needed(method, pixels: shape.pixels, bands: shape.bands, count: count) <= context.memory.bytes
     let scene: Cube
     if inCore {
       scene = try owned(source, unitLength, context)
@@ -40,7 +41,8 @@ public enum BlindUnmixing {
       let percent = 100 * Double(negatives) / Double(scene.count * shape.bands)
       context.warn(
         "W-NEGATIVE",
-        "\(String(format: "%.2g", percent)) % of the values are negative and count as zero in the factorisation")
+        "\(String(format: "%.2g", percent)) % of the values are negative and count as zero in the factorisation"
+      )
     }
     var kept: [Bool]?
     var lengths: [Float]?
@@ -66,7 +68,9 @@ public enum BlindUnmixing {
   // MARK: - Pixels to factorise
 
   /// The scene as a cube that may be changed.
-  private static func owned(_ source: any StripSource, _ unitLength: Bool, _ context: RunContext) throws -> Cube {
+  private static func owned(_ source: any StripSource, _ unitLength: Bool, _ context: RunContext) throws
+    -> Cube
+  {
     guard let cube = source as? Cube else {
       return try gather(source, [0..<source.shape.lines], label: "reading", context)
     }
@@ -90,7 +94,11 @@ public enum BlindUnmixing {
     var (low, high) = (0.0, 1.0)
     for _ in 0..<20 {
       let middle = (low + high) / 2
-      if bytes(LineSample(lines: shape.lines, keeping: middle)) <= room { low = middle } else { high = middle }
+      if bytes(LineSample(lines: shape.lines, keeping: middle)) <= room {
+        low = middle
+      } else {
+        high = middle
+      }
     }
     let lines = LineSample(lines: shape.lines, keeping: low)
     guard bytes(lines) <= room else {
@@ -100,7 +108,8 @@ public enum BlindUnmixing {
     }
     context.warn(
       "W-SAMPLED",
-      "the scene exceeds \(context.memory): \(lines.count) of \(shape.lines) lines are factorised, then every pixel solved")
+      "the scene exceeds \(context.memory): \(lines.count) of \(shape.lines) lines are factorised, then every pixel solved"
+    )
     return try gather(source, lines.ranges, label: "sampling", context)
   }
 

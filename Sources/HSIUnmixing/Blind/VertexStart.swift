@@ -21,13 +21,16 @@ struct VertexStart {
   ///   - mean: mean spectrum.
   ///   - channels: indices of the channels to use.
   init(
-    _ pixels: PixelMatrix, correlation: Matrix<Double>, mean: [Double], channels: [Int], count: Int, seed: UInt64,
+    _ pixels: PixelMatrix, correlation: Matrix<Double>, mean: [Double], channels: [Int], count: Int,
+    seed: UInt64,
     trials: Int = 8
   ) throws {
     let correlation = correlation.selecting(rows: channels).selecting(columns: channels)
     let average = channels.map { mean[$0] }
     let size = channels.count
-    let covariance = Matrix<Double>(rows: size, columns: size) { correlation[$0, $1] - average[$0] * average[$1] }
+    let covariance = Matrix<Double>(rows: size, columns: size) {
+      correlation[$0, $1] - average[$0] * average[$1]
+    }
     let centred = try covariance.symmetricEigen()
     let power = (0..<size).reduce(0) { $0 + correlation[$1, $1] }
     let signal = centred.values.prefix(count).reduce(0, +) + average.reduce(0) { $0 + $1 * $1 }
@@ -84,7 +87,8 @@ struct VertexStart {
   }
 
   /// The picks for points N × count: extremes along random directions orthogonal to the vertices found so far.
-  private static func vertices(_ points: [Double], pixels: Int, count: Int, seed: UInt64, trial: Int) -> [Int] {
+  private static func vertices(_ points: [Double], pixels: Int, count: Int, seed: UInt64, trial: Int) -> [Int]
+  {
     var orthonormal: [[Double]] = []
     var picks: [Int] = []
     for step in 0..<count {
@@ -154,7 +158,8 @@ struct VertexStart {
     guard basis.columns > 0 else { return result }
     var scratch = [Double](repeating: 0, count: hsi_project_scratch_size(pixels.columns, basis.columns))
     hsi_project_f64(
-      pixels.pointer, pixels.columns, pixels.rows, pixels.columns, weights, basis.columns, &result, basis.columns,
+      pixels.pointer, pixels.columns, pixels.rows, pixels.columns, weights, basis.columns, &result,
+      basis.columns,
       &scratch)
     return result
   }
