@@ -26,6 +26,13 @@ public final class COGWriter: CubeWriter {
       throw CoreError.cannotWrite(path: path, reason: "a COG is written to local files only; choose -f GTiff")
     }
     self.path = path
+    GDAL.register()
+    try GDAL.collecting { messages in
+      let chosen = GDALStrings(options.creationOptions)
+      guard chosen.lend({ GDALValidateCreationOptions(GDALGetDriverByName("COG"), $0) }) != 0 else {
+        throw GeoTIFFWriter.refusal(messages, options)
+      }
+    }
     if shape.bands > 16 {
       context.warn("W-COG-BANDS", "\(path): a COG of \(shape.bands) bands shows single bands slowly")
     }
@@ -43,7 +50,7 @@ public final class COGWriter: CubeWriter {
         plainPath, shape: shape, type: type, metadata: metadata, options: intermediate, context: context)
     } catch {
       output.discard()
-      throw error
+      throw COGWriter.named(error, path)
     }
   }
 
@@ -52,7 +59,7 @@ public final class COGWriter: CubeWriter {
       try plain.write(block, lines: lines)
     } catch {
       discard()
-      throw error
+      throw COGWriter.named(error, path)
     }
   }
 
@@ -66,7 +73,7 @@ public final class COGWriter: CubeWriter {
       try copy()
     } catch {
       discard()
-      throw error
+      throw COGWriter.named(error, path)
     }
     let sidecar = output.temporaryPath + ".aux.xml"
     var written = [path]
@@ -83,6 +90,12 @@ public final class COGWriter: CubeWriter {
     plain.discard()
     unlink(output.temporaryPath + ".aux.xml")
     output.discard()
+  }
+
+  /// The intermediate file is no name that the user knows.
+  private static func named(_ error: any Error, _ path: String) -> any Error {
+    if case CoreError.diskFull? = error as? CoreError { return CoreError.diskFull(path: path) }
+    return error
   }
 
   private func copy() throws {

@@ -19,7 +19,11 @@ enum GDALMetadata {
       for (band, flag) in flags.enumerated() where flag == 0 { metadata.axis.good[band] = false }
       metadata.sources["goodBands"] = .gdal
     }
-    if descriptions.contains(where: { !$0.isEmpty }) {
+    // Descriptions made from wavelengths say nothing new.
+    let isNamed = descriptions.enumerated().contains { band, text in
+      !text.isEmpty && text != metadata.axis.wavelengths.map { GeoTIFFMetadata.description(of: band, at: $0[band]) }
+    }
+    if isNamed {
       metadata.bandNames = descriptions.enumerated().map {
         strippingWavelength($0.element, wavelength: metadata.axis.wavelengths?[$0.offset])
       }

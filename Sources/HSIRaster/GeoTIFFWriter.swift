@@ -223,6 +223,11 @@ public final class GeoTIFFWriter: CubeWriter {
 
 /// The metadata of a cube on a GDAL dataset that is being written.
 enum GeoTIFFMetadata {
+  /// What a spectral band without a name is called: `B012 482.13 nm`.
+  static func description(of band: Int, at wavelength: Double) -> String {
+    String(format: "B%03d %.2f nm", band + 1, wavelength)
+  }
+
   static func write(_ metadata: CubeMetadata, to dataset: GDALDatasetH, type: SampleType) {
     func set(_ object: GDALMajorObjectH, _ key: String, _ value: String, _ domain: String? = nil) {
       GDALSetMetadataItem(object, key, value, domain)
@@ -256,7 +261,7 @@ enum GeoTIFFMetadata {
         if !name.isEmpty { GDALSetDescription(band, name) }
         continue
       }
-      GDALSetDescription(band, name.isEmpty ? String(format: "B%03d %.2f nm", b + 1, centre) : name)
+      GDALSetDescription(band, name.isEmpty ? description(of: b, at: centre) : name)
       set(band, "CENTRAL_WAVELENGTH_UM", micrometres(centre), "IMAGERY")
       set(band, "wavelength", numberText(centre))
       set(band, "wavelength_units", "Nanometers")

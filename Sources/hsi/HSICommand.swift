@@ -64,7 +64,7 @@ struct HSICommand: ParsableCommand {
     var text = lines.prefix { !$0.hasPrefix("Usage:") && !$0.hasPrefix("Help:") }.joined(separator: " ")
     if text.hasPrefix("Error: ") { text.removeFirst("Error: ".count) }
     let hint = lines.last.flatMap { $0.firstMatch(of: /See '(hsi[^']*)'/) }.map { "see \($0.1)" } ?? "see hsi --help"
-    return "\(text); \(hint) [E-USAGE]"
+    return text + (text.hasSuffix("?") ? " " : "; ") + hint + " [E-USAGE]"
   }
 }
 
