@@ -218,6 +218,7 @@ static void K(sweep_block)(const sweep_plan *plan, size_t first, size_t end, dou
             rows = wide;
             stride = 16;
         }
+        if (job->channels >= 16) K(stream_in)(rows, stride, count, channels);
         K(project_rows)(rows, stride, count, channels, plan->weighted, columns, projected, columns);
 
         for (size_t q = 0; q < groups; q++) {

@@ -14,6 +14,21 @@ HSI_INLINE f64x8 K(load_f64)(const double *p) {
 }
 HSI_INLINE void K(store_f64)(double *p, f64x8 v) { memcpy(p, &v, 64); }
 
+/// Reads rows once from the first to the last value, so that what follows finds them in cache. Memory delivers one
+/// long ascending stream at its full rate; the same reads spread over arithmetic, or prefetch hints, reach half of it.
+HSI_INLINE void K(stream_in)(const float *rows, size_t stride, size_t pixels, size_t channels) {
+    size_t values = (pixels - 1) * stride + channels;
+    f32x16 a = (f32x16)(0.0f), b = (f32x16)(0.0f);
+    for (size_t i = 0; i + 32 <= values; i += 32) {
+        a += K(load)(rows + i);
+        b += K(load)(rows + i + 16);
+    }
+    float sum = (a + b).x;
+    uint32_t bits;
+    memcpy(&bits, &sum, 4);
+    __asm__ volatile("" : : "r"(bits)); // keeps the loads
+}
+
 /// First `count` lanes from memory, the others `fill`.
 HSI_INLINE f32x16 K(load_partial)(const float *p, size_t count, float fill) {
     float lanes[16];
