@@ -1,5 +1,5 @@
-/// Spellings of other tools that are accepted: `-co NAME=VALUE`, `-of`, `-ot`, `-ram MB` of the GDAL and OTB classics,
-/// `--formats`, and negative numbers as values (`--nodata -9999`).
+/// Spellings of other tools that are accepted: `-co NAME=VALUE`, `-of`, `-ot`, `-ram` of the GDAL and OTB classics,
+/// `-o OUTPUT` in place of the last argument, and `hsi --formats`.
 enum ArgumentSpelling {
   private static let synonyms = [
     "-co": "--co", "-of": "--of", "-ot": "--ot", "-oo": "--oo", "-ram": "--memory", "-f": "--of",
@@ -9,23 +9,23 @@ enum ArgumentSpelling {
   static func tolerated(_ arguments: [String]) -> [String] {
     if arguments == ["--formats"] { return ["formats"] }
     var result: [String] = []
-    for (index, argument) in arguments.enumerated() {
-      if argument == "--" { return result + arguments[index...] }
-      if let option = result.last, option.hasPrefix("-"), !option.contains("="), isNegativeNumber(argument) {
-        // The parser would take it for an option.
-        result[result.count - 1] = option + "=" + argument
-      } else if index > 0, arguments[index - 1] == "-ram", argument.allSatisfy(\.isNumber) {
-        result.append(argument + "M")
+    var output: [String] = []
+    var index = 0
+    while index < arguments.count {
+      let argument = arguments[index]
+      if argument == "--" { return result + output + arguments[index...] }
+      if argument == "-o" || argument == "--output", index + 1 < arguments.count {
+        output = [arguments[index + 1]]
+        index += 2
+        continue
+      }
+      if argument.hasPrefix("--output=") {
+        output = [String(argument.dropFirst("--output=".count))]
       } else {
         result.append(synonyms[argument] ?? argument)
       }
+      index += 1
     }
-    return result
-  }
-
-  /// `-9999`, `-1e30`, `-.5`, `-120.5,30,-119,31`.
-  private static func isNegativeNumber(_ text: String) -> Bool {
-    let second = text.dropFirst().first
-    return text.hasPrefix("-") && (second?.isNumber == true || (second == "." && text.count > 2))
+    return result + output
   }
 }

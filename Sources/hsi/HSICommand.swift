@@ -22,7 +22,7 @@ struct HSICommand: ParsableCommand {
     subcommands: [
       InfoCommand.self, QuicklookCommand.self, EndmembersCommand.self, UnmixCommand.self, SpectraCommand.self,
       SimulateCommand.self, EvaluateCommand.self, ConvertCommand.self, MethodsCommand.self, FormatsCommand.self,
-      SchemaCommand.self,
+      SchemaCommand.self, CompletionCommand.self,
     ])
 
   /// Runs a command line and exits with the documented code.
