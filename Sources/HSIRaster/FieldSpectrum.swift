@@ -135,7 +135,7 @@ enum USGSSpectrum: SpectralLibraryFormat {
     } else if options.wavelengths == nil {
       context.warn(
         "W-USGS-WAVELENGTHS",
-        "\(location.given): no file of \(values.count) wavelengths is beside it; pass one with --wavelengths")
+        "\(location.given): no file of \(values.count) wavelengths is beside it; copy it into the same folder")
     }
     return SpectralLibraryFile.library(
       names: [name], values: values.map { $0 > -1e30 ? $0 : .nan }, bands: values.count, found: found,

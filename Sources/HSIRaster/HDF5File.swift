@@ -22,10 +22,13 @@ final class HDF5File {
 
   /// Opens a file.
   ///
+  /// - Parameter isProbed: true skips `HDF5Probe`.
   /// - Throws: `RasterError.notFound`, `.unreadable` when it is no HDF5 file or damaged.
-  init(_ path: String) throws {
+  init(_ path: String, isProbed: Bool = false) throws {
     HDF5File.prepare()
     guard access(path, F_OK) == 0 else { throw RasterError.notFound(path: path) }
+    _ = try HDF5Superblock(path)
+    if !isProbed { try HDF5Probe.check(path) }
     id = H5Fopen(path, 0, 0)
     self.path = path
     guard id >= 0 else { throw RasterError.unreadable(path: path, reason: "it is no valid HDF5 file") }
@@ -40,7 +43,9 @@ final class HDF5File {
   }
 
   /// Every array below `group`, in name order (depth and number are bounded, so that a damaged file ends).
-  func arrays(below group: String = "/") -> [Entry] {
+  ///
+  /// - Parameter visiting: called with the path of every object on the way.
+  func arrays(below group: String = "/", visiting: (String) -> Void = { _ in }) -> [Entry] {
     var found: [Entry] = []
     var visited = 0
     func visit(_ path: String, depth: Int) {
@@ -52,6 +57,7 @@ final class HDF5File {
         guard object >= 0 else { continue }
         let kind = H5Iget_type(object)
         H5Oclose(object)
+        visiting(child)
         if kind == H5I_GROUP {
           if !name.hasPrefix("#") { visit(child, depth: depth + 1) }
         } else if kind == H5I_DATASET, let array = try? open(child) {
@@ -117,6 +123,21 @@ final class HDF5File {
       return HDF5File.strings(type: type, space: space, count: count) { H5Aread(attribute, $0, $1) }
         .map { .texts($0) }
     default: return nil
+    }
+  }
+
+  /// Reads every attribute of an object and forgets it.
+  func touchAttributes(of path: String) {
+    let object = H5Oopen(id, path, 0)
+    guard object >= 0 else { return }
+    let count = H5Aget_num_attrs(object)
+    H5Oclose(object)
+    for index in 0..<min(max(count, 0), 1000) {
+      var buffer = [CChar](repeating: 0, count: 1024)
+      let length = H5Aget_name_by_idx(id, path, H5_INDEX_NAME, H5_ITER_INC, hsize_t(index), &buffer, 1024, 0)
+      guard length > 0, length < 1024 else { continue }
+      let name = String(decoding: buffer.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+      _ = attribute(name, of: path)
     }
   }
 

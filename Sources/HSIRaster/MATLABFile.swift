@@ -155,6 +155,7 @@ final class MATLABFile {
     }
     let (rows, columns) = (variable.dimensions[0], variable.dimensions[1])
     guard rows * columns <= 1 << 20 else { return nil }
+    if rows * columns == 0 { return [""] }
     if variable.range.count == rows * columns * 2 {
       let codes = (0..<(rows * columns)).map { index -> UInt16 in
         let code = bytes.bytes.loadUnaligned(

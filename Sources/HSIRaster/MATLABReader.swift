@@ -108,6 +108,7 @@ struct MATLABCube {
     if let found = wavelengths(entry, bands: source.shape.bands) {
       found.install(in: &metadata, path: path, context: context)
     }
+    installNamed(entry, in: &metadata)
     return try ArrayReader(
       path: path, format: container.format, files: [container.path], metadata: metadata, source: source,
       owner: owner)
@@ -187,6 +188,37 @@ struct MATLABCube {
     guard side * side == pixels, side > 1, isUsualName || pixels >= 16 * bands else { return nil }
     context.logger.info("\(path): \(entry.name) is taken as a square image of \(side) × \(side) pixels")
     return side
+  }
+
+  /// The further variables of files that `MATLABWriter` wrote, beside a cube of its names.
+  private func installNamed(_ entry: MATLABEntry, in metadata: inout CubeMetadata) {
+    guard entry.name == "cube" || entry.name == "abundances" else { return }
+    let bands = metadata.bands
+    func column(_ name: String) -> [Double]? {
+      guard container.entries.contains(where: { $0.name == name && $0.type != nil && $0.vectorLength == bands })
+      else { return nil }
+      return container.doubles(name)
+    }
+    if entry.name == "abundances" { metadata.quantity = .abundance }
+    if let flags = column("good_bands") {
+      for (band, flag) in flags.enumerated() where flag == 0 { metadata.axis.good[band] = false }
+      metadata.sources["goodBands"] = .header
+    }
+    if container.entries.contains(where: { $0.name == "band_names" }),
+      let names = container.texts("band_names"), names.count == bands
+    {
+      metadata.bandNames = names
+    }
+    if let scale = column("scale"), let offset = column("offset"), (scale + offset).allSatisfy(\.isFinite) {
+      (metadata.scale, metadata.offset) = (scale, offset)
+      metadata.sources["scale"] = .header
+    }
+    if container.entries.contains(where: { $0.name == "nodata" && $0.size == [1, 1] && $0.type != nil }),
+      let value = container.doubles("nodata")?.first
+    {
+      metadata.nodata = [Double?](repeating: value, count: bands)
+      metadata.sources["nodata"] = .header
+    }
   }
 
   private func wavelengths(_ entry: MATLABEntry, bands: Int) -> FoundWavelengths? {

@@ -7,25 +7,28 @@ public enum OutputFormat: String, Sendable, CaseIterable {
   case cog = "COG"
   case envi = "ENVI"
   case npy = "NumPy"
+  case matlab = "MATLAB"
 
-  /// The format of a name (`gtiff`, `tif`, `cog`, `envi`, any case), or nil.
+  /// The format of a name (`gtiff`, `tif`, `cog`, `envi`, `npy`, `mat`, any case), or nil.
   public init?(named name: String) {
     switch name.lowercased() {
     case "gtiff", "geotiff", "tif", "tiff": self = .geoTIFF
     case "cog": self = .cog
     case "envi": self = .envi
     case "npy", "numpy": self = .npy
+    case "mat", "matlab": self = .matlab
     default: return nil
     }
   }
 
   /// The format that an extension stands for: `.tif` and `.tiff` GeoTIFF; `.dat .img .bil .bip .bsq .raw` or none ENVI;
-  /// `.npy` NumPy.
+  /// `.npy` NumPy; `.mat` MATLAB.
   public init?(path: String) {
     switch PathName(path).fileExtension.lowercased() {
     case "tif", "tiff": self = .geoTIFF
     case "", "dat", "img", "bil", "bip", "bsq", "raw": self = path.hasPrefix("/vsistdout") ? .geoTIFF : .envi
     case "npy": self = .npy
+    case "mat": self = .matlab
     default: return nil
     }
   }
@@ -68,7 +71,8 @@ extension RasterFormats {
     guard let format = options.format ?? OutputFormat(path: path) else {
       throw CoreError.invalidParameter(
         name: "output name", value: path,
-        requirement: ".tif, .dat, .img or without extension; or choose -f GTiff, COG, ENVI")
+        requirement: ".tif, .dat, .img, .npy, .mat or without extension; or choose --of "
+          + OutputFormat.allCases.map(\.rawValue).joined(separator: ", "))
     }
     guard shape.lines > 0, shape.samples > 0, shape.bands > 0 else {
       throw CoreError.cannotWrite(path: path, reason: "an image of \(shape) has no pixels")
@@ -86,6 +90,9 @@ extension RasterFormats {
     case .npy:
       return try NumPyWriter(
         path, shape: shape, type: type, overwrite: options.overwrite, inputs: options.inputs)
+    case .matlab:
+      return try MATLABWriter(
+        path, shape: shape, type: type, metadata: metadata, options: options, context: context)
     }
   }
 }

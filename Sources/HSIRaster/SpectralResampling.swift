@@ -34,7 +34,8 @@ public enum SpectralResampling {
           path: path,
           reason: "the library has \(library.bands) bands and the scene \(scene.count), and "
             + (library.axis.wavelengths == nil ? "the library" : "the scene") + " has no wavelengths",
-          advice: "give the wavelengths with --wavelengths or --library-wavelengths")
+          advice: library.axis.wavelengths == nil
+            ? "use a library file that holds wavelengths" : "give those of the scene with --wavelengths")
       }
       var result = library
       result.axis = scene

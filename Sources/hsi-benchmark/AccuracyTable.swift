@@ -21,7 +21,7 @@ struct AccuracyTable {
     var text = """
       # Accuracy of blind unmixing
 
-      Made by `\(command)` on \(ISO8601DateFormatter().string(from: date)) (\(machine)); \(seeds) seeds, corrupted \
+      Made by `\(command)` on \(ISO8601DateFormatter().string(from: date)) (\(machine)); up to \(seeds) seeds, corrupted \
       channels \(counts.map(String.init).joined(separator: ", ")), \(records.count) runs. Every run is in the JSON file \
       beside this page.
 
@@ -75,7 +75,8 @@ struct AccuracyTable {
       text += "| \(label) | " + cells.joined(separator: " | ")
       text += String(format: " | %.4f | %.3f |\n", mean(means[i]), mean(angles))
     }
-    return text
+    let cases = scenes.map { String(select(labels[0], unitLength, scene: $0).count) }
+    return text + "| cases (seeds × conditions) | " + cases.joined(separator: " | ") + " | | |\n"
   }
 
   private func conditionTable(_ unitLength: Bool) -> String {

@@ -1,5 +1,5 @@
 /// Spellings of other tools that are accepted: `-co NAME=VALUE`, `-of`, `-ot`, `-ram MB` of the GDAL and OTB classics,
-/// `--formats`, and negative numbers as values (`--nodata -9999`).
+/// `-o OUTPUT` in place of the last argument, `--formats`, and negative numbers as values (`--nodata -9999`).
 enum ArgumentSpelling {
   private static let synonyms = [
     "-co": "--co", "-of": "--of", "-ot": "--ot", "-oo": "--oo", "-ram": "--memory", "-f": "--of",
@@ -9,9 +9,18 @@ enum ArgumentSpelling {
   static func tolerated(_ arguments: [String]) -> [String] {
     if arguments == ["--formats"] { return ["formats"] }
     var result: [String] = []
+    var output: [String] = []
+    var isOutput = false
     for (index, argument) in arguments.enumerated() {
-      if argument == "--" { return result + arguments[index...] }
-      if let option = result.last, option.hasPrefix("-"), !option.contains("="), isNegativeNumber(argument) {
+      if argument == "--" { return result + output + arguments[index...] }
+      if isOutput {
+        output = [argument]
+        isOutput = false
+      } else if argument == "-o" || argument == "--output", index + 1 < arguments.count {
+        isOutput = true
+      } else if argument.hasPrefix("--output=") {
+        output = [String(argument.dropFirst("--output=".count))]
+      } else if let option = result.last, option.hasPrefix("-"), !option.contains("="), isNegativeNumber(argument) {
         // The parser would take it for an option.
         result[result.count - 1] = option + "=" + argument
       } else if index > 0, arguments[index - 1] == "-ram", argument.allSatisfy(\.isNumber) {
@@ -20,7 +29,7 @@ enum ArgumentSpelling {
         result.append(synonyms[argument] ?? argument)
       }
     }
-    return result
+    return result + output
   }
 
   /// `-9999`, `-1e30`, `-.5`, `-120.5,30,-119,31`.

@@ -22,13 +22,19 @@ struct HSICommand: ParsableCommand {
     subcommands: [
       InfoCommand.self, QuicklookCommand.self, EndmembersCommand.self, UnmixCommand.self, SpectraCommand.self,
       SimulateCommand.self, EvaluateCommand.self, ConvertCommand.self, MethodsCommand.self, FormatsCommand.self,
-      SchemaCommand.self,
+      SchemaCommand.self, CompletionCommand.self,
     ])
 
   /// Runs a command line and exits with the documented code.
   static func main() {
-    Interruption.install()
     let arguments = Array(CommandLine.arguments.dropFirst())
+    if arguments.count == 2, arguments[0] == probeWord {
+      Foundation.exit(HDF5Probe.examine(arguments[1]) ? 0 : ExitCodes.code(for: RasterError.notFound(path: "")))
+    }
+    Interruption.install()
+    if let executable = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") {
+      HDF5Probe.install([executable, probeWord])
+    }
     do {
       var command = try parseAsRoot(ArgumentSpelling.tolerated(arguments))
       try command.run()
@@ -36,6 +42,9 @@ struct HSICommand: ParsableCommand {
       exit(with: error)
     }
   }
+
+/// The first argument of a child that examines an HDF5 file for its parent.
+  private static let probeWord = "_examine-hdf5"
 
   /// Prints an error in one line and exits; help and version go to standard output with code 0. Nothing of the failed
   /// work stays.

@@ -164,6 +164,37 @@ struct HDF5ReaderTests {
     #expect(try scaled.number(0, 1, 0) == 90)
   }
 
+  @Test func superblocks() throws {
+    for (name, start) in [("emit.nc", 0), ("generic.h5", 0), ("u8be.h5", 0), ("v73.mat", 512)] {
+      let path = formatFixture(name)
+      let size = try #require(VSI.status(path)).size
+      let block = try HDF5Superblock(path)
+      #expect(block.start == start && block.end <= size && block.version <= 3, "\(name) \(block)")
+    }
+    let folder = try ScratchFolder()
+    let bytes = try VSI.contents(formatFixture("generic.h5"))
+    #expect(throws: RasterError.self) { try HDF5Superblock(folder.write("a.h5", bytes.dropLast())) }
+    for (place, value) in [(0, UInt8(0)), (8, 9), (13, 200), (13, 0), (14, 3), (47, 0x7F)] {
+      var copy = bytes
+      copy[place] = value
+      let path = try folder.write("b.h5", copy)
+      let error = #expect(throws: RasterError.self, "byte \(place)") { try HDF5Superblock(path) }
+      #expect(error?.identifier == "E-UNREADABLE")
+    }
+    // Whatever the first bytes are, nothing traps.
+    for copy in mutations(of: Array(bytes.prefix(200)), count: 400, seed: 9) {
+      _ = try? HDF5Superblock(folder.write("c.h5", copy))
+    }
+  }
+
+  /// What the child process does, on all HDF5 fixtures.
+  @Test func examination() {
+    for name in ["emit.nc", "generic.h5", "v73.mat", "prisma.he5", "neon.h5", "several.h5", "fwhm.h5"] {
+      #expect(HDF5Probe.walk(formatFixture(name)), "\(name)")
+    }
+    #expect(!HDF5Probe.walk(formatFixture("plain.mat")))
+  }
+
   @Test func damaged() throws {
     // The library itself parses these; what matters is that wrong sizes and types reach nobody.
     let folder = try ScratchFolder()

@@ -1,3 +1,4 @@
+import CMatIO
 import Foundation
 import HSICore
 import HSITestSupport
@@ -61,6 +62,26 @@ struct MATLABReaderTests {
 
   @Test func partAfterDoubleSlash() throws {
     try expectPattern(openCube(formatFixture("two.mat") + "//second"), shift: 1)
+  }
+
+  /// Version 7.3 and compressed version 5 as matio writes them.
+  @Test func filesOfMatio() throws {
+    let folder = try ScratchFolder()
+    for (name, version, packing) in [
+      ("a.mat", MAT_FT_MAT73, MAT_COMPRESSION_NONE), ("b.mat", MAT_FT_MAT5, MAT_COMPRESSION_ZLIB),
+    ] {
+      let file = try #require(Mat_CreateVer(folder.file(name), nil, version))
+      var extents = [3, 4, 5]
+      var values: [Int16] = []
+      for b in 0..<5 { for j in 0..<4 { for i in 0..<3 { values.append(Int16(100 * i + 10 * j + b)) } } }
+      let variable = Mat_VarCreate("scene", MAT_C_INT16, MAT_T_INT16, 3, &extents, &values, 0)
+      #expect(Mat_VarWrite(file, variable, packing) == 0)
+      Mat_VarFree(variable)
+      #expect(Mat_Close(file) == 0)
+      let reader = try openCube(folder.file(name))
+      #expect(reader.format == (version == MAT_FT_MAT73 ? "MATLAB 7.3" : "MATLAB 5"))
+      try expectPattern(reader)
+    }
   }
 
   @Test func sides() throws {

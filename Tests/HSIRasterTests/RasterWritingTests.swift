@@ -247,7 +247,7 @@ import Testing
 
   @Test func incompleteFilesDoNotAppear() throws {
     let scratch = try Scratch()
-    for name in ["a.tif", "a.dat"] {
+    for name in ["a.tif", "a.dat", "a.mat"] {
       let writer = try RasterFormats.create(
         scratch.path(name), shape: CubeShape(lines: 2, samples: 2, bands: 1), type: .uint8,
         metadata: CubeMetadata(bands: 1), context: RunContext())
@@ -260,7 +260,7 @@ import Testing
   }
 
   /// The temporary name is a link to `/dev/full`, which takes nothing.
-  @Test(.enabled(if: FileManager.default.fileExists(atPath: "/dev/full")), arguments: ["a.tif", "a.dat"])
+  @Test(.enabled(if: FileManager.default.fileExists(atPath: "/dev/full")), arguments: ["a.tif", "a.dat", "a.mat"])
   func fullDisk(name: String) throws {
     let scratch = try Scratch()
     let temporary = try OutputFile(scratch.path(name), overwrite: false).temporaryPath

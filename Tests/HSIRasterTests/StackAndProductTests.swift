@@ -53,6 +53,30 @@ struct StackAndProductTests {
     #expect(throws: RasterError.self) { try openCube(folder.file("absent_*.tif")) }
   }
 
+  /// 31 PNGs of 16 bit as the CAVE scenes are, their preview beside them.
+  @Test func cave() throws {
+    for name in ["cave/thing_ms", "cave/thing_ms/thing_ms_*.png"] {
+      let context = RunContext()
+      let reader = try openCube(formatFixture(name), context: context)
+      #expect(reader.shape == CubeShape(lines: 3, samples: 4, bands: 31))
+      #expect(reader.sampleType == .uint16)
+      #expect(try reader.numbers() == pattern(lines: 0...2, samples: 0...3, bands: Array(0..<31)))
+      #expect(reader.metadata.axis.wavelengths == (0..<31).map { 400 + 10 * Double($0) })
+      #expect(reader.metadata.bandNames.first == "thing_ms_01")
+      #expect(context.warnings.warnings.isEmpty)
+    }
+  }
+
+  @Test func pngsInColour() throws {
+    let context = RunContext()
+    let reader = try openCube(formatFixture("cave/coloured_ms"), context: context)
+    #expect(reader.sampleType == .uint8)
+    var expected: [Double] = []
+    for i in 0..<3 { for j in 0..<4 { for b in 0..<3 { expected.append(Double(10 * i + j + 50 * b)) } } }
+    #expect(try reader.numbers() == expected)
+    #expect(context.warnings.warnings.map(\.identifier) == ["W-STACK-COLOUR"])
+  }
+
   @Test func unequalAndColoured() throws {
     try image("a.tif", CubeShape(lines: 3, samples: 4, bands: 3)) { _, _, b in b + 7 }
     try image("b.tif", CubeShape(lines: 3, samples: 4, bands: 1)) { _, _, _ in 9 }

@@ -2,13 +2,13 @@ import ArgumentParser
 import Foundation
 import HSIKit
 
-/// `hsi convert`: any readable cube to GeoTIFF, COG, ENVI or NumPy.
+/// `hsi convert`: any readable cube to GeoTIFF, COG, ENVI, NumPy or MATLAB.
 struct ConvertCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "convert",
     abstract: "Convert a cube; samples, wavelengths, bad bands, nodata and georeference are kept.",
     discussion: """
-      The format follows the extension (.tif GeoTIFF, .dat .img .bil .bip .bsq ENVI) or --of.
+      The format follows the extension (.tif GeoTIFF, .dat .img .bil .bip .bsq ENVI, .npy NumPy, .mat MATLAB) or --of.
 
       Examples:
         hsi convert cube.mat cube.tif

@@ -34,7 +34,7 @@ struct QuicklookCommand: ParsableCommand {
   var stretch = "2,98"
 
   @Option(help: "Longest side of the picture in pixels; larger scenes are thinned out.")
-  var size = 8192
+  var longestSide = 8192
 
   @Flag(help: "Replace an existing picture.")
   var overwrite = false
@@ -47,8 +47,8 @@ struct QuicklookCommand: ParsableCommand {
     guard picture.lowercased().hasSuffix(".png") else {
       throw CoreError.invalidParameter(name: "the picture", value: picture, requirement: "a name that ends in .png")
     }
-    guard size >= 1 else {
-      throw CoreError.invalidParameter(name: "--size", value: "\(size)", requirement: "at least 1")
+    guard longestSide >= 1 else {
+      throw CoreError.invalidParameter(name: "--longest-side", value: "\(longestSide)", requirement: "at least 1")
     }
     let percentiles = try stretchRange()
     let reader = try input.open(scene, context)
@@ -56,7 +56,7 @@ struct QuicklookCommand: ParsableCommand {
     let all = InputOptions(scene: input)
     let choice = try explicitBands(reader) ?? SceneColours.choose(reader, input: all, context: context)
     let source = try all.source(reader, bands: .list(choice.bands), context)
-    let image = try Quicklook.render(source, stretch: percentiles, longestSide: size, context)
+    let image = try Quicklook.render(source, stretch: percentiles, longestSide: longestSide, context)
     guard stride(from: 3, to: image.pixels.count, by: 4).contains(where: { image.pixels[$0] > 0 }) else {
       throw UnmixingError.tooFewPixels(valid: 0, needed: 1, purpose: "a picture")
     }

@@ -9,6 +9,12 @@ struct SceneOptions: ParsableArguments {
   @Option(help: "Meaning of the axes of an array, outermost first: h line, w sample, b band, e.g. bhw.")
   var axes: String?
 
+  @Option(help: ArgumentHelp("Image that a matrix bands × pixels holds (MATLAB).", valueName: "lines,samples"))
+  var size: String?
+
+  @Option(help: "Bands that two detectors share (PRISMA): cut in the middle, vnir, swir or keep all.")
+  var overlap = "cut"
+
   @Option(help: "Wavelengths for a file that has none: a file, or FIRST:LAST:COUNT in nm.")
   var wavelengths: String?
 
@@ -50,6 +56,13 @@ struct SceneOptions: ParsableArguments {
     var open = OpenOptions()
     open.variable = variable
     open.axes = axes
+    open.size = try imageSize()
+    guard let detectors = DetectorOverlap(rawValue: overlap) else {
+      throw CoreError.invalidParameter(
+        name: "--overlap", value: overlap,
+        requirement: "one of " + DetectorOverlap.allCases.map(\.rawValue).joined(separator: ", "))
+    }
+    open.overlap = detectors
     open.wavelengths = wavelengths
     open.sensor = sensor
     open.isScaled = !unscaled
@@ -71,6 +84,16 @@ struct SceneOptions: ParsableArguments {
       open.nodata = value
     }
     return try RasterFormats.open(path, options: open, context: context)
+  }
+
+  /// `--size` as lines and samples.
+  private func imageSize() throws -> (lines: Int, samples: Int)? {
+    guard let size else { return nil }
+    let parts = size.split(separator: ",", omittingEmptySubsequences: false).compactMap { Int($0) }
+    guard parts.count == 2, parts.allSatisfy({ (1...1 << 30).contains($0) }) else {
+      throw CoreError.invalidParameter(name: "--size", value: size, requirement: "LINES,SAMPLES")
+    }
+    return (parts[0], parts[1])
   }
 
   /// The rectangle of the image that `--window` or `--bbox` names, or all of it.

@@ -3,7 +3,7 @@ import HSIKit
 
 /// How rasters are written.
 struct WritingOptions: ParsableArguments {
-  @Option(name: .customLong("of"), help: "Format: GTiff, COG or ENVI (default: by extension).")
+  @Option(name: .customLong("of"), help: "Format: GTiff, COG, ENVI, NumPy or MATLAB (default: by extension).")
   var format: String?
 
   @Option(name: .customLong("co"), help: ArgumentHelp("Creation option, repeatable.", valueName: "name=value"))

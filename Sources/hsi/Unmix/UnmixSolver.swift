@@ -138,23 +138,22 @@ final class UnmixSolver {
     let method = try resolve()
     resolved = method
     switch (method, request.kind) {
-    case (.pixel(let type), .known):
-      return try pixelSolution(type, known!, matches: nil, countSource: nil)
-    case (.scene(let type), .known):
-      return try sceneSolution(type, known!, matches: nil, countSource: nil)
-    case (.pixel(let type), .blind):
+    case (.pixel, .known), (.scene, .known):
+      guard let known else { break }
+      return try knownSolution(method, known)
+    case (.pixel, .blind), (.scene, .blind):
       let found = try extract()
-      return try pixelSolution(type, found.endmembers, matches: found.matches, countSource: found.countSource)
-    case (.scene(let type), .blind):
-      let found = try extract()
-      return try sceneSolution(type, found.endmembers, matches: found.matches, countSource: found.countSource)
+      var solution = try knownSolution(method, found.endmembers)
+      solution.matches = found.matches
+      solution.countSource = found.countSource
+      return solution
     case (.blind(let type), .blind(let count, let counter, _, _, let unitLength)):
       return try blindSolution(type, count, counter, unitLength)
-    default:
-      throw UnmixingError.unknownMethod(
-        name: request.method, task: findsEndmembers ? .blind : .abundance,
-        known: UnmixingMethods.blind.map { $0.description.id })
+    default: break
     }
+    throw UnmixingError.unknownMethod(
+      name: request.method, task: findsEndmembers ? .blind : .abundance,
+      known: UnmixingMethods.blind.map { $0.description.id })
   }
 
   /// Leaves channels that hold hardly anything but noise out of the work: plain extraction and least squares fail with
@@ -175,31 +174,23 @@ final class UnmixSolver {
 
   private func make<M: UnmixingMethod>(_ type: M.Type, _ values: [String: Double]) throws -> M { try type.init(values) }
 
-  private func pixelSolution(
-    _ type: any AbundanceEstimator.Type, _ endmembers: SpectralLibrary, matches: [UnmixingReport.LibraryMatch?]?,
-    countSource: String?
-  ) throws -> UnmixSolution {
-    let method = try type.init(request.values)
-    var solution = UnmixSolution(endmembers: endmembers) { [source, context] deliver in
-      try StripUnmixing.run(source, method, endmembers, context, deliver: deliver)
+  /// The solution for endmembers that are known or were extracted.
+  private func knownSolution(_ method: Method, _ endmembers: SpectralLibrary) throws -> UnmixSolution {
+    var solution: UnmixSolution
+    switch method {
+    case .pixel(let type):
+      let method = try type.init(request.values)
+      solution = UnmixSolution(endmembers: endmembers) { [source, context] deliver in
+        try StripUnmixing.run(source, method, endmembers, context, deliver: deliver)
+      }
+    case .scene(let type):
+      let method = try type.init(request.values)
+      solution = UnmixSolution(endmembers: endmembers) { [source, context] deliver in
+        try StripUnmixing.run(source, method, endmembers, context, deliver: deliver)
+      }
+    case .blind, .extractor: preconditionFailure("only abundance methods take known endmembers")
     }
-    solution.matches = matches
-    solution.countSource = countSource
-    solution.settings = settings(type.description)
-    return solution
-  }
-
-  private func sceneSolution(
-    _ type: any SceneAbundanceEstimator.Type, _ endmembers: SpectralLibrary,
-    matches: [UnmixingReport.LibraryMatch?]?, countSource: String?
-  ) throws -> UnmixSolution {
-    let method = try type.init(request.values)
-    var solution = UnmixSolution(endmembers: endmembers) { [source, context] deliver in
-      try StripUnmixing.run(source, method, endmembers, context, deliver: deliver)
-    }
-    solution.matches = matches
-    solution.countSource = countSource
-    solution.settings = settings(type.description)
+    solution.settings = settings(method.description)
     return solution
   }
 

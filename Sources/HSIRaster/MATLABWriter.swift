@@ -1,0 +1,221 @@
+import CMatIO
+import Foundation
+import HSICore
+
+/// Writes a cube as a MATLAB file of version 5, which every MATLAB since 1997, Octave and SciPy read.
+///
+/// Variables: `cube` (`abundances` where that is the quantity), lines × samples × bands, stored samples unchanged;
+/// where known also, as columns of one entry per band, `wavelengths` and `fwhm` (nm), `good_bands` (logical),
+/// `band_names` (cell array), `scale` and `offset` (physical = stored · scale + offset), and the number `nodata`.
+/// Georeference and other metadata are not kept.
+///
+/// MATLAB's order has the line as fastest axis, so the whole variable is held in memory until `finish()`: its size
+/// plus one strip must fit into the memory budget. The format ends at 2 GiB per variable. Nothing is compressed, so
+/// that the file can be mapped when it is read, and equal cubes give equal bytes.
+public final class MATLABWriter: CubeWriter {
+  public let path: String
+  public let shape: CubeShape
+  public let sampleType: SampleType
+  public let blockLines = 1
+  private let metadata: CubeMetadata
+  private let output: OutputFile
+  private let numbers: UnsafeMutableRawPointer
+  private let scratch = StoredBlock()
+  private var nextLine = 0
+
+  /// Bytes that a variable of the format may take, its own header included.
+  static let limit = Int(Int32.max)
+
+  /// Creates the file under a temporary name.
+  ///
+  /// - Throws: `CoreError.outputExists`, `.cannotWrite` (also for a variable above 2 GiB), `.memory`.
+  public init(
+    _ path: String, shape: CubeShape, type: SampleType, metadata: CubeMetadata,
+    options: OutputOptions = OutputOptions(), context: RunContext
+  ) throws {
+    guard !path.hasPrefix("/vsi") else {
+      throw CoreError.cannotWrite(
+        path: path, reason: "MATLAB files are written locally only; choose --of GTiff")
+    }
+    if let option = options.creationOptions.first {
+      throw CoreError.invalidParameter(name: "--co", value: option, requirement: "left out for MATLAB files")
+    }
+    let bytes = shape.pixels * shape.bands * type.size
+    guard bytes <= MATLABWriter.limit - 1024 else {
+      throw CoreError.cannotWrite(
+        path: path,
+        reason:
+          "\(shape) of \(type.rawValue) is \(MemoryBudget.text(bytes)), and a variable of a MATLAB 5 file ends at "
+          + "2 GiB; choose a smaller --window, fewer bands or --of GTiff")
+    }
+    let strip = min(context.memory.bytes / 4, 64 << 20)
+    guard bytes + strip <= context.memory.bytes else {
+      throw CoreError.memory(
+        purpose: "writing \(path), whose line axis runs fastest", needed: bytes + strip,
+        budget: context.memory.bytes)
+    }
+    self.path = path
+    self.shape = shape
+    sampleType = type
+    self.metadata = metadata
+    guard let memory = malloc(max(bytes, 1)) else {
+      throw CoreError.memory(purpose: "writing \(path)", needed: bytes, budget: context.memory.bytes)
+    }
+    numbers = memory
+    do {
+      output = try OutputFile(path, overwrite: options.overwrite, inputs: options.inputs)
+    } catch {
+      free(memory)
+      throw error
+    }
+  }
+
+  deinit { free(numbers) }
+
+  public func write(_ block: StoredBlock, lines: Range<Int>) throws {
+    precondition(lines.lowerBound == nextLine && lines.upperBound <= shape.lines, "lines arrive in order")
+    precondition(block.type == sampleType, "samples as created")
+    nextLine = lines.upperBound
+    let (height, samples, bands) = (lines.count, shape.samples, shape.bands)
+    // One band after the other, so that what is read and what is written both move on by few bytes.
+    scratch.prepare(type: sampleType, interleave: .bsq, lines: height, samples: samples, bands: bands)
+    scratch.copySamples(from: block, lines: height, samples: samples, bands: bands)
+    switch sampleType.size {
+    case 1: place(UInt8.self, lines)
+    case 2: place(UInt16.self, lines)
+    case 4: place(UInt32.self, lines)
+    default: place(UInt64.self, lines)
+    }
+  }
+
+  private func place<T>(_: T.Type, _ lines: Range<Int>) {
+    guard let base = scratch.bytes.baseAddress else { return }
+    let source = base.assumingMemoryBound(to: T.self)
+    let target = numbers.assumingMemoryBound(to: T.self)
+    let (height, samples) = (lines.count, shape.samples)
+    for b in 0..<shape.bands {
+      for j in 0..<samples {
+        let column = target + (b * samples + j) * shape.lines + lines.lowerBound
+        for i in 0..<height { column[i] = source[(b * height + i) * samples + j] }
+      }
+    }
+  }
+
+  public func finish() throws -> [String] {
+    guard nextLine == shape.lines else {
+      discard()
+      throw RasterError.inputOutput(
+        path: path, action: "writing", reason: "\(nextLine) of \(shape.lines) lines were written")
+    }
+    do {
+      try writeFile()
+      try output.commit()
+    } catch {
+      discard()
+      throw error
+    }
+    return [path]
+  }
+
+  public func discard() { output.discard() }
+
+  // MARK: - The file
+
+  private func writeFile() throws {
+    // The default text would hold the time of writing.
+    let title = "MATLAB 5.0 MAT-file, written by hsi"
+    guard let file = Mat_CreateVer(output.temporaryPath, title, MAT_FT_MAT5) else {
+      throw failure(errno)
+    }
+    var written: [String] = []
+    var isComplete = true
+    func put(_ name: String, _ variable: UnsafeMutablePointer<matvar_t>?) {
+      written.append(name)
+      isComplete = isComplete && variable != nil && Mat_VarWrite(file, variable, MAT_COMPRESSION_NONE) == 0
+      Mat_VarFree(variable)
+    }
+    let name = metadata.quantity == .abundance ? "abundances" : "cube"
+    put(name, cube(name))
+    func column(_ name: String, _ values: [Double]?) {
+      if let values { put(name, MATLABWriter.column(name, values)) }
+    }
+    column("wavelengths", metadata.axis.wavelengths)
+    column("fwhm", metadata.axis.fwhm)
+    put("good_bands", MATLABWriter.flags("good_bands", metadata.axis.good))
+    if metadata.bandNames.count == shape.bands {
+      put("band_names", MATLABWriter.cells("band_names", metadata.bandNames))
+    }
+    if metadata.scale.contains(where: { $0 != 1 }) || metadata.offset.contains(where: { $0 != 0 }) {
+      column("scale", metadata.scale)
+      column("offset", metadata.offset)
+    }
+    if let nodata = metadata.nodata.compactMap({ $0 }).first { column("nodata", [nodata]) }
+    isComplete = Mat_Close(file) == 0 && isComplete
+    // The library does not report failed writes: what counts is what can be read back.
+    let found = (try? MATLABFile(output.temporaryPath))?.variables.map(\.name)
+    guard isComplete, found == written else { throw failure(pendingError()) }
+  }
+
+  private func cube(_ name: String) -> UnsafeMutablePointer<matvar_t>? {
+    var extents = [shape.lines, shape.samples]
+    if shape.bands > 1 { extents.append(shape.bands) }
+    let (kind, type) = MATLABWriter.types(sampleType)
+    return Mat_VarCreate(
+      name, kind, type, Int32(extents.count), &extents, numbers, Int32(MAT_F_DONT_COPY_DATA.rawValue))
+  }
+
+  private static func column(_ name: String, _ values: [Double]) -> UnsafeMutablePointer<matvar_t>? {
+    var (extents, copy) = ([values.count, 1], values)
+    return Mat_VarCreate(name, MAT_C_DOUBLE, MAT_T_DOUBLE, 2, &extents, &copy, 0)
+  }
+
+  private static func flags(_ name: String, _ flags: [Bool]) -> UnsafeMutablePointer<matvar_t>? {
+    var extents = [flags.count, 1]
+    var bytes = flags.map { UInt8($0 ? 1 : 0) }
+    return Mat_VarCreate(name, MAT_C_UINT8, MAT_T_UINT8, 2, &extents, &bytes, Int32(MAT_F_LOGICAL.rawValue))
+  }
+
+  private static func cells(_ name: String, _ texts: [String]) -> UnsafeMutablePointer<matvar_t>? {
+    var cells: [UnsafeMutablePointer<matvar_t>?] = texts.map { text in
+      var units = Array(text.utf16)
+      var extents = [1, units.count]
+      return Mat_VarCreate(nil, MAT_C_CHAR, MAT_T_UINT16, 2, &extents, &units, 0)
+    }
+    var extents = [texts.count, 1]
+    return Mat_VarCreate(name, MAT_C_CELL, MAT_T_CELL, 2, &extents, &cells, 0)
+  }
+
+  private static func types(_ type: SampleType) -> (matio_classes, matio_types) {
+    switch type {
+    case .uint8: (MAT_C_UINT8, MAT_T_UINT8)
+    case .int8: (MAT_C_INT8, MAT_T_INT8)
+    case .uint16: (MAT_C_UINT16, MAT_T_UINT16)
+    case .int16: (MAT_C_INT16, MAT_T_INT16)
+    case .uint32: (MAT_C_UINT32, MAT_T_UINT32)
+    case .int32: (MAT_C_INT32, MAT_T_INT32)
+    case .uint64: (MAT_C_UINT64, MAT_T_UINT64)
+    case .int64: (MAT_C_INT64, MAT_T_INT64)
+    case .float32: (MAT_C_SINGLE, MAT_T_SINGLE)
+    case .float64: (MAT_C_DOUBLE, MAT_T_DOUBLE)
+    }
+  }
+
+  /// What the system says when one more block is written; 0 when it takes it.
+  private func pendingError() -> Int32 {
+    let descriptor = open(output.temporaryPath, O_WRONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return errno }
+    defer { close(descriptor) }
+    let block = [UInt8](repeating: 0, count: 4096)
+    lseek(descriptor, 0, SEEK_END)
+    guard Foundation.write(descriptor, block, block.count) == block.count, fsync(descriptor) == 0 else {
+      return errno
+    }
+    return 0
+  }
+
+  private func failure(_ code: Int32) -> CoreError {
+    if [ENOSPC, EDQUOT, EFBIG].contains(code) { return .diskFull(path: path) }
+    return .cannotWrite(
+      path: path, reason: code == 0 ? "the file is incomplete" : String(cString: strerror(code)))
+  }
+}
