@@ -23,6 +23,7 @@ typedef struct {
 #include "instantiate.h"
 
 typedef void (*sweep_function)(const sweep_plan *, size_t, size_t, double *, double *, double *);
+typedef void (*neighbour_function)(const sweep_plan *, size_t, size_t, double *);
 
 static size_t minimum(size_t a, size_t b) { return a < b ? a : b; }
 
@@ -56,33 +57,11 @@ static void sweep_item(void *context, int index) {
 static void neighbour_item(void *context, int index) {
     const sweep_plan *plan = context;
     const hsi_nmf_sweep_job *job = plan->job;
-    size_t block = hsi_pixels_per_block(job->pixels), columns = job->endmembers;
+    size_t block = hsi_pixels_per_block(job->pixels);
     size_t first = (size_t)index * block, end = minimum(first + block, job->pixels);
     double *terms = plan->partials + (size_t)(index + 1) * plan->partial_stride - TERMS;
-    int coupling = job->h_new && job->gamma != 0, graph = job->graph_weight != 0;
-    double coupling_sum = 0, graph_sum = 0;
-    for (size_t d = 0; d < job->neighbours; d++) {
-        const int32_t *neighbour = job->neighbour_index + d * job->pixels;
-        const float *weight = job->neighbour_weight + d * job->pixels;
-        for (size_t n = first; n < end; n++) {
-            int32_t j = neighbour[n];
-            if (j < 0) continue;
-            if (coupling) {
-                double difference = (double)job->h_new[n] - job->h_new[j];
-                coupling_sum += weight[n] * (difference * difference);
-            }
-            if (graph) {
-                double square = 0;
-                for (size_t k = 0; k < columns; k++) {
-                    double difference = (double)job->a_new[n * columns + k] - job->a_new[(size_t)j * columns + k];
-                    square += difference * difference;
-                }
-                graph_sum += weight[n] * square;
-            }
-        }
-    }
-    terms[COUPLING] = 0.5 * coupling_sum; // every edge was met twice
-    terms[GRAPH] = 0.5 * graph_sum;
+    neighbour_function run = HSI_SELECT(neighbour_terms);
+    run(plan, first, end, terms);
 }
 
 /// M^T D M.

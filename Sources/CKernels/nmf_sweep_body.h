@@ -13,7 +13,7 @@ HSI_INLINE f32x16 K(join)(f32x8 lo, f32x8 hi) {
 }
 
 /// Missing pixels (count < 16) read as `fill`.
-static void K(to_planar)(const float *rows, size_t count, size_t columns, float fill, f32x16 *planar) {
+HSI_INLINE void K(to_planar)(const float *rows, size_t count, size_t columns, float fill, f32x16 *planar) {
     if (columns == 4 && count == 16) {
         f32x16 a = K(load)(rows), b = K(load)(rows + 16), c = K(load)(rows + 32), d = K(load)(rows + 48);
 #define HSI_COLUMN(k) \
@@ -32,7 +32,7 @@ static void K(to_planar)(const float *rows, size_t count, size_t columns, float 
         for (size_t n = count; n < 16; n++) lanes[16 * k + n] = fill;
 }
 
-static void K(to_rows)(const f32x16 *planar, size_t count, size_t columns, float *rows) {
+HSI_INLINE void K(to_rows)(const f32x16 *planar, size_t count, size_t columns, float *rows) {
     if (columns == 4 && count == 16) {
 #define HSI_ZIP_LO 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
 #define HSI_ZIP_HI 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
@@ -60,12 +60,43 @@ static void K(to_rows)(const f32x16 *planar, size_t count, size_t columns, float
 
 // MARK: - Update of 16 pixels
 
+/// Sixteen fp32 lanes as eight fp64 sums of pairs.
+HSI_INLINE f64x8 K(widened)(f32x16 v) {
+    f64x16 wide = __builtin_convertvector(v, f64x16);
+    return wide.lo + wide.hi;
+}
+
 /// Everything the update of one pixel group reads and produces, planar.
 typedef struct {
     f32x16 a[HSI_NMF_MAX_ENDMEMBERS];         // old, then new
     f32x16 numerator[HSI_NMF_MAX_ENDMEMBERS]; // P
     f32x16 logarithm[HSI_NMF_MAX_ENDMEMBERS];
 } K(pixel_group);
+
+/// The values of 16 pixels' neighbours, 0 where there is none: one load where the neighbours lie side by side, as
+/// they do inside an image.
+HSI_INLINE f32x16 K(neighbour_values)(const int32_t *index, const float *values, size_t columns, size_t k, size_t count) {
+    if (columns == 1 && count == 16) {
+        const i32x16 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+        i32x16 j;
+        memcpy(&j, index, 64);
+        if (index[0] >= 0 && !__builtin_reduce_or(j ^ (index[0] + lane))) return K(load)(values + index[0]);
+    }
+    float v[16] = {0};
+    for (size_t n = 0; n < count; n++) v[n] = index[n] >= 0 ? values[(size_t)index[n] * columns + k] : 0.0f;
+    return K(load)(v);
+}
+/// The weights that go with them.
+HSI_INLINE f32x16 K(neighbour_weights)(const int32_t *index, const float *weights, size_t count) {
+    if (count < 16) {
+        float w[16] = {0};
+        for (size_t n = 0; n < count; n++) w[n] = index[n] >= 0 ? weights[n] : 0.0f;
+        return K(load)(w);
+    }
+    i32x16 j;
+    memcpy(&j, index, 64);
+    return K(select)(j >= 0, K(load)(weights), (f32x16)(0.0f));
+}
 
 /// Sum of w * (values of neighbours) and sum of w for the 16 pixels from `first` on; column `k` of `columns`.
 HSI_INLINE void K(gather_neighbours)(const sweep_plan *plan, const float *values, size_t columns, size_t k,
@@ -75,21 +106,15 @@ HSI_INLINE void K(gather_neighbours)(const sweep_plan *plan, const float *values
     const hsi_nmf_sweep_job *job = plan->job;
     for (size_t d = 0; d < job->neighbours; d++) {
         const int32_t *index = job->neighbour_index + d * job->pixels + first;
-        const float *weight = job->neighbour_weight + d * job->pixels + first;
-        float w[16] = {0}, v[16] = {0};
-        for (size_t n = 0; n < count; n++) {
-            int32_t j = index[n];
-            w[n] = j >= 0 ? weight[n] : 0.0f;
-            v[n] = values[(size_t)(j >= 0 ? j : 0) * columns + k];
-        }
-        *degree += K(load)(w);
-        *weighted += K(load)(w) * K(load)(v);
+        f32x16 w = K(neighbour_weights)(index, job->neighbour_weight + d * job->pixels + first, count);
+        *degree += w;
+        *weighted += w * K(neighbour_values)(index, values, columns, k, count);
     }
 }
 
-static void K(update_group)(const sweep_plan *plan, K(pixel_group) *g, size_t first, size_t count, double *terms) {
+HSI_INLINE void K(update_group)(const sweep_plan *plan, K(pixel_group) *g, const size_t columns, size_t first,
+                                size_t count, f64x8 *terms) {
     const hsi_nmf_sweep_job *job = plan->job;
-    const size_t columns = job->endmembers;
     const f32x16 zero = (f32x16)(0.0f), one = (f32x16)(1.0f);
     const f32x16 delta = (f32x16)(plan->delta), lambda = (f32x16)(plan->lambda), epsilon = (f32x16)(plan->epsilon);
     const i32x16 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -136,7 +161,7 @@ static void K(update_group)(const sweep_plan *plan, K(pixel_group) *g, size_t fi
         total += a;
     }
     f32x16 excess = K(select)(present, one - total, zero);
-    terms[SOFT_SUM] += K(sum_wide)(excess * excess);
+    terms[SOFT_SUM] += K(widened)(excess * excess);
 
     if (uses_map) {
         f32x16 updated_h = h;
@@ -164,19 +189,19 @@ static void K(update_group)(const sweep_plan *plan, K(pixel_group) *g, size_t fi
             if (count == 16) K(store)(job->h_new + first, updated_h);
             else K(store_partial)(job->h_new + first, updated_h, count);
             f32x16 away = K(select)(present, updated_h - s, zero);
-            terms[PRIOR] += K(sum_wide)(away * away);
+            terms[PRIOR] += K(widened)(away * away);
         }
         if (job->objective) {
             f32x16 powers = zero;
             for (size_t k = 0; k < columns; k++) powers += K(exp)((one - updated_h) * g->logarithm[k]);
-            terms[SPARSITY] += K(sum_wide)(K(select)(present, powers, zero));
+            terms[SPARSITY] += K(widened)(K(select)(present, powers, zero));
         }
     } else if (job->sparsity == HSI_SPARSITY_HALF && job->objective) {
         f32x16 roots = zero;
         for (size_t k = 0; k < columns; k++) roots += __builtin_elementwise_sqrt(g->a[k]);
-        terms[SPARSITY] += K(sum_wide)(roots);
+        terms[SPARSITY] += K(widened)(roots);
     } else if (job->sparsity == HSI_SPARSITY_ONE) {
-        terms[SPARSITY] += K(sum_wide)(total);
+        terms[SPARSITY] += K(widened)(total);
     }
 }
 
@@ -197,6 +222,38 @@ HSI_INLINE float K(residual)(const float *row, size_t channels, const float *pla
 
 // MARK: - One block of pixels
 
+/// Update of the groups of one sub-block for a number of endmembers known to the compiler (or not).
+HSI_INLINE void K(update_groups)(const sweep_plan *plan, const size_t columns, size_t n, size_t count,
+                                 const float *projected, float *planar, f64x8 *terms) {
+    const hsi_nmf_sweep_job *job = plan->job;
+    K(pixel_group) group;
+    for (size_t q = 0; 16 * q < count; q++) {
+        size_t here = count - 16 * q < 16 ? count - 16 * q : 16;
+        K(to_planar)(job->a_old + (n + 16 * q) * columns, here, columns, 1.0f, group.a);
+        K(to_planar)(projected + 16 * q * columns, here, columns, 1.0f, group.numerator);
+        if (here == 16) K(update_group)(plan, &group, columns, n + 16 * q, 16, terms);
+        else K(update_group)(plan, &group, columns, n + 16 * q, here, terms);
+        K(to_rows)(group.a, here, columns, job->a_new + (n + 16 * q) * columns);
+        for (size_t k = 0; k < columns; k++) K(store)(planar + k * HSI_SUBBLOCK + 16 * q, group.a[k]);
+    }
+}
+#define HSI_UPDATE(columns) \
+    static __attribute__((noinline)) void K(update_##columns)(const sweep_plan *plan, size_t n, size_t count, \
+                                                              const float *projected, float *planar, f64x8 *terms) { \
+        K(update_groups)(plan, columns, n, count, projected, planar, terms); \
+    }
+HSI_UPDATE(2)
+HSI_UPDATE(3)
+HSI_UPDATE(4)
+HSI_UPDATE(5)
+HSI_UPDATE(6)
+HSI_UPDATE(8)
+#undef HSI_UPDATE
+static __attribute__((noinline)) void K(update_any)(const sweep_plan *plan, size_t n, size_t count,
+                                                    const float *projected, float *planar, f64x8 *terms) {
+    K(update_groups)(plan, plan->job->endmembers, n, count, projected, planar, terms);
+}
+
 static void K(sweep_block)(const sweep_plan *plan, size_t first, size_t end, double *sums, double *gram,
                            double *terms) {
     const hsi_nmf_sweep_job *job = plan->job;
@@ -206,7 +263,15 @@ static void K(sweep_block)(const sweep_plan *plan, size_t first, size_t end, dou
     float planar[HSI_NMF_MAX_ENDMEMBERS * HSI_SUBBLOCK]; // new A, planar, for the Gram matrix
     float wide[16 * HSI_SUBBLOCK];
     float weights[HSI_SUBBLOCK];
-    K(pixel_group) group;
+    f64x8 lanes[TERMS] = {0};
+    void (*update)(const sweep_plan *, size_t, size_t, const float *, float *, f64x8 *) =
+        columns == 2   ? K(update_2)
+        : columns == 3 ? K(update_3)
+        : columns == 4 ? K(update_4)
+        : columns == 5 ? K(update_5)
+        : columns == 6 ? K(update_6)
+        : columns == 8 ? K(update_8)
+                       : K(update_any);
 
     for (size_t n = first; n < end; n += HSI_SUBBLOCK) {
         size_t count = end - n < HSI_SUBBLOCK ? end - n : HSI_SUBBLOCK;
@@ -218,16 +283,10 @@ static void K(sweep_block)(const sweep_plan *plan, size_t first, size_t end, dou
             rows = wide;
             stride = 16;
         }
+        if (job->channels >= 16) K(stream_in)(rows, stride, count, channels);
         K(project_rows)(rows, stride, count, channels, plan->weighted, columns, projected, columns);
 
-        for (size_t q = 0; q < groups; q++) {
-            size_t here = count - 16 * q < 16 ? count - 16 * q : 16;
-            K(to_planar)(job->a_old + (n + 16 * q) * columns, here, columns, 1.0f, group.a);
-            K(to_planar)(projected + 16 * q * columns, here, columns, 1.0f, group.numerator);
-            K(update_group)(plan, &group, n + 16 * q, here, terms);
-            K(to_rows)(group.a, here, columns, job->a_new + (n + 16 * q) * columns);
-            for (size_t k = 0; k < columns; k++) K(store)(planar + k * HSI_SUBBLOCK + 16 * q, group.a[k]);
-        }
+        update(plan, n, count, projected, planar, lanes);
 
         const float *outer_rows = job->a_new + n * columns;
         if (job->sample_weights) {
@@ -255,4 +314,41 @@ static void K(sweep_block)(const sweep_plan *plan, size_t first, size_t end, dou
                 gram[i * columns + j] += K(sum_wide)(sum);
             }
     }
+    for (int t = 0; t < TERMS; t++) terms[t] += K(sum_f64)(lanes[t]);
+}
+
+// MARK: - Terms that need the new values of neighbours
+
+/// Every edge once, from the pixel with the smaller number; a second pass over the small arrays.
+static void K(neighbour_terms)(const sweep_plan *plan, size_t first, size_t end, double *terms) {
+    const hsi_nmf_sweep_job *job = plan->job;
+    const size_t columns = job->endmembers;
+    const int coupling = job->h_new && job->gamma != 0, graph = job->graph_weight != 0;
+    const i32x16 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    f64x8 coupling_sum = (f64x8)(0.0), graph_sum = (f64x8)(0.0);
+    for (size_t d = 0; d < job->neighbours; d++)
+        for (size_t n = first; n < end; n += 16) {
+            size_t count = end - n < 16 ? end - n : 16;
+            const int32_t *index = job->neighbour_index + d * job->pixels + n;
+            i32x16 j = (i32x16)(-1);
+            memcpy(&j, index, count * sizeof(int32_t));
+            i32x16 later = j > (int32_t)n + lane;
+            if (!__builtin_reduce_or(later)) continue;
+            f32x16 w = K(neighbour_weights)(index, job->neighbour_weight + d * job->pixels + n, count);
+            w = K(select)(later, w, (f32x16)(0.0f));
+            if (coupling) {
+                f32x16 h = count == 16 ? K(load)(job->h_new + n) : K(load_partial)(job->h_new + n, count, 0.0f);
+                f32x16 difference = h - K(neighbour_values)(index, job->h_new, 1, 0, count);
+                coupling_sum += K(widened)(w * difference * difference);
+            }
+            if (graph)
+                for (size_t k = 0; k < columns; k++) {
+                    float own[16] = {0};
+                    for (size_t i = 0; i < count; i++) own[i] = job->a_new[(n + i) * columns + k];
+                    f32x16 difference = K(load)(own) - K(neighbour_values)(index, job->a_new, columns, k, count);
+                    graph_sum += K(widened)(w * difference * difference);
+                }
+        }
+    terms[COUPLING] = K(sum_f64)(coupling_sum);
+    terms[GRAPH] = K(sum_f64)(graph_sum);
 }

@@ -175,7 +175,24 @@ static void K(gemm_rows)(const float *a, size_t lda, const float *packed, float 
 
 // MARK: - Table
 
+/// project_rows for a scene that comes from memory.
+static void K(project_streamed)(const float *scene, size_t stride, size_t pixels, size_t channels, const float *packed,
+                                size_t columns, float *out, size_t out_stride) {
+    for (size_t n = 0; n < pixels; n += HSI_SUBBLOCK) {
+        size_t count = pixels - n < HSI_SUBBLOCK ? pixels - n : HSI_SUBBLOCK;
+        K(stream_in)(scene + n * stride, stride, count, channels);
+        K(project_rows)(scene + n * stride, stride, count, channels, packed, columns, out + n * out_stride, out_stride);
+    }
+}
+
+/// outer_rows for a scene that comes from memory, at most 64 pixels.
+static void K(outer_streamed)(const float *scene, size_t stride, size_t pixels, size_t channels, const float *a,
+                              size_t a_stride, size_t columns, double *sums) {
+    K(stream_in)(scene, stride, pixels, channels);
+    K(outer_rows)(scene, stride, pixels, channels, a, a_stride, columns, sums);
+}
+
 static const products_table K(products) = {
-    K(project_rows), K(project_rows_f64),   K(outer_rows), K(gram_rows), K(channel_sums_rows),
+    K(project_streamed), K(project_rows_f64), K(outer_streamed), K(gram_rows), K(channel_sums_rows),
     K(pixel_norms_rows), K(deflate_rows), K(gemm_rows),
 };

@@ -9,10 +9,9 @@ enum { K(TILE_PX) = 4, K(TILE_COL) = 4 };
 enum { K(TILE_PX) = 2, K(TILE_COL) = 2 };
 #endif
 
-/// acc[p * 4 + c] = products of pixel rows[p] with packed column c, lanes not yet summed. `ahead` (floats, 0 = off)
-/// asks the memory for what the same place of a later tile will read; going past the scene is harmless.
+/// acc[p * 4 + c] = products of pixel rows[p] with packed column c, lanes not yet summed.
 HSI_INLINE void K(dot_tile)(const float *const *rows, size_t channels, const float *const *columns, const int px,
-                            const int col, size_t ahead, f32x16 *acc) {
+                            const int col, f32x16 *acc) {
     f32x16 sum[4][4];
     HSI_UNROLL for (int p = 0; p < px; p++) HSI_UNROLL for (int c = 0; c < col; c++) sum[p][c] = (f32x16)(0.0f);
     size_t chunks = hsi_chunk_count(channels);
@@ -20,9 +19,6 @@ HSI_INLINE void K(dot_tile)(const float *const *rows, size_t channels, const flo
         size_t start = hsi_chunk_start(chunk, channels);
         f32x16 y[4];
         HSI_UNROLL for (int p = 0; p < px; p++) y[p] = K(load)(rows[p] + start);
-        if (ahead) {
-            HSI_UNROLL for (int p = 0; p < px; p++) hsi_prefetch(rows[p] + start, ahead);
-        }
         HSI_UNROLL for (int c = 0; c < col; c++) {
             f32x16 w = K(load)(columns[c] + 16 * chunk);
             HSI_UNROLL for (int p = 0; p < px; p++) sum[p][c] += y[p] * w;
@@ -44,18 +40,17 @@ static void K(project_rows)(const float *scene, size_t stride, size_t pixels, si
             size_t col = columns - c < 4 ? columns - c : 4;
             const float *w[4];
             for (size_t j = 0; j < 4; j++) w[j] = packed + (c + (j < col ? j : col - 1)) * packed_stride;
-            size_t ahead = c == 0 ? HSI_PREFETCH_ROWS * stride : 0;
             f32x16 acc[16];
             if (col == 1) {
                 for (int i = 0; i < 16; i++) acc[i] = (f32x16)(0.0f);
-                for (int p = 0; p < 4; p += K(TILE_PX)) K(dot_tile)(rows + p, channels, w, K(TILE_PX), 1, ahead, acc + 4 * p);
+                for (int p = 0; p < 4; p += K(TILE_PX)) K(dot_tile)(rows + p, channels, w, K(TILE_PX), 1, acc + 4 * p);
             } else if (col == 2) {
                 for (int i = 0; i < 16; i++) acc[i] = (f32x16)(0.0f);
-                for (int p = 0; p < 4; p += K(TILE_PX)) K(dot_tile)(rows + p, channels, w, K(TILE_PX), 2, ahead, acc + 4 * p);
+                for (int p = 0; p < 4; p += K(TILE_PX)) K(dot_tile)(rows + p, channels, w, K(TILE_PX), 2, acc + 4 * p);
             } else {
                 for (int p = 0; p < 4; p += K(TILE_PX))
                     for (int j = 0; j < 4; j += K(TILE_COL))
-                        K(dot_tile)(rows + p, channels, w + j, K(TILE_PX), K(TILE_COL), j == 0 ? ahead : 0, acc + 4 * p + j);
+                        K(dot_tile)(rows + p, channels, w + j, K(TILE_PX), K(TILE_COL), acc + 4 * p + j);
             }
             f32x16 result = K(reduce16)(acc);
             float *target = out + n * out_stride + c;
@@ -158,36 +153,37 @@ enum { K(OUTER_VECTORS) = 4 };
 enum { K(OUTER_VECTORS) = 1 };
 #endif
 
+/// All columns for `vectors` chunks of channels.
+HSI_INLINE void K(outer_columns)(const float *scene, size_t stride, size_t pixels, const size_t *starts,
+                                 const float *a, size_t a_stride, size_t columns, const int vectors, double *sums,
+                                 size_t sums_stride) {
+    size_t c = 0;
+#define HSI_OUTER_TILES(col) \
+    for (; c + col <= columns; c += col) \
+        K(outer_tile)(scene, stride, pixels, starts, a + c, a_stride, vectors, col, sums + c * sums_stride, sums_stride);
+    HSI_OUTER_TILES(4)
+    HSI_OUTER_TILES(3)
+    HSI_OUTER_TILES(2)
+    HSI_OUTER_TILES(1)
+#undef HSI_OUTER_TILES
+}
+
 /// sums[c][16 * chunk + j] += sum_n scene[n, start(chunk) + j] * a[n, c], for at most 64 pixels. channels >= 16.
 static void K(outer_rows)(const float *scene, size_t stride, size_t pixels, size_t channels, const float *a,
                           size_t a_stride, size_t columns, double *sums) {
     size_t chunks = hsi_chunk_count(channels), sums_stride = 16 * chunks;
     for (size_t chunk = 0; chunk < chunks;) {
         size_t starts[4];
-        size_t vectors = chunks - chunk < K(OUTER_VECTORS) ? 1 : K(OUTER_VECTORS);
+        size_t vectors = chunks - chunk < K(OUTER_VECTORS) ? chunks - chunk : K(OUTER_VECTORS);
         for (size_t v = 0; v < vectors; v++) starts[v] = hsi_chunk_start(chunk + v, channels);
-        size_t c = 0;
         double *target = sums + 16 * chunk;
 #if HSI_LEVEL == 4
-        if (vectors > 1) {
-            for (; c + 4 <= columns; c += 4)
-                K(outer_tile)(scene, stride, pixels, starts, a + c, a_stride, 4, 4, target + c * sums_stride, sums_stride);
-            if (columns - c == 3) {
-                K(outer_tile)(scene, stride, pixels, starts, a + c, a_stride, 4, 3, target + c * sums_stride, sums_stride);
-                c += 3;
-            }
-            for (; c + 2 <= columns; c += 2)
-                K(outer_tile)(scene, stride, pixels, starts, a + c, a_stride, 4, 2, target + c * sums_stride, sums_stride);
-            for (; c < columns; c++)
-                K(outer_tile)(scene, stride, pixels, starts, a + c, a_stride, 4, 1, target + c * sums_stride, sums_stride);
-        }
+        if (vectors == 4) K(outer_columns)(scene, stride, pixels, starts, a, a_stride, columns, 4, target, sums_stride);
+        if (vectors == 3) K(outer_columns)(scene, stride, pixels, starts, a, a_stride, columns, 3, target, sums_stride);
+        if (vectors == 2) K(outer_columns)(scene, stride, pixels, starts, a, a_stride, columns, 2, target, sums_stride);
+        if (vectors == 1)
 #endif
-        for (; c + 4 <= columns; c += 4)
-            K(outer_tile)(scene, stride, pixels, starts, a + c, a_stride, 1, 4, target + c * sums_stride, sums_stride);
-        for (; c + 2 <= columns; c += 2)
-            K(outer_tile)(scene, stride, pixels, starts, a + c, a_stride, 1, 2, target + c * sums_stride, sums_stride);
-        for (; c < columns; c++)
-            K(outer_tile)(scene, stride, pixels, starts, a + c, a_stride, 1, 1, target + c * sums_stride, sums_stride);
+            K(outer_columns)(scene, stride, pixels, starts, a, a_stride, columns, 1, target, sums_stride);
         chunk += vectors;
     }
 }

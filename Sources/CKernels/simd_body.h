@@ -14,6 +14,19 @@ HSI_INLINE f64x8 K(load_f64)(const double *p) {
 }
 HSI_INLINE void K(store_f64)(double *p, f64x8 v) { memcpy(p, &v, 64); }
 
+/// Reads rows once from the first to the last value, so that what follows finds them in cache. Memory delivers one
+/// long ascending stream at its full rate; the same reads spread over arithmetic, or prefetch hints, reach half of it.
+HSI_INLINE void K(stream_in)(const float *rows, size_t stride, size_t pixels, size_t channels) {
+    const float *line = (const float *)(((uintptr_t)rows + 63) / 64 * 64);
+    const float *end = rows + (pixels - 1) * stride + channels;
+    f32x16 sum[4] = {(f32x16)(0.0f), (f32x16)(0.0f), (f32x16)(0.0f), (f32x16)(0.0f)};
+    for (; line + 64 <= end; line += 64) HSI_UNROLL for (int i = 0; i < 4; i++) sum[i] += K(load)(line + 16 * i);
+    float total = ((sum[0] + sum[1]) + (sum[2] + sum[3])).x;
+    uint32_t bits;
+    memcpy(&bits, &total, 4);
+    __asm__ volatile("" : : "r"(bits)); // keeps the loads
+}
+
 /// First `count` lanes from memory, the others `fill`.
 HSI_INLINE f32x16 K(load_partial)(const float *p, size_t count, float fill) {
     float lanes[16];

@@ -30,10 +30,6 @@ HSI_INLINE size_t hsi_chunk_start(size_t chunk, size_t channels) {
     return 16 * chunk + 16 <= channels ? 16 * chunk : channels - 16;
 }
 
-/// Pixels between the row being read and the row asked from memory.
-#ifndef HSI_PREFETCH_ROWS
-#define HSI_PREFETCH_ROWS 16
-#endif
 /// Asks for the address `ahead` floats after p; a hint only, the address need not exist.
 HSI_INLINE void hsi_prefetch(const void *p, size_t ahead) {
     __builtin_prefetch((const void *)((uintptr_t)p + 4 * ahead), 0, 3);

@@ -49,6 +49,8 @@ public enum CoreError: HSIError {
   case cancelled
   /// An output exists and `--overwrite` was not given.
   case outputExists(path: String)
+  /// An output names a file that the command reads.
+  case outputIsInput(path: String)
   /// An output cannot be written.
   case cannotWrite(path: String, reason: String)
   /// The disk (or quota) is full.
@@ -59,7 +61,7 @@ public enum CoreError: HSIError {
     case .invalidParameter: .usage
     case .memory, .diskFull: .resource
     case .cancelled: .interrupted
-    case .outputExists, .cannotWrite: .output
+    case .outputExists, .outputIsInput, .cannotWrite: .output
     }
   }
 
@@ -69,6 +71,7 @@ public enum CoreError: HSIError {
     case .memory: "E-MEMORY"
     case .cancelled: "E-CANCELLED"
     case .outputExists: "E-OUTPUT-EXISTS"
+    case .outputIsInput: "E-OUTPUT-IS-INPUT"
     case .cannotWrite: "E-WRITE"
     case .diskFull: "E-DISK-FULL"
     }
@@ -82,6 +85,7 @@ public enum CoreError: HSIError {
       "\(purpose) needs \(MemoryBudget.text(needed)) but the memory budget is \(MemoryBudget.text(budget))"
     case .cancelled: "stopped on request"
     case .outputExists(let path): "\(path) exists already"
+    case .outputIsInput(let path): "\(path) is an input of this command and cannot be its output"
     case .cannotWrite(let path, let reason): "cannot write \(path): \(reason)"
     case .diskFull(let path): "no space left on the disk while writing \(path)"
     }
@@ -93,8 +97,9 @@ public enum CoreError: HSIError {
     case .memory: "raise --memory, or choose a smaller --window or fewer bands"
     case .cancelled: nil
     case .outputExists: "choose another name or pass --overwrite"
-    case .cannotWrite: "check that the folder exists and may be written"
-    case .diskFull: "free some space or write elsewhere; nothing was left under the final name"
+    case .outputIsInput: "choose another name"
+    case .cannotWrite: "check that the folder exists and may be written, or choose another name"
+    case .diskFull: "free some space (or raise the quota) or write elsewhere; nothing was left under the final name"
     }
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Synchronization
 
 /// A file that appears under its final name only when it is complete.
@@ -12,7 +13,14 @@ public final class OutputFile: Sendable {
   /// Where to write until `commit()`.
   public let temporaryPath: String
 
-  private static let open = Mutex<Set<String>>([])
+  private struct Files {
+    /// Temporary names of outputs that are being written.
+    var open = Set<String>()
+    /// Final names of finished outputs that did not exist before.
+    var new = Set<String>()
+  }
+
+  private static let files = Mutex(Files())
 
   /// Prepares an output.
   ///
@@ -34,7 +42,7 @@ public final class OutputFile: Sendable {
     }
     let real = url.resolvingSymlinksInPath().path
     for input in inputs where URL(fileURLWithPath: input).resolvingSymlinksInPath().path == real {
-      throw CoreError.cannotWrite(path: path, reason: "it is an input of this command")
+      throw CoreError.outputIsInput(path: path)
     }
     if !overwrite, manager.fileExists(atPath: path) { throw CoreError.outputExists(path: path) }
     guard access(folder, W_OK) == 0 else {
@@ -42,7 +50,7 @@ public final class OutputFile: Sendable {
     }
     finalPath = path
     temporaryPath = OutputFile.temporaryPath(for: path)
-    OutputFile.open.withLock { _ = $0.insert(temporaryPath) }
+    OutputFile.files.withLock { _ = $0.open.insert(temporaryPath) }
   }
 
   /// `.NAME.HOST.PID.part`, followed by the extension of `path` if it has one.
@@ -56,40 +64,74 @@ public final class OutputFile: Sendable {
 
   /// Gives the finished file its final name.
   public func commit() throws {
+    let isNew = access(finalPath, F_OK) != 0
     guard rename(temporaryPath, finalPath) == 0 else {
-      let reason = String(cString: strerror(errno))
+      let code = errno
       discard()
-      throw CoreError.cannotWrite(path: finalPath, reason: reason)
+      throw OutputFile.failure(code, path: finalPath)
     }
-    OutputFile.open.withLock { _ = $0.remove(temporaryPath) }
+    OutputFile.files.withLock { files in
+      files.open.remove(temporaryPath)
+      if isNew { files.new.insert(finalPath) }
+    }
   }
 
   /// Deletes what was written so far.
   public func discard() {
     unlink(temporaryPath)
-    OutputFile.open.withLock { _ = $0.remove(temporaryPath) }
+    OutputFile.files.withLock { _ = $0.open.remove(temporaryPath) }
   }
 
   /// Deletes every unfinished output of this process.
-  public static func discardAll() {
-    let paths = open.withLock { state in
-      defer { state.removeAll() }
-      return state
+  ///
+  /// - Parameter finishedToo: also those that were finished since the start or the last `keepFinished()` and replaced
+  ///   nothing, so that work that failed half-way leaves no part of its results.
+  public static func discardAll(finishedToo: Bool = false) {
+    let paths = files.withLock { files in
+      let paths = finishedToo ? files.open.union(files.new) : files.open
+      files.open = []
+      if finishedToo { files.new = [] }
+      return paths
     }
     for path in paths { unlink(path) }
+  }
+
+  /// Outputs finished so far stay, whatever fails later.
+  public static func keepFinished() { files.withLock { $0.new = [] } }
+
+  /// Writes `data` under the temporary name.
+  ///
+  /// - Throws: `CoreError.diskFull`, `.cannotWrite`; nothing is left then.
+  public func write(_ data: Data) throws {
+    do {
+      let descriptor = Glibc.open(temporaryPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+      guard descriptor >= 0 else { throw OutputFile.failure(errno, path: finalPath) }
+      var code: Int32 = 0
+      data.withUnsafeBytes { bytes in
+        var done = 0
+        while let base = bytes.baseAddress, done < bytes.count, code == 0 {
+          let step = Glibc.write(descriptor, base + done, bytes.count - done)
+          if step > 0 { done += step } else if step == 0 { code = ENOSPC } else if errno != EINTR { code = errno }
+        }
+      }
+      if close(descriptor) != 0, code == 0 { code = errno }
+      guard code == 0 else { throw OutputFile.failure(code, path: finalPath) }
+    } catch {
+      discard()
+      throw error
+    }
   }
 
   /// Writes `data` and commits in one step.
   public static func write(_ data: Data, to path: String, overwrite: Bool, inputs: [String] = []) throws {
     let file = try OutputFile(path, overwrite: overwrite, inputs: inputs)
-    do {
-      try data.write(to: URL(fileURLWithPath: file.temporaryPath))
-    } catch {
-      file.discard()
-      let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-      if (underlying?.code ?? (error as NSError).code) == Int(ENOSPC) { throw CoreError.diskFull(path: path) }
-      throw CoreError.cannotWrite(path: path, reason: error.localizedDescription)
-    }
+    try file.write(data)
     try file.commit()
+  }
+
+  /// The error for a failed system call: a full disk, an exhausted quota or a file-size limit, or what it says.
+  public static func failure(_ code: Int32, path: String) -> CoreError {
+    if [ENOSPC, EDQUOT, EFBIG].contains(code) { return .diskFull(path: path) }
+    return .cannotWrite(path: path, reason: String(cString: strerror(code)))
   }
 }

@@ -48,6 +48,8 @@ public final class ProgressDisplay: ProgressReporter {
     var phases: [String: Phase] = [:]
     /// The phase whose line is open.
     var current: String?
+    /// The phase that was completed last.
+    var finished: String?
     /// Characters on the open line, to be wiped.
     var shown = 0
   }
@@ -81,6 +83,9 @@ public final class ProgressDisplay: ProgressReporter {
     let now = clock()
     let fraction = fraction.isFinite ? min(max(fraction, 0), 1) : 0
     state.withLock { state in
+      // Work that reports its last step and then its end is done once.
+      if fraction == 1, state.finished == label, state.phases[label] == nil { return }
+      state.finished = fraction == 1 ? label : nil
       var phase = state.phases[label] ?? Phase(start: now)
       if fraction < phase.fraction { phase = Phase(start: now) }
       phase.fraction = fraction

@@ -127,27 +127,20 @@ public final class ENVIReader: ConcurrentCubeReader {
     sampleType = layout.type
     interleave = layout.interleave
     strides = layout.strides
-    var found = ENVIMetadata.read(header, layout: layout, path: path, context: context)
+    // The size comes first: a damaged header may name more bands than memory has room for.
+    guard !layout.isCompressed || layout.shape.bands <= 1 << 20 else {
+      throw RasterError.inconsistent(
+        path: headerPath, reason: "\(layout.shape.bands) bands are more than any instrument has",
+        advice: "correct the header with a text editor")
+    }
     source = try ByteSource(data, isCompressed: layout.isCompressed)
-    var complete = layout.shape.lines
-    if let size = source.size {
-      if size < layout.fileSize {
-        while complete > 0, layout.endOfLine(complete - 1) > size { complete -= 1 }
-        guard allowsTruncated, complete > 0 else {
-          throw RasterError.truncated(path: data, expected: layout.fileSize, found: size)
-        }
-        context.warn(
-          "W-ENVI-SHORT",
-          "\(data): \(layout.shape.lines - complete) of \(layout.shape.lines) lines are missing")
-        if found.nodata.allSatisfy({ $0 == nil }) {
-          found.nodata = [Double?](
-            repeating: layout.type.isFloatingPoint ? .nan : 0, count: layout.shape.bands)
-          found.sources["nodata"] = .inferred
-        }
-      } else if size > layout.fileSize + layout.majorFrame.after + layout.minorFrame.after {
-        context.warn(
-          "W-ENVI-LONG", "\(data) has \(size) bytes, \(size - layout.fileSize) more than its header asks for")
-      }
+    let complete = try ENVIReader.completeLines(
+      layout, size: source.size, data: data, allowsTruncated: allowsTruncated, context: context)
+    var found = ENVIMetadata.read(header, layout: layout, path: path, context: context)
+    if complete < layout.shape.lines, found.nodata.allSatisfy({ $0 == nil }) {
+      found.nodata = [Double?](
+        repeating: layout.type.isFloatingPoint ? .nan : 0, count: layout.shape.bands)
+      found.sources["nodata"] = .inferred
     }
     completeLines = complete
     metadata = found
@@ -169,6 +162,32 @@ public final class ENVIReader: ConcurrentCubeReader {
     case .bil: try readBIL(window, present, bands, base, block)
     case .bip: try readBIP(window, present, bands, base, block)
     }
+  }
+
+  /// How many lines a file of `size` bytes holds completely; all where the size is not known.
+  ///
+  /// - Throws: `RasterError.truncated` unless missing lines are allowed and there is at least one complete line.
+  private static func completeLines(
+    _ layout: ENVILayout, size: Int?, data: String, allowsTruncated: Bool, context: RunContext
+  ) throws -> Int {
+    guard let size, size != layout.fileSize else { return layout.shape.lines }
+    if size > layout.fileSize {
+      if size > layout.fileSize + layout.majorFrame.after + layout.minorFrame.after {
+        context.warn(
+          "W-ENVI-LONG",
+          "\(data) has \(size) bytes, \(size - layout.fileSize) more than its header asks for")
+      }
+      return layout.shape.lines
+    }
+    let toFirst = layout.endOfLine(0)
+    let complete =
+      size < toFirst ? 0 : min(layout.shape.lines - 1, (size - toFirst) / layout.strides.line + 1)
+    guard allowsTruncated, complete > 0 else {
+      throw RasterError.truncated(path: data, expected: layout.fileSize, found: size)
+    }
+    context.warn(
+      "W-ENVI-SHORT", "\(data): \(layout.shape.lines - complete) of \(layout.shape.lines) lines are missing")
+    return complete
   }
 
   private func offset(_ line: Int, _ sample: Int, _ band: Int) -> Int {

@@ -116,11 +116,10 @@ public final class ENVIWriter: CubeWriter {
       throw failure(code)
     }
     do {
-      try Data(header.serialised.utf8).write(to: URL(fileURLWithPath: headerFile.temporaryPath))
+      try headerFile.write(Data(header.serialised.utf8))
     } catch {
       discard()
-      let code = ((error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError)?.code ?? Int(EIO)
-      throw failure(Int32(code))
+      throw error
     }
     // A sidecar of an older file of this name would mask the new header.
     unlink(path + ".aux.xml")
@@ -159,8 +158,5 @@ public final class ENVIWriter: CubeWriter {
     }
   }
 
-  private func failure(_ code: Int32) -> CoreError {
-    if [ENOSPC, EDQUOT, EFBIG].contains(code) { return .diskFull(path: path) }
-    return .cannotWrite(path: path, reason: String(cString: strerror(code)))
-  }
+  private func failure(_ code: Int32) -> CoreError { OutputFile.failure(code, path: path) }
 }

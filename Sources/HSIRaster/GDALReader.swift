@@ -61,7 +61,9 @@ public final class GDALReader: CubeReader {
     GDALGetBlockSize(GDALGetRasterBand(opened, 1), &width, &height)
     blockLines = max(1, min(Int(height), shape.lines))
     let across = (shape.samples + Int(max(1, width)) - 1) / Int(max(1, width)) * Int(max(1, width))
-    GDAL.reserveCache(2 * across * Int(max(1, height)) * bands * sampleType.size)
+    // Two rows of blocks, but not more than a quarter of the budget: smaller caches read blocks twice.
+    GDAL.reserveCache(
+      min(2 * across * Int(max(1, height)) * bands * sampleType.size, context.memory.bytes / 4))
     metadata = GDAL.collecting { _ in GDALMetadata.read(opened, bands: bands, path: given, context: context) }
     let list = GDALGetFileList(opened)
     files = GDALStrings.array(list)

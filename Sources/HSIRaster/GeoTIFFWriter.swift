@@ -43,9 +43,12 @@ public final class GeoTIFFWriter: CubeWriter {
     isPixelInterleaved = settings.contains { $0.uppercased() == "INTERLEAVE=PIXEL" }
     let list = GDALStrings(settings)
     let across = (shape.samples + 255) / 256 * 256
-    GDAL.reserveCache(2 * across * 256 * shape.bands * type.size)
+    GDAL.reserveCache(min(2 * across * 256 * shape.bands * type.size, context.memory.bytes / 4))
     do {
       dataset = try GDAL.collecting { messages in
+        guard list.lend({ GDALValidateCreationOptions(GDALGetDriverByName("GTiff"), $0) }) != 0 else {
+          throw GeoTIFFWriter.refusal(messages, options)
+        }
         let dataset = list.lend {
           GDALCreate(
             GDALGetDriverByName("GTiff"), target, Int32(shape.samples), Int32(shape.lines),
@@ -172,6 +175,14 @@ public final class GeoTIFFWriter: CubeWriter {
   static func failure(_ messages: GDAL.Messages, _ path: String) -> any Error {
     if messages.isDiskFull { return CoreError.diskFull(path: path) }
     return CoreError.cannotWrite(path: path, reason: messages.reason ?? "GDAL gave no reason")
+  }
+
+  /// The error for creation options that the driver does not know.
+  static func refusal(_ messages: GDAL.Messages, _ options: OutputOptions) -> CoreError {
+    let known = "creation options that GDAL's driver knows"
+    return .invalidParameter(
+      name: "--co", value: options.creationOptions.joined(separator: " "),
+      requirement: messages.reason.map { "\(known) (\($0))" } ?? known)
   }
 
   static func creationOptions(

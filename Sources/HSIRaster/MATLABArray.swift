@@ -21,7 +21,8 @@ public struct MATLABArray: Sendable {
         path: path, feature: "the variable \(name)", advice: "choose a real numeric array")
     }
     values = storedNumbers(
-      base + variable.range.lowerBound, count: variable.count, type: type, isByteSwapped: variable.isByteSwapped)
+      base + variable.range.lowerBound, count: variable.count, type: type,
+      isByteSwapped: variable.isByteSwapped)
     size = variable.size
   }
 }

@@ -97,9 +97,8 @@ public final class NumPyWriter: CubeWriter {
   }
 
   private func failure(_ error: any Error) -> CoreError {
-    let code =
-      ((error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError)?.code ?? (error as NSError).code
-    if code == Int(ENOSPC) || code == Int(EDQUOT) { return .diskFull(path: path) }
-    return .cannotWrite(path: path, reason: error.localizedDescription)
+    let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+    if (error as? CocoaError)?.code == .fileWriteOutOfSpace { return .diskFull(path: path) }
+    return OutputFile.failure(Int32(truncatingIfNeeded: (underlying ?? (error as NSError)).code), path: path)
   }
 }

@@ -61,8 +61,20 @@ public enum RasterFormats {
     _ path: String, options: OpenOptions = OpenOptions(), context: RunContext
   ) throws -> any CubeReader {
     let location = try PathResolution.locate(path)
-    let reader = try format(of: location, options: options).open(location, options: options, context: context)
+    let format = try format(of: location, options: options)
+    try checkArrayOptions(options, format.name)
+    let reader = try format.open(location, options: options, context: context)
     return try MetadataOverride.apply(options, to: reader, context: context)
+  }
+
+  /// Refuses options for arrays where the format has none, rather than ignore them.
+  private static func checkArrayOptions(_ options: OpenOptions, _ name: String) throws {
+    let single = [ENVIFormat.name, ImageStackFormat.name, SensorXMLFormat.name]
+    func refuse(_ option: String, _ value: String) -> CoreError {
+      .invalidParameter(name: option, value: value, requirement: "left out: a file read as \(name) has no named arrays")
+    }
+    if let variable = options.variable, single.contains(name) { throw refuse("--var", variable) }
+    if let axes = options.axes, (single + [GDALFormat.name]).contains(name) { throw refuse("--axes", axes) }
   }
 
   private static func format(of location: RasterLocation, options: OpenOptions) throws -> any CubeFormat.Type

@@ -123,15 +123,7 @@ public enum SpectralLibraryFile {
     ]
     let files = try parts.map { try OutputFile($0.0, overwrite: overwrite, inputs: inputs) }
     do {
-      for (file, part) in zip(files, parts) {
-        do {
-          try part.1.write(to: URL(fileURLWithPath: file.temporaryPath))
-        } catch {
-          let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-          if underlying?.code == Int(ENOSPC) { throw CoreError.diskFull(path: file.finalPath) }
-          throw CoreError.cannotWrite(path: file.finalPath, reason: error.localizedDescription)
-        }
-      }
+      for (file, part) in zip(files, parts) { try file.write(part.1) }
       for file in files { try file.commit() }
     } catch {
       for file in files { file.discard() }

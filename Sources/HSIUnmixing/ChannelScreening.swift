@@ -27,6 +27,9 @@ public enum ChannelScreening {
     _ source: any StripSource, threshold: Double = 0.4, _ context: RunContext
   ) throws -> Outcome {
     let statistics = try SceneStatistics(source, context, label: "channel quality", precision: .double)
+    guard statistics.count > 1 else {
+      throw UnmixingError.tooFewPixels(valid: statistics.count, needed: 2, purpose: "judging channels")
+    }
     let quality = try RobustStart.channelQuality(correlation: statistics.correlation)
     return Outcome(quality: quality, isKept: RobustStart.goodChannels(quality, count: 0, threshold: threshold))
   }

@@ -16,6 +16,8 @@ struct Accuracy: ParsableCommand {
   @Option(help: "Scenes, separated by commas.") var scenes = SceneCollection.names.joined(separator: ",")
   @Flag(help: "Two seeds, 0 and 20 bad channels, no full-size Urban.") var quick = false
 
+  @Flag(help: "Keep the runs that the .json file already holds, and add what is missing.") var resume = false
+
   /// One run of one method.
   struct Record: Codable {
     var scene: String
@@ -48,11 +50,21 @@ struct Accuracy: ParsableCommand {
       counts = [0, 20]
       seeds = min(seeds, 2)
     }
-    var records: [Record] = []
+    var records = resume ? try earlier() : []
+    let wanted = Set(Accuracy.methods.map(\.label))
     for seed in 0..<seeds {
       for name in names {
+        func isDone(_ count: Int, _ unitLength: Bool) -> Bool {
+          let have = records.filter {
+            $0.scene == name && $0.seed == seed && $0.bad == count && $0.unitLength == unitLength
+          }
+          return wanted.isSubset(of: have.map(\.method))
+        }
+        let missing = counts.filter { !isDone($0, false) || !isDone($0, true) }
+        guard !missing.isEmpty else { continue }
         let clean = try collection.scene(name, seed: UInt64(1000 + seed))
-        for count in counts {
+        for count in missing {
+          records.removeAll { $0.scene == name && $0.seed == seed && $0.bad == count }
           let (scene, bad) = clean.corrupted(channels: count, seed: UInt64(31 * seed + count))
           for unitLength in [false, true] {
             records += try measure(scene, bad, seed: seed, count: count, unitLength: unitLength)
@@ -63,6 +75,13 @@ struct Accuracy: ParsableCommand {
         try write(records, seeds: seeds, began: began)
       }
     }
+  }
+
+  /// The runs in the JSON file of an earlier call; none where there is no file.
+  private func earlier() throws -> [Record] {
+    let path = (out.hasSuffix(".md") ? String(out.dropLast(3)) : out) + ".json"
+    guard FileManager.default.fileExists(atPath: path) else { return [] }
+    return try JSONDecoder().decode([Record].self, from: Data(contentsOf: URL(fileURLWithPath: path)))
   }
 
   private func note(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
@@ -146,7 +165,8 @@ struct Accuracy: ParsableCommand {
     encoder.outputFormatting = [.sortedKeys]
     let base = out.hasSuffix(".md") ? String(out.dropLast(3)) : out
     try encoder.encode(records).write(to: URL(fileURLWithPath: base + ".json"))
-    let table = AccuracyTable(records: records, command: CommandLine.arguments.joined(separator: " "), date: began)
+    let table = AccuracyTable(
+      records: records, command: CommandLine.arguments.joined(separator: " "), date: began)
     try Data(table.markdown.utf8).write(to: URL(fileURLWithPath: out))
   }
 }

@@ -7,18 +7,21 @@ struct AccuracyTable {
   let command: String
   let date: Date
 
-  private var scenes: [String] { SceneCollection.names.filter { name in records.contains { $0.scene == name } } }
+  private var scenes: [String] {
+    SceneCollection.names.filter { name in records.contains { $0.scene == name } }
+  }
   private var counts: [Int] { Set(records.map(\.bad)).sorted() }
   private var labels: [String] { Accuracy.methods.map(\.label) }
 
   /// The page.
   var markdown: String {
     let seeds = Set(records.map(\.seed)).count
-    let machine = "\(ProcessInfo.processInfo.operatingSystemVersionString), \(RunContext.availableThreads) cores"
+    let machine =
+      "\(ProcessInfo.processInfo.operatingSystemVersionString), \(RunContext.availableThreads) cores"
     var text = """
       # Accuracy of blind unmixing
 
-      Made by `\(command)` on \(ISO8601DateFormatter().string(from: date)) (\(machine)); \(seeds) seeds, corrupted \
+      Made by `\(command)` on \(ISO8601DateFormatter().string(from: date)) (\(machine)); up to \(seeds) seeds, corrupted \
       channels \(counts.map(String.init).joined(separator: ", ")), \(records.count) runs. Every run is in the JSON file \
       beside this page.
 
@@ -72,7 +75,8 @@ struct AccuracyTable {
       text += "| \(label) | " + cells.joined(separator: " | ")
       text += String(format: " | %.4f | %.3f |\n", mean(means[i]), mean(angles))
     }
-    return text
+    let cases = scenes.map { String(select(labels[0], unitLength, scene: $0).count) }
+    return text + "| cases (seeds × conditions) | " + cases.joined(separator: " | ") + " | | |\n"
   }
 
   private func conditionTable(_ unitLength: Bool) -> String {
@@ -80,7 +84,9 @@ struct AccuracyTable {
     text += "|---|" + String(repeating: "---|", count: counts.count) + "\n"
     for label in labels {
       let cells = counts.map { count in
-        String(format: "%.4f", mean(scenes.map { mean(select(label, unitLength, scene: $0, bad: count).map(\.rmse)) }))
+        String(
+          format: "%.4f",
+          mean(scenes.map { mean(select(label, unitLength, scene: $0, bad: count).map(\.rmse)) }))
       }
       text += "| \(label) | " + cells.joined(separator: " | ") + " |\n"
     }
@@ -89,7 +95,8 @@ struct AccuracyTable {
 
   /// How often the RRLbS methods are better or worse than the others by more than 2 %, case by case.
   private func comparison(_ unitLength: Bool) -> String {
-    var text = "Cases won : lost (RMSE smaller : larger by more than 2 %):\n\n| against | rrlbs | rrlbs-v |\n|---|---|---|\n"
+    var text =
+      "Cases won : lost (RMSE smaller : larger by more than 2 %):\n\n| against | rrlbs | rrlbs-v |\n|---|---|---|\n"
     for other in labels where other != "rrlbs" && other != "rrlbs-v" {
       var cells: [String] = []
       for own in ["rrlbs", "rrlbs-v"] {
@@ -116,6 +123,7 @@ struct AccuracyTable {
 
   private func deviation(_ values: [Double]) -> Double {
     let centre = mean(values)
-    return (values.reduce(0) { $0 + ($1 - centre) * ($1 - centre) } / Double(max(1, values.count - 1))).squareRoot()
+    return (values.reduce(0) { $0 + ($1 - centre) * ($1 - centre) } / Double(max(1, values.count - 1)))
+      .squareRoot()
   }
 }

@@ -63,10 +63,13 @@ struct SceneCollection {
     let spectra = try array("moffett/moffett.mat", "GT")
     let abundances = PixelMatrix(rows: 2500, columns: 3)
     for i in 0..<50 {
-      for j in 0..<50 { for k in 0..<3 { abundances[i * 50 + j, k] = Float(reference.values[i + 50 * (j + 50 * k)]) } }
+      for j in 0..<50 {
+        for k in 0..<3 { abundances[i * 50 + j, k] = Float(reference.values[i + 50 * (j + 50 * k)]) }
+      }
     }
     return LabelledScene(
-      name: "Moffett", lines: 50, samples: 50, pixels: columnMajor(scene, 184, 50, 50), abundances: abundances,
+      name: "Moffett", lines: 50, samples: 50, pixels: columnMajor(scene, 184, 50, 50),
+      abundances: abundances,
       endmembers: Matrix(rows: 3, columns: 184) { spectra.values[$0 + 3 * $1] })
   }
 
@@ -77,7 +80,9 @@ struct SceneCollection {
     let abundances = PixelMatrix(rows: side * side, columns: count)
     for i in 0..<side {
       for j in 0..<side {
-        for k in 0..<count { abundances[i * side + j, k] = Float(maps.values[(k + 1) + 240 * (i + side * j)]) }
+        for k in 0..<count {
+          abundances[i * side + j, k] = Float(maps.values[(k + 1) + 240 * (i + side * j)])
+        }
       }
     }
     let endmembers = Matrix<Double>(rows: count, columns: 224) { library.values[($0 + 1) * 224 + $1] }
@@ -110,7 +115,8 @@ struct SceneCollection {
     }
     addNoise(pixels, decibels: 35, seed: seed)
     return LabelledScene(
-      name: "UrbanSim", lines: 307, samples: 307, pixels: pixels, abundances: abundances, endmembers: endmembers)
+      name: "UrbanSim", lines: 307, samples: 307, pixels: pixels, abundances: abundances,
+      endmembers: endmembers)
   }
 
   /// Five USGS spectra at least 8° apart, smooth abundances, 100 × 100 pixels, 30 dB. `SynMixed`: no abundance above
@@ -127,11 +133,15 @@ struct SceneCollection {
     while spectra.count < count {
       let c = usable[random.index(below: usable.count)]
       let candidate = Array(library.values[(c * 224)..<(c * 224 + 224)])
-      if spectra.allSatisfy({ spectralAngle($0, candidate) > 8 * Double.pi / 180 }) { spectra.append(candidate) }
+      if spectra.allSatisfy({ spectralAngle($0, candidate) > 8 * Double.pi / 180 }) {
+        spectra.append(candidate)
+      }
     }
     let endmembers = Matrix(rows: count, columns: 224, values: spectra.flatMap { $0 })
     let abundances = PixelMatrix(rows: side * side, columns: count)
-    let fields = (0..<count).map { SceneCollection.smoothField(side: side, width: 6, seed: seed, stream: UInt64(20 + $0)) }
+    let fields = (0..<count).map {
+      SceneCollection.smoothField(side: side, width: 6, seed: seed, stream: UInt64(20 + $0))
+    }
     for n in 0..<(side * side) {
       var a = fields.map { exp(3 * $0[n]) }
       let sum = a.reduce(0, +)
@@ -160,11 +170,14 @@ struct SceneCollection {
   // MARK: - Pieces
 
   /// A matrix values × pixels whose pixels run down the columns of the image, as pixels × values row by row.
-  private func columnMajor(_ array: MATLABArray, _ columns: Int, _ lines: Int, _ samples: Int) -> PixelMatrix {
+  private func columnMajor(_ array: MATLABArray, _ columns: Int, _ lines: Int, _ samples: Int) -> PixelMatrix
+  {
     let result = PixelMatrix(rows: lines * samples, columns: columns)
     for i in 0..<lines {
       for j in 0..<samples {
-        for c in 0..<columns { result[i * samples + j, c] = Float(array.values[(j * lines + i) * columns + c]) }
+        for c in 0..<columns {
+          result[i * samples + j, c] = Float(array.values[(j * lines + i) * columns + c])
+        }
       }
     }
     return result
@@ -220,7 +233,9 @@ struct SceneCollection {
     return field.map { $0 / deviation }
   }
 
-  private static func reflected(_ i: Int, _ side: Int) -> Int { i < 0 ? -1 - i : i >= side ? 2 * side - 1 - i : i }
+  private static func reflected(_ i: Int, _ side: Int) -> Int {
+    i < 0 ? -1 - i : i >= side ? 2 * side - 1 - i : i
+  }
 }
 
 extension LabelledScene {

@@ -20,7 +20,7 @@ struct UnmixingSpeed: ParsableCommand {
   /// What is measured, in order.
   static let measurements: [(name: String, run: @Sendable (SpeedScene, MachineLimits) throws -> [Measurement])] = [
     ("statistics", measureStatistics), ("vca", measureExtraction), ("fcls", measureAbundances),
-    ("sunsal", measureSparse),
+    ("sunsal", measureSparse), ("blind", measureBlind),
   ]
 
   func run() throws {

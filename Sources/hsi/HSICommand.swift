@@ -22,7 +22,7 @@ struct HSICommand: ParsableCommand {
     subcommands: [
       InfoCommand.self, QuicklookCommand.self, EndmembersCommand.self, UnmixCommand.self, SpectraCommand.self,
       SimulateCommand.self, EvaluateCommand.self, ConvertCommand.self, MethodsCommand.self, FormatsCommand.self,
-      SchemaCommand.self,
+      SchemaCommand.self, CompletionCommand.self,
     ])
 
   /// Runs a command line and exits with the documented code.
@@ -43,29 +43,37 @@ struct HSICommand: ParsableCommand {
     }
   }
 
-  /// The first argument of a child that examines an HDF5 file for its parent.
+/// The first argument of a child that examines an HDF5 file for its parent.
   private static let probeWord = "_examine-hdf5"
 
-  /// Prints an error in one line and exits; help and version go to standard output with code 0.
+  /// Prints an error in one line and exits; help and version go to standard output with code 0. Nothing of the failed
+  /// work stays.
   private static func exit(with error: any Error) -> Never {
-    OutputFile.discardAll()
+    if exitCode(for: error) == .success {
+      let isWritten = (try? Terminal.output(fullMessage(for: error) + "\n")) != nil
+      Foundation.exit(isWritten ? 0 : ExitCodes.output)
+    }
+    OutputFile.discardAll(finishedToo: true)
     if let error = error as? any HSIError {
       if error.category == .interrupted { Interruption.exitNow() }
       Terminal.error(error.description)
       Foundation.exit(ExitCodes.code(for: error))
     }
-    let code = exitCode(for: error)
-    if code == .success {
-      print(fullMessage(for: error))
-      Foundation.exit(0)
-    }
-    if code == .validationFailure {
-      Terminal.write(fullMessage(for: error) + "\n")
+    if exitCode(for: error) == .validationFailure {
+      Terminal.error(usage(fullMessage(for: error)))
       Foundation.exit(ExitCodes.usage)
     }
-    if let code = error as? ExitCode { Foundation.exit(code.rawValue) }
     Terminal.error("\(error)")
     Foundation.exit(ExitCodes.processing)
+  }
+
+  /// `Unknown option '--x'; see hsi unmix --help [E-USAGE]` from the message of the parser.
+  private static func usage(_ message: String) -> String {
+    let lines = message.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+    var text = lines.prefix { !$0.hasPrefix("Usage:") && !$0.hasPrefix("Help:") }.joined(separator: " ")
+    if text.hasPrefix("Error: ") { text.removeFirst("Error: ".count) }
+    let hint = lines.last.flatMap { $0.firstMatch(of: /See '(hsi[^']*)'/) }.map { "see \($0.1)" } ?? "see hsi --help"
+    return "\(text); \(hint) [E-USAGE]"
   }
 }
 

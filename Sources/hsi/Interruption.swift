@@ -16,6 +16,8 @@ enum Interruption {
   /// Installs the handlers. A closed pipe on standard output ends the process quietly.
   static func install() {
     signal(SIGPIPE, SIG_DFL)
+    // A file-size limit makes the write fail, which is reported like a full disk.
+    signal(SIGXFSZ, SIG_IGN)
     let queue = DispatchQueue(label: "hsi.signals")
     for number in [SIGINT, SIGTERM] {
       signal(number, SIG_IGN)
@@ -35,7 +37,7 @@ enum Interruption {
 
   /// Deletes unfinished outputs and exits with the code of the signal received.
   static func exitNow() -> Never {
-    OutputFile.discardAll()
+    OutputFile.discardAll(finishedToo: true)
     let number = received.load(ordering: .relaxed)
     Terminal.error(number == SIGTERM ? "terminated" : "interrupted")
     _exit(128 + (number == 0 ? SIGINT : number))

@@ -1,4 +1,6 @@
 import Foundation
+import Glibc
+import HSIKit
 import Logging
 import Synchronization
 
@@ -9,6 +11,18 @@ enum Terminal {
 
   /// Writes text as it is.
   static func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+
+  /// Writes data to standard output, all of it.
+  ///
+  /// - Throws: `CoreError.diskFull`, `.cannotWrite` when it is not taken.
+  static func output(_ text: String) throws {
+    var left = Array(text.utf8)[...]
+    while !left.isEmpty {
+      let count = left.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+      if count > 0 { left = left.dropFirst(count) }
+      if count < 0, errno != EINTR { throw OutputFile.failure(errno, path: "standard output") }
+    }
+  }
 
   /// One line that begins with `hsi: error:`.
   static func error(_ message: String) {

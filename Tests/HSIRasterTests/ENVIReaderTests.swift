@@ -88,6 +88,17 @@ import Testing
     #expect(errorIdentifier { _ = try RasterFormats.open(path, context: RunContext()) } == "E-ENVI-SHORT")
   }
 
+  @Test func absurdSizesAreRefusedBeforeAnythingIsAllocated() throws {
+    let scratch = try Scratch()
+    let sample = Sample(type: .uint8)
+    let path = try sample.write(scratch)
+    let header = sample.header.replacing("bands = 6", with: "bands = 2000000000")
+    try scratch.write(header, to: "cube.hdr")
+    #expect(errorIdentifier { _ = try RasterFormats.open(path, context: RunContext()) } == "E-ENVI-SHORT")
+    try scratch.write(header + "file compression = 1\n", to: "cube.hdr")
+    #expect(errorIdentifier { _ = try RasterFormats.open(path, context: RunContext()) } == "E-INCONSISTENT")
+  }
+
   @Test func longerFileIsReadWithAWarning() throws {
     let scratch = try Scratch()
     let sample = Sample(type: .uint8)

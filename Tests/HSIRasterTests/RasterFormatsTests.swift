@@ -31,6 +31,26 @@ import Testing
     }
   }
 
+  @Test func damagedTIFFIsAnErrorNotZeros() throws {
+    let scratch = try Scratch()
+    var options = OutputOptions()
+    options.creationOptions = ["COMPRESS=NONE"]
+    let writer = try RasterFormats.create(
+      scratch.path("t.tif"), shape: CubeShape(lines: 300, samples: 300, bands: 1), type: .uint8,
+      metadata: CubeMetadata(bands: 1), options: options, context: RunContext())
+    let block = StoredBlock()
+    block.prepare(type: .uint8, interleave: .bip, lines: 300, samples: 300, bands: 1)
+    block.bytes.initializeMemory(as: UInt8.self, repeating: 9)
+    try writer.write(block, lines: 0..<300)
+    _ = try writer.finish()
+    let bytes = try VSI.contents(scratch.path("t.tif"))
+    try scratch.write(Array(bytes.dropLast(bytes.count / 2)), to: "t.tif")
+    #expect(
+      errorIdentifier {
+        _ = try RasterFormats.open(scratch.path("t.tif"), context: RunContext()).stored()
+      } == "E-IO")
+  }
+
   @Test func archivesAndVirtualNames() throws {
     let scratch = try Scratch()
     let sample = Sample(

@@ -358,6 +358,7 @@ import Testing
     for other in seen.dropFirst() { #expect(other == seen[0]) }
     let back = try RasterFormats.open(scratch.path("h37.tif"), context: RunContext())
     let stored = try back.stored(PixelWindow(line: 290, sample: 265, lines: 10, samples: 5))
-    #expect(stored[0] == Double(values[290 * 270 + 265, 0]) && stored[999] == Double(values[300 * 270 - 1, 19]))
+    #expect(
+      stored[0] == Double(values[290 * 270 + 265, 0]) && stored[999] == Double(values[300 * 270 - 1, 19]))
   }
 }

@@ -35,7 +35,8 @@ public final class BlindFit {
   private let order: [Int]
 
   init(
-    source: any StripSource, scene: Cube?, factorised: Int, lengths: [Float]?, kept: [Bool]?, result: BlindResult,
+    source: any StripSource, scene: Cube?, factorised: Int, lengths: [Float]?, kept: [Bool]?,
+    result: BlindResult,
     start: BlindStart, order: [Int], unitLength: Bool
   ) {
     self.source = source
@@ -85,7 +86,8 @@ public final class BlindFit {
     }
     let solver = try result.pixelSolver ?? WeightedPixelSolver(result, order)
     let abundances = PixelMatrix(rows: 0, columns: order.count)
-    try source.forEachStrip(context, label: "abundances", extraBytesPerPixel: 48 * order.count + 60) { strip in
+    try source.forEachStrip(context, label: "abundances", extraBytesPerPixel: 48 * order.count + 60) {
+      strip in
       RobustStart.clipNegatives(strip.pixels)
       let lengths = lengthChannels.map { RobustStart.normalise(strip.pixels, kept: $0) }
       let solved = try solver.solve(strip.pixels, into: abundances)
@@ -101,12 +103,15 @@ public final class BlindFit {
   }
 
   private func rmse(
-    _ residual: Residual, _ pixels: PixelMatrix, _ abundances: PixelMatrix, brightness: [Float]?, lengths: [Float]?
+    _ residual: Residual, _ pixels: PixelMatrix, _ abundances: PixelMatrix, brightness: [Float]?,
+    lengths: [Float]?
   ) -> [Float] {
     var result: [Float]
     if let brightness {
       let scaled = PixelMatrix(rows: abundances.rows, columns: abundances.columns)
-      for n in 0..<scaled.rows { for k in 0..<scaled.columns { scaled[n, k] = abundances[n, k] * brightness[n] } }
+      for n in 0..<scaled.rows {
+        for k in 0..<scaled.columns { scaled[n, k] = abundances[n, k] * brightness[n] }
+      }
       result = residual.rmse(pixels, scaled)
     } else {
       result = residual.rmse(pixels, abundances)

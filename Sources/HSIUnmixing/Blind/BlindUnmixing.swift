@@ -27,7 +27,8 @@ public enum BlindUnmixing {
     start: RobustStart = RobustStart(), _ context: RunContext
   ) throws -> BlindFit {
     let shape = source.shape
-    let inCore = needed(method, pixels: shape.pixels, bands: shape.bands, count: count) <= context.memory.bytes
+    let inCore =
+      needed(method, pixels: shape.pixels, bands: shape.bands, count: count) <= context.memory.bytes
     let scene: Cube
     if inCore {
       scene = try owned(source, unitLength, context)
@@ -40,7 +41,8 @@ public enum BlindUnmixing {
       let percent = 100 * Double(negatives) / Double(scene.count * shape.bands)
       context.warn(
         "W-NEGATIVE",
-        "\(String(format: "%.2g", percent)) % of the values are negative and count as zero in the factorisation")
+        "\(String(format: "%.2g", percent)) % of the values are negative and count as zero in the factorisation"
+      )
     }
     var kept: [Bool]?
     var lengths: [Float]?
@@ -66,8 +68,12 @@ public enum BlindUnmixing {
   // MARK: - Pixels to factorise
 
   /// The scene as a cube that may be changed.
-  private static func owned(_ source: any StripSource, _ unitLength: Bool, _ context: RunContext) throws -> Cube {
-    guard let cube = source as? Cube else { return try source.load(context) }
+  private static func owned(_ source: any StripSource, _ unitLength: Bool, _ context: RunContext) throws
+    -> Cube
+  {
+    guard let cube = source as? Cube else {
+      return try gather(source, [0..<source.shape.lines], label: "reading", context)
+    }
     let values = UnsafeBufferPointer(start: cube.pixels.pointer, count: cube.count * cube.shape.bands)
     guard unitLength || values.contains(where: { $0 < 0 }) else { return cube }
     let copy = PixelMatrix(rows: cube.count, columns: cube.shape.bands)
@@ -88,7 +94,11 @@ public enum BlindUnmixing {
     var (low, high) = (0.0, 1.0)
     for _ in 0..<20 {
       let middle = (low + high) / 2
-      if bytes(LineSample(lines: shape.lines, keeping: middle)) <= room { low = middle } else { high = middle }
+      if bytes(LineSample(lines: shape.lines, keeping: middle)) <= room {
+        low = middle
+      } else {
+        high = middle
+      }
     }
     let lines = LineSample(lines: shape.lines, keeping: low)
     guard bytes(lines) <= room else {
@@ -98,19 +108,41 @@ public enum BlindUnmixing {
     }
     context.warn(
       "W-SAMPLED",
-      "the scene exceeds \(context.memory): \(lines.count) of \(shape.lines) lines are factorised, then every pixel solved")
-    let pixels = PixelMatrix(rows: lines.count * shape.samples, columns: shape.bands)
+      "the scene exceeds \(context.memory): \(lines.count) of \(shape.lines) lines are factorised, then every pixel solved"
+    )
+    return try gather(source, lines.ranges, label: "sampling", context)
+  }
+
+  /// Bytes of a strip while lines are gathered: small, for it comes on top of the scene.
+  private static let gatherBytes = 8 << 20
+
+  /// The valid pixels of some lines, at their places in the image.
+  private static func gather(
+    _ source: any StripSource, _ ranges: [Range<Int>], label: String, _ context: RunContext
+  ) throws -> Cube {
+    let shape = source.shape
+    let total = ranges.reduce(0) { $0 + $1.count }
+    let pixels = PixelMatrix(rows: total * shape.samples, columns: shape.bands)
     var positions: [Int32] = []
+    positions.reserveCapacity(total * shape.samples)
     var filled = 0
+    var lines = 0
+    let fitting = gatherBytes / max(1, 4 * shape.samples * shape.bands + source.workingBytesPerLine)
+    let height = max(1, fitting / max(1, source.blockLines)) * max(1, source.blockLines)
     let strip = Strip()
-    for (i, range) in lines.ranges.enumerated() {
-      try context.checkCancellation()
-      try source.read(lines: range, into: strip)
-      (pixels.pointer + filled * shape.bands).update(from: strip.pixels.pointer, count: strip.count * shape.bands)
-      let base = Int32(range.lowerBound * shape.samples)
-      for p in strip.positions { positions.append(base + p) }
-      filled += strip.count
-      context.progress.report(phase: "sampling", fraction: Double(i + 1) / Double(lines.ranges.count))
+    for range in ranges {
+      for first in stride(from: range.lowerBound, to: range.upperBound, by: height) {
+        try context.checkCancellation()
+        let end = min(first + height, range.upperBound)
+        try source.read(lines: first..<end, into: strip)
+        (pixels.pointer + filled * shape.bands).update(
+          from: strip.pixels.pointer, count: strip.count * shape.bands)
+        let base = Int32(first * shape.samples)
+        for p in strip.positions { positions.append(base + p) }
+        filled += strip.count
+        lines += end - first
+        context.progress.report(phase: label, fraction: Double(lines) / Double(max(1, total)))
+      }
     }
     pixels.reshape(rows: filled, columns: shape.bands)
     return Cube(shape: shape, metadata: source.metadata, pixels: pixels, positions: positions)

@@ -32,10 +32,13 @@ public struct DgSNMF: BlindUnmixer {
   }
 
   public func workingBytes(pixels: Int, bands: Int, endmembers: Int) -> Int {
-    MultiplicativeMethod.workingBytes(pixels: pixels, bands: bands, endmembers: endmembers, pilot: lambda0 == nil)
+    MultiplicativeMethod.workingBytes(
+      pixels: pixels, bands: bands, endmembers: endmembers, pilot: lambda0 == nil)
   }
 
-  public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws -> BlindResult {
+  public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws
+    -> BlindResult
+  {
     let (scene, start) = try MultiplicativeMethod.prepare(scene, count: count, start, context)
     let delta0 = shared.delta0(start)
     let (largest, epsilonA) = (self.largest, self.epsilonA)
@@ -48,8 +51,10 @@ public struct DgSNMF: BlindUnmixer {
           SweepModel.Map(lambda: lambda, epsilon: epsilonA, largest: largest, learnt: false)),
         softSum: scale.softSum(delta0))
     }
-    let lambda0 = try lambda0 ?? DiscrepancyRule(grid: [0, 0.03, 0.1, 0.3]).choose(
-      scene, start, shared, largestGuidance: largest, context, model: model)
+    let lambda0 =
+      try lambda0
+      ?? DiscrepancyRule(grid: [0, 0.03, 0.1, 0.3]).choose(
+        scene, start, shared, largestGuidance: largest, context, model: model)
     let chosen = model(lambda0, BlindScale(scene, start))
     let outcome = try shared.run(
       scene, start, chosen, label: "dgs-nmf", largestGuidance: largest, context)

@@ -27,7 +27,8 @@ struct DiscrepancyRule: Sendable {
     var limit = 0.0
     for weight in grid {
       let outcome = try method.run(
-        scene, start, model(weight, scale), iterations: min(method.iterations, DiscrepancyRule.pilotIterations),
+        scene, start, model(weight, scale),
+        iterations: min(method.iterations, DiscrepancyRule.pilotIterations),
         label: "choosing the sparsity", largestGuidance: largestGuidance, context)
       let loss = DiscrepancyRule.loss(scene, start, outcome)
       if weight == 0 {
@@ -40,7 +41,9 @@ struct DiscrepancyRule: Sendable {
     return chosen
   }
 
-  private static func loss(_ scene: Cube, _ start: BlindStart, _ outcome: MultiplicativeMethod.Outcome) -> Double {
+  private static func loss(_ scene: Cube, _ start: BlindStart, _ outcome: MultiplicativeMethod.Outcome)
+    -> Double
+  {
     MultiplicativeMethod.normaliseRows(outcome.abundances)
     let (bands, count) = (scene.shape.bands, outcome.abundances.columns)
     let (sums, gram) = RobustStart.abundanceSums(scene.pixels, outcome.abundances)
@@ -70,7 +73,8 @@ struct DiscrepancyRule: Sendable {
     sample.rightWeight = chosen.map { start.rightWeight[$0] }
     sample.downWeight = chosen.map { start.downWeight[$0] }
     let cube = Cube(
-      shape: scene.shape, metadata: scene.metadata, pixels: pixels, positions: chosen.map { scene.positions[$0] })
+      shape: scene.shape, metadata: scene.metadata, pixels: pixels,
+      positions: chosen.map { scene.positions[$0] })
     return (cube, sample)
   }
 }

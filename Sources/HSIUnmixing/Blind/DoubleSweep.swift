@@ -40,7 +40,9 @@ final class DoubleSweep: SceneSweep {
     energy = [Double](repeating: 0, count: channels)
     sums = [Double](repeating: 0, count: channels * endmembers)
     gram = [Double](repeating: 0, count: endmembers * endmembers)
-    for n in 0..<pixels { for l in 0..<channels { energy[l] += scene[n * channels + l] * scene[n * channels + l] } }
+    for n in 0..<pixels {
+      for l in 0..<channels { energy[l] += scene[n * channels + l] * scene[n * channels + l] }
+    }
   }
 
   func begin(_ model: SweepModel, _ endmembers: [Double]) -> SweepTerms {
@@ -92,16 +94,26 @@ final class DoubleSweep: SceneSweep {
     }
     var newAbundances = abundances
     var newGuidance = guidance
-    scene.withUnsafeBufferPointer { job.scene = $0.baseAddress
-      endmembers.withUnsafeBufferPointer { job.endmember_matrix = $0.baseAddress
-        abundances.withUnsafeBufferPointer { job.a_old = $0.baseAddress
-          guidance.withUnsafeBufferPointer { job.h_old = $0.baseAddress
-            prior.withUnsafeBufferPointer { job.prior = $0.baseAddress
-              edgeWeights.withUnsafeBufferPointer { job.neighbour_weight = $0.baseAddress
-                newAbundances.withUnsafeMutableBufferPointer { job.a_new = $0.baseAddress
-                  newGuidance.withUnsafeMutableBufferPointer { if learnt { job.h_new = $0.baseAddress }
-                    sums.withUnsafeMutableBufferPointer { job.scene_abundance = $0.baseAddress
-                      gram.withUnsafeMutableBufferPointer { job.abundance_gram = $0.baseAddress
+    scene.withUnsafeBufferPointer {
+      job.scene = $0.baseAddress
+      endmembers.withUnsafeBufferPointer {
+        job.endmember_matrix = $0.baseAddress
+        abundances.withUnsafeBufferPointer {
+          job.a_old = $0.baseAddress
+          guidance.withUnsafeBufferPointer {
+            job.h_old = $0.baseAddress
+            prior.withUnsafeBufferPointer {
+              job.prior = $0.baseAddress
+              edgeWeights.withUnsafeBufferPointer {
+                job.neighbour_weight = $0.baseAddress
+                newAbundances.withUnsafeMutableBufferPointer {
+                  job.a_new = $0.baseAddress
+                  newGuidance.withUnsafeMutableBufferPointer {
+                    if learnt { job.h_new = $0.baseAddress }
+                    sums.withUnsafeMutableBufferPointer {
+                      job.scene_abundance = $0.baseAddress
+                      gram.withUnsafeMutableBufferPointer {
+                        job.abundance_gram = $0.baseAddress
                         withOptional(weights) { weights in
                           job.channel_weights = weights
                           withOptional(graph?.index) { index in

@@ -26,11 +26,14 @@ public struct GLNMF: BlindUnmixer {
   }
 
   public func workingBytes(pixels: Int, bands: Int, endmembers: Int) -> Int {
-    MultiplicativeMethod.workingBytes(pixels: pixels, bands: bands, endmembers: endmembers, pilot: weight == nil)
+    MultiplicativeMethod.workingBytes(
+      pixels: pixels, bands: bands, endmembers: endmembers, pilot: weight == nil)
       + 4 * pixels * endmembers
   }
 
-  public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws -> BlindResult {
+  public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws
+    -> BlindResult
+  {
     let (scene, start) = try MultiplicativeMethod.prepare(scene, count: count, start, context)
     let delta0 = shared.delta0(start)
     let estimate = LHalfNMF.sparseness(scene.pixels)
@@ -39,7 +42,8 @@ public struct GLNMF: BlindUnmixer {
         loss: .quadratic, sparsity: .half(weight * estimate, floor: 1e-4), softSum: scale.softSum(delta0),
         graphWeight: scale.softSum(graph0))
     }
-    let weight = try weight
+    let weight =
+      try weight
       ?? DiscrepancyRule(grid: LHalfNMF.grid).choose(scene, start, shared, context, model: model)
     let chosen = model(weight, BlindScale(scene, start))
     let outcome = try shared.run(scene, start, chosen, label: "glnmf", context)

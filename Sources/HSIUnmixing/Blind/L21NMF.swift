@@ -32,7 +32,9 @@ public struct L21NMF: BlindUnmixer {
       + (samples ? pixels * 4 * (endmembers + 1) : 0)
   }
 
-  public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws -> BlindResult {
+  public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws
+    -> BlindResult
+  {
     let (scene, start) = try MultiplicativeMethod.prepare(scene, count: count, start, context)
     let delta0 = shared.delta0(start)
     let scale = BlindScale(scene, start)
@@ -47,6 +49,7 @@ public struct L21NMF: BlindUnmixer {
       model = SweepModel(loss: .channels(epsilon: epsilon), softSum: scale.softSum(delta0, epsilon: epsilon))
     }
     let outcome = try shared.run(scene, start, model, label: "l21-nmf", context)
-    return shared.result(scene, start, outcome, model, settings: ["delta0": delta0, "samples": samples ? 1 : 0])
+    return shared.result(
+      scene, start, outcome, model, settings: ["delta0": delta0, "samples": samples ? 1 : 0])
   }
 }

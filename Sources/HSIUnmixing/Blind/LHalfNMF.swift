@@ -15,7 +15,8 @@ public struct LHalfNMF: BlindUnmixer {
 
   static let weightDescription = ParameterDescription(
     "weight", nil, in: 0...10,
-    "sparsity relative to the estimate of the paper; rule: largest of 0, 0.01, 0.03, 0.1 within 5 % of the loss of 0")
+    "sparsity relative to the estimate of the paper; rule: largest of 0, 0.01, 0.03, 0.1 within 5 % of the loss of 0"
+  )
   static let grid = [0, 0.01, 0.03, 0.1]
 
   private let shared: MultiplicativeMethod
@@ -27,10 +28,13 @@ public struct LHalfNMF: BlindUnmixer {
   }
 
   public func workingBytes(pixels: Int, bands: Int, endmembers: Int) -> Int {
-    MultiplicativeMethod.workingBytes(pixels: pixels, bands: bands, endmembers: endmembers, pilot: weight == nil)
+    MultiplicativeMethod.workingBytes(
+      pixels: pixels, bands: bands, endmembers: endmembers, pilot: weight == nil)
   }
 
-  public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws -> BlindResult {
+  public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws
+    -> BlindResult
+  {
     let (scene, start) = try MultiplicativeMethod.prepare(scene, count: count, start, context)
     let delta0 = shared.delta0(start)
     let estimate = LHalfNMF.sparseness(scene.pixels)
@@ -38,7 +42,8 @@ public struct LHalfNMF: BlindUnmixer {
       SweepModel(
         loss: .quadratic, sparsity: .half(weight * estimate, floor: 1e-4), softSum: scale.softSum(delta0))
     }
-    let weight = try weight
+    let weight =
+      try weight
       ?? DiscrepancyRule(grid: LHalfNMF.grid).choose(scene, start, shared, context, model: model)
     let chosen = model(weight, BlindScale(scene, start))
     let outcome = try shared.run(scene, start, chosen, label: "lhalf-nmf", context)

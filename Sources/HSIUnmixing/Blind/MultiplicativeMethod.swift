@@ -16,7 +16,8 @@ struct MultiplicativeMethod: Sendable {
       "weight of the soft sum-to-one term; rule: 0.1 for pixels as they are, 1 for pixels of unit length"),
     ParameterDescription("iterations", 300, in: 1...100_000, "most iterations"),
     ParameterDescription(
-      "tolerance", 1e-6, in: 0...1, "stop when the objective falls by less than this fraction, from iteration 10 on"),
+      "tolerance", 1e-6, in: 0...1,
+      "stop when the objective falls by less than this fraction, from iteration 10 on"),
   ]
 
   init(_ parameters: MethodParameters) {
@@ -95,13 +96,15 @@ struct MultiplicativeMethod: Sendable {
     let sweep = SingleSweep(scene.pixels, abundances: abundances, prior: prior, graph: graph, for: model)
     let run = try Factorisation(
       sweep, model, endmembers: start.endmembers.transposed.values.map(Double.init),
-      Factorisation.Schedule(iterations: iterations ?? self.iterations, tolerance: tolerance, label: label), context)
+      Factorisation.Schedule(iterations: iterations ?? self.iterations, tolerance: tolerance, label: label),
+      context)
     var squares = [Double](repeating: 0, count: sweep.channels)
     hsi_nmf_row_residuals(
       sweep.channels, count, sweep.sums, sweep.gram, sweep.energy, run.endmembers, &squares)
     return Outcome(
       factorisation: run, abundances: sweep.abundances,
-      guidance: mapped ? (0..<scene.count).map { sweep.guidance[$0] } : nil, energy: sweep.energy, squares: squares)
+      guidance: mapped ? (0..<scene.count).map { sweep.guidance[$0] } : nil, energy: sweep.energy,
+      squares: squares)
   }
 
   /// The outcome as users get it: abundances divided by their sums, endmembers numbered.
@@ -167,7 +170,8 @@ extension NeighbourGraph {
   /// The graph of a start.
   init(_ scene: Cube, _ start: BlindStart) {
     self.init(
-      positions: scene.positions, samples: scene.shape.samples, right: start.rightWeight, down: start.downWeight)
+      positions: scene.positions, samples: scene.shape.samples, right: start.rightWeight,
+      down: start.downWeight)
   }
 }
 

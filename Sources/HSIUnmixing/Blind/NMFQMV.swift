@@ -30,7 +30,9 @@ public struct NMFQMV: BlindUnmixer {
     MultiplicativeMethod.workingBytes(pixels: pixels, bands: bands, endmembers: endmembers, pilot: false)
   }
 
-  public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws -> BlindResult {
+  public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws
+    -> BlindResult
+  {
     let (scene, start) = try MultiplicativeMethod.prepare(scene, count: count, start, context)
     let delta0 = shared.delta0(start)
     let scale = BlindScale(scene, start)

@@ -29,7 +29,8 @@ public enum NameEndmembers {
   ) throws -> (endmembers: SpectralLibrary, matches: [Match?]) {
     guard library.bands == endmembers.bands else {
       throw UnmixingError.bandMismatch(
-        spectra: library.bands, scene: endmembers.bands, advice: "resample the library to the scene's wavelengths")
+        spectra: library.bands, scene: endmembers.bands,
+        advice: "resample the library to the scene's wavelengths")
     }
     var result = endmembers
     var matches: [Match?] = []

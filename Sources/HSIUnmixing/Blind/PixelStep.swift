@@ -49,7 +49,8 @@ struct PixelStep: Sendable {
   let beta, gamma, largest, epsilon: Double
 
   init(
-    endmembers: Matrix<Double>, weights: [Double], lambda: Double, beta: Double, gamma: Double, largest: Double,
+    endmembers: Matrix<Double>, weights: [Double], lambda: Double, beta: Double, gamma: Double,
+    largest: Double,
     epsilon: Double
   ) {
     self.lambda = lambda
@@ -91,7 +92,8 @@ struct PixelStep: Sendable {
               right[i * count + k] -= lambda * Double(slope)
             }
           }
-          program.solve(right.baseAddress!, pixels: range.count, into: output + (first + range.lowerBound) * count)
+          program.solve(
+            right.baseAddress!, pixels: range.count, into: output + (first + range.lowerBound) * count)
         }
       }
     }
@@ -180,7 +182,8 @@ struct GuidanceMap {
             let j = Int(graph.index[direction * values.count + n])
             guard j >= 0 else { continue }
             let difference = Double(values[n] - values[j])
-            total += step.gamma / 2 * Double(graph.weight[direction * values.count + n]) * difference * difference
+            total +=
+              step.gamma / 2 * Double(graph.weight[direction * values.count + n]) * difference * difference
           }
         }
         output[index] = total

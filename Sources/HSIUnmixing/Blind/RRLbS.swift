@@ -33,7 +33,8 @@ public struct RRLbS: BlindUnmixer {
       ParameterDescription("gamma0", 2, in: 0...1000, "coupling of the guidance map between neighbours"),
       ParameterDescription("h_max", 0.8, in: 0...0.99, "largest value of the guidance map"),
       ParameterDescription("epsilon_a", 1e-4, in: 1e-8...0.1, "offset of abundances in the sparsity term"),
-      ParameterDescription("epsilon_r", 1e-4, in: 1e-8...1, "smoothing of the loss, relative to the median channel"),
+      ParameterDescription(
+        "epsilon_r", 1e-4, in: 1e-8...1, "smoothing of the loss, relative to the median channel"),
     ] + MultiplicativeMethod.parameters)
 
   private let shared: MultiplicativeMethod
@@ -51,15 +52,20 @@ public struct RRLbS: BlindUnmixer {
   }
 
   public func workingBytes(pixels: Int, bands: Int, endmembers: Int) -> Int {
-    MultiplicativeMethod.workingBytes(pixels: pixels, bands: bands, endmembers: endmembers, pilot: lambda0 == nil)
+    MultiplicativeMethod.workingBytes(
+      pixels: pixels, bands: bands, endmembers: endmembers, pilot: lambda0 == nil)
   }
 
-  public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws -> BlindResult {
+  public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws
+    -> BlindResult
+  {
     let (scene, start) = try MultiplicativeMethod.prepare(scene, count: count, start, context)
     let delta0 = shared.delta0(start)
-    let lambda0 = try lambda0 ?? DiscrepancyRule(grid: [0, 0.03, 0.1, 0.3]).choose(
-      scene, start, shared, largestGuidance: largest, context
-    ) { model(lambda0: $0, delta0: delta0, $1) }
+    let lambda0 =
+      try lambda0
+      ?? DiscrepancyRule(grid: [0, 0.03, 0.1, 0.3]).choose(
+        scene, start, shared, largestGuidance: largest, context
+      ) { model(lambda0: $0, delta0: delta0, $1) }
     let scale = BlindScale(scene, start)
     let chosen = model(lambda0: lambda0, delta0: delta0, scale)
     let outcome = try shared.run(scene, start, chosen, label: "rrlbs", largestGuidance: largest, context)

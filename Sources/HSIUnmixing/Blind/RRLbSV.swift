@@ -32,7 +32,8 @@ public struct RRLbSV: BlindUnmixer {
     id: "rrlbs-v", name: "RRLbS with channel noise levels and gated volume (RRLbS-V)", task: .blind,
     citation: "this toolkit, after Zhu et al., arXiv:1409.0685, and Zhuang et al., IEEE TGRS 57(12), 2019",
     cost: "4·N·L·K + N·K³ at most per iteration, two passes over the scene",
-    advice: "The most accurate in our tests, above all without pure pixels or with varying brightness (unit length).",
+    advice:
+      "The most accurate in our tests, above all without pure pixels or with varying brightness (unit length).",
     parameters: [
       ParameterDescription("mu0", 0.01, in: 0...10, "weight of the volume term before gating"),
       ParameterDescription("lambda0", 0.1, in: 0...10, "weight of the sparsity before gating"),
@@ -64,7 +65,9 @@ public struct RRLbSV: BlindUnmixer {
       + 8 * hsi_outer_scratch_size(pixels, bands, endmembers)
   }
 
-  public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws -> BlindResult {
+  public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws
+    -> BlindResult
+  {
     let (scene, start) = try MultiplicativeMethod.prepare(scene, count: count, start, context)
     let (bands, pixels) = (scene.shape.bands, scene.count)
     let correlation = RobustStart.correlation(scene.pixels)
@@ -81,7 +84,8 @@ public struct RRLbSV: BlindUnmixer {
     let typical = NeighbourGraph.median(sorted: energy.map { $0.squareRoot() }.sorted())
     let lambda = lambda0 * gate * Double(bands)
     var step = PixelStep(
-      endmembers: m, weights: kept.map { $0 ? 1 : 0 }, lambda: 0, beta: beta0, gamma: gamma0, largest: largest,
+      endmembers: m, weights: kept.map { $0 ? 1 : 0 }, lambda: 0, beta: beta0, gamma: gamma0,
+      largest: largest,
       epsilon: epsilonA)
     let abundances = PixelMatrix(rows: pixels, columns: count)
     var map = GuidanceMap(scene, start, largest: largest)
@@ -96,9 +100,10 @@ public struct RRLbSV: BlindUnmixer {
     func objective() -> Double {
       // From the residuals themselves: the shortcut by sums cancels where the fit is good.
       let squares = RRLbSV.residualSquares(scene.pixels, divisors, abundances, m)
-      let loss = (0..<bands).reduce(0) {
-        $0 + log(squares[$1] + volume * RRLbSV.spread(m, $1) + epsilon * epsilon)
-      } * Double(pixels) / 2
+      let loss =
+        (0..<bands).reduce(0) {
+          $0 + log(squares[$1] + volume * RRLbSV.spread(m, $1) + epsilon * epsilon)
+        } * Double(pixels) / 2
       return loss + (lambda > 0 ? map.penalty(abundances, step) : 0)
     }
     var values = [objective()]
@@ -113,7 +118,8 @@ public struct RRLbSV: BlindUnmixer {
       sums = Sums(scene.pixels, abundances, divisors)
       values.append(objective())
       context.progress.report(
-        phase: "rrlbs-v", fraction: Double(t) / Double(iterations), detail: String(format: "objective %.8g", values[t]))
+        phase: "rrlbs-v", fraction: Double(t) / Double(iterations),
+        detail: String(format: "objective %.8g", values[t]))
       if t >= 10, values[t - 1] - values[t] < tolerance * Double(pixels * bands) {
         converged = true
         break
@@ -133,7 +139,8 @@ public struct RRLbSV: BlindUnmixer {
     hsi_nmf_row_residuals(bands, count, sums.products, sums.gram, energy, m.values, &squares)
     return BlindResult(
       endmembers: SpectralLibrary(
-        names: endmemberNames(count), axis: scene.metadata.axis, values: solver.outputEndmembers.transposed.values),
+        names: endmemberNames(count), axis: scene.metadata.axis,
+        values: solver.outputEndmembers.transposed.values),
       abundances: abundances, guidance: outcome.guidance, brightness: outcome.brightness,
       channelQuality: MultiplicativeMethod.quality(energy: energy, squares: squares), channelWeights: weights,
       pixelSolver: solver, objective: values, converged: converged,
@@ -243,7 +250,8 @@ public struct RRLbSV: BlindUnmixer {
         Parallel.forEachChunk(of: pixels.rows, chunk: block) { index, range in
           withUnsafeTemporaryAllocation(of: Float.self, capacity: range.count * bands) { model in
             hsi_gemm(
-              a + range.lowerBound * count, count, weights.baseAddress, model.baseAddress, bands, range.count, bands,
+              a + range.lowerBound * count, count, weights.baseAddress, model.baseAddress, bands, range.count,
+              bands,
               count, 0)
             for (i, n) in range.enumerated() {
               let scale = 1 / (divisors?[n] ?? 1)
@@ -263,7 +271,9 @@ public struct RRLbSV: BlindUnmixer {
   private static func descend(_ m: inout Matrix<Double>, _ sums: Sums, volume: Double) {
     let count = m.columns
     var hessian = sums.gram
-    for i in 0..<count { for j in 0..<count { hessian[i * count + j] += volume * ((i == j ? 1 : 0) - 1 / Double(count)) } }
+    for i in 0..<count {
+      for j in 0..<count { hessian[i * count + j] += volume * ((i == j ? 1 : 0) - 1 / Double(count)) }
+    }
     let least = 1e-9 * (m.values.max() ?? 1)
     for l in 0..<m.rows {
       for k in 0..<count where hessian[k * count + k] > 0 {

@@ -7,7 +7,7 @@ import HSINumerics
 ///
 /// 1. Channels are judged by how well the others predict them (`channelQuality`); those at or below `threshold` are
 ///    left out of the start, though not of the factorisation.
-/// 2. VCA on the good channels gives M⁰ there; fully constrained least squares, floored at 0.02 and renormalised,
+/// 2. VCA on the good channels (the best fitting of several trials) gives M⁰ there; fully constrained least squares, floored at 0.02 and renormalised,
 ///    gives A⁰; channels left out get least squares on A⁰, clipped at a tiny positive value.
 /// 3. The spectral angle between neighbours, in the K leading scores of the good channels, weighs the edges of the
 ///    pixel grid; the mean weight of a pixel's edges is its prior purity.
@@ -204,7 +204,9 @@ public struct RobustStart: Sendable {
 
   // MARK: - Pieces
 
-  private func startingAbundances(_ scene: Cube, _ endmembers: Matrix<Double>, _ good: [Int]) throws -> PixelMatrix {
+  private func startingAbundances(_ scene: Cube, _ endmembers: Matrix<Double>, _ good: [Int]) throws
+    -> PixelMatrix
+  {
     // Channels left out get zero weight, so the pixels need not be copied.
     let (count, bands) = (endmembers.rows, scene.shape.bands)
     var weights = [Double](repeating: 0, count: bands)
@@ -213,7 +215,8 @@ public struct RobustStart: Sendable {
       weights[l] = 1
       for k in 0..<count { values[k * bands + l] = endmembers[k, i] }
     }
-    let spectra = SpectralLibrary(names: endmemberNames(count), axis: SpectralAxis(count: bands), values: values)
+    let spectra = SpectralLibrary(
+      names: endmemberNames(count), axis: SpectralAxis(count: bands), values: values)
     let abundances = PixelMatrix(rows: 0, columns: count)
     try FCLS().prepare(spectra, weights: weights).solve(scene.pixels, into: abundances)
     RobustStart.raise(abundances, to: floor)
@@ -239,17 +242,22 @@ public struct RobustStart: Sendable {
   }
 
   /// `(Y Aᵀ)(A Aᵀ)⁻¹`, channels × endmembers.
-  static func leastSquaresEndmembers(_ pixels: PixelMatrix, _ abundances: PixelMatrix) throws -> Matrix<Double> {
+  static func leastSquaresEndmembers(_ pixels: PixelMatrix, _ abundances: PixelMatrix) throws -> Matrix<
+    Double
+  > {
     let (bands, count) = (pixels.columns, abundances.columns)
     let (sums, gram) = abundanceSums(pixels, abundances)
     var ridged = Matrix(rows: count, columns: count, values: gram)
     let ridge = 1e-12 * (0..<count).reduce(0) { $0 + ridged[$1, $1] }
     for k in 0..<count { ridged[k, k] += ridge }
-    return try ridged.solvedPositiveDefinite(Matrix(rows: bands, columns: count, values: sums).transposed).transposed
+    return try ridged.solvedPositiveDefinite(Matrix(rows: bands, columns: count, values: sums).transposed)
+      .transposed
   }
 
   /// `Y Aᵀ` (channels × endmembers) and `A Aᵀ`.
-  static func abundanceSums(_ pixels: PixelMatrix, _ abundances: PixelMatrix) -> (sums: [Double], gram: [Double]) {
+  static func abundanceSums(_ pixels: PixelMatrix, _ abundances: PixelMatrix) -> (
+    sums: [Double], gram: [Double]
+  ) {
     let (bands, count, rows) = (pixels.columns, abundances.columns, pixels.rows)
     var sums = [Double](repeating: 0, count: bands * count)
     var gram = [Double](repeating: 0, count: count * count)

@@ -208,7 +208,8 @@ func withOptional<T, R>(_ array: [T]?, _ body: (UnsafePointer<T>?) -> R) -> R {
 
 /// The terms of the objective at the start (no sweep has computed them yet). The prior term is 0 because h⁰ = s.
 func initialTerms<Value: BinaryFloatingPoint>(
-  _ model: SweepModel, pixels: Int, endmembers: Int, abundances: UnsafePointer<Value>, map: UnsafePointer<Value>,
+  _ model: SweepModel, pixels: Int, endmembers: Int, abundances: UnsafePointer<Value>,
+  map: UnsafePointer<Value>,
   graph: NeighbourGraph?
 ) -> SweepTerms {
   var terms = SweepTerms()

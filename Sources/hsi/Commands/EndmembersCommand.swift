@@ -62,7 +62,7 @@ struct EndmembersCommand: ParsableCommand {
     let found = try solver.extract()
     let library = solver.onFileBands(found.endmembers)
     _ = try SpectraOutput.write(library, to: spectra, overwrite: overwrite, inputs: reader.files)
-    if json { print(try description(found, solver, reader)) }
+    if json { try Terminal.output(description(found, solver, reader) + "\n") }
   }
 
   private func description(

@@ -81,7 +81,7 @@ struct EvaluateUnmixingCommand: ParsableCommand {
       pixels: a.rows, referenceNames: names(truth, b.columns, spectra?.1),
       resultNames: names(estimate, a.columns, spectra?.0),
       order: order, errors: errors, angles: angles, angleUnit: degrees ? "deg" : "rad", aad: errors.meanAngle * unit)
-    print(json ? try evaluation.json() : evaluation.text(), terminator: json ? "\n" : "")
+    try Terminal.output(json ? evaluation.json() + "\n" : evaluation.text())
   }
 
   private func abundances(_ path: String, variable: String?, _ context: RunContext) throws -> Cube {

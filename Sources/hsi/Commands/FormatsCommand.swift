@@ -11,10 +11,10 @@ struct FormatsCommand: ParsableCommand {
       """)
 
   func run() throws {
-    print("cubes, read:      " + RasterFormats.all.map { $0.name }.joined(separator: ", "))
-    print("cubes, written:   " + OutputFormat.allCases.map(\.rawValue).joined(separator: ", "))
-    print("spectra, read:    " + SpectralLibraryFile.formatNames.joined(separator: ", "))
-    print("spectra, written: " + "ENVI spectral library, CSV")
-    print("GDAL \(GDAL.version) opens everything else: " + GDAL.drivers.joined(separator: " "))
+    try Terminal.output("cubes, read:      " + RasterFormats.all.map { $0.name }.joined(separator: ", ") + "\n")
+    try Terminal.output("cubes, written:   " + OutputFormat.allCases.map(\.rawValue).joined(separator: ", ") + "\n")
+    try Terminal.output("spectra, read:    " + SpectralLibraryFile.formatNames.joined(separator: ", ") + "\n")
+    try Terminal.output("spectra, written: " + "ENVI spectral library, CSV" + "\n")
+    try Terminal.output("GDAL \(GDAL.version) opens everything else: " + GDAL.drivers.joined(separator: " ") + "\n")
   }
 }

@@ -50,7 +50,7 @@ struct InfoCommand: ParsableCommand {
         facts.noise = values
       }
     }
-    print(json ? try facts.json() : facts.text(), terminator: json ? "\n" : "")
+    try Terminal.output(json ? facts.json() + "\n" : facts.text())
   }
 }
 

@@ -36,13 +36,13 @@ struct MethodsCommand: ParsableCommand {
     if json {
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-      print(String(decoding: try encoder.encode(all), as: UTF8.self))
+      try Terminal.output(String(decoding: try encoder.encode(all), as: UTF8.self) + "\n")
     } else if markdown {
-      print(MethodTable.markdown(all), terminator: "")
+      try Terminal.output(MethodTable.markdown(all))
     } else if method != nil {
-      print(all.map(MethodTable.page).joined(separator: "\n"), terminator: "")
+      try Terminal.output(all.map(MethodTable.page).joined(separator: "\n"))
     } else {
-      print(MethodTable.list(all), terminator: "")
+      try Terminal.output(MethodTable.list(all))
     }
   }
 }

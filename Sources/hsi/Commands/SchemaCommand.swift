@@ -17,6 +17,6 @@ struct SchemaCommand: ParsableCommand {
     guard subject == "report" else {
       throw CoreError.invalidParameter(name: "the subject", value: subject, requirement: "report")
     }
-    print(ReportSchema.unmixing)
+    try Terminal.output(ReportSchema.unmixing + "\n")
   }
 }

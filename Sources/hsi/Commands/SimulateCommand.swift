@@ -110,7 +110,10 @@ struct SimulateSceneCommand: ParsableCommand {
   private func recipe(_ context: RunContext) throws -> SceneRecipe {
     let spectra: SpectralLibrary
     if let count = Int(endmembers) {
-      spectra = try ParametricSpectra.library(count: count, axis: .avirisLike(bands: max(1, bands)), seed: context.seed)
+      guard (2...10_000).contains(bands) else {
+        throw CoreError.invalidParameter(name: "--bands", value: "\(bands)", requirement: "from 2 to 10000")
+      }
+      spectra = try ParametricSpectra.library(count: count, axis: .avirisLike(bands: bands), seed: context.seed)
     } else {
       spectra = try SpectralLibraryFile.read(endmembers, context: context)
     }

@@ -30,7 +30,7 @@ struct SpectraInfoCommand: ParsableCommand {
   func run() throws {
     let context = try options.makeContext()
     let spectra = try SpectralLibraryFile.read(library, context: context)
-    print(json ? try object(spectra) : text(spectra), terminator: json ? "\n" : "")
+    try Terminal.output(json ? object(spectra) + "\n" : text(spectra))
   }
 
   private func text(_ spectra: SpectralLibrary) -> String {

@@ -10,11 +10,11 @@ struct UnmixCommand: ParsableCommand {
     discussion: """
       Blind (endmembers unknown), with a number of endmembers or its estimate:
         hsi unmix scene.hdr abundances.tif --count 4
-        hsi unmix scene.hdr abundances.tif --count auto --library usgs.sli --all
+        hsi unmix scene.hdr abundances.tif --count auto --library usgs.sli
       Known endmembers:
         hsi unmix scene.tif abundances.tif --endmembers spectra.sli --method fcls
       Sparse, on a library of many spectra:
-        hsi unmix scene.tif abundances.tif --library usgs.sli --method sunsal --set lambda=0.01
+        hsi unmix scene.tif abundances.tif --library usgs.sli --set lambda=0.01
       Endmembers from the scene, then least squares:
         hsi unmix scene.tif abundances.tif --count 4 --method fcls --extract vca
 
@@ -93,7 +93,7 @@ struct UnmixCommand: ParsableCommand {
       throw CoreError.invalidParameter(
         name: "what to unmix with", value: "not given", requirement: "one of --count, --endmembers, --library")
     }
-    return UnmixRequest(kind: .known(library), method: method ?? "sunsal", values: values)
+    return UnmixRequest(kind: .known(library), method: method ?? "sunsal", values: values, isLibrary: true)
   }
 }
 
@@ -124,6 +124,8 @@ struct UnmixRequest {
   var kind: Kind
   var method: String
   var values: [String: Double]
+  /// True when known spectra are a library to choose from: one that cannot be used is no loss.
+  var isLibrary = false
 }
 
 /// Which products to write beside the abundances.

@@ -105,7 +105,9 @@ struct SceneOptions: ParsableArguments {
       else {
         throw CoreError.invalidParameter(name: "--window", value: window, requirement: "X,Y,WIDTH,HEIGHT in pixels")
       }
-      guard x + width <= reader.shape.samples, y + height <= reader.shape.lines else {
+      guard width <= reader.shape.samples, x <= reader.shape.samples - width, height <= reader.shape.lines,
+        y <= reader.shape.lines - height
+      else {
         throw CoreError.invalidParameter(
           name: "--window", value: window,
           requirement: "inside the image of \(reader.shape.samples) samples × \(reader.shape.lines) lines")

@@ -29,6 +29,11 @@ struct WritingOptions: ParsableArguments {
       }
       options.format = value
     }
+    for option in creationOptions {
+      guard let equals = option.firstIndex(of: "="), equals != option.startIndex else {
+        throw CoreError.invalidParameter(name: "--co", value: option, requirement: "NAME=VALUE")
+      }
+    }
     options.creationOptions = creationOptions
     options.overwrite = overwrite
     options.isCompatible = compat

@@ -14,28 +14,31 @@ struct LibraryFit {
 
   /// - Parameters:
   ///   - wanted: bands of the file that the user or the bad-band list leaves.
+  ///   - needsAll: whether a spectrum with many gaps is an error; else it is left out with a warning.
+  /// - Throws: `RasterError.inconsistent` when bands do not fit, `UnmixingError.invalidSpectra`.
   init(
-    _ spectra: SpectralLibrary, path: String, reader: any CubeReader, bands wanted: [Int], context: RunContext
+    _ spectra: SpectralLibrary, path: String, reader: any CubeReader, bands wanted: [Int], needsAll: Bool = false,
+    context: RunContext
   ) throws {
     let axis = reader.metadata.axis
     if spectra.bands == axis.count, LibraryFit.agree(spectra.axis, axis) {
-      (bands, library) = try LibraryFit.finite(spectra.selecting(bands: wanted), wanted, path, context)
+      (bands, library) = try LibraryFit.finite(spectra.selecting(bands: wanted), wanted, path, needsAll, context)
       context.logger.info("\(path): its \(spectra.bands) bands are those of the scene")
       return
     }
     if spectra.bands == wanted.count, LibraryFit.agree(spectra.axis, axis.selecting(wanted)) {
-      (bands, library) = try LibraryFit.finite(spectra, wanted, path, context)
+      (bands, library) = try LibraryFit.finite(spectra, wanted, path, needsAll, context)
       context.logger.info("\(path): its \(spectra.bands) bands are the bands of the scene that are used")
       return
     }
     guard spectra.axis.wavelengths != nil, axis.wavelengths != nil else {
-      throw UnmixingError.bandMismatch(
-        spectra: spectra.bands, scene: wanted.count,
+      throw RasterError.inconsistent(
+        path: path, reason: "it has \(spectra.bands) bands but the scene has \(axis.count), of which \(wanted.count) are used",
         advice: "give wavelengths to both (--wavelengths for the scene), or spectra with \(axis.count) bands")
     }
     let resampled = try SpectralResampling.resample(spectra, to: axis.selecting(wanted), path: path).library
     context.logger.info("\(path): resampled from \(spectra.bands) to \(wanted.count) bands")
-    (bands, library) = try LibraryFit.finite(resampled, wanted, path, context)
+    (bands, library) = try LibraryFit.finite(resampled, wanted, path, needsAll, context)
   }
 
   /// The spectra on all of `wanted`, NaN on those that were left out.
@@ -61,18 +64,21 @@ struct LibraryFit {
 
   /// Leaves out bands on which a spectrum has no value, and spectra that have hardly any.
   private static func finite(
-    _ spectra: SpectralLibrary, _ wanted: [Int], _ path: String, _ context: RunContext
+    _ spectra: SpectralLibrary, _ wanted: [Int], _ path: String, _ needsAll: Bool, _ context: RunContext
   ) throws -> ([Int], SpectralLibrary) {
     func covered(_ i: Int) -> Int { spectra[i].reduce(0) { $0 + ($1.isFinite ? 1 : 0) } }
     let most = (0..<spectra.count).map(covered).max() ?? 0
     guard most > 0 else {
-      throw UnmixingError.bandMismatch(
-        spectra: spectra.bands, scene: wanted.count,
-        advice: "the spectra have no values at the wavelengths of the scene: check units and ranges")
+      throw RasterError.inconsistent(
+        path: path, reason: "the spectra have no values at the wavelengths of the scene",
+        advice: "check the units and ranges of both wavelength axes")
     }
     // A spectrum with many gaps would cost the others their bands.
     let kept = (0..<spectra.count).filter { covered($0) * 2 > most }
     if kept.count < spectra.count {
+      if needsAll, let gap = (0..<spectra.count).first(where: { !kept.contains($0) }) {
+        throw UnmixingError.invalidSpectra(name: "\(spectra.names[gap]) of \(path)")
+      }
       context.warn("W-LIB-GAPS", "\(path): \(spectra.count - kept.count) spectra cover too few bands and are left out")
     }
     let library = kept.count < spectra.count ? spectra.selecting(kept) : spectra
@@ -80,8 +86,8 @@ struct LibraryFit {
       library.axis.good[band] && (0..<library.count).allSatisfy { library.values[$0 * library.bands + band].isFinite }
     }
     guard !good.isEmpty else {
-      throw UnmixingError.bandMismatch(
-        spectra: spectra.bands, scene: wanted.count, advice: "no band is covered by all spectra: prune the library")
+      throw RasterError.inconsistent(
+        path: path, reason: "no band of the scene is covered by all spectra", advice: "remove spectra with gaps")
     }
     if good.count < wanted.count {
       context.warn(

@@ -115,7 +115,7 @@ struct UnmixJob {
       request: request, path: scenePath, outputs: outputs, provenance: provenance)
     if let path = paths.report {
       if path == "-" {
-        print(String(decoding: try report.json(), as: UTF8.self))
+        try Terminal.output(String(decoding: try report.json(), as: UTF8.self) + "\n")
       } else {
         try OutputFile.write(report.json(), to: path, overwrite: output.overwrite, inputs: inputs)
       }

@@ -27,7 +27,8 @@ final class UnmixSolver {
     switch request.kind {
     case .known(let path):
       let library = try SpectralLibraryFile.read(path, context: context)
-      let fit = try LibraryFit(library, path: path, reader: reader, bands: wanted, context: context)
+      let fit = try LibraryFit(
+        library, path: path, reader: reader, bands: wanted, needsAll: !request.isLibrary, context: context)
       source = try input.source(reader, bands: .list(fit.bands), context)
       known = fit.library
       naming = nil

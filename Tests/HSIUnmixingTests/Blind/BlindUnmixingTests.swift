@@ -16,7 +16,8 @@ struct SmallScene {
   ///   - bad: channels replaced by uniform noise.
   ///   - holes: every `holes`-th pixel is invalid.
   init(
-    lines: Int = 24, samples: Int = 20, bands: Int = 36, count: Int = 3, bad: [Int] = [], holes: Int = 0, seed: UInt64 = 1
+    lines: Int = 24, samples: Int = 20, bands: Int = 36, count: Int = 3, bad: [Int] = [], holes: Int = 0,
+    seed: UInt64 = 1
   ) {
     var random = CounterRandom(seed: seed)
     endmembers = Matrix<Double>(rows: count, columns: bands) { (k: Int, l: Int) -> Double in
@@ -103,7 +104,9 @@ struct BlindUnmixingTests {
     return (abundances, rmse, guidance, fit, totals)
   }
 
-  @Test("Every method lowers its objective, keeps abundances on the simplex and recovers an easy scene", arguments: methods)
+  @Test(
+    "Every method lowers its objective, keeps abundances on the simplex and recovers an easy scene",
+    arguments: methods)
   func objective(id: String) throws {
     let scene = SmallScene()
     let method = try BlindUnmixingTests.method(id, ["iterations": 60, "tolerance": 0])
@@ -112,10 +115,13 @@ struct BlindUnmixingTests {
     #expect(values.count > 10)
     for (before, after) in zip(values, values.dropFirst()) { #expect(after <= before + 1e-7 * abs(before)) }
     #expect(result.abundances.allSatisfy { $0 >= 0 && $0.isFinite })
-    for n in 0..<scene.cube.count { #expect(abs(result.abundances[(3 * n)..<(3 * n + 3)].reduce(0, +) - 1) < 1e-5) }
+    for n in 0..<scene.cube.count {
+      #expect(abs(result.abundances[(3 * n)..<(3 * n + 3)].reduce(0, +) - 1) < 1e-5)
+    }
     #expect(scene.error(result.abundances) < 0.06)
     #expect(result.fit.endmembers.names == ["endmember 1", "endmember 2", "endmember 3"])
-    #expect(zip(result.totals.meanAbundances, result.totals.meanAbundances.dropFirst()).allSatisfy { $0 >= $1 })
+    #expect(
+      zip(result.totals.meanAbundances, result.totals.meanAbundances.dropFirst()).allSatisfy { $0 >= $1 })
   }
 
   @Test("The norm over pixels lowers its objective too")
@@ -126,7 +132,9 @@ struct BlindUnmixingTests {
     for (before, after) in zip(values, values.dropFirst()) { #expect(after <= before + 1e-7 * abs(before)) }
   }
 
-  @Test("Bad channels are found, left out of the start and hardly move the result", arguments: ["rrlbs", "rrlbs-v"])
+  @Test(
+    "Bad channels are found, left out of the start and hardly move the result",
+    arguments: ["rrlbs", "rrlbs-v"])
   func badChannels(id: String) throws {
     let bad = [2, 9, 17, 25, 26]
     let (clean, dirty) = (SmallScene(), SmallScene(bad: bad))
@@ -156,15 +164,19 @@ struct BlindUnmixingTests {
     #expect(one.fit.objective == two.fit.objective)
   }
 
-  @Test("A scene beyond the budget: close to the result in core, and the same for any strip height", arguments: ["rrlbs", "rrlbs-v", "nmf"], [false, true])
+  @Test(
+    "A scene beyond the budget: close to the result in core, and the same for any strip height",
+    arguments: ["rrlbs", "rrlbs-v", "nmf"], [false, true])
   func outOfCore(id: String, unitLength: Bool) throws {
     let scene = SmallScene(lines: 240, samples: 24, bands: 40, bad: [7], holes: 11)
     let method = try BlindUnmixingTests.method(id, ["iterations": id == "rrlbs-v" ? 30 : 150])
-    let inCore = try BlindUnmixingTests.collect(PlainSource(scene.cube), method, count: 3, unitLength: unitLength)
+    let inCore = try BlindUnmixingTests.collect(
+      PlainSource(scene.cube), method, count: 3, unitLength: unitLength)
     #expect(!inCore.fit.isSampled)
     let bytes = BlindUnmixing.needed(method, pixels: 240 * 24, bands: 40, count: 3)
     var context = RunContext(memory: MemoryBudget(bytes: bytes / 10 * 9))
-    let sampled = try BlindUnmixingTests.collect(PlainSource(scene.cube), method, count: 3, unitLength: unitLength, context)
+    let sampled = try BlindUnmixingTests.collect(
+      PlainSource(scene.cube), method, count: 3, unitLength: unitLength, context)
     #expect(sampled.fit.isSampled)
     #expect(sampled.fit.factorisedPixels < scene.cube.count)
     #expect(sampled.totals.pixels == scene.cube.count)
@@ -199,7 +211,8 @@ struct BlindUnmixingTests {
       func read(lines: Range<Int>, into strip: Strip) throws { try cube.read(lines: lines, into: strip) }
     }
     context.progress = SilentProgress()
-    let other = try BlindUnmixingTests.collect(Tall(scene.cube), method, count: 3, unitLength: unitLength, context)
+    let other = try BlindUnmixingTests.collect(
+      Tall(scene.cube), method, count: 3, unitLength: unitLength, context)
     #expect(other.abundances == sampled.abundances)
     #expect(other.guidance == sampled.guidance)
     #expect(other.rmse == sampled.rmse)
@@ -226,9 +239,13 @@ struct BlindUnmixingTests {
     #expect(throws: UnmixingError.self) { try BlindUnmixingTests.collect(empty, method, count: 3) }
     let context = RunContext()
     context.cancellation.cancel()
-    #expect(throws: CoreError.self) { try BlindUnmixingTests.collect(SmallScene().cube, method, count: 3, context) }
+    #expect(throws: CoreError.self) {
+      try BlindUnmixingTests.collect(SmallScene().cube, method, count: 3, context)
+    }
     let tiny = RunContext(memory: MemoryBudget(bytes: 4096))
-    #expect(throws: CoreError.self) { try BlindUnmixingTests.collect(SmallScene().cube, method, count: 3, tiny) }
+    #expect(throws: CoreError.self) {
+      try BlindUnmixingTests.collect(SmallScene().cube, method, count: 3, tiny)
+    }
   }
 
   @Test("RRLbS-V lowers its objective on pixels of unit length, with shade and without pure pixels")
@@ -266,7 +283,8 @@ struct BlindUnmixingTests {
   func names() throws {
     let axis = SpectralAxis(count: 3)
     let found = SpectralLibrary(
-      names: ["endmember 1", "endmember 2", "endmember 3"], axis: axis, values: [2, 0, 0, 0, 5, 0.1, 1, 0.1, 0])
+      names: ["endmember 1", "endmember 2", "endmember 3"], axis: axis,
+      values: [2, 0, 0, 0, 5, 0.1, 1, 0.1, 0])
     let library = SpectralLibrary(
       names: ["a", "b"], axis: axis, values: [1, 0, 0, 0, 1, .nan])
     let (named, matches) = try NameEndmembers.match(found, to: library)

@@ -35,7 +35,9 @@ struct BlindFixture {
     let (rightTensor, downTensor) = (fixture["w_right"], fixture["w_down"])
     var right = [Double](repeating: 0, count: pixels)
     var down = right
-    for i in 0..<lines { for j in 0..<(samples - 1) { right[i * samples + j] = rightTensor.values[i * (samples - 1) + j] } }
+    for i in 0..<lines {
+      for j in 0..<(samples - 1) { right[i * samples + j] = rightTensor.values[i * (samples - 1) + j] }
+    }
     for i in 0..<((lines - 1) * samples) { down[i] = downTensor.values[i] }
     var weights = [Double](repeating: 0, count: 4 * pixels)
     let graph = NeighbourGraph(
@@ -63,7 +65,9 @@ struct BlindFixture {
       softSum: fixture["delta"].scalar)
   }
 
-  func scene32() -> PixelMatrix { PixelMatrix(rows: pixels, columns: channels, values: scene.map { Float($0) }) }
+  func scene32() -> PixelMatrix {
+    PixelMatrix(rows: pixels, columns: channels, values: scene.map { Float($0) })
+  }
   func abundances32() -> PixelMatrix {
     PixelMatrix(rows: pixels, columns: count, values: abundances.map { Float($0) })
   }
@@ -140,13 +144,15 @@ struct FactorisationTests {
     let exact = DoubleSweep(
       set.scene, channels: set.channels, abundances: set.abundances, endmembers: set.count)
     let fast = SingleSweep(set.scene32(), abundances: set.abundances32(), for: model)
-    _ = try Factorisation(exact, model, endmembers: start, FactorisationTests.schedule, RunContext()) { t, state in
+    _ = try Factorisation(exact, model, endmembers: start, FactorisationTests.schedule, RunContext()) {
+      t, state in
       guard [1, 10, 200].contains(t) else { return }
       #expect(largestDifference(state.endmembers, set.fixture["\(method)_M_\(t)"].values) < 1e-9)
       let expected = BlindFixture.transposed(set.fixture["\(method)_A_\(t)"])
       #expect(largestDifference(normalisedRows(exact.abundances, set.count), expected) < 1e-9)
     }
-    let run = try Factorisation(fast, model, endmembers: start, FactorisationTests.schedule, RunContext()) { t, state in
+    let run = try Factorisation(fast, model, endmembers: start, FactorisationTests.schedule, RunContext()) {
+      t, state in
       guard [1, 10, 200].contains(t) else { return }
       #expect(largestDifference(state.endmembers, set.fixture["\(method)_M_\(t)"].values) < 2e-5)
       let expected = BlindFixture.transposed(set.fixture["\(method)_A_\(t)"])

@@ -8,7 +8,9 @@ import Testing
 
 @Suite("Robust start")
 struct RobustStartTests {
-  @Test("Channel quality, neighbour weights and purity agree with the reference", arguments: ["rrlbs_clean", "rrlbs_outliers"])
+  @Test(
+    "Channel quality, neighbour weights and purity agree with the reference",
+    arguments: ["rrlbs_clean", "rrlbs_outliers"])
   func parity(name: String) throws {
     let set = try BlindFixture(name)
     let cube = Cube(lines: set.fixture["H"].ints[0], samples: set.fixture["W"].ints[0], pixels: set.scene32())
