@@ -232,8 +232,8 @@ import Testing
         context: RunContext())
       writer.discard()
     }
-    #expect(errorIdentifier { try create("cube.img", overwrite: false) } == "E-WRITE")
-    #expect(errorIdentifier { try create("cube.img", overwrite: true) } == "E-WRITE")
+    #expect(errorIdentifier { try create("cube.img", overwrite: false) } == "E-OUTPUT-IS-INPUT")
+    #expect(errorIdentifier { try create("cube.img", overwrite: true) } == "E-OUTPUT-IS-INPUT")
     #expect(
       errorIdentifier { try create("cube.dat", overwrite: true) } == "E-WRITE", "its header is an input")
     try scratch.write("old", to: "old.tif")
