@@ -189,7 +189,8 @@ public final class GeoTIFFWriter: CubeWriter {
     shape: CubeShape, type: SampleType, metadata: CubeMetadata, options: OutputOptions, path: String
   ) -> [String] {
     let isStream = path.hasPrefix("/vsistdout")
-    let isPixel = options.interleave.map { $0 == .bip } ?? (metadata.axis.wavelengths != nil)
+    // A stream takes the blocks of all bands together, line by line.
+    let isPixel = isStream || options.interleave.map { $0 == .bip } ?? (metadata.axis.wavelengths != nil)
     var values = [
       "TILED": "YES", "BLOCKXSIZE": "256", "BLOCKYSIZE": "256", "BIGTIFF": "IF_SAFER",
       "COMPRESS": options.isCompatible ? "DEFLATE" : "ZSTD", "PREDICTOR": type.isFloatingPoint ? "3" : "2",

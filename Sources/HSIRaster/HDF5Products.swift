@@ -3,7 +3,7 @@ import HSICore
 
 /// The layouts of imaging-spectrometer products in HDF5 and NetCDF-4 files.
 ///
-/// Axis orders, scales and traps: docs/formats-and-conventions.md, section 5.
+/// Axis orders, scales and traps: docs/formats.md.
 enum HDF5Products {
   /// The cube of a known product; nil for other files, or when an array is wanted that is not the product's cube.
   static func cube(

@@ -308,8 +308,11 @@ import Testing
     var meta = metadata(bands: 3)
     meta.scale = [1, 1, 1]
     let shape = CubeShape(lines: 5, samples: 4, bands: 3)
+    var options = OutputOptions()
+    options.interleave = .bsq  // not possible in a stream, so not taken
     let writer = try RasterFormats.create(
-      "/vsistdout_redirect/" + target, shape: shape, type: .float32, metadata: meta, context: RunContext())
+      "/vsistdout_redirect/" + target, shape: shape, type: .float32, metadata: meta, options: options,
+      context: RunContext())
     let results = ResultWriter(writer, metadata: meta)
     for line in stride(from: 0, to: 5, by: 2) {
       let height = min(2, 5 - line)
