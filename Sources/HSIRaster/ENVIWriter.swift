@@ -33,7 +33,7 @@ public final class ENVIWriter: CubeWriter {
     }
     self.path = path
     self.shape = shape
-    var (order, addsSuffix) = (options.interleave, false)
+    var (order, addsSuffix): (Interleave?, Bool) = (nil, false)
     for option in options.creationOptions {
       let parts = option.split(separator: "=", maxSplits: 1).map { $0.lowercased() }
       switch (parts.first, parts.last.flatMap { Interleave(rawValue: $0) }) {
@@ -46,7 +46,8 @@ public final class ENVIWriter: CubeWriter {
       }
     }
     let name = PathName(path)
-    interleave = order ?? Interleave(rawValue: name.fileExtension.lowercased()) ?? .bsq
+    // A file called x.bip is BIP, whatever it is made from.
+    interleave = order ?? Interleave(rawValue: name.fileExtension.lowercased()) ?? options.interleave ?? .bsq
     // ENVI has no signed bytes.
     sampleType = type == .int8 ? .int16 : type
     layout = ENVILayout(shape: shape, type: sampleType, interleave: interleave)

@@ -46,18 +46,24 @@ public enum Quicklook {
     return bands
   }
 
-  /// The three good bands of highest relative variance (variance over squared mean), in file order, red last… blue
-  /// first: the last resort for scenes without wavelengths. Reads the scene once.
+  /// The three good bands of highest relative signal variance, one from each third of the file, blue first: the last
+  /// resort for scenes without wavelengths. Reads the scene once.
+  ///
+  /// Signal is what a band shares with its neighbours in the file: the smaller covariance with them over the squared
+  /// mean. Noise, however large, counts for nothing.
   public static func highestVariance(_ source: any StripSource, _ context: RunContext) throws -> BandChoice {
     let bands = source.shape.bands
-    var (sum, squares, count) = ([Double](repeating: 0, count: bands), [Double](repeating: 0, count: bands), 0.0)
+    var (sum, count) = ([Double](repeating: 0, count: bands), 0.0)
+    // Products with the next band; with itself where there is only one.
+    var products = [Double](repeating: 0, count: bands)
     try source.forEachStrip(context, label: "choosing bands") { strip in
       // Every 16th pixel is plenty for a ranking.
       for n in stride(from: 0, to: strip.count, by: 16) {
         let row = strip.pixels.row(n)
         for b in 0..<bands where row[b].isFinite {
           sum[b] += Double(row[b])
-          squares[b] += Double(row[b]) * Double(row[b])
+          let next = row[min(b + 1, bands - 1)]
+          if next.isFinite { products[b] += Double(row[b]) * Double(next) }
         }
         count += 1
       }
@@ -66,7 +72,11 @@ public enum Quicklook {
     let good = source.metadata.axis.goodBands
     let ranked = (good.isEmpty ? Array(0..<bands) : good).map { b -> (Double, Int) in
       let mean = sum[b] / count
-      return (mean == 0 ? 0 : (squares[b] / count - mean * mean) / (mean * mean), b)
+      let neighbours = bands == 1 ? [0] : [b - 1, b].filter { $0 >= 0 && $0 < bands - 1 }
+      let shared = neighbours.map { k in
+        products[k] / count - sum[k] / count * (sum[min(k + 1, bands - 1)] / count)
+      }
+      return (mean == 0 ? 0 : (shared.min() ?? 0) / (mean * mean), b)
     }
     // Spread over the spectrum: the best band of each third.
     let third = max(1, (ranked.count + 2) / 3)

@@ -5,7 +5,7 @@ import Testing
 @Suite struct HelpTests {
   static let commands = [
     "", "info", "quicklook", "endmembers", "unmix", "spectra", "spectra info", "spectra convert", "simulate",
-    "simulate scene", "evaluate", "evaluate unmixing", "convert", "methods", "formats", "schema",
+    "simulate scene", "evaluate", "evaluate unmixing", "convert", "methods", "formats", "schema", "completion",
   ]
 
   @Test(arguments: commands) func matchesSnapshot(command: String) throws {

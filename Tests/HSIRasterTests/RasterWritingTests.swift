@@ -232,10 +232,10 @@ import Testing
         context: RunContext())
       writer.discard()
     }
-    #expect(errorIdentifier { try create("cube.img", overwrite: false) } == "E-WRITE")
-    #expect(errorIdentifier { try create("cube.img", overwrite: true) } == "E-WRITE")
+    #expect(errorIdentifier { try create("cube.img", overwrite: false) } == "E-OUTPUT-IS-INPUT")
+    #expect(errorIdentifier { try create("cube.img", overwrite: true) } == "E-OUTPUT-IS-INPUT")
     #expect(
-      errorIdentifier { try create("cube.dat", overwrite: true) } == "E-WRITE", "its header is an input")
+      errorIdentifier { try create("cube.dat", overwrite: true) } == "E-OUTPUT-IS-INPUT", "its header is an input")
     try scratch.write("old", to: "old.tif")
     #expect(errorIdentifier { try create("old.tif", overwrite: false) } == "E-OUTPUT-EXISTS")
     try create("old.tif", overwrite: true)
