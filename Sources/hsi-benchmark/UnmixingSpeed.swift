@@ -20,7 +20,7 @@ struct UnmixingSpeed: ParsableCommand {
   /// What is measured, in order.
   static let measurements: [(name: String, run: @Sendable (SpeedScene, MachineLimits) throws -> [Measurement])] = [
     ("statistics", measureStatistics), ("vca", measureExtraction), ("fcls", measureAbundances),
-    ("sunsal", measureSparse),
+    ("sunsal", measureSparse), ("rrlbs", measureBlind),
   ]
 
   func run() throws {
@@ -163,5 +163,22 @@ private func measureSparse(_ scene: SpeedScene, _ limits: MachineLimits) throws 
       flops: products + 2 * n * Double(atoms * atoms) * iterations),
     try measure("sunsal, \(atoms) atoms, default", [:], flops: products),
     try measure("sunsal, \(atoms) atoms, exact", ["exact": 1], flops: products),
+  ]
+}
+
+/// One iteration with its objective, from the difference of a long and a short run.
+private func measureBlind(_ scene: SpeedScene, _ limits: MachineLimits) throws -> [Measurement] {
+  let (n, bands, count) = (Double(scene.cube.count), Double(scene.cube.shape.bands), scene.endmembers.count)
+  let start = try RobustStart().make(scene.cube, count: count, RunContext())
+  func seconds(iterations: Int) throws -> Double {
+    let method = try RRLbS(["lambda0": 0.1, "tolerance": 0, "iterations": Double(iterations)])
+    return try bestTime(runs: scene.runs) { _ = try method.unmix(scene.cube, count: count, start: start, RunContext()) }
+  }
+  let (short, long) = (5, 55)
+  let iteration = try (seconds(iterations: long) - seconds(iterations: short)) / Double(long - short)
+  return [
+    Measurement(
+      "rrlbs, \(count) endmembers, iteration", seconds: iteration, flops: 4 * n * bands * Double(count),
+      bytes: scene.bytes + n * Double(8 * count + 12 + 32), limits)
   ]
 }
