@@ -222,7 +222,7 @@ static void K(project_streamed)(const float *scene, size_t stride, size_t pixels
     for (size_t n = 0; n < pixels; n += HSI_SUBBLOCK) {
         size_t count = pixels - n < HSI_SUBBLOCK ? pixels - n : HSI_SUBBLOCK;
         K(stream_in)(scene + n * stride, stride, count, channels);
-        K(project_rows)(scene + n * stride, stride, count, channels, packed, columns, out + n * out_stride, out_stride);
+        K(project_rows)(scene + n * stride, stride, count, channels, packed, columns, out + n * out_stride, out_stride, NULL);
     }
 }
 
@@ -230,7 +230,7 @@ static void K(project_streamed)(const float *scene, size_t stride, size_t pixels
 static void K(outer_streamed)(const float *scene, size_t stride, size_t pixels, size_t channels, const float *a,
                               size_t a_stride, size_t columns, double *sums) {
     K(stream_in)(scene, stride, pixels, channels);
-    K(outer_rows)(scene, stride, pixels, channels, a, a_stride, columns, sums);
+    K(outer_rows)(scene, stride, pixels, channels, a, a_stride, columns, sums, NULL);
 }
 
 static const products_table K(products) = {
