@@ -224,11 +224,13 @@ HSI_INLINE float K(residual)(const float *row, size_t channels, const float *pla
 
 /// Update of the groups of one sub-block for a number of endmembers known to the compiler (or not).
 HSI_INLINE void K(update_groups)(const sweep_plan *plan, const size_t columns, size_t n, size_t count,
-                                 const float *projected, float *planar, f64x8 *terms) {
+                                 const float *projected, float *planar, f64x8 *terms, hsi_ahead *ahead) {
     const hsi_nmf_sweep_job *job = plan->job;
     K(pixel_group) group;
+    const int lines = (int)(job->stride / 8);
     for (size_t q = 0; 16 * q < count; q++) {
         size_t here = count - 16 * q < 16 ? count - 16 * q : 16;
+        hsi_ask(ahead, lines);
         K(to_planar)(job->a_old + (n + 16 * q) * columns, here, columns, 1.0f, group.a);
         K(to_planar)(projected + 16 * q * columns, here, columns, 1.0f, group.numerator);
         if (here == 16) K(update_group)(plan, &group, columns, n + 16 * q, 16, terms);
@@ -239,8 +241,8 @@ HSI_INLINE void K(update_groups)(const sweep_plan *plan, const size_t columns, s
 }
 #define HSI_UPDATE(columns) \
     static __attribute__((noinline)) void K(update_##columns)(const sweep_plan *plan, size_t n, size_t count, \
-                                                              const float *projected, float *planar, f64x8 *terms) { \
-        K(update_groups)(plan, columns, n, count, projected, planar, terms); \
+                                                              const float *projected, float *planar, f64x8 *terms, hsi_ahead *ahead) { \
+        K(update_groups)(plan, columns, n, count, projected, planar, terms, ahead); \
     }
 HSI_UPDATE(2)
 HSI_UPDATE(3)
@@ -250,8 +252,8 @@ HSI_UPDATE(6)
 HSI_UPDATE(8)
 #undef HSI_UPDATE
 static __attribute__((noinline)) void K(update_any)(const sweep_plan *plan, size_t n, size_t count,
-                                                    const float *projected, float *planar, f64x8 *terms) {
-    K(update_groups)(plan, plan->job->endmembers, n, count, projected, planar, terms);
+                                                    const float *projected, float *planar, f64x8 *terms, hsi_ahead *ahead) {
+    K(update_groups)(plan, plan->job->endmembers, n, count, projected, planar, terms, ahead);
 }
 
 static void K(sweep_block)(const sweep_plan *plan, size_t first, size_t end, double *sums, double *gram,
@@ -264,7 +266,7 @@ static void K(sweep_block)(const sweep_plan *plan, size_t first, size_t end, dou
     float wide[16 * HSI_SUBBLOCK];
     float weights[HSI_SUBBLOCK];
     f64x8 lanes[TERMS] = {0};
-    void (*update)(const sweep_plan *, size_t, size_t, const float *, float *, f64x8 *) =
+    void (*update)(const sweep_plan *, size_t, size_t, const float *, float *, f64x8 *, hsi_ahead *) =
         columns == 2   ? K(update_2)
         : columns == 3 ? K(update_3)
         : columns == 4 ? K(update_4)
@@ -284,9 +286,12 @@ static void K(sweep_block)(const sweep_plan *plan, size_t first, size_t end, dou
             stride = 16;
         }
         if (job->channels >= 16) K(stream_in)(rows, stride, count, channels);
-        K(project_rows)(rows, stride, count, channels, plan->weighted, columns, projected, columns);
+        size_t after = job->pixels - n - count < HSI_SUBBLOCK ? job->pixels - n - count : HSI_SUBBLOCK;
+        hsi_ahead ahead = {(uintptr_t)(job->scene + (n + count) * job->stride),
+                           (uintptr_t)(job->scene + (n + count + after) * job->stride)};
+        K(project_rows)(rows, stride, count, channels, plan->weighted, columns, projected, columns, &ahead);
 
-        update(plan, n, count, projected, planar, lanes);
+        update(plan, n, count, projected, planar, lanes, &ahead);
 
         const float *outer_rows = job->a_new + n * columns;
         if (job->sample_weights) {
@@ -302,7 +307,7 @@ static void K(sweep_block)(const sweep_plan *plan, size_t first, size_t end, dou
             }
             outer_rows = weighted_rows;
         }
-        K(outer_rows)(rows, stride, count, channels, outer_rows, columns, columns, sums);
+        K(outer_rows)(rows, stride, count, channels, outer_rows, columns, columns, sums, &ahead);
         for (size_t i = 0; i < columns; i++)
             for (size_t j = i; j < columns; j++) {
                 f32x16 sum = (f32x16)(0.0f);

@@ -15,6 +15,7 @@ typedef struct {
     void (*pixel_norms)(const float *, size_t, size_t, size_t, const double *, double *);
     void (*deflate)(const float *, size_t, size_t, size_t, const double *, double *);
     void (*gemm)(const float *, size_t, const float *, float *, size_t, size_t, size_t, size_t, int);
+    void (*centre)(const float *, size_t, size_t, const float *, float *, float *, float *, float *);
 } products_table;
 
 #define HSI_BODY "products_body.h"
@@ -198,6 +199,18 @@ void hsi_channel_sums(const float *scene, size_t stride, size_t pixels, size_t c
         if (sums) sums[l] = sum;
         if (squares) squares[l] = square;
     }
+}
+
+// MARK: - Centring
+
+void hsi_centre(const float *scene, size_t pixels, size_t channels, const float *shift, float *centred, float *sums,
+                float *minimum, float *maximum) {
+    for (size_t l = 0; l < channels; l++) {
+        sums[l] = 0;
+        minimum[l] = INFINITY;
+        maximum[l] = -INFINITY;
+    }
+    HSI_SELECT(products)->centre(scene, pixels, channels, shift, centred, sums, minimum, maximum);
 }
 
 // MARK: - Pixel norms

@@ -60,6 +60,7 @@ static void K(deflate_rows)(const float *scene, size_t stride, size_t pixels, si
 static void K(channel_sums_rows)(const float *scene, size_t stride, size_t pixels, size_t channels,
                                  const double *shift, double *sums, double *squares) {
     size_t l = 0;
+    if (pixels) K(stream_in)(scene, stride, pixels, channels);
     for (; l + 16 <= channels; l += 16) {
         f64x16 sum = (f64x16)(0.0), square = (f64x16)(0.0), offset = (f64x16)(0.0);
         if (shift) memcpy(&offset, shift + l, 128);
@@ -84,6 +85,46 @@ static void K(channel_sums_rows)(const float *scene, size_t stride, size_t pixel
         squares[l] += square;
     }
 }
+
+// MARK: - Centring
+
+/// One vector or one value of four rows; the sums take the rows in order.
+#define HSI_CENTRE(type, l, rows) \
+    { \
+        type offset, sum, low, high; \
+        memcpy(&offset, shift + l, sizeof(type)); \
+        memcpy(&sum, sums + l, sizeof(type)); \
+        memcpy(&low, minimum + l, sizeof(type)); \
+        memcpy(&high, maximum + l, sizeof(type)); \
+        HSI_UNROLL for (int r = 0; r < rows; r++) { \
+            type y, difference; \
+            memcpy(&y, scene + (n + r) * channels + l, sizeof(type)); \
+            low = y < low ? y : low; \
+            high = y > high ? y : high; \
+            difference = y - offset; \
+            memcpy(centred + (n + r) * channels + l, &difference, sizeof(type)); \
+            sum += difference; \
+        } \
+        memcpy(sums + l, &sum, sizeof(type)); \
+        memcpy(minimum + l, &low, sizeof(type)); \
+        memcpy(maximum + l, &high, sizeof(type)); \
+    }
+
+static void K(centre_rows)(const float *scene, size_t pixels, size_t channels, const float *shift, float *centred,
+                           float *sums, float *minimum, float *maximum) {
+    size_t n = 0;
+    for (; n + 4 <= pixels; n += 4) {
+        size_t l = 0;
+        for (; l + 16 <= channels; l += 16) HSI_CENTRE(f32x16, l, 4)
+        for (; l < channels; l++) HSI_CENTRE(float, l, 4)
+    }
+    for (; n < pixels; n++) {
+        size_t l = 0;
+        for (; l + 16 <= channels; l += 16) HSI_CENTRE(f32x16, l, 1)
+        for (; l < channels; l++) HSI_CENTRE(float, l, 1)
+    }
+}
+#undef HSI_CENTRE
 
 // MARK: - Gram
 
@@ -181,7 +222,7 @@ static void K(project_streamed)(const float *scene, size_t stride, size_t pixels
     for (size_t n = 0; n < pixels; n += HSI_SUBBLOCK) {
         size_t count = pixels - n < HSI_SUBBLOCK ? pixels - n : HSI_SUBBLOCK;
         K(stream_in)(scene + n * stride, stride, count, channels);
-        K(project_rows)(scene + n * stride, stride, count, channels, packed, columns, out + n * out_stride, out_stride);
+        K(project_rows)(scene + n * stride, stride, count, channels, packed, columns, out + n * out_stride, out_stride, NULL);
     }
 }
 
@@ -189,10 +230,10 @@ static void K(project_streamed)(const float *scene, size_t stride, size_t pixels
 static void K(outer_streamed)(const float *scene, size_t stride, size_t pixels, size_t channels, const float *a,
                               size_t a_stride, size_t columns, double *sums) {
     K(stream_in)(scene, stride, pixels, channels);
-    K(outer_rows)(scene, stride, pixels, channels, a, a_stride, columns, sums);
+    K(outer_rows)(scene, stride, pixels, channels, a, a_stride, columns, sums, NULL);
 }
 
 static const products_table K(products) = {
     K(project_streamed), K(project_rows_f64), K(outer_streamed), K(gram_rows), K(channel_sums_rows),
-    K(pixel_norms_rows), K(deflate_rows), K(gemm_rows),
+    K(pixel_norms_rows), K(deflate_rows), K(gemm_rows), K(centre_rows),
 };

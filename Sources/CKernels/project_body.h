@@ -30,9 +30,11 @@ HSI_INLINE void K(dot_tile)(const float *const *rows, size_t channels, const flo
 /// out[n * out_stride + c] for `pixels` rows; packed = columns x (16 * chunks), zero in overlapping lanes.
 /// channels >= 16. Tiles that stick out repeat the last row or column and drop the result.
 static void K(project_rows)(const float *scene, size_t stride, size_t pixels, size_t channels, const float *packed,
-                            size_t columns, float *out, size_t out_stride) {
+                            size_t columns, float *out, size_t out_stride, hsi_ahead *ahead) {
     size_t packed_stride = 16 * hsi_chunk_count(channels);
+    const int lines = (int)(stride / 14); // a quarter to a third of what four rows need
     for (size_t n = 0; n < pixels; n += 4) {
+        if (ahead) hsi_ask(ahead, lines);
         size_t px = pixels - n < 4 ? pixels - n : 4;
         const float *rows[4];
         for (size_t p = 0; p < 4; p++) rows[p] = scene + (n + (p < px ? p : px - 1)) * stride;
@@ -126,12 +128,13 @@ __attribute__((unused)) static void K(project_rows_f64)(const float *scene, size
 /// sums layout: [column][16 * chunks].
 HSI_INLINE void K(outer_tile)(const float *scene, size_t stride, size_t pixels, const size_t *starts,
                               const float *a, size_t a_stride, const int vectors, const int col, double *sums,
-                              size_t sums_stride) {
+                              size_t sums_stride, hsi_ahead *ahead) {
     f32x16 acc[4][4];
     HSI_UNROLL for (int v = 0; v < vectors; v++) HSI_UNROLL for (int c = 0; c < col; c++) acc[v][c] = (f32x16)(0.0f);
     for (size_t n = 0; n < pixels; n++) {
         const float *row = scene + n * stride;
         const float *coefficients = a + n * a_stride;
+        if (ahead) hsi_ask(ahead, 2);
         f32x16 y[4];
         HSI_UNROLL for (int v = 0; v < vectors; v++) y[v] = K(load)(row + starts[v]);
         HSI_UNROLL for (int c = 0; c < col; c++) {
@@ -156,11 +159,11 @@ enum { K(OUTER_VECTORS) = 1 };
 /// All columns for `vectors` chunks of channels.
 HSI_INLINE void K(outer_columns)(const float *scene, size_t stride, size_t pixels, const size_t *starts,
                                  const float *a, size_t a_stride, size_t columns, const int vectors, double *sums,
-                                 size_t sums_stride) {
+                                 size_t sums_stride, hsi_ahead *ahead) {
     size_t c = 0;
 #define HSI_OUTER_TILES(col) \
     for (; c + col <= columns; c += col) \
-        K(outer_tile)(scene, stride, pixels, starts, a + c, a_stride, vectors, col, sums + c * sums_stride, sums_stride);
+        K(outer_tile)(scene, stride, pixels, starts, a + c, a_stride, vectors, col, sums + c * sums_stride, sums_stride, ahead);
     HSI_OUTER_TILES(4)
     HSI_OUTER_TILES(3)
     HSI_OUTER_TILES(2)
@@ -170,7 +173,7 @@ HSI_INLINE void K(outer_columns)(const float *scene, size_t stride, size_t pixel
 
 /// sums[c][16 * chunk + j] += sum_n scene[n, start(chunk) + j] * a[n, c], for at most 64 pixels. channels >= 16.
 static void K(outer_rows)(const float *scene, size_t stride, size_t pixels, size_t channels, const float *a,
-                          size_t a_stride, size_t columns, double *sums) {
+                          size_t a_stride, size_t columns, double *sums, hsi_ahead *ahead) {
     size_t chunks = hsi_chunk_count(channels), sums_stride = 16 * chunks;
     for (size_t chunk = 0; chunk < chunks;) {
         size_t starts[4];
@@ -178,12 +181,12 @@ static void K(outer_rows)(const float *scene, size_t stride, size_t pixels, size
         for (size_t v = 0; v < vectors; v++) starts[v] = hsi_chunk_start(chunk + v, channels);
         double *target = sums + 16 * chunk;
 #if HSI_LEVEL == 4
-        if (vectors == 4) K(outer_columns)(scene, stride, pixels, starts, a, a_stride, columns, 4, target, sums_stride);
-        if (vectors == 3) K(outer_columns)(scene, stride, pixels, starts, a, a_stride, columns, 3, target, sums_stride);
-        if (vectors == 2) K(outer_columns)(scene, stride, pixels, starts, a, a_stride, columns, 2, target, sums_stride);
+        if (vectors == 4) K(outer_columns)(scene, stride, pixels, starts, a, a_stride, columns, 4, target, sums_stride, ahead);
+        if (vectors == 3) K(outer_columns)(scene, stride, pixels, starts, a, a_stride, columns, 3, target, sums_stride, ahead);
+        if (vectors == 2) K(outer_columns)(scene, stride, pixels, starts, a, a_stride, columns, 2, target, sums_stride, ahead);
         if (vectors == 1)
 #endif
-            K(outer_columns)(scene, stride, pixels, starts, a, a_stride, columns, 1, target, sums_stride);
+            K(outer_columns)(scene, stride, pixels, starts, a, a_stride, columns, 1, target, sums_stride, ahead);
         chunk += vectors;
     }
 }

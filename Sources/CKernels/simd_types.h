@@ -35,6 +35,16 @@ HSI_INLINE void hsi_prefetch(const void *p, size_t ahead) {
     __builtin_prefetch((const void *)((uintptr_t)p + 4 * ahead), 0, 3);
 }
 
+/// Memory to be asked for while something else is computed: the lines from `next` to `end`, a few at a time. Hints
+/// to the second-level cache only; they pay when they are spread evenly over the work, and cost when they come in bursts.
+typedef struct {
+    uintptr_t next, end;
+} hsi_ahead;
+HSI_INLINE void hsi_ask(hsi_ahead *ahead, int lines) {
+    for (int i = 0; i < lines && ahead->next < ahead->end; i++, ahead->next += 64)
+        __builtin_prefetch((const void *)ahead->next, 0, 2);
+}
+
 /// Pixels that are accumulated in fp32 before the sum goes to fp64, and the unit of cache blocking.
 enum { HSI_SUBBLOCK = 64 };
 

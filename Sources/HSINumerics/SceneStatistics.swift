@@ -1,3 +1,4 @@
+import CKernels
 import COpenBLAS
 import HSICore
 
@@ -224,18 +225,7 @@ extension Float: AccumulationScalar {
     _ centred: Pointer,
     _ sums: Pointer, _ minimum: UnsafeMutablePointer<Float>, _ maximum: UnsafeMutablePointer<Float>
   ) {
-    prepareSums(bands, sums, minimum, maximum)
-    for i in 0..<count {
-      let (row, target) = (pixels + i * bands, centred + i * bands)
-      for b in 0..<bands {
-        let value = row[b]
-        minimum[b] = value < minimum[b] ? value : minimum[b]
-        maximum[b] = value > maximum[b] ? value : maximum[b]
-        let difference = value - shift[b]
-        target[b] = difference
-        sums[b] += difference
-      }
-    }
+    hsi_centre(pixels, count, bands, shift, centred, sums, minimum, maximum)
   }
 
   fileprivate static func rankUpdate(_ centred: Pointer, _ count: Int, _ bands: Int, _ products: Pointer) {
@@ -254,7 +244,9 @@ extension Double: AccumulationScalar {
     _ centred: Pointer,
     _ sums: Pointer, _ minimum: UnsafeMutablePointer<Float>, _ maximum: UnsafeMutablePointer<Float>
   ) {
-    prepareSums(bands, sums, minimum, maximum)
+    sums.update(repeating: 0, count: bands)
+    minimum.update(repeating: .infinity, count: bands)
+    maximum.update(repeating: -.infinity, count: bands)
     for i in 0..<count {
       let (row, target) = (pixels + i * bands, centred + i * bands)
       for b in 0..<bands {
@@ -274,13 +266,4 @@ extension Double: AccumulationScalar {
       products,
       Int32(bands))
   }
-}
-
-private func prepareSums<T: BLASScalar>(
-  _ bands: Int, _ sums: UnsafeMutablePointer<T>, _ minimum: UnsafeMutablePointer<Float>,
-  _ maximum: UnsafeMutablePointer<Float>
-) {
-  sums.update(repeating: 0, count: bands)
-  minimum.update(repeating: .infinity, count: bands)
-  maximum.update(repeating: -.infinity, count: bands)
 }

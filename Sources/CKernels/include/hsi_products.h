@@ -53,6 +53,11 @@ size_t hsi_channel_sums_scratch_size(size_t pixels, size_t channels);
 void hsi_channel_sums(const float *scene, size_t stride, size_t pixels, size_t channels, const double *shift,
                       double *sums, double *squares, double *scratch);
 
+/// centred = scene - shift for consecutive rows, with the fp32 sums of the result and the extremes of the scene per
+/// channel (NaN is never an extreme). Serial: meant for one block of a pool item.
+void hsi_centre(const float *scene, size_t pixels, size_t channels, const float *shift, float *centred, float *sums,
+                float *minimum, float *maximum);
+
 /// out[n] = sum_l scene[n, l]^2 * weights[l] in fp64 (weights null = 1). Per-pixel deterministic.
 void hsi_pixel_norms(const float *scene, size_t stride, size_t pixels, size_t channels, const double *weights,
                      double *out);
