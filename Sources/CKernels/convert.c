@@ -12,17 +12,20 @@ typedef struct {
     int scaled;       // some band has a scale or offset
     int check_finite; // values can be NaN or infinite
     int any_nodata;   // some checked band has a nodata value
+    int checks;       // validity is wanted and not certain
     size_t pixels_per_item;
 } read_plan;
 
 typedef struct {
     void (*read_planar)(const read_plan *, size_t, size_t);
+    void (*read_turned)(const read_plan *, size_t, size_t);
     void (*read_interleaved)(const read_plan *, size_t, size_t);
     void (*write_planar)(const hsi_write_job *, int, size_t, size_t);
     void (*write_interleaved)(const hsi_write_job *, int, size_t, size_t);
 } convert_table;
 
-enum { HSI_TABLE_CHUNKS = 32 }; // 512 bands
+enum { HSI_TABLE_CHUNKS = 32 };     // 512 bands
+enum { HSI_TURNED_BYTES = 1 << 16 }; // raw samples of 16 or 32 pixels
 
 // MARK: - Nodata
 
@@ -120,7 +123,10 @@ int hsi_convert_to_float(const hsi_read_job *job) {
     }
     const convert_table *table = &(*HSI_SELECT(converters))[job->type];
     int interleaved = job->band_stride == (ptrdiff_t)size && bands_in_order(job->band_list, job->bands);
-    context.run = interleaved ? table->read_interleaved : table->read_planar;
+    plan->checks = job->valid && (plan->check_finite || plan->any_nodata);
+    context.run = interleaved                               ? table->read_interleaved
+                  : job->pixel_stride == (ptrdiff_t)size ? table->read_turned
+                                                            : table->read_planar;
     hsi_pool_run((int)((job->pixels + plan->pixels_per_item - 1) / plan->pixels_per_item), read_item, &context);
     return 0;
 }

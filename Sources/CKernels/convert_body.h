@@ -17,8 +17,11 @@ HSI_INLINE void K(transpose16)(f32x16 v[16]) {
 #undef HSI_ROUND
 }
 
+#include "transpose_body.h"
+
 #define NAME u8
 #define SAMPLE uint8_t
+#define SAMPLE_SIZE 1
 #define UNSIGNED uint8_t
 #define IS_FLOAT 0
 #define LOWEST 0.0
@@ -28,6 +31,7 @@ HSI_INLINE void K(transpose16)(f32x16 v[16]) {
 
 #define NAME i8
 #define SAMPLE int8_t
+#define SAMPLE_SIZE 1
 #define UNSIGNED uint8_t
 #define IS_FLOAT 0
 #define LOWEST -128.0
@@ -37,6 +41,7 @@ HSI_INLINE void K(transpose16)(f32x16 v[16]) {
 
 #define NAME i16
 #define SAMPLE int16_t
+#define SAMPLE_SIZE 2
 #define UNSIGNED uint16_t
 #define IS_FLOAT 0
 #define LOWEST -32768.0
@@ -46,6 +51,7 @@ HSI_INLINE void K(transpose16)(f32x16 v[16]) {
 
 #define NAME u16
 #define SAMPLE uint16_t
+#define SAMPLE_SIZE 2
 #define UNSIGNED uint16_t
 #define IS_FLOAT 0
 #define LOWEST 0.0
@@ -55,6 +61,7 @@ HSI_INLINE void K(transpose16)(f32x16 v[16]) {
 
 #define NAME i32
 #define SAMPLE int32_t
+#define SAMPLE_SIZE 4
 #define UNSIGNED uint32_t
 #define IS_FLOAT 0
 #define LOWEST -2147483648.0
@@ -64,6 +71,7 @@ HSI_INLINE void K(transpose16)(f32x16 v[16]) {
 
 #define NAME u32
 #define SAMPLE uint32_t
+#define SAMPLE_SIZE 4
 #define UNSIGNED uint32_t
 #define IS_FLOAT 0
 #define LOWEST 0.0
@@ -73,6 +81,7 @@ HSI_INLINE void K(transpose16)(f32x16 v[16]) {
 
 #define NAME i64
 #define SAMPLE int64_t
+#define SAMPLE_SIZE 8
 #define UNSIGNED uint64_t
 #define IS_FLOAT 0
 #define LOWEST -9223372036854775808.0
@@ -82,6 +91,7 @@ HSI_INLINE void K(transpose16)(f32x16 v[16]) {
 
 #define NAME u64
 #define SAMPLE uint64_t
+#define SAMPLE_SIZE 8
 #define UNSIGNED uint64_t
 #define IS_FLOAT 0
 #define LOWEST 0.0
@@ -91,6 +101,7 @@ HSI_INLINE void K(transpose16)(f32x16 v[16]) {
 
 #define NAME f32
 #define SAMPLE float
+#define SAMPLE_SIZE 4
 #define UNSIGNED uint32_t
 #define IS_FLOAT 1
 #define HSI_SWAP(bits) (bits = bits << 24 | (bits & 0xff00u) << 8 | (bits >> 8 & 0xff00u) | bits >> 24)
@@ -98,20 +109,21 @@ HSI_INLINE void K(transpose16)(f32x16 v[16]) {
 
 #define NAME f64
 #define SAMPLE double
+#define SAMPLE_SIZE 8
 #define UNSIGNED uint64_t
 #define IS_FLOAT 1
 #define HSI_SWAP(bits) (bits = bits << 56 | (bits & 0xff00ull) << 40 | (bits & 0xff0000ull) << 24 | (bits & 0xff000000ull) << 8 | (bits >> 8 & 0xff000000ull) | (bits >> 24 & 0xff0000ull) | (bits >> 40 & 0xff00ull) | bits >> 56)
 #include "convert_type_body.h"
 
 static const convert_table K(converters)[10] = {
-    {K(HSI_JOIN(read_planar, u8)), K(HSI_JOIN(read_interleaved, u8)), K(HSI_JOIN(write_planar, u8)), K(HSI_JOIN(write_interleaved, u8))},
-    {K(HSI_JOIN(read_planar, i8)), K(HSI_JOIN(read_interleaved, i8)), K(HSI_JOIN(write_planar, i8)), K(HSI_JOIN(write_interleaved, i8))},
-    {K(HSI_JOIN(read_planar, i16)), K(HSI_JOIN(read_interleaved, i16)), K(HSI_JOIN(write_planar, i16)), K(HSI_JOIN(write_interleaved, i16))},
-    {K(HSI_JOIN(read_planar, u16)), K(HSI_JOIN(read_interleaved, u16)), K(HSI_JOIN(write_planar, u16)), K(HSI_JOIN(write_interleaved, u16))},
-    {K(HSI_JOIN(read_planar, i32)), K(HSI_JOIN(read_interleaved, i32)), K(HSI_JOIN(write_planar, i32)), K(HSI_JOIN(write_interleaved, i32))},
-    {K(HSI_JOIN(read_planar, u32)), K(HSI_JOIN(read_interleaved, u32)), K(HSI_JOIN(write_planar, u32)), K(HSI_JOIN(write_interleaved, u32))},
-    {K(HSI_JOIN(read_planar, i64)), K(HSI_JOIN(read_interleaved, i64)), K(HSI_JOIN(write_planar, i64)), K(HSI_JOIN(write_interleaved, i64))},
-    {K(HSI_JOIN(read_planar, u64)), K(HSI_JOIN(read_interleaved, u64)), K(HSI_JOIN(write_planar, u64)), K(HSI_JOIN(write_interleaved, u64))},
-    {K(HSI_JOIN(read_planar, f32)), K(HSI_JOIN(read_interleaved, f32)), K(HSI_JOIN(write_planar, f32)), K(HSI_JOIN(write_interleaved, f32))},
-    {K(HSI_JOIN(read_planar, f64)), K(HSI_JOIN(read_interleaved, f64)), K(HSI_JOIN(write_planar, f64)), K(HSI_JOIN(write_interleaved, f64))},
+    {K(HSI_JOIN(read_planar, u8)), K(HSI_JOIN(read_turned, u8)), K(HSI_JOIN(read_interleaved, u8)), K(HSI_JOIN(write_planar, u8)), K(HSI_JOIN(write_interleaved, u8))},
+    {K(HSI_JOIN(read_planar, i8)), K(HSI_JOIN(read_turned, i8)), K(HSI_JOIN(read_interleaved, i8)), K(HSI_JOIN(write_planar, i8)), K(HSI_JOIN(write_interleaved, i8))},
+    {K(HSI_JOIN(read_planar, i16)), K(HSI_JOIN(read_turned, i16)), K(HSI_JOIN(read_interleaved, i16)), K(HSI_JOIN(write_planar, i16)), K(HSI_JOIN(write_interleaved, i16))},
+    {K(HSI_JOIN(read_planar, u16)), K(HSI_JOIN(read_turned, u16)), K(HSI_JOIN(read_interleaved, u16)), K(HSI_JOIN(write_planar, u16)), K(HSI_JOIN(write_interleaved, u16))},
+    {K(HSI_JOIN(read_planar, i32)), K(HSI_JOIN(read_turned, i32)), K(HSI_JOIN(read_interleaved, i32)), K(HSI_JOIN(write_planar, i32)), K(HSI_JOIN(write_interleaved, i32))},
+    {K(HSI_JOIN(read_planar, u32)), K(HSI_JOIN(read_turned, u32)), K(HSI_JOIN(read_interleaved, u32)), K(HSI_JOIN(write_planar, u32)), K(HSI_JOIN(write_interleaved, u32))},
+    {K(HSI_JOIN(read_planar, i64)), K(HSI_JOIN(read_turned, i64)), K(HSI_JOIN(read_interleaved, i64)), K(HSI_JOIN(write_planar, i64)), K(HSI_JOIN(write_interleaved, i64))},
+    {K(HSI_JOIN(read_planar, u64)), K(HSI_JOIN(read_turned, u64)), K(HSI_JOIN(read_interleaved, u64)), K(HSI_JOIN(write_planar, u64)), K(HSI_JOIN(write_interleaved, u64))},
+    {K(HSI_JOIN(read_planar, f32)), K(HSI_JOIN(read_turned, f32)), K(HSI_JOIN(read_interleaved, f32)), K(HSI_JOIN(write_planar, f32)), K(HSI_JOIN(write_interleaved, f32))},
+    {K(HSI_JOIN(read_planar, f64)), K(HSI_JOIN(read_turned, f64)), K(HSI_JOIN(read_interleaved, f64)), K(HSI_JOIN(write_planar, f64)), K(HSI_JOIN(write_interleaved, f64))},
 };

@@ -1,5 +1,5 @@
-// Conversions of one sample type; included once per type and level. Needs SAMPLE (C type), NAME (suffix), and
-// UNSIGNED (unsigned type of the same size). T(name) makes the name of a function of this type and level.
+// Conversions of one sample type; included once per type and level. Needs SAMPLE (C type), SAMPLE_SIZE (its
+// bytes), NAME (suffix), and UNSIGNED (unsigned type of the same size). T(name) makes the name of a function of this type and level.
 #define T(name) K(HSI_JOIN(name, NAME))
 
 typedef SAMPLE T(v) __attribute__((ext_vector_type(16)));
@@ -32,8 +32,7 @@ HSI_INLINE i32x16 T(matches)(T(v) raw, T(v) nodata) {
     return __builtin_convertvector(raw == nodata, i32x16);
 }
 
-/// One 16 pixels x 16 bands tile at a time: lanes are pixels while reading, then a transpose. For planar and
-/// line-interleaved sources, and anything else with odd strides.
+/// One 16 pixels x 16 bands tile at a time: lanes are pixels while reading, then a transpose. For any strides.
 static void T(read_planar)(const read_plan *plan, size_t first, size_t count) {
     const hsi_read_job *job = plan->job;
     const uint8_t *base = (const uint8_t *)job->source + (ptrdiff_t)first * job->pixel_stride;
@@ -116,14 +115,13 @@ static void T(fill_table)(const hsi_read_job *job, size_t first_band, T(band_tab
 }
 
 /// Bands contiguous in the source and taken in order: lanes are bands, memory is walked in its order.
-static void T(read_interleaved)(const read_plan *plan, size_t first, size_t count) {
+/// `table` is that of the first bands.
+HSI_INLINE void T(read_rows)(const read_plan *plan, T(band_table) *table, size_t first, size_t count) {
     const hsi_read_job *job = plan->job;
-    const int check = job->valid && (plan->check_finite || plan->any_nodata);
+    const int check = plan->checks;
     const int wants_all = plan->any_nodata && job->policy == HSI_NODATA_ALL;
     const uint8_t *base = (const uint8_t *)job->source + (job->band_list ? job->band_list[0] : 0) * job->band_stride;
     const size_t table_bands = 16 * HSI_TABLE_CHUNKS;
-    T(band_table) table;
-    if (check && job->bands <= table_bands) T(fill_table)(job, 0, &table);
     i32x16 bad[64], missed[64]; // missed: some band is not nodata
     for (size_t n = first; n < first + count; n += 64) {
         size_t pixels = first + count - n < 64 ? first + count - n : 64;
@@ -131,7 +129,7 @@ static void T(read_interleaved)(const read_plan *plan, size_t first, size_t coun
             for (size_t i = 0; i < pixels; i++) bad[i] = missed[i] = (i32x16)(0);
         for (size_t group = 0; group < job->bands; group += table_bands) {
             size_t group_end = job->bands - group < table_bands ? job->bands : group + table_bands;
-            if (check && job->bands > table_bands) T(fill_table)(job, group, &table);
+            if (check && job->bands > table_bands) T(fill_table)(job, group, table);
             for (size_t i = 0; i < pixels; i++) {
                 const uint8_t *source = base + (ptrdiff_t)(n + i) * job->pixel_stride;
                 float *target = job->out + (n + i) * job->out_stride;
@@ -159,11 +157,11 @@ static void T(read_interleaved)(const read_plan *plan, size_t first, size_t coun
                     if (bands == 16) K(store)(target + b, value);
                     else K(store_partial)(target + b, value, bands);
                     if (!check) continue;
-                    if (plan->check_finite) bad_here |= ~(K(abs)(value) <= (f32x16)(FLT_MAX)) & table.use[c];
+                    if (plan->check_finite) bad_here |= ~(K(abs)(value) <= (f32x16)(FLT_MAX)) & table->use[c];
                     if (!plan->any_nodata) continue;
-                    i32x16 hit = T(matches)(raw, table.nodata[c]);
-                    if (wants_all) missed_here |= (table.present[c] & ~hit) | table.never[c];
-                    else bad_here |= hit & table.present[c];
+                    i32x16 hit = T(matches)(raw, table->nodata[c]);
+                    if (wants_all) missed_here |= (table->present[c] & ~hit) | table->never[c];
+                    else bad_here |= hit & table->present[c];
                 }
                 if (check) {
                     bad[i] |= bad_here;
@@ -174,6 +172,44 @@ static void T(read_interleaved)(const read_plan *plan, size_t first, size_t coun
         if (job->valid)
             for (size_t i = 0; i < pixels; i++)
                 job->valid[n + i] = !check || !(__builtin_reduce_or(bad[i]) || (wants_all && !__builtin_reduce_or(missed[i])));
+    }
+}
+
+static void T(read_interleaved)(const read_plan *plan, size_t first, size_t count) {
+    T(band_table) table;
+    if (plan->checks && plan->job->bands <= 16 * HSI_TABLE_CHUNKS) T(fill_table)(plan->job, 0, &table);
+    T(read_rows)(plan, &table, first, count);
+}
+
+/// Pixels contiguous in the source: a few pixels at a time are turned into rows of raw samples that stay in the first
+/// level, and converted from there, so that memory is written in its order. Few or very many bands go by `read_planar`.
+static void T(read_turned)(const read_plan *plan, size_t first, size_t count) {
+    const hsi_read_job *job = plan->job;
+    const size_t row = job->bands * sizeof(SAMPLE);
+    if (job->bands < 16 || 16 * row > HSI_TURNED_BYTES) {
+        T(read_planar)(plan, first, count);
+        return;
+    }
+    uint8_t rows[HSI_TURNED_BYTES] __attribute__((aligned(64)));
+    T(band_table) table;
+    if (plan->checks && job->bands <= 16 * HSI_TABLE_CHUNKS) T(fill_table)(job, 0, &table);
+    hsi_read_job part = *job;
+    read_plan turned = *plan;
+    turned.job = &part;
+    part.source = rows;
+    part.pixel_stride = (ptrdiff_t)row;
+    part.band_stride = sizeof(SAMPLE);
+    part.band_list = NULL;
+    const size_t most = 32 * row > HSI_TURNED_BYTES ? 16 : 32;
+    for (size_t n = first; n < first + count;) {
+        size_t pixels = first + count - n < most ? first + count - n : most;
+        K(HSI_JOIN(transpose, SAMPLE_SIZE))(
+            (const uint8_t *)job->source + n * sizeof(SAMPLE), job->band_stride, job->band_list, job->bands, pixels, rows,
+            (ptrdiff_t)row);
+        part.out = job->out + n * job->out_stride;
+        part.valid = job->valid ? job->valid + n : NULL;
+        T(read_rows)(&turned, &table, 0, pixels);
+        n += pixels;
     }
 }
 
@@ -254,6 +290,7 @@ static void T(write_interleaved)(const hsi_write_job *job, int scaled, size_t fi
 #undef UNSIGNED
 #undef NAME
 #undef IS_FLOAT
+#undef SAMPLE_SIZE
 #undef LOWEST
 #undef HIGHEST
 #undef HSI_SWAP

@@ -15,8 +15,10 @@ public enum CubeCopy {
       writer.shape == CubeShape(lines: window.lines, samples: window.samples, bands: bands.count)
         && writer.sampleType == reader.sampleType)
     let perLine = window.samples * bands.count * reader.sampleType.size
-    let room = max(1, min(context.memory.bytes / 8, 64 << 20) / max(1, perLine))
     let unit = max(reader.blockLines, writer.blockLines)
+    // What was read should still be in the cache when it is written; whole rows of blocks come before that.
+    let wanted = max(8 << 20, unit * perLine)
+    let room = max(1, min(context.memory.bytes / 8, 64 << 20, wanted) / max(1, perLine))
     let height = max(1, room >= unit ? room / unit * unit : room)
     let block = StoredBlock()
     do {

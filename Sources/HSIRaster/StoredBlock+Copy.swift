@@ -1,3 +1,4 @@
+import CKernels
 import HSICore
 import HSINumerics
 
@@ -24,37 +25,36 @@ extension StoredBlock {
   ) {
     guard let origin = source.bytes.baseAddress, let target = bytes.baseAddress else { return }
     let (from, to) = (origin + first * source.lineStride, target + place * lineStride)
-    let widens = source.type == .int8 && type == .int16
-    let swaps = source.isByteSwapped
-    Parallel.forEach(lines) { i in
-      let (a, b) = (from + i * source.lineStride, to + i * self.lineStride)
-      func move<T: FixedWidthInteger>(_: T.Type) {
-        // Blocks of bands keep both sides in the cache whatever their orders are.
-        for start in stride(from: 0, to: bands, by: 32) {
-          for j in 0..<samples {
-            for k in start..<min(bands, start + 32) {
-              let value = (a + j * source.pixelStride + k * source.bandStride).loadUnaligned(as: T.self)
-              (b + j * self.pixelStride + k * self.bandStride).storeBytes(
-                of: swaps ? value.byteSwapped : value, as: T.self)
-            }
-          }
-        }
-      }
-      if widens {
+    if source.type == .int8, type == .int16 {
+      Parallel.forEach(lines) { i in
+        let (a, b) = (from + i * source.lineStride, to + i * self.lineStride)
         for j in 0..<samples {
           for k in 0..<bands {
             let value = (a + j * source.pixelStride + k * source.bandStride).loadUnaligned(as: Int8.self)
             (b + j * self.pixelStride + k * self.bandStride).storeBytes(of: Int16(value), as: Int16.self)
           }
         }
-        return
       }
-      switch self.type.size {
-      case 1: move(UInt8.self)
-      case 2: move(UInt16.self)
-      case 4: move(UInt32.self)
-      default: move(UInt64.self)
-      }
+      return
+    }
+    var job = hsi_reorder_job()
+    job.sample_size = type.size
+    job.swap_bytes = source.isByteSwapped ? 1 : 0
+    job.bands = bands
+    (job.source_pixel, job.source_band) = (source.pixelStride, source.bandStride)
+    (job.target_pixel, job.target_band) = (pixelStride, bandStride)
+    if source.lineStride == samples * source.pixelStride, lineStride == samples * pixelStride {
+      (job.source, job.target, job.pixels) = (UnsafeRawPointer(from), to, lines * samples)
+      _ = hsi_reorder(&job)
+      return
+    }
+    let plan = job
+    Parallel.forEach(lines) { i in
+      var job = plan
+      job.source = UnsafeRawPointer(from + i * source.lineStride)
+      job.target = to + i * self.lineStride
+      job.pixels = samples
+      _ = hsi_reorder(&job)
     }
   }
 }

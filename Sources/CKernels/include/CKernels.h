@@ -19,6 +19,7 @@
 #include "hsi_nmf.h"
 #include "hsi_pool.h"
 #include "hsi_products.h"
+#include "hsi_reorder.h"
 #include "hsi_simplex.h"
 #include "hsi_sunsal.h"
 
