@@ -70,13 +70,13 @@ public struct CounterRandom: RandomNumberGenerator, Sendable {
 }
 
 #if canImport(Glibc)
-import Glibc
-private func _log(_ x: Double) -> Double { Glibc.log(x) }
-private func _sin(_ x: Double) -> Double { Glibc.sin(x) }
-private func _cos(_ x: Double) -> Double { Glibc.cos(x) }
+  import Glibc
+  private func _log(_ x: Double) -> Double { Glibc.log(x) }
+  private func _sin(_ x: Double) -> Double { Glibc.sin(x) }
+  private func _cos(_ x: Double) -> Double { Glibc.cos(x) }
 #else
-import Foundation
-private func _log(_ x: Double) -> Double { Foundation.log(x) }
-private func _sin(_ x: Double) -> Double { Foundation.sin(x) }
-private func _cos(_ x: Double) -> Double { Foundation.cos(x) }
+  import Foundation
+  private func _log(_ x: Double) -> Double { Foundation.log(x) }
+  private func _sin(_ x: Double) -> Double { Foundation.sin(x) }
+  private func _cos(_ x: Double) -> Double { Foundation.cos(x) }
 #endif

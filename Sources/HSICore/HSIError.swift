@@ -99,7 +99,8 @@ public enum CoreError: HSIError {
     case .outputExists: "choose another name or pass --overwrite"
     case .outputIsInput: "choose another name"
     case .cannotWrite: "check that the folder exists and may be written, or choose another name"
-    case .diskFull: "free some space (or raise the quota) or write elsewhere; nothing was left under the final name"
+    case .diskFull:
+      "free some space (or raise the quota) or write elsewhere; nothing was left under the final name"
     }
   }
 }

@@ -17,7 +17,8 @@ public struct MemoryBudget: Hashable, Sendable, Codable, CustomStringConvertible
       factor = pow(1024, Double(power))
       body.removeLast()
     }
-    guard let value = Double(body), value.isFinite, value > 0, value * factor < 9e18, value * factor >= 1 else {
+    guard let value = Double(body), value.isFinite, value > 0, value * factor < 9e18, value * factor >= 1
+    else {
       return nil
     }
     bytes = Int(value * factor)

@@ -111,7 +111,13 @@ public final class OutputFile: Sendable {
         var done = 0
         while let base = bytes.baseAddress, done < bytes.count, code == 0 {
           let step = Glibc.write(descriptor, base + done, bytes.count - done)
-          if step > 0 { done += step } else if step == 0 { code = ENOSPC } else if errno != EINTR { code = errno }
+          if step > 0 {
+            done += step
+          } else if step == 0 {
+            code = ENOSPC
+          } else if errno != EINTR {
+            code = errno
+          }
         }
       }
       if close(descriptor) != 0, code == 0 { code = errno }

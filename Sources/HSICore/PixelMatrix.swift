@@ -1,9 +1,9 @@
 #if canImport(Glibc)
-import Glibc
+  import Glibc
 #elseif canImport(Darwin)
-import Darwin
+  import Darwin
 #elseif canImport(Musl)
-import Musl
+  import Musl
 #endif
 
 /// A row-major single-precision matrix with one pixel per row, 64-byte aligned: the unit of work of all methods.
@@ -38,7 +38,8 @@ public final class PixelMatrix: @unchecked Sendable {
 
   deinit { free(pointer) }
 
-  /// Large pages take a fifth off a pass over a scene and most of the cost of touching fresh memory.
+  /// Large pages are asked for because a scene is swept many times; in three pairs of runs a read of a 61 MB scene went
+  /// from 28 to 29, 33 to 24 and 37 to 25 ns per pixel.
   private static let largePage = 2 << 20
 
   private static func allocate(_ count: Int) -> UnsafeMutablePointer<Float> {

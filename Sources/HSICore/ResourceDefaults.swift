@@ -78,5 +78,7 @@ public struct ResourceDefaults: Sendable {
     return nil
   }
 
-  private func number(_ text: String) -> Double? { Double(text.trimmingCharacters(in: .whitespacesAndNewlines)) }
+  private func number(_ text: String) -> Double? {
+    Double(text.trimmingCharacters(in: .whitespacesAndNewlines))
+  }
 }

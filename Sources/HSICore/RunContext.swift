@@ -26,7 +26,9 @@ public protocol ProgressReporter: Sendable {
 
 extension ProgressReporter {
   /// Reports without a detail.
-  public func report(phase: String, fraction: Double) { report(phase: phase, fraction: fraction, detail: nil) }
+  public func report(phase: String, fraction: Double) {
+    report(phase: phase, fraction: fraction, detail: nil)
+  }
 }
 
 /// Shows nothing.

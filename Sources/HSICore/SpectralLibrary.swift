@@ -14,7 +14,8 @@ public struct SpectralLibrary: Sendable {
 
   /// Named spectra, row-major.
   public init(names: [String], axis: SpectralAxis, values: [Double], pixels: [PixelPosition]? = nil) {
-    precondition(values.count == names.count * axis.count, "\(values.count) values for \(names.count) × \(axis.count)")
+    precondition(
+      values.count == names.count * axis.count, "\(values.count) values for \(names.count) × \(axis.count)")
     self.names = names
     self.axis = axis
     self.values = values

@@ -80,14 +80,16 @@ extension StripSource {
   public func load(_ context: RunContext, label: String = "reading") throws -> Cube {
     let bytes = shape.pixels * (shape.bands * 4 + 4)
     guard bytes <= context.memory.bytes else {
-      throw CoreError.memory(purpose: "holding \(shape) in memory", needed: bytes, budget: context.memory.bytes)
+      throw CoreError.memory(
+        purpose: "holding \(shape) in memory", needed: bytes, budget: context.memory.bytes)
     }
     let pixels = PixelMatrix(rows: shape.pixels, columns: shape.bands)
     var positions: [Int32] = []
     positions.reserveCapacity(shape.pixels)
     var count = 0
     try forEachStrip(context, label: label) { strip in
-      (pixels.pointer + count * shape.bands).update(from: strip.pixels.pointer, count: strip.count * shape.bands)
+      (pixels.pointer + count * shape.bands).update(
+        from: strip.pixels.pointer, count: strip.count * shape.bands)
       let base = Int32(strip.window.line * shape.samples)
       for p in strip.positions { positions.append(base + p) }
       count += strip.count

@@ -37,7 +37,9 @@ public struct Matrix<Scalar: BLASScalar>: Hashable, Sendable {
   }
 
   /// The identity.
-  public static func identity(_ size: Int) -> Matrix { Matrix(rows: size, columns: size) { $0 == $1 ? 1 : 0 } }
+  public static func identity(_ size: Int) -> Matrix {
+    Matrix(rows: size, columns: size) { $0 == $1 ? 1 : 0 }
+  }
 
   /// One entry.
   @inlinable

@@ -9,7 +9,8 @@ public enum CubeCopy {
   ///   - bands: bands of the reader in the order of the writer.
   /// - Returns: the files written.
   public static func run(
-    from reader: any CubeReader, window: PixelWindow, bands: [Int], to writer: any CubeWriter, _ context: RunContext
+    from reader: any CubeReader, window: PixelWindow, bands: [Int], to writer: any CubeWriter,
+    _ context: RunContext
   ) throws -> [String] {
     precondition(
       writer.shape == CubeShape(lines: window.lines, samples: window.samples, bands: bands.count)
@@ -28,7 +29,8 @@ public enum CubeCopy {
         try context.checkCancellation()
         let end = min(window.lines, line + height)
         try reader.read(
-          PixelWindow(line: window.line + line, sample: window.sample, lines: end - line, samples: window.samples),
+          PixelWindow(
+            line: window.line + line, sample: window.sample, lines: end - line, samples: window.samples),
           bands: bands, into: block)
         try writer.write(block, lines: line..<end)
         line = end

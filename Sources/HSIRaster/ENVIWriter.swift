@@ -29,7 +29,8 @@ public final class ENVIWriter: CubeWriter {
     options: OutputOptions = OutputOptions(), context: RunContext
   ) throws {
     guard !path.hasPrefix("/vsi") else {
-      throw CoreError.cannotWrite(path: path, reason: "ENVI is written to local files only; choose --of GTiff")
+      throw CoreError.cannotWrite(
+        path: path, reason: "ENVI is written to local files only; choose --of GTiff")
     }
     self.path = path
     self.shape = shape

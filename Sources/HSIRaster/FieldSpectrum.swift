@@ -135,7 +135,8 @@ enum USGSSpectrum: SpectralLibraryFormat {
     } else if options.wavelengths == nil {
       context.warn(
         "W-USGS-WAVELENGTHS",
-        "\(location.given): no file of \(values.count) wavelengths is beside it; copy it into the same folder")
+        "\(location.given): no file of \(values.count) wavelengths is beside it; copy it into the same folder"
+      )
     }
     return SpectralLibraryFile.library(
       names: [name], values: values.map { $0 > -1e30 ? $0 : .nan }, bands: values.count, found: found,

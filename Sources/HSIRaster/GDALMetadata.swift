@@ -21,7 +21,8 @@ enum GDALMetadata {
     }
     // Descriptions made from wavelengths say nothing new.
     let isNamed = descriptions.enumerated().contains { band, text in
-      !text.isEmpty && text != metadata.axis.wavelengths.map { GeoTIFFMetadata.description(of: band, at: $0[band]) }
+      !text.isEmpty
+        && text != metadata.axis.wavelengths.map { GeoTIFFMetadata.description(of: band, at: $0[band]) }
     }
     if isNamed {
       metadata.bandNames = descriptions.enumerated().map {

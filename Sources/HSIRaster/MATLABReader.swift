@@ -195,7 +195,8 @@ struct MATLABCube {
     guard entry.name == "cube" || entry.name == "abundances" else { return }
     let bands = metadata.bands
     func column(_ name: String) -> [Double]? {
-      guard container.entries.contains(where: { $0.name == name && $0.type != nil && $0.vectorLength == bands })
+      guard
+        container.entries.contains(where: { $0.name == name && $0.type != nil && $0.vectorLength == bands })
       else { return nil }
       return container.doubles(name)
     }

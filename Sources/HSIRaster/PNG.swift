@@ -13,7 +13,8 @@ public enum PNG {
         .inputOutput(path: "PNG picture", action: action, reason: messages.reason ?? "unknown reason")
       }
       guard let png = GDALGetDriverByName("PNG"), let memory = GDALGetDriverByName("MEM") else {
-        throw RasterError.inputOutput(path: "PNG picture", action: "writing", reason: "GDAL has no PNG driver")
+        throw RasterError.inputOutput(
+          path: "PNG picture", action: "writing", reason: "GDAL has no PNG driver")
       }
       let opaque = stride(from: 3, to: image.pixels.count, by: 4).allSatisfy { image.pixels[$0] == 255 }
       let bands: Int32 = opaque ? 3 : 4
@@ -24,7 +25,8 @@ public enum PNG {
       var pixels = image.pixels
       let status = pixels.withUnsafeMutableBytes { bytes in
         GDALDatasetRasterIO(
-          source, GF_Write, 0, 0, Int32(image.width), Int32(image.height), bytes.baseAddress, Int32(image.width),
+          source, GF_Write, 0, 0, Int32(image.width), Int32(image.height), bytes.baseAddress,
+          Int32(image.width),
           Int32(image.height), GDT_Byte, bands, nil, 4, Int32(4 * image.width), 1)
       }
       guard status == CE_None else { throw failure("writing") }

@@ -41,7 +41,8 @@ public enum Quicklook {
   public static func nearest(_ wanted: [Double], in axis: SpectralAxis, within tolerance: Double) -> [Int]? {
     guard let wavelengths = axis.wavelengths else { return nil }
     let bands = wanted.compactMap { axis.nearestGoodBand(to: $0) }
-    guard bands.count == wanted.count, zip(bands, wanted).allSatisfy({ abs(wavelengths[$0] - $1) <= tolerance })
+    guard bands.count == wanted.count,
+      zip(bands, wanted).allSatisfy({ abs(wavelengths[$0] - $1) <= tolerance })
     else { return nil }
     return bands
   }
@@ -95,7 +96,8 @@ public enum Quicklook {
   /// - Parameters:
   ///   - stretch: lower and upper percentile, 0…100.
   public static func render(
-    _ source: any StripSource, stretch: ClosedRange<Double> = 2...98, longestSide: Int = 8192, _ context: RunContext
+    _ source: any StripSource, stretch: ClosedRange<Double> = 2...98, longestSide: Int = 8192,
+    _ context: RunContext
   ) throws -> RGBImage {
     let shape = source.shape
     precondition(shape.bands == 1 || shape.bands == 3, "one band or three")

@@ -41,7 +41,8 @@ public enum RasterError: HSIError {
     case .truncated(let path, let expected, let found):
       "\(path) has \(found) bytes but its header asks for \(expected)"
     case .unsupported(let path, let feature, _): "\(path): \(feature) cannot be read"
-    case .ambiguous(let path, let choices, _): "\(path) holds several arrays: \(choices.joined(separator: ", "))"
+    case .ambiguous(let path, let choices, _):
+      "\(path) holds several arrays: \(choices.joined(separator: ", "))"
     case .inconsistent(let path, let reason, _): "\(path): \(reason)"
     case .inputOutput(let path, let action, let reason): "\(action) \(path) failed: \(reason)"
     }

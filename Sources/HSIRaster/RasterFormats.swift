@@ -71,7 +71,8 @@ public enum RasterFormats {
   private static func checkArrayOptions(_ options: OpenOptions, _ name: String) throws {
     let single = [ENVIFormat.name, ImageStackFormat.name, SensorXMLFormat.name]
     func refuse(_ option: String, _ value: String) -> CoreError {
-      .invalidParameter(name: option, value: value, requirement: "left out: a file read as \(name) has no named arrays")
+      .invalidParameter(
+        name: option, value: value, requirement: "left out: a file read as \(name) has no named arrays")
     }
     if let variable = options.variable, single.contains(name) { throw refuse("--var", variable) }
     if let axes = options.axes, (single + [GDALFormat.name]).contains(name) { throw refuse("--axes", axes) }

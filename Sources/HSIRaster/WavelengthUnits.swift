@@ -102,11 +102,16 @@ struct FoundWavelengths {
     case .unit(let known): unit = known
     case .notWavelengths: return
     case .refused:
-      context.warn("W-WL-UNIT", "\(path): wavelengths in \(self.unit ?? "") are not understood and ignored; give --wavelengths")
+      context.warn(
+        "W-WL-UNIT",
+        "\(path): wavelengths in \(self.unit ?? "") are not understood and ignored; give --wavelengths")
       return
     case .unknown:
       guard let guess = WavelengthUnit.guess(values) else {
-        context.warn("W-WL-UNIT", "\(path): wavelengths without unit could be anything and are ignored; add the unit or give --wavelengths")
+        context.warn(
+          "W-WL-UNIT",
+          "\(path): wavelengths without unit could be anything and are ignored; add the unit or give --wavelengths"
+        )
         return
       }
       unit = guess

@@ -31,6 +31,7 @@ public enum ChannelScreening {
       throw UnmixingError.tooFewPixels(valid: statistics.count, needed: 2, purpose: "judging channels")
     }
     let quality = try RobustStart.channelQuality(correlation: statistics.correlation)
-    return Outcome(quality: quality, isKept: RobustStart.goodChannels(quality, count: 0, threshold: threshold))
+    return Outcome(
+      quality: quality, isKept: RobustStart.goodChannels(quality, count: 0, threshold: threshold))
   }
 }

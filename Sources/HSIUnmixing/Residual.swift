@@ -52,14 +52,16 @@ public struct Residual: Sendable {
   private func forEachBlock(
     _ pixels: PixelMatrix, _ abundances: PixelMatrix, _ body: (Range<Int>, UnsafePointer<Float>) -> Void
   ) {
-    precondition(pixels.columns == bands && abundances.columns == endmembers && abundances.rows == pixels.rows)
+    precondition(
+      pixels.columns == bands && abundances.columns == endmembers && abundances.rows == pixels.rows)
     packed.withUnsafeBufferPointer { packed in
       nonisolated(unsafe) let weights = packed.baseAddress!
       Parallel.forEachChunk(of: pixels.rows, chunk: Residual.block) { _, range in
         withUnsafeTemporaryAllocation(of: Float.self, capacity: range.count * bands) { model in
           let model = model.baseAddress!
           hsi_gemm(
-            abundances.pointer + range.lowerBound * endmembers, endmembers, weights, model, bands, range.count,
+            abundances.pointer + range.lowerBound * endmembers, endmembers, weights, model, bands,
+            range.count,
             bands, endmembers, 0)
           let values = pixels.pointer + range.lowerBound * bands
           for i in 0..<(range.count * bands) { model[i] = values[i] - model[i] }

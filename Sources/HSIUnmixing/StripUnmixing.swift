@@ -44,7 +44,8 @@ public enum StripUnmixing {
     let residual = Residual(endmembers)
     let abundances = PixelMatrix(rows: 0, columns: endmembers.count)
     var count = 0
-    try scene.forEachStrip(context, label: "abundances", extraBytesPerPixel: 8 * endmembers.count + 8) { strip in
+    try scene.forEachStrip(context, label: "abundances", extraBytesPerPixel: 8 * endmembers.count + 8) {
+      strip in
       try solver.solve(strip.pixels, into: abundances)
       count += strip.count
       try deliver(
@@ -70,12 +71,14 @@ public enum StripUnmixing {
       + method.workingBytes(pixels: shape.pixels, bands: shape.bands, endmembers: endmembers.count)
     guard needed <= context.memory.bytes else {
       throw CoreError.memory(
-        purpose: "\(type(of: method).description.id) on \(shape)", needed: needed, budget: context.memory.bytes)
+        purpose: "\(type(of: method).description.id) on \(shape)", needed: needed,
+        budget: context.memory.bytes)
     }
     let cube = try scene.load(context)
     let abundances = try method.solve(cube, endmembers, context)
     let rmse = Residual(endmembers).rmse(cube.pixels, abundances)
-    try deliver(UnmixedStrip(window: shape.window, positions: cube.positions, abundances: abundances, rmse: rmse))
+    try deliver(
+      UnmixedStrip(window: shape.window, positions: cube.positions, abundances: abundances, rmse: rmse))
     return cube.count
   }
 
@@ -83,7 +86,8 @@ public enum StripUnmixing {
     guard endmembers.bands == bands else {
       throw UnmixingError.bandMismatch(
         spectra: endmembers.bands, scene: bands,
-        advice: "give both wavelengths so that the spectra can be resampled, or select matching bands with -b")
+        advice: "give both wavelengths so that the spectra can be resampled, or select matching bands with -b"
+      )
     }
     for i in 0..<endmembers.count where endmembers[i].contains(where: { !$0.isFinite }) {
       throw UnmixingError.invalidSpectra(name: endmembers.names[i])

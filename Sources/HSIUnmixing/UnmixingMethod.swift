@@ -101,7 +101,9 @@ public struct MethodParameters: Sendable {
 
   /// The value of a parameter that has a default.
   public func value(_ name: String) -> Double {
-    guard let value = self[name] else { preconditionFailure("\(description.id) declares no default for \(name)") }
+    guard let value = self[name] else {
+      preconditionFailure("\(description.id) declares no default for \(name)")
+    }
     return value
   }
 
@@ -224,8 +226,11 @@ public struct BlindResult: Sendable {
 
   /// A factorisation.
   public init(
-    endmembers: SpectralLibrary, abundances: PixelMatrix, guidance: [Float]? = nil, brightness: [Float]? = nil,
-    channelQuality: [Double]? = nil, channelWeights: [Double]? = nil, pixelSolver: (any BlindPixelSolver)? = nil, objective: [Double], converged: Bool, settings: [String: Double] = [:]
+    endmembers: SpectralLibrary, abundances: PixelMatrix, guidance: [Float]? = nil,
+    brightness: [Float]? = nil,
+    channelQuality: [Double]? = nil, channelWeights: [Double]? = nil,
+    pixelSolver: (any BlindPixelSolver)? = nil, objective: [Double], converged: Bool,
+    settings: [String: Double] = [:]
   ) {
     self.brightness = brightness
     self.channelWeights = channelWeights

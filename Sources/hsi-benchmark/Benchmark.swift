@@ -5,6 +5,7 @@ import HSIKit
 @main
 struct Benchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "hsi-benchmark", abstract: "Measure speed and memory beside the limits of the machine, and accuracy.",
+    commandName: "hsi-benchmark",
+    abstract: "Measure speed and memory beside the limits of the machine, and accuracy.",
     subcommands: [UnmixingSpeed.self, BlindMemory.self, ReadingSpeed.self, Accuracy.self])
 }

@@ -34,7 +34,8 @@ struct MachineLimits: Codable {
         for _ in 0..<4 {
           cblas_sgemm(
             CblasRowMajor, CblasNoTrans, CblasNoTrans, Int32(size), Int32(size), Int32(size), 1,
-            matrices[3 * t].pointer, Int32(size), matrices[3 * t + 1].pointer, Int32(size), 0, matrices[3 * t + 2].pointer,
+            matrices[3 * t].pointer, Int32(size), matrices[3 * t + 1].pointer, Int32(size), 0,
+            matrices[3 * t + 2].pointer,
             Int32(size))
         }
       }

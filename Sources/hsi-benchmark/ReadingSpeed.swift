@@ -18,10 +18,13 @@ struct ReadingSpeed: ParsableCommand {
   func run() throws {
     Parallel.setThreads(threads)
     let limits = MachineLimits.measure()
-    print("uint16, \(lines) × \(samples) × \(bands), best of \(runs); bound: one copy of stored and converted bytes")
+    print(
+      "uint16, \(lines) × \(samples) × \(bands), best of \(runs); bound: one copy of stored and converted bytes"
+    )
     print(
       String(
-        format: "limits on %d threads: copy %.1f GB/s, kernel level %d", limits.threads, limits.copy, limits.kernelLevel))
+        format: "limits on %d threads: copy %.1f GB/s, kernel level %d", limits.threads, limits.copy,
+        limits.kernelLevel))
     let base = URL(fileURLWithPath: folder).appendingPathComponent("hsi-reading-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: base, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: base) }
@@ -38,7 +41,8 @@ struct ReadingSpeed: ParsableCommand {
       options.creationOptions = creation
       options.interleave = .bip
       let writer = try RasterFormats.create(
-        path, shape: source.shape, type: .uint16, metadata: source.metadata, options: options, context: context)
+        path, shape: source.shape, type: .uint16, metadata: source.metadata, options: options,
+        context: context)
       _ = try CubeCopy.run(
         from: source, window: source.shape.window, bands: Array(0..<bands), to: writer, context)
       try measure("GeoTIFF, \(name)", path, limits)
@@ -59,7 +63,8 @@ struct ReadingSpeed: ParsableCommand {
     print(
       String(
         format: "%@ %8.1f ms  %6.0f MB/s stored   bound %6.1f ms   %3.0f %%",
-        name.padding(toLength: 24, withPad: " ", startingAt: 0) as NSString, seconds * 1e3, 2 * values / seconds / 1e6,
+        name.padding(toLength: 24, withPad: " ", startingAt: 0) as NSString, seconds * 1e3,
+        2 * values / seconds / 1e6,
         result.bound * 1e3, result.fraction * 100))
   }
 

@@ -7,7 +7,8 @@ import HSIKit
 /// Every measurement is a function `(scene, limits) → [Measurement]`; add one to `measurements`.
 struct UnmixingSpeed: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "unmixing", abstract: "Time unmixing methods on a simulated 307 × 307 × 162 scene with 4 endmembers.")
+    commandName: "unmixing",
+    abstract: "Time unmixing methods on a simulated 307 × 307 × 162 scene with 4 endmembers.")
 
   @Option(help: "Number of threads.") var threads = RunContext.availableThreads
   @Option(help: "Lines and samples of the scene.") var size = 307
@@ -18,10 +19,11 @@ struct UnmixingSpeed: ParsableCommand {
   @Flag(help: "Print JSON.") var json = false
 
   /// What is measured, in order.
-  static let measurements: [(name: String, run: @Sendable (SpeedScene, MachineLimits) throws -> [Measurement])] = [
-    ("statistics", measureStatistics), ("vca", measureExtraction), ("fcls", measureAbundances),
-    ("sunsal", measureSparse), ("blind", measureBlind),
-  ]
+  static let measurements:
+    [(name: String, run: @Sendable (SpeedScene, MachineLimits) throws -> [Measurement])] = [
+      ("statistics", measureStatistics), ("vca", measureExtraction), ("fcls", measureAbundances),
+      ("sunsal", measureSparse), ("blind", measureBlind),
+    ]
 
   func run() throws {
     Parallel.setThreads(threads)
@@ -119,7 +121,8 @@ private func measureStatistics(_ scene: SpeedScene, _ limits: MachineLimits) thr
       _ = try SceneStatistics(scene.cube, RunContext(), precision: precision)
     }
     return Measurement(
-      "covariance, \(name) precision", seconds: seconds, flops: n * bands * (bands + 1), bytes: scene.bytes, limits)
+      "covariance, \(name) precision", seconds: seconds, flops: n * bands * (bands + 1), bytes: scene.bytes,
+      limits)
   }
 }
 
@@ -130,13 +133,16 @@ private func measureExtraction(_ scene: SpeedScene, _ limits: MachineLimits) thr
   }
   return [
     Measurement(
-      "vca, \(count) endmembers", seconds: seconds, flops: n * bands * (bands + 1) + 2 * n * bands * Double(count),
+      "vca, \(count) endmembers", seconds: seconds,
+      flops: n * bands * (bands + 1) + 2 * n * bands * Double(count),
       bytes: 2 * scene.bytes, limits)
   ]
 }
 
 private func measureAbundances(_ scene: SpeedScene, _ limits: MachineLimits) throws -> [Measurement] {
-  let (n, bands, count) = (Double(scene.cube.count), Double(scene.cube.shape.bands), Double(scene.endmembers.count))
+  let (n, bands, count) = (
+    Double(scene.cube.count), Double(scene.cube.shape.bands), Double(scene.endmembers.count)
+  )
   let solver = try FCLS().prepare(scene.endmembers, weights: nil)
   let abundances = PixelMatrix(rows: scene.cube.count, columns: scene.endmembers.count)
   let seconds = try bestTime(runs: scene.runs) { try solver.solve(scene.cube.pixels, into: abundances) }
@@ -154,7 +160,8 @@ private func measureSparse(_ scene: SpeedScene, _ limits: MachineLimits) throws 
   func measure(_ name: String, _ options: [String: Double], flops: Double) throws -> Measurement {
     let solver = try SUnSAL(options).prepare(library, weights: nil)
     let seconds = try bestTime(runs: scene.runs) { try solver.solve(scene.cube.pixels, into: abundances) }
-    return Measurement(name, seconds: seconds, flops: flops, bytes: scene.bytes + 4 * n * Double(atoms), limits)
+    return Measurement(
+      name, seconds: seconds, flops: flops, bytes: scene.bytes + 4 * n * Double(atoms), limits)
   }
   let products = 2 * n * bands * Double(atoms)
   return [

@@ -20,7 +20,9 @@ enum ArgumentSpelling {
         isOutput = true
       } else if argument.hasPrefix("--output=") {
         output = [String(argument.dropFirst("--output=".count))]
-      } else if let option = result.last, option.hasPrefix("-"), !option.contains("="), isNegativeNumber(argument) {
+      } else if let option = result.last, option.hasPrefix("-"), !option.contains("="),
+        isNegativeNumber(argument)
+      {
         // The parser would take it for an option.
         result[result.count - 1] = option + "=" + argument
       } else if index > 0, arguments[index - 1] == "-ram", argument.allSatisfy(\.isNumber) {

@@ -21,7 +21,8 @@ struct HSICommand: ParsableCommand {
     version: Version.text,
     subcommands: [
       InfoCommand.self, QuicklookCommand.self, EndmembersCommand.self, UnmixCommand.self, SpectraCommand.self,
-      SimulateCommand.self, EvaluateCommand.self, ConvertCommand.self, MethodsCommand.self, FormatsCommand.self,
+      SimulateCommand.self, EvaluateCommand.self, ConvertCommand.self, MethodsCommand.self,
+      FormatsCommand.self,
       SchemaCommand.self, CompletionCommand.self,
     ])
 
@@ -29,7 +30,8 @@ struct HSICommand: ParsableCommand {
   static func main() {
     let arguments = Array(CommandLine.arguments.dropFirst())
     if arguments.count == 2, arguments[0] == probeWord {
-      Foundation.exit(HDF5Probe.examine(arguments[1]) ? 0 : ExitCodes.code(for: RasterError.notFound(path: "")))
+      Foundation.exit(
+        HDF5Probe.examine(arguments[1]) ? 0 : ExitCodes.code(for: RasterError.notFound(path: "")))
     }
     Interruption.install()
     if let executable = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") {
@@ -43,7 +45,7 @@ struct HSICommand: ParsableCommand {
     }
   }
 
-/// The first argument of a child that examines an HDF5 file for its parent.
+  /// The first argument of a child that examines an HDF5 file for its parent.
   private static let probeWord = "_examine-hdf5"
 
   /// Prints an error in one line and exits; help and version go to standard output with code 0. Nothing of the failed
@@ -72,7 +74,8 @@ struct HSICommand: ParsableCommand {
     let lines = message.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
     var text = lines.prefix { !$0.hasPrefix("Usage:") && !$0.hasPrefix("Help:") }.joined(separator: " ")
     if text.hasPrefix("Error: ") { text.removeFirst("Error: ".count) }
-    let hint = lines.last.flatMap { $0.firstMatch(of: /See '(hsi[^']*)'/) }.map { "see \($0.1)" } ?? "see hsi --help"
+    let hint =
+      lines.last.flatMap { $0.firstMatch(of: /See '(hsi[^']*)'/) }.map { "see \($0.1)" } ?? "see hsi --help"
     return text + (text.hasSuffix("?") ? " " : "; ") + hint + " [E-USAGE]"
   }
 }

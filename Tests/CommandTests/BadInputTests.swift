@@ -65,9 +65,14 @@ import Testing
   static let spectra: [Case] =
     ["--endmembers", "--library", "--count 3 --library"].flatMap { option in
       [
-        Case("unmix in/s.dat o/a.tif \(option) in/far.csv", 3, "far.csv: the library (10980–74880 nm) and the scene"),
-        Case("unmix in/s.dat o/a.tif \(option) in/forty.csv", 3, "forty.csv: it has 40 bands but the scene has 60"),
-        Case("unmix in/s.dat o/a.tif \(option) in/header.csv", 3, "header.csv: it has a header but no numbers"),
+        Case(
+          "unmix in/s.dat o/a.tif \(option) in/far.csv", 3,
+          "far.csv: the library (10980–74880 nm) and the scene"),
+        Case(
+          "unmix in/s.dat o/a.tif \(option) in/forty.csv", 3,
+          "forty.csv: it has 40 bands but the scene has 60"),
+        Case(
+          "unmix in/s.dat o/a.tif \(option) in/header.csv", 3, "header.csv: it has a header but no numbers"),
         Case("unmix in/s.dat o/a.tif \(option) in/empty.csv", 3, "empty.csv: it is empty"),
         Case("unmix in/s.dat o/a.tif \(option) in/absent.sli", 3, "absent.sli does not exist"),
         Case("unmix in/s.dat o/a.tif \(option) in/s.dat", 3, "in/s.dat: it is no spectral library"),
@@ -77,16 +82,22 @@ import Testing
       Case("spectra info in/absent.sli", 3, "absent.sli does not exist"),
       Case("spectra convert in/s_endmembers.sli o/e.sli --select nothing", 2, "--select is nothing"),
       Case("spectra convert in/s_endmembers.sli o/e.sli --prune 100", 2, "--prune is 100"),
-      Case("spectra convert in/s_endmembers.sli o/e.sli --like in/absent.dat", 3, "absent.dat does not exist"),
+      Case(
+        "spectra convert in/s_endmembers.sli o/e.sli --like in/absent.dat", 3, "absent.dat does not exist"),
     ]
 
   static let windows: [Case] = [
-    Case("unmix in/s.dat o/a.tif --count 3 --window 0,0,0,0", 2, "--window is 0,0,0,0 but must be X,Y,WIDTH,HEIGHT"),
+    Case(
+      "unmix in/s.dat o/a.tif --count 3 --window 0,0,0,0", 2,
+      "--window is 0,0,0,0 but must be X,Y,WIDTH,HEIGHT"),
     Case("unmix in/s.dat o/a.tif --count 3 --window -1,0,5,5", 2, "--window is -1,0,5,5"),
     Case("convert in/s.dat o/a.tif --window 0,0,21,5", 2, "inside the image of 20 samples × 24 lines"),
     Case("info in/s.dat --stats --window 100,0,5,5", 2, "inside the image"),
-    Case("convert in/s.dat o/a.tif --window 9223372036854775807,0,9223372036854775807,5", 2, "inside the image"),
-    Case("convert in/s.dat o/a.tif --bbox -10,0,1,1", 2, "--bbox is -10,0,1,1 but must be a box that meets the image"),
+    Case(
+      "convert in/s.dat o/a.tif --window 9223372036854775807,0,9223372036854775807,5", 2, "inside the image"),
+    Case(
+      "convert in/s.dat o/a.tif --bbox -10,0,1,1", 2,
+      "--bbox is -10,0,1,1 but must be a box that meets the image"),
     Case("convert in/s.dat o/a.tif --bbox 1,1,0,0", 2, "--bbox"),
   ]
 
@@ -102,10 +113,12 @@ import Testing
     Case("unmix in/s.dat o/a.tif --count auto --count-method foo", 2, "known: hysime, hfc, nwhfc"),
     Case("unmix in/s.dat o/a.tif --count 3 --method fcls --extract foo", 2, "known: vca"),
     Case("unmix in/s.dat o/a.tif --endmembers in/s_endmembers.sli --method rrlbs", 2, "known: fcls"),
-    Case("unmix in/s.dat o/a.tif --endmembers in/s_endmembers.sli --count 3", 2, "without --count and --library"),
+    Case(
+      "unmix in/s.dat o/a.tif --endmembers in/s_endmembers.sli --count 3", 2, "without --count and --library"),
     Case("unmix in/s.dat o/a.tif --count 3 --set foo=1", 2, "rrlbs has no parameter foo; it has"),
     Case("unmix in/s.dat o/a.tif --count 3 --set foo", 2, "--set is foo but must be NAME=NUMBER"),
-    Case("unmix in/s.dat o/a.tif --count 3 --set iterations=1e300", 2, "iterations is 1e+300 but must be from"),
+    Case(
+      "unmix in/s.dat o/a.tif --count 3 --set iterations=1e300", 2, "iterations is 1e+300 but must be from"),
     Case("unmix in/s.dat o/a.tif --library in/s_endmembers.sli --set lambda=-1", 2, "sunsal lambda is -1"),
     Case("unmix in/s.dat o/a.xyz --count 3", 2, "o/a.xyz"),
     Case("unmix in/s.dat o/a.tif --count 3 --of foo", 2, "--of is foo but must be one of GTiff"),
@@ -117,7 +130,9 @@ import Testing
     Case("unmix in/s.dat o/a.tif --count 3 --memory 1", 6, "raise --memory"),
     Case("unmix in/s.dat o/a.tif --count 3 -j 0", 2, "--threads is 0"),
     Case("unmix in/s.dat o/a.tif --count 3 --seed -1", 2, "--seed is -1"),
-    Case("unmix in/s.dat o/a.tif --count 3 --progress foo", 2, "--progress is foo but must be auto, bar, json or none"),
+    Case(
+      "unmix in/s.dat o/a.tif --count 3 --progress foo", 2,
+      "--progress is foo but must be auto, bar, json or none"),
     Case("unmix in/s.dat o/a.tif --count 3 --config foo", 2, "--config is foo but must be KEY=VALUE"),
     Case("unmix in/s.dat o/a.tif --count 3 --add foo", 2, "--add is foo"),
     Case("unmix in/s.dat o/a.tif --count 3 -b 0", 2, "must be numbers from 1"),
@@ -150,7 +165,9 @@ import Testing
     Case("simulate scene o/x.dat --purity 7", 2, "purity is 7"),
     Case("simulate scene o/x.dat --ot int8", 2, "--ot is int8"),
     Case("evaluate unmixing in/s_abundances.dat --reference in/absent.tif", 3, "absent.tif does not exist"),
-    Case("evaluate unmixing in/s_abundances.dat --reference in/s_abundances.dat --match sad", 2, "--match is sad"),
+    Case(
+      "evaluate unmixing in/s_abundances.dat --reference in/s_abundances.dat --match sad", 2, "--match is sad"
+    ),
     Case("methods foo", 2, "the method is foo but must be one of"), Case("schema foo", 2, "must be report"),
   ]
 
@@ -164,7 +181,8 @@ import Testing
     Case("unmix in/s.dat in/../in/s.dat --count 3 --overwrite", 4, "is an input of this command"),
     Case("convert in/s.dat in/s.img --overwrite", 4, "in/s.hdr is an input of this command"),
     Case(
-      "unmix in/s.dat o/a.tif --endmembers in/s_endmembers.sli --endmembers-out in/s_endmembers --overwrite", 4,
+      "unmix in/s.dat o/a.tif --endmembers in/s_endmembers.sli --endmembers-out in/s_endmembers --overwrite",
+      4,
       "s_endmembers.sli is an input"),
     Case("quicklook in/s.dat nowhere/q.png", 4, "nowhere does not exist"),
     Case("endmembers in/s.dat nowhere/e.sli --count 3", 4, "nowhere does not exist"),
@@ -174,7 +192,9 @@ import Testing
   ]
 
   @Test(arguments: files + pixels + counts) func scenesAndCounts(_ test: Case) throws { try check(test) }
-  @Test(arguments: spectra + windows + places) func spectraWindowsAndPlaces(_ test: Case) throws { try check(test) }
+  @Test(arguments: spectra + windows + places) func spectraWindowsAndPlaces(_ test: Case) throws {
+    try check(test)
+  }
   @Test(arguments: options) func optionsAreChecked(_ test: Case) throws { try check(test) }
 
   private func check(_ test: Case) throws {
@@ -233,9 +253,12 @@ import Testing
     #expect(result.status == 0, "\(result.errors)")
     let invalid: Set = [3 * 20 + 4, 3 * 20 + 5, 10 * 20 + 10]
     let pixels = SampleScene.lines * SampleScene.samples
-    for name in ["a.dat", "r.dat", "g.dat"] where FileManager.default.fileExists(atPath: place.path("o/" + name)) {
+    for name in ["a.dat", "r.dat", "g.dat"]
+    where FileManager.default.fileExists(atPath: place.path("o/" + name)) {
       let values = try SampleScene.floats(place.url.appendingPathComponent("o/" + name))
-      for (i, value) in values.enumerated() { #expect(value.isFinite == !invalid.contains(i % pixels), "\(name) \(i)") }
+      for (i, value) in values.enumerated() {
+        #expect(value.isFinite == !invalid.contains(i % pixels), "\(name) \(i)")
+      }
     }
   }
 }

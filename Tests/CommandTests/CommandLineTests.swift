@@ -12,7 +12,8 @@ import Testing
   private let known = "--endmembers in/s_endmembers.sli"
 
   @Test(arguments: [
-    "unmix --endmembers in/s_endmembers.sli in/s.dat o/b.dat", "unmix in/s.dat --endmembers in/s_endmembers.sli o/b.dat",
+    "unmix --endmembers in/s_endmembers.sli in/s.dat o/b.dat",
+    "unmix in/s.dat --endmembers in/s_endmembers.sli o/b.dat",
     "unmix --endmembers in/s_endmembers.sli -- in/s.dat o/b.dat",
     "unmix -of ENVI -co INTERLEAVE=BSQ -ram 500 in/s.dat o/b.dat --endmembers in/s_endmembers.sli",
     "unmix -f ENVI in/s.dat o/b.dat --endmembers=in/s_endmembers.sli --nodata -9999",
@@ -77,7 +78,8 @@ import Testing
     #expect(small.status == 6)
     // The seed and the threads of the environment are recorded; options beat them.
     func provenance(_ line: String) throws -> String {
-      let result = try run(line + " --overwrite", place, environment: ["HSI_SEED": "7", "HSI_NUM_THREADS": "1"])
+      let result = try run(
+        line + " --overwrite", place, environment: ["HSI_SEED": "7", "HSI_NUM_THREADS": "1"])
       #expect(result.status == 0, "\(result.errors)")
       return try String(contentsOf: place.url.appendingPathComponent("o/c.tif.prov.json"), encoding: .utf8)
     }
@@ -91,7 +93,8 @@ import Testing
   @Test func provenanceHoldsNoSecrets() throws {
     let place = try SampleScene.workplace()
     let result = try run(
-      "unmix in/s.dat o/a.tif \(known) --config AWS_SECRET_ACCESS_KEY=hunter2 --report o/r.json --html o/r.html", place,
+      "unmix in/s.dat o/a.tif \(known) --config AWS_SECRET_ACCESS_KEY=hunter2 --report o/r.json --html o/r.html",
+      place,
       environment: ["AWS_SESSION_TOKEN": "hunter3", "HSI_SOMETHING": "hunter4"])
     #expect(result.status == 0, "\(result.errors)")
     for name in ["a.tif.prov.json", "r.json", "r.html"] {

@@ -5,7 +5,8 @@ import Testing
 @Suite struct HelpTests {
   static let commands = [
     "", "info", "quicklook", "endmembers", "unmix", "spectra", "spectra info", "spectra convert", "simulate",
-    "simulate scene", "evaluate", "evaluate unmixing", "convert", "methods", "formats", "schema", "completion",
+    "simulate scene", "evaluate", "evaluate unmixing", "convert", "methods", "formats", "schema",
+    "completion",
   ]
 
   @Test(arguments: commands) func matchesSnapshot(command: String) throws {
@@ -16,7 +17,8 @@ import Testing
     let name = (["hsi"] + words).joined(separator: "-") + ".txt"
     let file = Tool.package.appendingPathComponent("Tests/CommandTests/Fixtures/help/" + name)
     if ProcessInfo.processInfo.environment["HSI_REWRITE_SNAPSHOTS"] != nil {
-      try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+      try FileManager.default.createDirectory(
+        at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
       try Data(result.output.utf8).write(to: file)
     }
     #expect(try String(contentsOf: file, encoding: .utf8) == result.output, "see \(name)")
@@ -28,7 +30,8 @@ import Testing
     let result = try Tool.run(command.split(separator: " ").map(String.init) + ["--help"])
     let example = "  hsi " + command
     #expect(result.output.contains("\n" + example))
-    #expect(result.output.split(separator: "\n")
+    #expect(
+      result.output.split(separator: "\n")
         .allSatisfy { $0.count <= 80 || $0.hasPrefix("USAGE:") })
   }
 

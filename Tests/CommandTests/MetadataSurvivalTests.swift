@@ -14,7 +14,9 @@ import Testing
     let object = try JSONSerialization.jsonObject(with: Data(try run("info \(path) --json", place).utf8))
     let info = try #require(object as? [String: Any])
     var facts: [String: String] = [:]
-    for name in ["wavelengths", "fwhm", "goodBands", "nodata", "scale", "offset", "bandNames", "georeference"] {
+    for name in [
+      "wavelengths", "fwhm", "goodBands", "nodata", "scale", "offset", "bandNames", "georeference",
+    ] {
       let value = (info[name] as? [String: Any])?["value"]
       if name == "georeference" {
         // Spellings of the reference system differ by format; its place does not.
@@ -25,23 +27,29 @@ import Testing
         facts[name] = "\(value ?? "none")"
       }
     }
-    facts["shape"] = "\(info["lines"] ?? 0) \(info["samples"] ?? 0) \(info["bands"] ?? 0) \(info["type"] ?? "")"
+    facts["shape"] =
+      "\(info["lines"] ?? 0) \(info["samples"] ?? 0) \(info["bands"] ?? 0) \(info["type"] ?? "")"
     return facts
   }
 
   @Test(arguments: ["float32", "int16", "uint16"]) func roundTrip(type: String) throws {
     let place = try SampleScene.workplace()
-    _ = try run("simulate scene o/a.dat --rows 12 --cols 10 --endmembers 3 --bands 30 --ot \(type) --seed 2", place)
-    let steps = ["o/a.dat", "o/b.tif", "o/c.tif --of COG", "o/d.bip", "o/e.dat --co INTERLEAVE=BIL", "o/f.bsq"]
+    _ = try run(
+      "simulate scene o/a.dat --rows 12 --cols 10 --endmembers 3 --bands 30 --ot \(type) --seed 2", place)
+    let steps = [
+      "o/a.dat", "o/b.tif", "o/c.tif --of COG", "o/d.bip", "o/e.dat --co INTERLEAVE=BIL", "o/f.bsq",
+    ]
     let first = try facts("o/a.dat", place)
-    #expect(first["wavelengths"] != "none" && first["fwhm"] != "none" && first["goodBands"]?.contains("0") == true)
+    #expect(
+      first["wavelengths"] != "none" && first["fwhm"] != "none" && first["goodBands"]?.contains("0") == true)
     for (from, to) in zip(steps, steps.dropFirst()) {
       let source = from.split(separator: " ")[0]
       _ = try run("convert \(source) \(to)", place)
       let now = try facts(String(to.split(separator: " ")[0]), place)
       for (name, value) in first { #expect(now[name] == value, "\(name) after \(to)") }
     }
-    let same = try Data(contentsOf: place.url.appendingPathComponent("o/f.bsq"))
+    let same =
+      try Data(contentsOf: place.url.appendingPathComponent("o/f.bsq"))
       == Data(contentsOf: place.url.appendingPathComponent("o/a.dat"))
     #expect(same, "the samples differ after the round")
   }

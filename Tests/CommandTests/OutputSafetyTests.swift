@@ -11,9 +11,12 @@ import Testing
 
   /// Every product that exists already stops the run before it begins; with `--overwrite` it is replaced.
   @Test(arguments: [
-    ("unmix in/s.dat o/a.tif --count 3 --all", "a.tif"), ("unmix in/s.dat o/a.tif --count 3 --all", "a_endmembers.csv"),
-    ("unmix in/s.dat o/a.tif --count 3 --all", "a_report.html"), ("unmix in/s.dat o/a.dat --count 3", "a.hdr"),
-    ("convert in/s.dat o/a.dat", "a.hdr"), ("convert in/s.dat o/a.tif", "a.tif"), ("convert in/s.dat o/a.npy", "a.npy"),
+    ("unmix in/s.dat o/a.tif --count 3 --all", "a.tif"),
+    ("unmix in/s.dat o/a.tif --count 3 --all", "a_endmembers.csv"),
+    ("unmix in/s.dat o/a.tif --count 3 --all", "a_report.html"),
+    ("unmix in/s.dat o/a.dat --count 3", "a.hdr"),
+    ("convert in/s.dat o/a.dat", "a.hdr"), ("convert in/s.dat o/a.tif", "a.tif"),
+    ("convert in/s.dat o/a.npy", "a.npy"),
     ("quicklook in/s.dat o/a.png", "a.png"), ("endmembers in/s.dat o/a.sli --count 3", "a.hdr"),
     ("spectra convert in/s_endmembers.sli o/a.csv", "a.csv"),
     ("simulate scene o/a.dat --rows 8 --cols 8 --endmembers 2 --bands 20", "a_abundances.hdr"),
@@ -53,10 +56,13 @@ import Testing
     #expect(try outputs(place).isEmpty)
   }
 
-  @Test(arguments: ["info in/s.dat", "info in/s.dat --json", "methods", "unmix in/s.dat o/a.tif --count 3 --report -"])
+  @Test(arguments: [
+    "info in/s.dat", "info in/s.dat --json", "methods", "unmix in/s.dat o/a.tif --count 3 --report -",
+  ])
   func fullStandardOutput(line: String) throws {
     let place = try SampleScene.workplace()
-    let result = try Tool.launch(["bash", "-c", "exec \(Tool.executable.path) \(line) > /dev/full"], in: place.url)
+    let result = try Tool.launch(
+      ["bash", "-c", "exec \(Tool.executable.path) \(line) > /dev/full"], in: place.url)
     #expect(result.status == 6)
     #expect(result.errorLines.count == 1)
     #expect(try outputs(place).isEmpty)
@@ -75,7 +81,10 @@ import Testing
   /// file under a final name, and the same command succeeds.
   @Test(arguments: [
     ("INT", 130, "unmix in/s.dat o/a.tif --count 3 --set iterations=100000 --set tolerance=0 --all"),
-    ("TERM", 143, "unmix in/s.dat o/a.tif --count 3 --method l21-nmf --set iterations=100000 --set tolerance=0"),
+    (
+      "TERM", 143,
+      "unmix in/s.dat o/a.tif --count 3 --method l21-nmf --set iterations=100000 --set tolerance=0"
+    ),
     ("INT", 130, "simulate scene o/a.dat --rows 3000 --cols 3000 --endmembers 3"),
     ("TERM", 143, "simulate scene o/a.tif --rows 3000 --cols 3000 --endmembers 3"),
     ("KILL", 137, "simulate scene o/a.dat --rows 3000 --cols 3000 --endmembers 3"),
@@ -92,7 +101,8 @@ import Testing
     let left = try outputs(place)
     if signal == "KILL" {
       #expect(left.allSatisfy { $0.hasPrefix(".") && $0.contains(".part") }, "\(left)")
-      let again = try Tool.run(words("simulate scene o/a.dat --rows 8 --cols 8 --endmembers 3"), in: place.url)
+      let again = try Tool.run(
+        words("simulate scene o/a.dat --rows 8 --cols 8 --endmembers 3"), in: place.url)
       #expect(again.status == 0, "\(again.errors)")
     } else {
       #expect(left.isEmpty, "\(left)")

@@ -33,7 +33,9 @@ import Testing
     for (name, options) in [("a", "-j 1"), ("b", "-j 2"), ("c", "-j 2 --memory 16M")] {
       _ = try run("unmix in/s.dat o/\(name).tif \(what) \(options) --all --seed 5", place)
     }
-    for suffix in [".tif", "_rmse.tif", "_guidance.tif", "_endmembers.sli", "_channels.csv", "_composite.png"] {
+    for suffix in [
+      ".tif", "_rmse.tif", "_guidance.tif", "_endmembers.sli", "_channels.csv", "_composite.png",
+    ] {
       guard FileManager.default.fileExists(atPath: place.path("o/a" + suffix)) else { continue }
       let first = try data("o/a" + suffix, place)
       for other in ["b", "c"] {
@@ -81,14 +83,16 @@ import Testing
     #expect(bands?["value"] as? [String] == names.map { "abundance: " + $0 })
     // One self-contained page.
     let page = String(decoding: try data("o/a_report.html", place), as: UTF8.self)
-    #expect(!page.contains("src=\"http") && !page.contains("<link") && page.contains("data:image/png;base64,"))
+    #expect(
+      !page.contains("src=\"http") && !page.contains("<link") && page.contains("data:image/png;base64,"))
   }
 
   @Test func truthAgainstItselfIsExact() throws {
     let place = try SampleScene.workplace()
     let text = try run(
       "evaluate unmixing in/s_abundances.dat --reference in/s_abundances.dat --endmembers in/s_endmembers.sli "
-        + "--reference-endmembers in/s_endmembers.sli --json", place).output
+        + "--reference-endmembers in/s_endmembers.sli --json", place
+    ).output
     let figures = try object(text)
     #expect(figures["rmse"] as? Double == 0)
     #expect((figures["mean_sad"] as? Double ?? 1) < 1e-6)
@@ -130,7 +134,8 @@ import Testing
       #expect(abs(part[0] - (whole[0] + 4 * whole[1])) < 1e-6)
       #expect(abs(part[3] - (whole[3] + 6 * whole[5])) < 1e-6)
     }
-    let world = String(decoding: try data("o/q.pgw", place), as: UTF8.self).split(separator: "\n").compactMap { Double($0) }
+    let world = String(decoding: try data("o/q.pgw", place), as: UTF8.self).split(separator: "\n").compactMap
+    { Double($0) }
     #expect(abs(world[4] - (whole[0] + 4.5 * whole[1])) < 1e-3)
     // A window of the whole gives the same abundances as the whole.
     _ = try run("unmix in/s.dat o/w.dat --endmembers in/s_endmembers.sli", place)
@@ -156,10 +161,12 @@ import Testing
       let (id, task) = (method["id"] as? String ?? "", method["task"] as? String ?? "")
       let name = "o/\(id)"
       switch task {
-      case "count": _ = try run("unmix in/s.dat \(name).dat --count auto --count-method \(id) --method fcls", place)
+      case "count":
+        _ = try run("unmix in/s.dat \(name).dat --count auto --count-method \(id) --method fcls", place)
       case "extract": _ = try run("unmix in/s.dat \(name).dat --count 3 --method fcls --extract \(id)", place)
       case "blind": _ = try run("unmix in/s.dat \(name).dat --count 3 --method \(id)", place)
-      default: _ = try run("unmix in/s.dat \(name).dat --endmembers in/s_endmembers.sli --method \(id)", place)
+      default:
+        _ = try run("unmix in/s.dat \(name).dat --endmembers in/s_endmembers.sli --method \(id)", place)
       }
       let values = try floats(name + ".dat", place)
       #expect(values.count >= 2 * Self.pixels, "\(id)")

@@ -16,7 +16,8 @@ import Testing
     #expect(defaults([:], files: files).threads == 2)
     #expect(defaults([:]).threads == 8)
     #expect(defaults(["HSI_NUM_THREADS": "zero"]).threads == 8)
-    #expect(defaults(["HSI_MEMORY": "2G", "SLURM_MEM_PER_NODE": "100"], files: files).memory.bytes == 2 << 30)
+    #expect(
+      defaults(["HSI_MEMORY": "2G", "SLURM_MEM_PER_NODE": "100"], files: files).memory.bytes == 2 << 30)
     #expect(defaults(["SLURM_MEM_PER_NODE": "512"]).memory.bytes == 512 << 20)
     #expect(defaults(["SLURM_MEM_PER_CPU": "100", "SLURM_CPUS_PER_TASK": "4"]).memory.bytes == 400 << 20)
     let meminfo = ["/proc/meminfo": "MemTotal: 16 kB\nMemAvailable:    4194304 kB\n"]
@@ -25,7 +26,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("512M", 512 << 20), ("4G", 4 << 30), ("1.5g", 3 << 29), ("800000", 800_000), ("2GiB", 2 << 30), ("64 MB", 0),
+    ("512M", 512 << 20), ("4G", 4 << 30), ("1.5g", 3 << 29), ("800000", 800_000), ("2GiB", 2 << 30),
+    ("64 MB", 0),
   ])
   func memoryText(text: String, bytes: Int) {
     if bytes > 0 { #expect(MemoryBudget(text)?.bytes == bytes) }

@@ -81,7 +81,9 @@ import Testing
   private func scene(pixels count: Int, bands: Int) -> Cube {
     var random = CounterRandom(seed: 11)
     let pixels = PixelMatrix(rows: count, columns: bands)
-    for n in 0..<count { for b in 0..<bands { pixels[n, b] = Float(1000 + 10 * Double(b) + random.normal()) } }
+    for n in 0..<count {
+      for b in 0..<bands { pixels[n, b] = Float(1000 + 10 * Double(b) + random.normal()) }
+    }
     return Cube(lines: count / 10, samples: 10, pixels: pixels)
   }
 

@@ -8,7 +8,9 @@ import Testing
   private enum Order: CaseIterable { case planar, interleaved, odd }
 
   /// Pixel and band strides in bytes, and the bytes that they span.
-  private func strides(_ order: Order, size: Int, pixels: Int, bands: Int) -> (pixel: Int, band: Int, bytes: Int) {
+  private func strides(_ order: Order, size: Int, pixels: Int, bands: Int) -> (
+    pixel: Int, band: Int, bytes: Int
+  ) {
     switch order {
     case .planar: (size, pixels * size + 3, bands * (pixels * size + 3))
     case .interleaved: (bands * size + 1, size, pixels * (bands * size + 1))
@@ -29,17 +31,57 @@ import Testing
   private static let shapes = [(1, 1), (3, 17), (15, 40), (16, 16), (33, 31), (70, 103), (37, 530)]
 
   @Test func reading() {
-    check(UInt8.self, HSI_U8) { Float($0) } wide: { Double($0) }
-    check(Int8.self, HSI_I8) { Float($0) } wide: { Double($0) }
-    check(Int16.self, HSI_I16) { Float($0) } wide: { Double($0) }
-    check(UInt16.self, HSI_U16) { Float($0) } wide: { Double($0) }
-    check(Int32.self, HSI_I32) { Float($0) } wide: { Double($0) }
-    check(UInt32.self, HSI_U32) { Float($0) } wide: { Double($0) }
-    check(Int64.self, HSI_I64) { Float($0) } wide: { Double($0) }
-    check(UInt64.self, HSI_U64) { Float($0) } wide: { Double($0) }
+    check(UInt8.self, HSI_U8) {
+      Float($0)
+    } wide: {
+      Double($0)
+    }
+    check(Int8.self, HSI_I8) {
+      Float($0)
+    } wide: {
+      Double($0)
+    }
+    check(Int16.self, HSI_I16) {
+      Float($0)
+    } wide: {
+      Double($0)
+    }
+    check(UInt16.self, HSI_U16) {
+      Float($0)
+    } wide: {
+      Double($0)
+    }
+    check(Int32.self, HSI_I32) {
+      Float($0)
+    } wide: {
+      Double($0)
+    }
+    check(UInt32.self, HSI_U32) {
+      Float($0)
+    } wide: {
+      Double($0)
+    }
+    check(Int64.self, HSI_I64) {
+      Float($0)
+    } wide: {
+      Double($0)
+    }
+    check(UInt64.self, HSI_U64) {
+      Float($0)
+    } wide: {
+      Double($0)
+    }
     // Samples are bit patterns: the numbers they stand for.
-    check(UInt32.self, HSI_F32) { Float(bitPattern: $0) } wide: { Double(Float(bitPattern: $0)) }
-    check(UInt64.self, HSI_F64) { Float(Double(bitPattern: $0)) } wide: { Double(bitPattern: $0) }
+    check(UInt32.self, HSI_F32) {
+      Float(bitPattern: $0)
+    } wide: {
+      Double(Float(bitPattern: $0))
+    }
+    check(UInt64.self, HSI_F64) {
+      Float(Double(bitPattern: $0))
+    } wide: {
+      Double(bitPattern: $0)
+    }
   }
 
   private func check<T: FixedWidthInteger>(
@@ -135,7 +177,9 @@ import Testing
             }
           }
           // Any NaN is as good as another: which bits a conversion keeps is the processor's choice.
-          let same = zip(out, expected).allSatisfy { $0.bitPattern == $1 || ($0.isNaN && Float(bitPattern: $1).isNaN) }
+          let same = zip(out, expected).allSatisfy {
+            $0.bitPattern == $1 || ($0.isNaN && Float(bitPattern: $1).isNaN)
+          }
           #expect(same, "type \(type), level \(level), \(pixels) × \(bands), \(order)")
           #expect(valid == flags, "type \(type), level \(level), \(pixels) × \(bands), \(order)")
         }
@@ -158,7 +202,9 @@ import Testing
           bytes.withUnsafeMutableBytes { out in
             values.withUnsafeBufferPointer { values in
               var job = hsi_write_job()
-              (job.source, job.source_stride, job.pixels, job.bands) = (values.baseAddress, bands, pixels, bands)
+              (job.source, job.source_stride, job.pixels, job.bands) = (
+                values.baseAddress, bands, pixels, bands
+              )
               (job.out, job.type) = (out.baseAddress, Int32(type))
               (job.pixel_stride, job.band_stride, job.nan_value) = (strides.pixel, strides.band, 5)
               #expect(hsi_convert_from_float(&job) == 0)
@@ -172,7 +218,8 @@ import Testing
                 let rounded = value.rounded(.toNearestOrEven)
                 var expected: T = rounded < 0 ? T.min : T.max
                 if value.isNaN { expected = 5 } else if let exact = T(exactly: rounded) { expected = exact }
-                let found = bytes.loadUnaligned(fromByteOffset: n * strides.pixel + b * strides.band, as: T.self)
+                let found = bytes.loadUnaligned(
+                  fromByteOffset: n * strides.pixel + b * strides.band, as: T.self)
                 if found != expected { wrong += 1 }
               }
             }
@@ -218,7 +265,8 @@ import Testing
                   #expect(hsi_reorder(&job) == 0)
                 }
               }
-              #expect(target == expected, "\(size) bytes, level \(level), \(pixels) × \(bands), \(from) to \(to)")
+              #expect(
+                target == expected, "\(size) bytes, level \(level), \(pixels) × \(bands), \(from) to \(to)")
             }
           }
         }

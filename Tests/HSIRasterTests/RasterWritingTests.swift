@@ -235,7 +235,8 @@ import Testing
     #expect(errorIdentifier { try create("cube.img", overwrite: false) } == "E-OUTPUT-IS-INPUT")
     #expect(errorIdentifier { try create("cube.img", overwrite: true) } == "E-OUTPUT-IS-INPUT")
     #expect(
-      errorIdentifier { try create("cube.dat", overwrite: true) } == "E-OUTPUT-IS-INPUT", "its header is an input")
+      errorIdentifier { try create("cube.dat", overwrite: true) } == "E-OUTPUT-IS-INPUT",
+      "its header is an input")
     try scratch.write("old", to: "old.tif")
     #expect(errorIdentifier { try create("old.tif", overwrite: false) } == "E-OUTPUT-EXISTS")
     try create("old.tif", overwrite: true)
@@ -260,7 +261,8 @@ import Testing
   }
 
   /// The temporary name is a link to `/dev/full`, which takes nothing.
-  @Test(.enabled(if: FileManager.default.fileExists(atPath: "/dev/full")), arguments: ["a.tif", "a.dat", "a.mat"])
+  @Test(
+    .enabled(if: FileManager.default.fileExists(atPath: "/dev/full")), arguments: ["a.tif", "a.dat", "a.mat"])
   func fullDisk(name: String) throws {
     let scratch = try Scratch()
     let temporary = try OutputFile(scratch.path(name), overwrite: false).temporaryPath

@@ -29,9 +29,12 @@ public struct Fixture {
       let values: [Double] = bytes.withUnsafeBytes { raw in
         switch entry["dtype"] as! String {
         case "F64": (0..<(raw.count / 8)).map { raw.loadUnaligned(fromByteOffset: $0 * 8, as: Double.self) }
-        case "F32": (0..<(raw.count / 4)).map { Double(raw.loadUnaligned(fromByteOffset: $0 * 4, as: Float.self)) }
-        case "I64": (0..<(raw.count / 8)).map { Double(raw.loadUnaligned(fromByteOffset: $0 * 8, as: Int64.self)) }
-        case "I32": (0..<(raw.count / 4)).map { Double(raw.loadUnaligned(fromByteOffset: $0 * 4, as: Int32.self)) }
+        case "F32":
+          (0..<(raw.count / 4)).map { Double(raw.loadUnaligned(fromByteOffset: $0 * 4, as: Float.self)) }
+        case "I64":
+          (0..<(raw.count / 8)).map { Double(raw.loadUnaligned(fromByteOffset: $0 * 8, as: Int64.self)) }
+        case "I32":
+          (0..<(raw.count / 4)).map { Double(raw.loadUnaligned(fromByteOffset: $0 * 4, as: Int32.self)) }
         case "U8", "BOOL": raw.map { Double($0) }
         case let other: fatalError("dtype \(other) in \(url.path)")
         }
@@ -64,7 +67,8 @@ public enum SharedData {
 
   /// The path of a file of the collection, or nil where the collection is absent.
   public static func path(_ name: String) -> String? {
-    guard let url = root?.appendingPathComponent(name), FileManager.default.fileExists(atPath: url.path) else {
+    guard let url = root?.appendingPathComponent(name), FileManager.default.fileExists(atPath: url.path)
+    else {
       return nil
     }
     return url.path

@@ -29,7 +29,8 @@ struct EndmembersCommand: ParsableCommand {
   @Option(help: "How --count auto counts: hysime, hfc or nwhfc.")
   var countMethod = "hysime"
 
-  @Option(help: ArgumentHelp("Parameter of the method, repeatable; see hsi methods NAME.", valueName: "name=value"))
+  @Option(
+    help: ArgumentHelp("Parameter of the method, repeatable; see hsi methods NAME.", valueName: "name=value"))
   var set: [String] = []
 
   @Option(help: "Spectral library to name the endmembers by.")
@@ -49,13 +50,15 @@ struct EndmembersCommand: ParsableCommand {
     var number: Int?
     if count != "auto" {
       guard let value = Int(count), value >= 1 else {
-        throw CoreError.invalidParameter(name: "--count", value: count, requirement: "a number from 1, or auto")
+        throw CoreError.invalidParameter(
+          name: "--count", value: count, requirement: "a number from 1, or auto")
       }
       number = value
     }
     let reader = try input.open(scene, context)
     let request = UnmixRequest(
-      kind: .blind(count: number, counter: countMethod, extractor: method, library: library, unitLength: false),
+      kind: .blind(
+        count: number, counter: countMethod, extractor: method, library: library, unitLength: false),
       method: method, values: try MethodOptions.values(set))
     let solver = try UnmixSolver(request: request, reader: reader, input: input, context: context)
     try SpectraOutput.check(spectra, overwrite: overwrite, inputs: reader.files)

@@ -63,7 +63,8 @@ struct EvaluateUnmixingCommand: ParsableCommand {
     }
     let (a, b) = common(estimate, truth)
     guard a.rows > 0 else {
-      throw UnmixingError.tooFewPixels(valid: 0, needed: 1, purpose: "a comparison of pixels valid in both files")
+      throw UnmixingError.tooFewPixels(
+        valid: 0, needed: 1, purpose: "a comparison of pixels valid in both files")
     }
     let spectra = try pairOfSpectra(context)
     if let spectra {
@@ -75,12 +76,15 @@ struct EvaluateUnmixingCommand: ParsableCommand {
     errors.add(a, b, order: order)
     let unit = degrees ? 180 / Double.pi : 1
     let angles = spectra.map { estimate, truth in
-      order.enumerated().map { k, found in found.map { spectralAngle(Array(estimate[$0]), Array(truth[k])) * unit } }
+      order.enumerated().map { k, found in
+        found.map { spectralAngle(Array(estimate[$0]), Array(truth[k])) * unit }
+      }
     }
     let evaluation = Evaluation(
       pixels: a.rows, referenceNames: names(truth, b.columns, spectra?.1),
       resultNames: names(estimate, a.columns, spectra?.0),
-      order: order, errors: errors, angles: angles, angleUnit: degrees ? "deg" : "rad", aad: errors.meanAngle * unit)
+      order: order, errors: errors, angles: angles, angleUnit: degrees ? "deg" : "rad",
+      aad: errors.meanAngle * unit)
     try Terminal.output(json ? evaluation.json() + "\n" : evaluation.text())
   }
 
@@ -93,7 +97,8 @@ struct EvaluateUnmixingCommand: ParsableCommand {
     }
     var selection = SelectionOptions()
     selection.bands = maps.isEmpty ? .all : .list(maps)
-    return try FileSource(reader, selection, context: context).load(context, label: "reading \(URL(fileURLWithPath: path).lastPathComponent)")
+    return try FileSource(reader, selection, context: context).load(
+      context, label: "reading \(URL(fileURLWithPath: path).lastPathComponent)")
   }
 
   /// The pixels that are valid in both, in the same order.
@@ -134,7 +139,8 @@ struct EvaluateUnmixingCommand: ParsableCommand {
     let second = try SpectralLibraryFile.read(referenceEndmembers, context: context)
     guard first.bands == second.bands else {
       throw UnmixingError.bandMismatch(
-        spectra: first.bands, scene: second.bands, advice: "resample one of them with hsi spectra convert --like")
+        spectra: first.bands, scene: second.bands,
+        advice: "resample one of them with hsi spectra convert --like")
     }
     // Only the bands that are finite and good in both count.
     func isFinite(_ library: SpectralLibrary, _ band: Int) -> Bool {
@@ -144,7 +150,8 @@ struct EvaluateUnmixingCommand: ParsableCommand {
       first.axis.good[$0] && second.axis.good[$0] && isFinite(first, $0) && isFinite(second, $0)
     }
     guard !bands.isEmpty else {
-      throw UnmixingError.bandMismatch(spectra: first.bands, scene: second.bands, advice: "no band is good in both")
+      throw UnmixingError.bandMismatch(
+        spectra: first.bands, scene: second.bands, advice: "no band is good in both")
     }
     return (first.selecting(bands: bands), second.selecting(bands: bands))
   }

@@ -11,10 +11,13 @@ struct FormatsCommand: ParsableCommand {
       """)
 
   func run() throws {
-    try Terminal.output("cubes, read:      " + RasterFormats.all.map { $0.name }.joined(separator: ", ") + "\n")
-    try Terminal.output("cubes, written:   " + OutputFormat.allCases.map(\.rawValue).joined(separator: ", ") + "\n")
+    try Terminal.output(
+      "cubes, read:      " + RasterFormats.all.map { $0.name }.joined(separator: ", ") + "\n")
+    try Terminal.output(
+      "cubes, written:   " + OutputFormat.allCases.map(\.rawValue).joined(separator: ", ") + "\n")
     try Terminal.output("spectra, read:    " + SpectralLibraryFile.formatNames.joined(separator: ", ") + "\n")
     try Terminal.output("spectra, written: " + "ENVI spectral library, CSV" + "\n")
-    try Terminal.output("GDAL \(GDAL.version) opens everything else: " + GDAL.drivers.joined(separator: " ") + "\n")
+    try Terminal.output(
+      "GDAL \(GDAL.version) opens everything else: " + GDAL.drivers.joined(separator: " ") + "\n")
   }
 }

@@ -73,7 +73,10 @@ struct CubeFacts {
     lines.append(("format", "\(reader.format), \(reader.sampleType.rawValue)\(order)"))
     let bytes = shape.pixels * shape.bands * reader.sampleType.size
     lines.append(
-      ("size", "\(shape.lines) lines × \(shape.samples) samples × \(shape.bands) bands, \(MemoryBudget.text(bytes))"))
+      (
+        "size",
+        "\(shape.lines) lines × \(shape.samples) samples × \(shape.bands) bands, \(MemoryBudget.text(bytes))"
+      ))
     if let summary = metadata.summary, !summary.isEmpty { lines.append(("summary", summary)) }
     lines.append(("quantity", metadata.quantity.rawValue + source("quantity")))
     lines.append(("wavelengths", wavelengthText))
@@ -87,24 +90,31 @@ struct CubeFacts {
     let scaling = zip(metadata.scale, metadata.offset).map { scale, offset in
       offset == 0 ? number(scale) : "\(number(scale)), offset \(number(offset))"
     }
-    if scaling.contains(where: { $0 != "1" }) { lines.append(("scale", summaryOf(scaling) + source("scale"))) }
+    if scaling.contains(where: { $0 != "1" }) {
+      lines.append(("scale", summaryOf(scaling) + source("scale")))
+    }
     lines += georeferenceLines
     if let acquired = metadata.acquired { lines.append(("acquired", acquired)) }
     if let sensor = metadata.sensor { lines.append(("sensor", sensor)) }
     if let rgb = metadata.defaultRGB {
-      lines.append(("display", "bands \(rgb.map { String($0 + 1) }.joined(separator: ", "))" + source("defaultRGB")))
+      lines.append(
+        ("display", "bands \(rgb.map { String($0 + 1) }.joined(separator: ", "))" + source("defaultRGB")))
     }
-    if let classes = metadata.classes { lines.append(("classes", classes.map(\.name).joined(separator: ", "))) }
+    if let classes = metadata.classes {
+      lines.append(("classes", classes.map(\.name).joined(separator: ", ")))
+    }
     if reader.files.count > 1 { lines.append(("files", reader.files.joined(separator: ", "))) }
     if let validPixels, let totalPixels { lines.append(("valid", "\(validPixels) of \(totalPixels) pixels")) }
     let width = lines.map(\.0.count).max() ?? 0
-    var text = lines.map { "\($0.0.padding(toLength: width, withPad: " ", startingAt: 0))  \($0.1)\n" }.joined()
+    var text = lines.map { "\($0.0.padding(toLength: width, withPad: " ", startingAt: 0))  \($0.1)\n" }
+      .joined()
     if statistics != nil || noise != nil { text += bandTable }
     return text
   }
 
   private var wavelengthText: String {
-    guard let wavelengths = metadata.axis.wavelengths, let least = wavelengths.min(), let most = wavelengths.max()
+    guard let wavelengths = metadata.axis.wavelengths, let least = wavelengths.min(),
+      let most = wavelengths.max()
     else { return "not in the file (give --wavelengths)" }
     let steps = zip(wavelengths, wavelengths.dropFirst())
     var text = "\(number(least)) to \(number(most)) nm"
@@ -219,14 +229,18 @@ struct CubeFacts {
       switch reference.mapping {
       case .affine(let t): value["geotransform"] = t.map(finite)
       case .groundControlPoints(let points):
-        value["gcps"] = points.map { ["sample": $0.sample, "line": $0.line, "x": $0.x, "y": $0.y, "z": $0.z] }
+        value["gcps"] = points.map {
+          ["sample": $0.sample, "line": $0.line, "x": $0.x, "y": $0.y, "z": $0.z]
+        }
       case .geolocation(let longitude, let latitude):
         value["geolocation"] = ["longitude": longitude, "latitude": latitude]
       }
       object["georeference"] = fact(value, "georeference")
     }
     if let classes = metadata.classes {
-      object["classes"] = classes.map { ["name": $0.name, "colour": $0.colour.map { Int($0) }] as [String: Any] }
+      object["classes"] = classes.map {
+        ["name": $0.name, "colour": $0.colour.map { Int($0) }] as [String: Any]
+      }
     }
     if let validPixels { object["validPixels"] = validPixels }
     if let s = statistics {

@@ -83,7 +83,8 @@ enum MethodTable {
     for task in UnmixingTask.allCases {
       let members = methods.filter { $0.task == task }
       guard !members.isEmpty else { continue }
-      text += "## \(title(task))\n\n| `--method` | name | when to use | cost | parameters (default) | source |\n"
+      text +=
+        "## \(title(task))\n\n| `--method` | name | when to use | cost | parameters (default) | source |\n"
       text += "|---|---|---|---|---|---|\n"
       for method in members {
         let parameters = method.parameters.map { parameter in

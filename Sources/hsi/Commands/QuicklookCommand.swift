@@ -24,10 +24,13 @@ struct QuicklookCommand: ParsableCommand {
   var picture: String
 
   @Option(
-    name: [.customShort("b"), .customLong("bands")], help: "Red, green, blue as 1-based bands, or one band for grey.")
+    name: [.customShort("b"), .customLong("bands")],
+    help: "Red, green, blue as 1-based bands, or one band for grey.")
   var bands: String?
 
-  @Option(name: [.customLong("wl"), .customLong("rgb")], help: "Red, green, blue (or one band) as wavelengths in nm.")
+  @Option(
+    name: [.customLong("wl"), .customLong("rgb")],
+    help: "Red, green, blue (or one band) as wavelengths in nm.")
   var wavelengths: String?
 
   @Option(help: "Lower and upper percentile.")
@@ -45,10 +48,12 @@ struct QuicklookCommand: ParsableCommand {
   func run() throws {
     let context = try options.makeContext()
     guard picture.lowercased().hasSuffix(".png") else {
-      throw CoreError.invalidParameter(name: "the picture", value: picture, requirement: "a name that ends in .png")
+      throw CoreError.invalidParameter(
+        name: "the picture", value: picture, requirement: "a name that ends in .png")
     }
     guard longestSide >= 1 else {
-      throw CoreError.invalidParameter(name: "--longest-side", value: "\(longestSide)", requirement: "at least 1")
+      throw CoreError.invalidParameter(
+        name: "--longest-side", value: "\(longestSide)", requirement: "at least 1")
     }
     let percentiles = try stretchRange()
     let reader = try input.open(scene, context)
@@ -70,7 +75,8 @@ struct QuicklookCommand: ParsableCommand {
   private func explicitBands(_ reader: any CubeReader) throws -> Quicklook.BandChoice? {
     if let bands {
       let list = try numbers(bands, "--bands").map { Int($0) }
-      guard list.count == 1 || list.count == 3, list.allSatisfy({ (1...reader.shape.bands).contains($0) }) else {
+      guard list.count == 1 || list.count == 3, list.allSatisfy({ (1...reader.shape.bands).contains($0) })
+      else {
         throw CoreError.invalidParameter(
           name: "--bands", value: bands, requirement: "one or three bands from 1 to \(reader.shape.bands)")
       }
@@ -79,11 +85,13 @@ struct QuicklookCommand: ParsableCommand {
     guard let wavelengths else { return nil }
     let wanted = try numbers(wavelengths, "--wl")
     guard wanted.count == 1 || wanted.count == 3 else {
-      throw CoreError.invalidParameter(name: "--wl", value: wavelengths, requirement: "one or three wavelengths in nm")
+      throw CoreError.invalidParameter(
+        name: "--wl", value: wavelengths, requirement: "one or three wavelengths in nm")
     }
     guard let list = Quicklook.nearest(wanted, in: reader.metadata.axis, within: .infinity) else {
       throw RasterError.inconsistent(
-        path: scene, reason: "the file has no wavelengths", advice: "give --wavelengths, or choose with --bands")
+        path: scene, reason: "the file has no wavelengths",
+        advice: "give --wavelengths, or choose with --bands")
     }
     return Quicklook.BandChoice(bands: list, reason: "user")
   }
@@ -91,7 +99,8 @@ struct QuicklookCommand: ParsableCommand {
   private func stretchRange() throws -> ClosedRange<Double> {
     let values = try numbers(stretch, "--stretch")
     guard values.count == 2, values[0] >= 0, values[1] <= 100, values[0] < values[1] else {
-      throw CoreError.invalidParameter(name: "--stretch", value: stretch, requirement: "LOW,HIGH within 0 to 100")
+      throw CoreError.invalidParameter(
+        name: "--stretch", value: stretch, requirement: "LOW,HIGH within 0 to 100")
     }
     return values[0]...values[1]
   }

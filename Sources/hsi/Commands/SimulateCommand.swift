@@ -73,7 +73,8 @@ struct SimulateSceneCommand: ParsableCommand {
   func run() throws {
     let context = try options.makeContext()
     let simulator = try SceneSimulator(recipe(context))
-    guard let sampleType = SampleType(rawValue: type.lowercased()), [.float32, .int16, .uint16].contains(sampleType)
+    guard let sampleType = SampleType(rawValue: type.lowercased()),
+      [.float32, .int16, .uint16].contains(sampleType)
     else {
       throw CoreError.invalidParameter(name: "--ot", value: type, requirement: "float32, int16 or uint16")
     }
@@ -113,7 +114,8 @@ struct SimulateSceneCommand: ParsableCommand {
       guard (2...10_000).contains(bands) else {
         throw CoreError.invalidParameter(name: "--bands", value: "\(bands)", requirement: "from 2 to 10000")
       }
-      spectra = try ParametricSpectra.library(count: count, axis: .avirisLike(bands: bands), seed: context.seed)
+      spectra = try ParametricSpectra.library(
+        count: count, axis: .avirisLike(bands: bands), seed: context.seed)
     } else {
       spectra = try SpectralLibraryFile.read(endmembers, context: context)
     }

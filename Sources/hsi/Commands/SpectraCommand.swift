@@ -35,7 +35,8 @@ struct SpectraInfoCommand: ParsableCommand {
 
   private func text(_ spectra: SpectralLibrary) -> String {
     var text = "\(library): \(spectra.count) spectra, \(spectra.bands) bands"
-    if let wavelengths = spectra.axis.wavelengths, let least = wavelengths.min(), let most = wavelengths.max() {
+    if let wavelengths = spectra.axis.wavelengths, let least = wavelengths.min(), let most = wavelengths.max()
+    {
       text += String(format: ", %.6g to %.6g nm", least, most)
     }
     text += "\n"
@@ -54,10 +55,14 @@ struct SpectraInfoCommand: ParsableCommand {
   }
 
   private func object(_ spectra: SpectralLibrary) throws -> String {
-    func finite(_ values: some Sequence<Double>) -> [Any] { values.map { $0.isFinite ? $0 as Any : NSNull() } }
+    func finite(_ values: some Sequence<Double>) -> [Any] {
+      values.map { $0.isFinite ? $0 as Any : NSNull() }
+    }
     var object: [String: Any] = [
       "file": library, "bands": spectra.bands,
-      "spectra": spectra.names.indices.map { ["name": spectra.names[$0], "values": finite(spectra[$0])] as [String: Any] },
+      "spectra": spectra.names.indices.map {
+        ["name": spectra.names[$0], "values": finite(spectra[$0])] as [String: Any]
+      },
     ]
     if let wavelengths = spectra.axis.wavelengths { object["wavelengths_nm"] = finite(wavelengths) }
     if let fwhm = spectra.axis.fwhm { object["fwhm_nm"] = finite(fwhm) }
@@ -105,9 +110,12 @@ struct SpectraConvertCommand: ParsableCommand {
     var spectra = try SpectralLibraryFile.read(library, context: context)
     if let select {
       let wanted = select.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces).lowercased() }
-      let kept = spectra.names.indices.filter { i in wanted.contains { spectra.names[i].lowercased().contains($0) } }
+      let kept = spectra.names.indices.filter { i in
+        wanted.contains { spectra.names[i].lowercased().contains($0) }
+      }
       guard !kept.isEmpty else {
-        throw CoreError.invalidParameter(name: "--select", value: select, requirement: "part of a name in the library")
+        throw CoreError.invalidParameter(
+          name: "--select", value: select, requirement: "part of a name in the library")
       }
       spectra = spectra.selecting(kept)
     }
@@ -116,13 +124,15 @@ struct SpectraConvertCommand: ParsableCommand {
       let result = try SpectralResampling.resample(spectra, to: reader.metadata.axis, path: library)
       let missing = result.covered.filter { !$0 }.count
       if missing > 0 {
-        context.warn("W-LIB-BANDS", "\(library): \(missing) bands of \(like) are not covered by every spectrum")
+        context.warn(
+          "W-LIB-BANDS", "\(library): \(missing) bands of \(like) are not covered by every spectrum")
       }
       spectra = result.library
     }
     if let prune {
       guard prune > 0, prune < 90 else {
-        throw CoreError.invalidParameter(name: "--prune", value: "\(prune)", requirement: "an angle from 0 to 90 degrees")
+        throw CoreError.invalidParameter(
+          name: "--prune", value: "\(prune)", requirement: "an angle from 0 to 90 degrees")
       }
       let kept = SpectralResampling.prune(spectra, minimumAngle: prune)
       context.logger.info("pruned from \(spectra.count) to \(kept.count) spectra")

@@ -34,10 +34,12 @@ struct UnmixCommand: ParsableCommand {
   @Option(help: "Known endmembers: .sli, CSV or text spectra.")
   var endmembers: String?
 
-  @Option(help: "Spectral library: to unmix on (without --count), or to name blind endmembers by (with --count).")
+  @Option(
+    help: "Spectral library: to unmix on (without --count), or to name blind endmembers by (with --count).")
   var library: String?
 
-  @Option(name: .shortAndLong, help: "Method (default: rrlbs, fcls with --endmembers, sunsal with --library).")
+  @Option(
+    name: .shortAndLong, help: "Method (default: rrlbs, fcls with --endmembers, sunsal with --library).")
   var method: String?
 
   @Option(help: "Extractor of endmembers when an abundance method is used with --count.")
@@ -46,10 +48,13 @@ struct UnmixCommand: ParsableCommand {
   @Option(help: "How --count auto counts: hysime, hfc or nwhfc.")
   var countMethod = "hysime"
 
-  @Option(help: ArgumentHelp("Parameter of the method, repeatable; see hsi methods NAME.", valueName: "name=value"))
+  @Option(
+    help: ArgumentHelp("Parameter of the method, repeatable; see hsi methods NAME.", valueName: "name=value"))
   var set: [String] = []
 
-  @Flag(help: "Divide every pixel by its length over the good bands first (scenes with shadow or water; blind only).")
+  @Flag(
+    help:
+      "Divide every pixel by its length over the good bands first (scenes with shadow or water; blind only).")
   var normalise = false
 
   @OptionGroup(title: "Products") var products: ProductOptions
@@ -80,7 +85,8 @@ struct UnmixCommand: ParsableCommand {
         number = nil
       } else {
         guard let value = Int(count), value >= 2 else {
-          throw CoreError.invalidParameter(name: "--count", value: count, requirement: "a number from 2, or auto")
+          throw CoreError.invalidParameter(
+            name: "--count", value: count, requirement: "a number from 2, or auto")
         }
         number = value
       }
@@ -91,7 +97,8 @@ struct UnmixCommand: ParsableCommand {
     }
     guard let library else {
       throw CoreError.invalidParameter(
-        name: "what to unmix with", value: "not given", requirement: "one of --count, --endmembers, --library")
+        name: "what to unmix with", value: "not given", requirement: "one of --count, --endmembers, --library"
+      )
     }
     return UnmixRequest(kind: .known(library), method: method ?? "sunsal", values: values, isLibrary: true)
   }
@@ -133,7 +140,8 @@ struct ProductOptions: ParsableArguments {
   @Flag(name: .customLong("all"), help: "Write every product beside the abundances, named after them.")
   var everything = false
 
-  @Option(help: "Endmembers: writes BASE.sli, BASE.hdr and BASE.csv (default for found ones: STEM_endmembers).")
+  @Option(
+    help: "Endmembers: writes BASE.sli, BASE.hdr and BASE.csv (default for found ones: STEM_endmembers).")
   var endmembersOut: String?
 
   @Option(help: "Guidance map of methods that learn one.")

@@ -35,14 +35,16 @@ struct RunOptions: ParsableArguments {
     var budget = defaults.memory
     if let memory {
       guard let value = MemoryBudget(memory) else {
-        throw CoreError.invalidParameter(name: "--memory", value: memory, requirement: "a size such as 512M or 4G")
+        throw CoreError.invalidParameter(
+          name: "--memory", value: memory, requirement: "a size such as 512M or 4G")
       }
       budget = value
     }
     var count = defaults.threads
     if threads != "auto" {
       guard let value = Int(threads), (1...4096).contains(value) else {
-        throw CoreError.invalidParameter(name: "--threads", value: threads, requirement: "a number from 1, or auto")
+        throw CoreError.invalidParameter(
+          name: "--threads", value: threads, requirement: "a number from 1, or auto")
       }
       count = value
     }
@@ -86,7 +88,8 @@ struct RunOptions: ParsableArguments {
   private func reporter(_ environment: [String: String]) throws -> any ProgressReporter {
     let name = progress ?? environment["HSI_PROGRESS"] ?? "auto"
     guard let mode = ProgressMode(rawValue: name) else {
-      throw CoreError.invalidParameter(name: "--progress", value: name, requirement: "auto, bar, json or none")
+      throw CoreError.invalidParameter(
+        name: "--progress", value: name, requirement: "auto, bar, json or none")
     }
     return TerminalProgress.display(mode, quiet: quiet)
   }

@@ -9,7 +9,8 @@ struct SceneOptions: ParsableArguments {
   @Option(help: "Meaning of the axes of an array, outermost first: h line, w sample, b band, e.g. bhw.")
   var axes: String?
 
-  @Option(help: ArgumentHelp("Image that a matrix bands × pixels holds (MATLAB).", valueName: "lines,samples"))
+  @Option(
+    help: ArgumentHelp("Image that a matrix bands × pixels holds (MATLAB).", valueName: "lines,samples"))
   var size: String?
 
   @Option(help: "Bands that two detectors share (PRISMA): cut in the middle, vnir, swir or keep all.")
@@ -27,7 +28,9 @@ struct SceneOptions: ParsableArguments {
   @Option(help: "Stored value that means no data, or none.")
   var nodata: String?
 
-  @Option(help: "A pixel is no data when any or all good bands are; auto: all for integers with nodata 0, else any.")
+  @Option(
+    help: "A pixel is no data when any or all good bands are; auto: all for integers with nodata 0, else any."
+  )
   var nodataPolicy = "auto"
 
   @Flag(help: "Ignore scale and offset: work on the stored numbers.")
@@ -103,7 +106,8 @@ struct SceneOptions: ParsableArguments {
       guard parts.count == 4, !parts.contains(nil), let x = parts[0], let y = parts[1], let width = parts[2],
         let height = parts[3], x >= 0, y >= 0, width > 0, height > 0
       else {
-        throw CoreError.invalidParameter(name: "--window", value: window, requirement: "X,Y,WIDTH,HEIGHT in pixels")
+        throw CoreError.invalidParameter(
+          name: "--window", value: window, requirement: "X,Y,WIDTH,HEIGHT in pixels")
       }
       guard width <= reader.shape.samples, x <= reader.shape.samples - width, height <= reader.shape.lines,
         y <= reader.shape.lines - height
@@ -133,9 +137,12 @@ struct SceneOptions: ParsableArguments {
       throw RasterError.inconsistent(
         path: reader.path, reason: "its georeference cannot be inverted", advice: "use --window in pixels")
     }
-    let corners = [(parts[0], parts[1]), (parts[0], parts[3]), (parts[2], parts[1]), (parts[2], parts[3])].map {
-      ((t[5] * ($0.0 - t[0]) - t[2] * ($0.1 - t[3])) / determinant,
-        (t[1] * ($0.1 - t[3]) - t[4] * ($0.0 - t[0])) / determinant)
+    let corners = [(parts[0], parts[1]), (parts[0], parts[3]), (parts[2], parts[1]), (parts[2], parts[3])].map
+    {
+      (
+        (t[5] * ($0.0 - t[0]) - t[2] * ($0.1 - t[3])) / determinant,
+        (t[1] * ($0.1 - t[3]) - t[4] * ($0.0 - t[0])) / determinant
+      )
     }
     func clamp(_ value: Double, _ limit: Int) -> Int { Int(max(0, min(Double(limit), value))) }
     let (width, height) = (reader.shape.samples, reader.shape.lines)

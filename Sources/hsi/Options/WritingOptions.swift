@@ -6,7 +6,8 @@ struct WritingOptions: ParsableArguments {
   @Option(name: .customLong("of"), help: "Format: GTiff, COG, ENVI, NumPy or MATLAB (default: by extension).")
   var format: String?
 
-  @Option(name: .customLong("co"), help: ArgumentHelp("Creation option, repeatable.", valueName: "name=value"))
+  @Option(
+    name: .customLong("co"), help: ArgumentHelp("Creation option, repeatable.", valueName: "name=value"))
   var creationOptions: [String] = []
 
   @Flag(help: "Codecs that every GeoTIFF reader knows (DEFLATE in place of ZSTD).")

@@ -17,12 +17,14 @@ struct LibraryFit {
   ///   - needsAll: whether a spectrum with many gaps is an error; else it is left out with a warning.
   /// - Throws: `RasterError.inconsistent` when bands do not fit, `UnmixingError.invalidSpectra`.
   init(
-    _ spectra: SpectralLibrary, path: String, reader: any CubeReader, bands wanted: [Int], needsAll: Bool = false,
+    _ spectra: SpectralLibrary, path: String, reader: any CubeReader, bands wanted: [Int],
+    needsAll: Bool = false,
     context: RunContext
   ) throws {
     let axis = reader.metadata.axis
     if spectra.bands == axis.count, LibraryFit.agree(spectra.axis, axis) {
-      (bands, library) = try LibraryFit.finite(spectra.selecting(bands: wanted), wanted, path, needsAll, context)
+      (bands, library) = try LibraryFit.finite(
+        spectra.selecting(bands: wanted), wanted, path, needsAll, context)
       context.logger.info("\(path): its \(spectra.bands) bands are those of the scene")
       return
     }
@@ -33,7 +35,9 @@ struct LibraryFit {
     }
     guard spectra.axis.wavelengths != nil, axis.wavelengths != nil else {
       throw RasterError.inconsistent(
-        path: path, reason: "it has \(spectra.bands) bands but the scene has \(axis.count), of which \(wanted.count) are used",
+        path: path,
+        reason:
+          "it has \(spectra.bands) bands but the scene has \(axis.count), of which \(wanted.count) are used",
         advice: "give wavelengths to both (--wavelengths for the scene), or spectra with \(axis.count) bands")
     }
     let resampled = try SpectralResampling.resample(spectra, to: axis.selecting(wanted), path: path).library
@@ -79,19 +83,24 @@ struct LibraryFit {
       if needsAll, let gap = (0..<spectra.count).first(where: { !kept.contains($0) }) {
         throw UnmixingError.invalidSpectra(name: "\(spectra.names[gap]) of \(path)")
       }
-      context.warn("W-LIB-GAPS", "\(path): \(spectra.count - kept.count) spectra cover too few bands and are left out")
+      context.warn(
+        "W-LIB-GAPS", "\(path): \(spectra.count - kept.count) spectra cover too few bands and are left out")
     }
     let library = kept.count < spectra.count ? spectra.selecting(kept) : spectra
     let good = (0..<library.bands).filter { band in
-      library.axis.good[band] && (0..<library.count).allSatisfy { library.values[$0 * library.bands + band].isFinite }
+      library.axis.good[band]
+        && (0..<library.count).allSatisfy { library.values[$0 * library.bands + band].isFinite }
     }
     guard !good.isEmpty else {
       throw RasterError.inconsistent(
-        path: path, reason: "no band of the scene is covered by all spectra", advice: "remove spectra with gaps")
+        path: path, reason: "no band of the scene is covered by all spectra",
+        advice: "remove spectra with gaps")
     }
     if good.count < wanted.count {
       context.warn(
-        "W-LIB-BANDS", "\(path): \(wanted.count - good.count) of \(wanted.count) bands are not covered or flagged bad and are left out")
+        "W-LIB-BANDS",
+        "\(path): \(wanted.count - good.count) of \(wanted.count) bands are not covered or flagged bad and are left out"
+      )
     }
     return (good.map { wanted[$0] }, library.selecting(bands: good))
   }

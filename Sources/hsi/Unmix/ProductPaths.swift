@@ -30,7 +30,9 @@ struct ProductPaths {
     guidance = options.guidance ?? (all && isBlind ? stem + "_guidance" + raster : nil)
     residual = options.residual ?? (all ? stem + "_rmse" + raster : nil)
     channelQuality = options.channelQuality.map { [$0] } ?? []
-    if channelQuality.isEmpty, all, isBlind { channelQuality = [stem + "_channels.csv", stem + "_channels.json"] }
+    if channelQuality.isEmpty, all, isBlind {
+      channelQuality = [stem + "_channels.csv", stem + "_channels.json"]
+    }
     quicklook = options.quicklook ?? (all ? stem + "_scene.png" : nil)
     composite = options.composite ?? (all ? stem + "_composite.png" : nil)
     report = options.report ?? (all ? stem + "_report.json" : nil)

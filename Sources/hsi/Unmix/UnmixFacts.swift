@@ -36,7 +36,8 @@ struct UnmixFacts {
         index: k, name: solution.endmembers.names[k],
         spectrum: UnmixingReport.spread(
           solution.endmembers[k], used: solver.usedBands, bands: reader.shape.bands),
-        match: solution.matches?[k], pixel: pixel, map: map.map { UnmixingReport.MapPosition(x: $0.x, y: $0.y) },
+        match: solution.matches?[k], pixel: pixel,
+        map: map.map { UnmixingReport.MapPosition(x: $0.x, y: $0.y) },
         abundance: statistics[k])
     }
     let description = solver.description
@@ -46,7 +47,8 @@ struct UnmixFacts {
         shape: CubeShape(lines: window.lines, samples: window.samples, bands: reader.shape.bands),
         usedBands: solver.usedBands.count, validPixels: maps.validPixels, metadata: metadata, window: window),
       method: UnmixingReport.Method(
-        id: description.id, name: description.name, task: description.task.rawValue, citation: description.citation,
+        id: description.id, name: description.name, task: description.task.rawValue,
+        citation: description.citation,
         settings: solution.settings),
       countSource: solution.countSource, endmembers: endmembers, channels: channels,
       convergence: solution.objective.isEmpty

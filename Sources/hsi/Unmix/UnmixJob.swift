@@ -25,7 +25,8 @@ struct UnmixJob {
 
     let solution = try solver.factorise()
     let maps = try UnmixProducts(
-      paths: paths, shape: solver.source.shape, metadata: solver.source.metadata, names: solution.endmembers.names,
+      paths: paths, shape: solver.source.shape, metadata: solver.source.metadata,
+      names: solution.endmembers.names,
       extras: extras, writesGuidance: solution.learnsGuidance, output: output, inputs: inputs, context)
     do {
       try solution.deliver { try maps.add($0) }
@@ -98,7 +99,8 @@ struct UnmixJob {
     if let path = paths.quicklook, let scene {
       let step = (facts.solver.source.shape.samples + scene.image.width - 1) / scene.image.width
       outputs += try PNG.write(
-        scene.image, to: path, georeference: georeference, step: step, overwrite: output.overwrite, inputs: inputs
+        scene.image, to: path, georeference: georeference, step: step, overwrite: output.overwrite,
+        inputs: inputs
       ).map { UnmixingReport.Output(path: $0, content: "quicklook") }
     }
     if let path = paths.composite {
@@ -107,7 +109,9 @@ struct UnmixJob {
         overwrite: output.overwrite, inputs: inputs
       ).map { UnmixingReport.Output(path: $0, content: "abundance composite") }
     }
-    for (path, content) in [(paths.report, "report"), (paths.html, "report page"), (paths.provenance, "provenance")] {
+    for (path, content) in [
+      (paths.report, "report"), (paths.html, "report page"), (paths.provenance, "provenance"),
+    ] {
       if let path, path != "-" { outputs.append(UnmixingReport.Output(path: path, content: content)) }
     }
     provenance.finish(context)

@@ -26,7 +26,9 @@ struct UnmixPictures {
     let previews = facts.maps.previews
     let count = facts.solution.endmembers.count
     var positions: [Int32] = []
-    for i in 0..<(previews.width * previews.height) where previews.layers[0][i].isFinite { positions.append(Int32(i)) }
+    for i in 0..<(previews.width * previews.height) where previews.layers[0][i].isFinite {
+      positions.append(Int32(i))
+    }
     let abundances = PixelMatrix(rows: positions.count, columns: count)
     for (row, place) in positions.enumerated() {
       for k in 0..<count { abundances[row, k] = previews.layers[k][Int(place)] }
@@ -41,7 +43,8 @@ struct UnmixPictures {
     let count = facts.solution.endmembers.count
     func map(_ layer: Int, range: ClosedRange<Double>? = nil, colours: ColourMap) throws -> ReportMap {
       try ReportMap(
-        previews.layers[layer], width: previews.width, height: previews.height, range: range, colours: colours,
+        previews.layers[layer], width: previews.width, height: previews.height, range: range,
+        colours: colours,
         encode: PNG.encode)
     }
     return ReportFigures(
@@ -71,6 +74,7 @@ enum SceneColours {
     if let wavelengths = metadata.axis.wavelengths {
       return choice.bands.map { String(Int(wavelengths[$0].rounded())) }.joined(separator: ", ") + " nm"
     }
-    return (choice.bands.count == 1 ? "band " : "bands ") + choice.bands.map { String($0 + 1) }.joined(separator: ", ")
+    return (choice.bands.count == 1 ? "band " : "bands ")
+      + choice.bands.map { String($0 + 1) }.joined(separator: ", ")
   }
 }

@@ -33,14 +33,17 @@ final class UnmixProducts {
     single = PixelMatrix(rows: 0, columns: 1)
     previews = PreviewMaps(shape: shape, layers: count + 2)
     statistics = AbundanceStatistics.Accumulator(endmembers: count)
-    func writer(_ path: String, _ names: [String], _ quantity: Quantity, product: String) throws -> ResultWriter {
+    func writer(_ path: String, _ names: [String], _ quantity: Quantity, product: String) throws
+      -> ResultWriter
+    {
       var bands = metadata.replacingBands(names: names, quantity: quantity)
       bands.extra = [HeaderField("HSI_PRODUCT", product)]
       return try output.resultWriter(
         path, lines: shape.lines, samples: shape.samples, metadata: bands, inputs: inputs, context)
     }
     abundanceWriter = try writer(
-      paths.abundances, names.map { "abundance: \($0)" } + extras.map(\.rawValue), .abundance, product: "abundance")
+      paths.abundances, names.map { "abundance: \($0)" } + extras.map(\.rawValue), .abundance,
+      product: "abundance")
     do {
       residualWriter = try paths.residual.map { try writer($0, ["rmse"], .unknown, product: "rmse") }
     } catch {
@@ -49,7 +52,9 @@ final class UnmixProducts {
     }
     do {
       if writesGuidance {
-        guidanceWriter = try paths.guidance.map { try writer($0, ["guidance h"], .unknown, product: "guidance") }
+        guidanceWriter = try paths.guidance.map {
+          try writer($0, ["guidance h"], .unknown, product: "guidance")
+        }
       }
     } catch {
       abundanceWriter.discard()
@@ -92,7 +97,9 @@ final class UnmixProducts {
   private func write(_ values: [Float], with writer: ResultWriter?, _ strip: UnmixedStrip) throws {
     guard let writer else { return }
     single.reshape(rows: values.count, columns: 1)
-    values.withUnsafeBufferPointer { if let p = $0.baseAddress { single.pointer.update(from: p, count: $0.count) } }
+    values.withUnsafeBufferPointer {
+      if let p = $0.baseAddress { single.pointer.update(from: p, count: $0.count) }
+    }
     try writer.write(single, positions: strip.positions, window: strip.window)
   }
 

@@ -172,7 +172,9 @@ final class UnmixSolver {
     source = try input.source(reader, bands: .list(outcome.kept.map { source.bands[$0] }), context)
   }
 
-  private func make<M: UnmixingMethod>(_ type: M.Type, _ values: [String: Double]) throws -> M { try type.init(values) }
+  private func make<M: UnmixingMethod>(_ type: M.Type, _ values: [String: Double]) throws -> M {
+    try type.init(values)
+  }
 
   /// The solution for endmembers that are known or were extracted.
   private func knownSolution(_ method: Method, _ endmembers: SpectralLibrary) throws -> UnmixSolution {
@@ -270,7 +272,9 @@ final class UnmixSolver {
     let values = (0..<spectra.count).flatMap {
       UnmixingReport.spread(spectra[$0], used: usedBands, bands: bands)
     }
-    let pixels = spectra.pixels?.map { PixelPosition(line: $0.line + window.line, sample: $0.sample + window.sample) }
+    let pixels = spectra.pixels?.map {
+      PixelPosition(line: $0.line + window.line, sample: $0.sample + window.sample)
+    }
     return SpectralLibrary(names: spectra.names, axis: axis, values: values, pixels: pixels)
   }
 }
