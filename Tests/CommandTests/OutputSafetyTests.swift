@@ -80,10 +80,13 @@ import Testing
   /// Long work that is stopped exits with 128 + signal within 5 s and leaves nothing; after `kill -9` there is no
   /// file under a final name, and the same command succeeds.
   @Test(arguments: [
-    ("INT", 130, "unmix in/s.dat o/a.tif --count 3 --set iterations=100000 --set tolerance=0 --all"),
+    (
+      "INT", 130,
+      "unmix in/s.dat o/a.tif --count 3 --method sunsal-tv --set iterations=1000000 --set tolerance=0 --all"
+    ),
     (
       "TERM", 143,
-      "unmix in/s.dat o/a.tif --count 3 --method l21-nmf --set iterations=100000 --set tolerance=0"
+      "unmix in/s.dat o/a.dat --count 3 --method clsunsal --set iterations=1000000 --set tolerance=0"
     ),
     ("INT", 130, "simulate scene o/a.dat --rows 3000 --cols 3000 --endmembers 3"),
     ("TERM", 143, "simulate scene o/a.tif --rows 3000 --cols 3000 --endmembers 3"),

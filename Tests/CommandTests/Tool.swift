@@ -40,7 +40,7 @@ struct Tool {
     let files = try TemporaryFolder()
     let out = files.url.appendingPathComponent("out")
     let err = files.url.appendingPathComponent("err")
-    for url in [out, err] { FileManager.default.createFile(atPath: url.path, contents: nil) }
+    for url in [out, err] { try Data().write(to: url) }
     process.standardOutput = try FileHandle(forWritingTo: out)
     process.standardError = try FileHandle(forWritingTo: err)
     process.standardInput = FileHandle.nullDevice
