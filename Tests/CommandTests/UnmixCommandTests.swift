@@ -52,11 +52,9 @@ import Testing
     let values = try floats("o/a.dat", place)
     #expect(values.count == 3 * Self.pixels)
     #expect(values.allSatisfy { $0 >= 0 })
-    let isExact = what.contains("endmembers")
     for i in 0..<Self.pixels {
       let sum = (0..<3).reduce(Float(0)) { $0 + values[$1 * Self.pixels + i] }
-      // The soft constraint of the blind method holds the sum loosely where pixels are dark.
-      #expect(abs(sum - 1) < (isExact ? 1e-5 : 0.2), "pixel \(i): \(sum)")
+      #expect(abs(sum - 1) < 1e-5, "pixel \(i): \(sum)")
     }
   }
 
