@@ -10,6 +10,8 @@ let package = Package(
     .library(name: "HSINumerics", targets: ["HSINumerics"]),
     .library(name: "HSIRaster", targets: ["HSIRaster"]),
     .library(name: "HSIUnmixing", targets: ["HSIUnmixing"]),
+    .library(name: "HSITransformer", targets: ["HSITransformer"]),
+    .library(name: "HSIRestoration", targets: ["HSIRestoration"]),
     .library(name: "HSIReport", targets: ["HSIReport"]),
     .executable(name: "hsi", targets: ["hsi"]),
     .executable(name: "hsi-benchmark", targets: ["hsi-benchmark"]),
@@ -42,10 +44,15 @@ let package = Package(
       name: "HSIRaster",
       dependencies: ["CGDAL", "CMatIO", "CHDF5", "CZlib", "CKernels", "HSICore", "HSINumerics"]),
     .target(name: "HSIUnmixing", dependencies: ["CKernels", "HSICore", "HSINumerics"]),
+    .target(name: "HSITransformer", dependencies: ["CKernels", "CZlib", "HSICore", "HSINumerics"]),
+    .target(
+      name: "HSIRestoration", dependencies: ["CKernels", "HSICore", "HSINumerics", "HSITransformer"]),
     .target(name: "HSIReport", dependencies: ["HSICore"]),
     .target(
       name: "HSIKit",
-      dependencies: ["HSICore", "HSINumerics", "HSIRaster", "HSIUnmixing", "HSIReport"]),
+      dependencies: [
+        "HSICore", "HSINumerics", "HSIRaster", "HSITransformer", "HSIUnmixing", "HSIRestoration", "HSIReport",
+      ]),
     .executableTarget(
       name: "hsi",
       dependencies: [
@@ -67,6 +74,12 @@ let package = Package(
       resources: [.copy("Fixtures")]),
     .testTarget(
       name: "HSIUnmixingTests", dependencies: ["HSIUnmixing", "HSITestSupport"],
+      resources: [.copy("Fixtures")]),
+    .testTarget(
+      name: "HSITransformerTests", dependencies: ["CKernels", "HSITransformer", "HSITestSupport"],
+      resources: [.copy("Fixtures")]),
+    .testTarget(
+      name: "HSIRestorationTests", dependencies: ["HSIRestoration", "HSITransformer", "HSITestSupport"],
       resources: [.copy("Fixtures")]),
     .testTarget(name: "HSIReportTests", dependencies: ["HSIReport", "HSITestSupport"], exclude: ["Snapshots"]),
     .testTarget(
