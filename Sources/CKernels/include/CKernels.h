@@ -15,6 +15,7 @@
 #define HSI_CKERNELS_H
 
 #include "hsi_convert.h"
+#include "hsi_convolution.h"
 #include "hsi_levels.h"
 #include "hsi_nmf.h"
 #include "hsi_pool.h"
