@@ -1,0 +1,183 @@
+import Foundation
+import HSICore
+
+/// Writes `.safetensors` files: complete under their name or not there at all, the same bytes for the same content.
+public enum SafetensorsWriter {
+  /// What the numbers of a tensor come from.
+  public enum Content: Sendable {
+    /// Single precision.
+    case floats(Tensor)
+    /// The tensor of another file, in its own type.
+    case stored(WeightTensor)
+    /// 64-bit integers in row-major order, as many as the shape has.
+    case integers([Int64], shape: [Int])
+
+    var type: ScalarType {
+      switch self {
+      case .floats: .float32
+      case .stored(let tensor): tensor.type
+      case .integers: .int64
+      }
+    }
+
+    var shape: [Int] {
+      switch self {
+      case .floats(let tensor): tensor.shape
+      case .stored(let tensor): tensor.shape
+      case .integers(_, let shape): shape
+      }
+    }
+
+    var count: Int {
+      switch self {
+      case .floats(let tensor): tensor.count
+      case .stored(let tensor): tensor.count
+      case .integers(let values, _): values.count
+      }
+    }
+
+    func withBytes(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+      switch self {
+      case .floats(let tensor):
+        try withExtendedLifetime(tensor) {
+          try body(UnsafeRawBufferPointer(start: tensor.pointer, count: tensor.count * 4))
+        }
+      case .stored(let tensor): try tensor.withStoredBytes(body)
+      case .integers(let values, _): try values.withUnsafeBytes(body)
+      }
+    }
+  }
+
+  /// In which order tensors lie in the file.
+  public enum Order: Sendable {
+    /// Wide types first, then by name: every number is aligned to its size. What the reference library writes.
+    case sorted
+    /// As given; numbers may be unaligned where types are mixed.
+    case given
+  }
+
+  /// Writes tensors. Memory: the header only (and one tensor at a time where numbers must be gathered).
+  ///
+  /// - Parameters:
+  ///   - card: stored in the metadata.
+  ///   - inputs: files that must not be overwritten.
+  /// - Throws: `CoreError` of the output; `CoreError.invalidParameter` for a name that occurs twice or is
+  ///   `__metadata__`, or a shape that does not fit its values; `TransformerError` when a stored tensor is damaged.
+  public static func write(
+    _ tensors: [(name: String, content: Content)], card: ModelCard? = nil, metadata: [String: String] = [:],
+    order: Order = .sorted, to path: String, overwrite: Bool, inputs: [String] = []
+  ) throws {
+    var tensors = tensors
+    if order == .sorted {
+      tensors.sort { a, b in
+        (b.content.type.size, a.name) < (a.content.type.size, b.name)
+      }
+    }
+    var metadata = metadata
+    if let card { metadata[ModelCard.metadataKey] = card.json }
+    let header = try header(tensors, metadata)
+    let file = try OutputFile(path, overwrite: overwrite, inputs: inputs)
+    do {
+      let output = try Output(file)
+      try header.withUnsafeBytes { try output.write($0) }
+      for (_, content) in tensors { try content.withBytes { try output.write($0) } }
+      try output.close()
+    } catch {
+      file.discard()
+      throw error
+    }
+    try file.commit()
+  }
+
+  /// Length and JSON, padded with spaces so that numbers begin at a multiple of 8.
+  private static func header(
+    _ tensors: [(name: String, content: Content)], _ metadata: [String: String]
+  ) throws -> [UInt8] {
+    var names: Set<String> = [Safetensors.metadataKey]
+    var members: [String] = []
+    if !metadata.isEmpty {
+      let facts = metadata.sorted { $0.key < $1.key }.map { "\(quoted($0.key)):\(quoted($0.value))" }
+      members.append("\(quoted(Safetensors.metadataKey)):{\(facts.joined(separator: ","))}")
+    }
+    var offset = 0
+    for (name, content) in tensors {
+      guard names.insert(name).inserted else {
+        throw CoreError.invalidParameter(
+          name: "a tensor name", value: shortened(name),
+          requirement: "used once and not \(Safetensors.metadataKey)")
+      }
+      guard content.type.count(of: content.shape) == content.count else {
+        throw CoreError.invalidParameter(
+          name: "the shape of \(shortened(name))", value: "\(content.shape)",
+          requirement: "that of its \(content.count) values")
+      }
+      let end = offset + content.count * content.type.size
+      let shape = content.shape.map(String.init).joined(separator: ",")
+      members.append(
+        "\(quoted(name)):{\"dtype\":\"\(content.type.rawValue)\",\"shape\":[\(shape)],"
+          + "\"data_offsets\":[\(offset),\(end)]}")
+      offset = end
+    }
+    var json = Array("{\(members.joined(separator: ","))}".utf8)
+    while json.count % 8 != 0 { json.append(UInt8(ascii: " ")) }
+    guard json.count <= Safetensors.headerLimit else {
+      throw CoreError.invalidParameter(
+        name: "the header", value: "\(json.count) bytes long",
+        requirement: "at most \(Safetensors.headerLimit) bytes long")
+    }
+    return withUnsafeBytes(of: UInt64(json.count).littleEndian) { Array($0) } + json
+  }
+
+  private static func quoted(_ text: String) -> String {
+    var result = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": result += "\\\""
+      case "\\": result += "\\\\"
+      case "\n": result += "\\n"
+      case _ where scalar.value < 0x20 || scalar.value == 0x7F:
+        result += String(format: "\\u%04x", scalar.value)
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
+    return result + "\""
+  }
+
+  /// The temporary file of an output, written piece by piece.
+  private final class Output {
+    private var descriptor: Int32
+    private let path: String
+
+    init(_ file: OutputFile) throws {
+      path = file.finalPath
+      descriptor = Foundation.open(file.temporaryPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+      guard descriptor >= 0 else { throw OutputFile.failure(errno, path: path) }
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer) throws {
+      var done = 0
+      while let base = bytes.baseAddress, done < bytes.count {
+        let step = Foundation.write(descriptor, base + done, bytes.count - done)
+        if step > 0 {
+          done += step
+        } else if step == 0 {
+          throw OutputFile.failure(ENOSPC, path: path)
+        } else if errno != EINTR {
+          throw OutputFile.failure(errno, path: path)
+        }
+      }
+    }
+
+    /// Waits until the disk has everything, so that a name never stands for a file that a power cut emptied.
+    func close() throws {
+      let synced = fsync(descriptor) == 0 ? 0 : errno
+      let closed = Foundation.close(descriptor) == 0 ? 0 : errno
+      descriptor = -1
+      for code in [synced, closed] where code != 0 && code != EINVAL && code != EROFS {
+        throw OutputFile.failure(code, path: path)
+      }
+    }
+
+    deinit { if descriptor >= 0 { _ = Foundation.close(descriptor) } }
+  }
+}

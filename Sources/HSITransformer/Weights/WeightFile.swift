@@ -1,0 +1,104 @@
+import HSICore
+
+/// The tensors and facts in a file of weights: safetensors or a PyTorch checkpoint.
+///
+/// Opening reads the header only; the file is mapped, and numbers are read when a tensor is asked for them. Nothing of
+/// a file is ever executed, and no memory is taken for sizes that the file claims but does not have.
+public struct WeightFile: Sendable {
+  /// What kind of file it is.
+  public enum Format: String, Sendable {
+    case safetensors
+    case pytorch = "PyTorch"
+  }
+
+  /// The file.
+  public let path: String
+  /// Its kind, found from the content.
+  public let format: Format
+  /// The tensors in the order of the file.
+  public private(set) var tensors: [WeightTensor]
+  /// Text beside the tensors: the metadata of a safetensors file, the scalars (epoch, …) of a checkpoint.
+  public let metadata: [String: String]
+
+  private var positions: [String: Int]
+
+  init(path: String, format: Format, tensors: [WeightTensor], metadata: [String: String]) {
+    self.path = path
+    self.format = format
+    self.tensors = tensors
+    self.metadata = metadata
+    positions = WeightFile.positions(tensors)
+  }
+
+  /// Opens a file; the content decides what it is, not the name.
+  ///
+  /// - Throws: `TransformerError`.
+  public static func open(_ path: String) throws -> WeightFile {
+    let file = try WeightBytes(mapping: path)
+    return try Safetensors.read(file, path: path)
+  }
+
+  /// A tensor by name.
+  public subscript(name: String) -> WeightTensor? { positions[name].map { tensors[$0] } }
+
+  /// Number of values in all tensors.
+  public var valueCount: Int { tensors.reduce(0) { $0 &+ $1.count } }
+
+  /// The same file with `prefix` taken from the names that begin with it.
+  ///
+  /// Checkpoints of wrapped networks carry one, `net.` for example.
+  public func droppingPrefix(_ prefix: String) -> WeightFile {
+    var result = self
+    for i in tensors.indices where tensors[i].name.hasPrefix(prefix) && tensors[i].name != prefix {
+      result.tensors[i].name = String(tensors[i].name.dropFirst(prefix.count))
+    }
+    result.positions = WeightFile.positions(result.tensors)
+    return result
+  }
+
+  /// The tensors of a model in single precision, each checked against the model.
+  ///
+  /// Extents of 1 at the end of a shape do not count: a 1 × 1 convolution `[o, i, 1, 1]` serves a linear layer `[o, i]`.
+  ///
+  /// - Parameters:
+  ///   - parameters: names and shapes of the model.
+  ///   - isOptional: names that may be absent from the file.
+  ///   - isIgnored: names of the file that the model need not know.
+  /// - Throws: `TransformerError.missingTensor`, `.shapeMismatch`, `.unexpectedTensor`, for the first in the order of
+  ///   the model.
+  public func tensors(
+    for parameters: [(name: String, shape: [Int])],
+    isOptional: (String) -> Bool = { _ in false }, isIgnored: (String) -> Bool = { _ in false }
+  ) throws -> [String: Tensor] {
+    let known = Set(parameters.map(\.name))
+    let stranger = tensors.first { !known.contains($0.name) && !isIgnored($0.name) }
+    for (name, shape) in parameters {
+      guard let tensor = self[name] else {
+        if isOptional(name) { continue }
+        throw TransformerError.missingTensor(
+          path: path, tensor: name, model: shape, instead: stranger.map { "\($0.name) \($0.shape)" })
+      }
+      guard WeightFile.trimmed(tensor.shape) == WeightFile.trimmed(shape) else {
+        throw TransformerError.shapeMismatch(path: path, tensor: name, file: tensor.shape, model: shape)
+      }
+    }
+    if let stranger {
+      throw TransformerError.unexpectedTensor(path: path, tensor: stranger.name, file: stranger.shape)
+    }
+    var result: [String: Tensor] = [:]
+    for (name, shape) in parameters {
+      if let tensor = self[name] { result[name] = try tensor.floats().reshaped(shape) }
+    }
+    return result
+  }
+
+  private static func trimmed(_ shape: [Int]) -> [Int] {
+    var shape = shape
+    while shape.last == 1 { shape.removeLast() }
+    return shape
+  }
+
+  private static func positions(_ tensors: [WeightTensor]) -> [String: Int] {
+    Dictionary(tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+  }
+}
