@@ -12,11 +12,20 @@ public enum RestorationError: HSIError {
   case noVariation(detail: String)
   /// A scene has fewer bands than a patch.
   case tooFewBands(scene: Int, needed: Int)
+  /// Training has less data than a step needs.
+  case tooFewPatches(found: Int, needed: Int)
+  /// A saved training state belongs to another run.
+  case otherTraining(path: String, saved: String, wanted: String)
+  /// No network of this name.
+  case unknownModel(name: String, known: [String])
+  /// A weight file that does not say which network it is for.
+  case unknownArchitecture(path: String, detail: String)
 
   public var category: ErrorCategory {
     switch self {
-    case .unknownMethod: .usage
-    case .shapeMismatch, .tooFewPixels, .noVariation, .tooFewBands: .input
+    case .unknownMethod, .unknownModel: .usage
+    case .shapeMismatch, .tooFewPixels, .noVariation, .tooFewBands, .tooFewPatches: .input
+    case .otherTraining, .unknownArchitecture: .model
     }
   }
 
@@ -27,6 +36,10 @@ public enum RestorationError: HSIError {
     case .tooFewPixels: "E-FEW-PIXELS"
     case .noVariation: "E-CONSTANT"
     case .tooFewBands: "E-BANDS"
+    case .tooFewPatches: "E-FEW-PATCHES"
+    case .otherTraining: "E-TRAINING-STATE"
+    case .unknownModel: "E-MODEL"
+    case .unknownArchitecture: "E-ARCHITECTURE"
     }
   }
 
@@ -40,6 +53,13 @@ public enum RestorationError: HSIError {
     case .noVariation(let detail): "the scene cannot be brought to [0, 1]: \(detail)"
     case .tooFewBands(let scene, let needed):
       "the scene has \(scene) good bands but a patch needs \(needed)"
+    case .tooFewPatches(let found, let needed):
+      "the scenes give \(found) patches but training needs at least \(needed)"
+    case .otherTraining(let path, let saved, let wanted):
+      "\(path) is the state of another run (\(saved)) than this one (\(wanted))"
+    case .unknownModel(let name, let known):
+      "there is no model \(name); known: \(known.joined(separator: ", "))"
+    case .unknownArchitecture(let path, let detail): "\(path) is not a denoising network: \(detail)"
     }
   }
 
@@ -50,6 +70,10 @@ public enum RestorationError: HSIError {
     case .tooFewPixels: "check --nodata, --mask and --window"
     case .noVariation: "check the bands, --nodata and --window"
     case .tooFewBands: "leave this scene out, or train with fewer bands"
+    case .tooFewPatches: "give more or larger scenes, or make --patch or --batch smaller"
+    case .otherTraining: "repeat the options of that run, or leave out --resume"
+    case .unknownModel: nil
+    case .unknownArchitecture: "name the network with --model"
     }
   }
 }

@@ -23,7 +23,7 @@ struct HSICommand: ParsableCommand {
       InfoCommand.self, QuicklookCommand.self, EndmembersCommand.self, UnmixCommand.self, SpectraCommand.self,
       SimulateCommand.self, EvaluateCommand.self, ConvertCommand.self, MethodsCommand.self,
       FormatsCommand.self,
-      SchemaCommand.self, CompletionCommand.self,
+      SchemaCommand.self, CompletionCommand.self, TrainCommand.self,
     ])
 
   /// Runs a command line and exits with the documented code.

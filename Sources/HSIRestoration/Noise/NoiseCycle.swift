@@ -15,6 +15,20 @@ public struct NoiseCycle: Hashable, Sendable {
   public static let complex = NoiseCycle(
     models: [.standard(.noniid), .standard(.impulse), .standard(.stripe), .standard(.deadline)])
 
+  /// Everything from the weak noise of a good sensor (σ 2) to `blind` and `complex`; the mixture is never trained on.
+  public static let general = NoiseCycle(
+    models: [
+      .gaussian(10), .standard(.noniid), .gaussian(30), .standard(.impulse), .gaussian(50), .standard(.stripe),
+      .gaussian(70), .standard(.deadline), .gaussian(4), .standard(.noniid), .gaussian(50), .gaussian(2),
+    ])
+
+  /// One of each kind for judging a network in training, the mixture included.
+  public static let judging = NoiseCycle(
+    models: [
+      .gaussian(30), .standard(.mixture), .gaussian(50), .standard(.noniid), .gaussian(70), .standard(.stripe),
+      .gaussian(10), .standard(.impulse),
+    ])
+
   /// The model of the sample at a place in the order of training.
   public func model(sample: Int) -> NoiseModel {
     models[((sample % models.count) + models.count) % models.count]

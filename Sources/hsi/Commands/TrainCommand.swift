@@ -1,0 +1,238 @@
+import ArgumentParser
+import Foundation
+import HSIKit
+
+/// `hsi train`: networks from a user's own scenes.
+struct TrainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train", abstract: "Train a network on scenes.", subcommands: [TrainDenoiseCommand.self])
+}
+
+/// `hsi train denoise`.
+struct TrainDenoiseCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "denoise",
+    abstract: "Train a denoiser on clean scenes with simulated noise, or adapt one with LoRA.",
+    discussion: """
+      Scenes are cut into patches of 31 bands, brought to [0, 1] and given noise. The best weights by validation PSNR \
+      are written to OUT; beside it STEM_training.safetensors, from which --resume goes on exactly where a run stopped, \
+      and STEM_curve.svg, the training curve.
+
+      Examples:
+        hsi train denoise clean1.hdr clean2.hdr --model hsdt-s --out denoiser.safetensors --epochs 20
+        hsi train denoise clean1.hdr clean2.hdr --model hsdt-s --out denoiser.safetensors --epochs 20 --resume
+        hsi train denoise mine.hdr --from denoiser.safetensors --lora r=8 --out mine.safetensors --epochs 5
+      """)
+
+  @Argument(help: "Clean scenes; bad bands are left out.")
+  var scenes: [String]
+
+  @Option(help: "Network: hsdt-tiny, hsdt-s, hsdt-m or hsdt-l.")
+  var model = "hsdt-s"
+
+  @Option(help: "Weights to write (.safetensors).")
+  var out: String
+
+  @Option(help: "Weights to start from.")
+  var from: String?
+
+  @Option(help: ArgumentHelp("Train low-rank adapters beside the weights of --from only.", valueName: "r=8[,alpha=16]"))
+  var lora: String?
+
+  @Flag(help: "Continue the run whose state is beside OUT.")
+  var resume = false
+
+  @Option(help: "Schedule: compact (all noise at once, one cosine) or paper (three stages of HSDT, 110 epochs).")
+  var recipe = "compact"
+
+  @Option(help: "Epochs of the compact schedule.")
+  var epochs = 20
+
+  @Option(help: "Patches per epoch (default: all).")
+  var patchesPerEpoch: Int?
+
+  @Option(help: "Edge of a patch in pixels.")
+  var patch = 64
+
+  @Option(help: "Distance between patches in pixels (default: the edge).")
+  var stride: Int?
+
+  @Option(help: "Reductions of the scenes at which patches are cut, e.g. 1,2,4.")
+  var scales = "1,2"
+
+  @Option(help: "Take every k-th band, for each k listed.")
+  var bandSteps = "1,2,4"
+
+  @Option(help: "Patches per step.")
+  var batch = 16
+
+  @Option(help: "Highest learning rate of the compact schedule.")
+  var rate = 2e-3
+
+  @Option(help: "Scenes to judge by, comma-separated (default: the last one, kept out of the training when there are more).")
+  var validation: String?
+
+  @Option(help: "Steps between evaluations.")
+  var evaluateEvery = 200
+
+  @Option(help: "Stop after so many minutes; --resume goes on.")
+  var minutes: Double?
+
+  @Flag(help: "Replace existing outputs.")
+  var overwrite = false
+
+  @OptionGroup(title: "Input") var input: InputOptions
+  @OptionGroup(title: "Running") var options: RunOptions
+
+  func run() throws {
+    let context = try options.makeContext()
+    let stem = (out as NSString).deletingPathExtension
+    let statePath = stem + "_training.safetensors"
+    let curvePath = stem + "_curve.svg"
+    if !resume { for path in [out, statePath, curvePath] { try OutputFile(path, overwrite: overwrite).discard() } }
+    let trained = try trainedModel()
+    let (training, judging) = try patches(bands: trained.network.configuration.bands, context)
+    let recipe = try trainingRecipe(context)
+    let settings = try description(training.count)
+    let trainer = try DenoisingTrainer(
+      trained.network, patches: training, validation: DenoisingValidation(judging, noise: .judging),
+      recipe: recipe, settings: settings)
+    if resume { try trainer.resume(from: statePath) }
+    var model = trained
+    model.card.trainingData = scenes.map { ($0 as NSString).lastPathComponent }.joined(separator: ", ")
+    model.card.seed = context.seed
+    model.card.parameters = trained.network.store.parameterCount
+    model.card.createdBy = Version.text
+    model.card.source = from
+    let isComplete = try trainer.run(
+      statePath: statePath, evaluateEvery: evaluateEvery, stopAfter: minutes.map { $0 * 60 } ?? .infinity, context
+    ) { trainer in
+      let record = trainer.record
+      model.card.training =
+        "\(settings); best at step \(record.bestStep) of \(trainer.steps), "
+        + String(format: "%.0f s of training", record.seconds)
+      model.card.metrics = [
+        .init(name: "MPSNR", value: record.best ?? .nan, unit: "dB", conditions: "validation patches, noise of all kinds")
+      ]
+      try model.write(to: out, overwrite: true)
+    }
+    try OutputFile.write(TrainingCurve.svg(trainer.record), to: curvePath, overwrite: true)
+    if let best = trainer.record.best {
+      context.logger.notice(
+        "\(isComplete ? "trained" : "stopped after") \(trainer.record.step) of \(trainer.steps) steps, best validation MPSNR \(String(format: "%.2f", best)) dB at step \(trainer.record.bestStep)"
+      )
+    }
+  }
+
+  private func trainedModel() throws -> HSDTModel {
+    let adapter = try loraConfiguration()
+    if let from {
+      let base = try HSDTModel.read(from)
+      if let adapter {
+        base.network.attachAdapters(adapter)
+        base.network.store.train { $0.name.contains("lora_") }
+      }
+      return base
+    }
+    guard adapter == nil else {
+      throw CoreError.invalidParameter(name: "--lora", value: lora ?? "", requirement: "used with --from")
+    }
+    guard let configuration = HSDTConfiguration(named: model), configuration.inputChannels == 1 else {
+      throw RestorationError.unknownModel(name: model, known: HSDTConfiguration.names.filter { $0 != "hsdt-pnp" })
+    }
+    let seed = try options.makeContext().seed
+    return HSDTModel(
+      HSDT(configuration, seed: seed, initialisation: .xavierNormal), card: HSDTModel.card(model, configuration))
+  }
+
+  private func loraConfiguration() throws -> LowRankAdapter.Configuration? {
+    guard let lora else { return nil }
+    var values: [String: Double] = [:]
+    for part in lora.split(separator: ",") {
+      let pair = part.split(separator: "=")
+      guard pair.count == 2, ["r", "alpha"].contains(String(pair[0])), let value = Double(pair[1]), value > 0 else {
+        throw CoreError.invalidParameter(name: "--lora", value: lora, requirement: "r=RANK or r=RANK,alpha=NUMBER")
+      }
+      values[String(pair[0])] = value
+    }
+    guard let rank = values["r"], rank >= 1, rank <= 256, rank == rank.rounded() else {
+      throw CoreError.invalidParameter(name: "--lora", value: lora, requirement: "r=RANK with a rank from 1 to 256")
+    }
+    return .init(rank: Int(rank), alpha: values["alpha"])
+  }
+
+  private func trainingRecipe(_ context: RunContext) throws -> DenoisingRecipe {
+    guard (1...1_000_000).contains(epochs), (1...4096).contains(batch), rate > 0, rate <= 1 else {
+      throw CoreError.invalidParameter(
+        name: "--epochs, --batch or --rate", value: "\(epochs), \(batch), \(rate)", requirement: "positive")
+    }
+    var result: DenoisingRecipe
+    switch recipe {
+    case "compact": result = .compact(epochs: epochs, rate: rate)
+    case "paper": result = .paper
+    default:
+      throw CoreError.invalidParameter(name: "--recipe", value: recipe, requirement: "compact or paper")
+    }
+    result.batch = batch
+    result.patchesPerEpoch = patchesPerEpoch
+    result.seed = context.seed
+    return result
+  }
+
+  private func numbers(_ text: String, _ name: String) throws -> [Int] {
+    let values = text.split(separator: ",").compactMap { Int($0) }
+    guard !values.isEmpty, values.allSatisfy({ (1...64).contains($0) }) else {
+      throw CoreError.invalidParameter(name: name, value: text, requirement: "numbers from 1 to 64, comma-separated")
+    }
+    return values
+  }
+
+  private func patches(
+    bands: Int, _ context: RunContext
+  ) throws -> (training: TrainingPatches, judging: TrainingPatches) {
+    var recipe = TrainingPatches.Recipe()
+    recipe.bands = bands
+    recipe.size = patch
+    recipe.scales = try numbers(scales, "--scales").map { .init(factor: $0, stride: stride ?? patch) }
+    recipe.bandSteps = try numbers(bandSteps, "--band-steps")
+    let names = validation?.split(separator: ",").map(String.init)
+    var training = scenes
+    var judges = names ?? []
+    if names == nil, let last = scenes.last {
+      judges = [last]
+      if scenes.count > 1 { training.removeLast() }
+    }
+    var judgingRecipe = recipe
+    judgingRecipe.bandSteps = [1]
+    return (
+      try TrainingPatches(try training.map { try load($0, context) }, recipe: recipe, seed: context.seed),
+      try TrainingPatches(try judges.map { try load($0, context) }, recipe: judgingRecipe, seed: context.seed)
+    )
+  }
+
+  private func load(_ path: String, _ context: RunContext) throws -> Cube {
+    let reader = try input.open(path, context)
+    return try input.source(reader, bands: .good, context).load(context)
+  }
+
+  private func description(_ patches: Int) throws -> String {
+    "\(from ?? model)\(lora.map { " lora \($0)" } ?? ""), \(recipe) recipe, epochs \(epochs), batch \(batch), patch \(patch), "
+      + "patches \(patches), per epoch \(patchesPerEpoch ?? patches), rate \(rate), seed \(try options.makeContext().seed)"
+  }
+}
+
+/// The picture of a training run.
+enum TrainingCurve {
+  static func svg(_ record: DenoisingRecord) -> Data {
+    let points = record.curve.filter { $0.psnr != nil }
+    let chart = LineChart(
+      title: "Validation MPSNR", summary: "MPSNR in dB of the validation patches by training step.", xLabel: "step",
+      yLabel: "MPSNR (dB)",
+      series: [
+        LineChart.Series(
+          name: "MPSNR", colour: CategoricalPalette.colour(0), x: points.map { Double($0.step) },
+          y: points.map { $0.psnr ?? .nan })
+      ])
+    return Data(chart.svg(identifier: "psnr").utf8)
+  }
+}
