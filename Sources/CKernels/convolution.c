@@ -3,6 +3,7 @@
 
 #include "convolution_types.h"
 #include "hsi_pool.h"
+#include "winograd.h"
 
 #define HSI_BODY "convolution_body.h"
 #include "instantiate.h"
@@ -38,6 +39,13 @@ static size_t tap_count(const hsi_convolution *c) { return (size_t)(c->depth_tap
 /// Channels on the many side are summed along vectors.
 static int uses_dots(int inputs, int outputs) { return outputs <= 4 && inputs >= 8; }
 
+static hsi_convolution exchanged_channels(const hsi_convolution *c) {
+    hsi_convolution result = *c;
+    result.input_channels = c->output_channels;
+    result.output_channels = c->input_channels;
+    return result;
+}
+
 // MARK: - Packing
 
 static size_t direct_packed_size(size_t taps, size_t inputs, size_t outputs) {
@@ -69,25 +77,29 @@ static void direct_pack(const float *weights, size_t taps, size_t inputs, size_t
 }
 
 size_t hsi_convolution_packed_size(const hsi_convolution *c, int exact) {
-    (void)exact;
-    return direct_packed_size(tap_count(c), (size_t)c->input_channels, (size_t)c->output_channels);
+    const size_t inputs = (size_t)c->input_channels, outputs = (size_t)c->output_channels;
+    if (hsi_uses_winograd(c, exact)) return hsi_winograd_packed_size((size_t)c->depth_taps, inputs, outputs);
+    return direct_packed_size(tap_count(c), inputs, outputs);
 }
 
 size_t hsi_convolution_packed_size_transposed(const hsi_convolution *c, int exact) {
-    (void)exact;
-    return direct_packed_size(tap_count(c), (size_t)c->output_channels, (size_t)c->input_channels);
+    const size_t inputs = (size_t)c->input_channels, outputs = (size_t)c->output_channels;
+    if (hsi_uses_winograd(c, exact)) return hsi_winograd_packed_size((size_t)c->depth_taps, outputs, inputs);
+    return direct_packed_size(tap_count(c), outputs, inputs);
 }
 
 void hsi_convolution_pack(const hsi_convolution *c, int exact, const float *weights, float *packed) {
-    (void)exact;
-    const size_t taps = tap_count(c), inputs = (size_t)c->input_channels;
-    direct_pack(weights, taps, inputs, (size_t)c->output_channels, taps, inputs * taps, 0, packed);
+    const size_t taps = tap_count(c), inputs = (size_t)c->input_channels, outputs = (size_t)c->output_channels;
+    if (hsi_uses_winograd(c, exact))
+        hsi_winograd_pack(weights, (size_t)c->depth_taps, inputs, outputs, taps, inputs * taps, 0, packed);
+    else direct_pack(weights, taps, inputs, outputs, taps, inputs * taps, 0, packed);
 }
 
 void hsi_convolution_pack_transposed(const hsi_convolution *c, int exact, const float *weights, float *packed) {
-    (void)exact;
-    const size_t taps = tap_count(c), inputs = (size_t)c->input_channels;
-    direct_pack(weights, taps, (size_t)c->output_channels, inputs, inputs * taps, taps, 1, packed);
+    const size_t taps = tap_count(c), inputs = (size_t)c->input_channels, outputs = (size_t)c->output_channels;
+    if (hsi_uses_winograd(c, exact))
+        hsi_winograd_pack(weights, (size_t)c->depth_taps, outputs, inputs, inputs * taps, taps, 1, packed);
+    else direct_pack(weights, taps, outputs, inputs, inputs * taps, taps, 1, packed);
 }
 
 // MARK: - Sum over taps
@@ -170,8 +182,10 @@ static void run_taps(taps_job *job) {
 
 void hsi_convolution_forward(const hsi_convolution *c, int exact, const float *x, const float *packed, const float *bias,
                              float leak, int accumulate, float *y, float *scratch) {
-    (void)exact;
-    (void)scratch;
+    if (hsi_uses_winograd(c, exact)) {
+        hsi_winograd_forward(c, x, packed, bias, leak, accumulate, y, scratch);
+        return;
+    }
     const plane_grid g = grid_of(c);
     taps_job job = {.table = HSI_SELECT(convolution), .c = c, .source = x, .target = y, .source_rows = g.rows,
                     .source_columns = g.columns, .target_rows = g.output_rows, .target_columns = g.output_columns,
@@ -183,8 +197,11 @@ void hsi_convolution_forward(const hsi_convolution *c, int exact, const float *x
 
 void hsi_convolution_data_gradient(const hsi_convolution *c, int exact, const float *dy, const float *packed_transposed,
                                    int accumulate, float *dx, float *scratch) {
-    (void)exact;
-    (void)scratch;
+    if (hsi_uses_winograd(c, exact)) {
+        const hsi_convolution exchanged = exchanged_channels(c);
+        hsi_winograd_forward(&exchanged, dy, packed_transposed, NULL, 1, accumulate, dx, scratch);
+        return;
+    }
     const plane_grid g = grid_of(c);
     taps_job job = {.table = HSI_SELECT(convolution), .c = c, .source = dy, .target = dx, .source_rows = g.output_rows,
                     .source_columns = g.output_columns, .target_rows = g.rows, .target_columns = g.columns,
@@ -233,6 +250,12 @@ static void add_outer(const weight_job *job, const float *x, const float *dy, in
         job->table->outer(x, step, dy, outputs, (size_t)pixels, rows, outputs, sums + start * outputs, outputs);
 }
 
+static void add_bias(const weight_job *job, const float *dy, int pixels, float *sums) {
+    static const float one = 1;
+    const size_t outputs = (size_t)job->c->output_channels;
+    job->table->outer(&one, 0, dy, outputs, (size_t)pixels, 1, outputs, sums, outputs);
+}
+
 static void weight_unit(const weight_job *job, int unit, float *sums) {
     const hsi_convolution *c = job->c;
     const plane_grid *g = &job->grid;
@@ -266,10 +289,7 @@ static void weight_unit(const weight_job *job, int unit, float *sums) {
             }
         }
     }
-    static const float one = 1;
-    if (job->db)
-        job->table->outer(&one, 0, dy + (size_t)first * outputs, outputs, (size_t)(end - first), 1, outputs,
-                          sums + job->part_size - outputs, outputs);
+    if (job->db) add_bias(job, dy + (size_t)first * outputs, end - first, sums + job->part_size - outputs);
 }
 
 static void weight_item(void *context, int index) {
@@ -295,16 +315,30 @@ static void weight_sum_item(void *context, int index) {
                 for (int part = 0; part < job->parts; part++) sum += p[(size_t)part * job->part_size];
                 job->dw[((o * inputs + k) * groups + g) * taps + t] += (float)sum;
             }
-    if (!job->db) return;
-    const float *p = job->partials + job->part_size - outputs + o;
-    double sum = 0;
-    for (int part = 0; part < job->parts; part++) sum += p[(size_t)part * job->part_size];
-    job->db[o] += (float)sum;
+}
+
+/// The sums of dy alone: what is left to do after another algorithm made dw.
+static void bias_item(void *context, int index) {
+    const weight_job *job = context;
+    const size_t outputs = (size_t)job->c->output_channels;
+    const int64_t lines = (int64_t)job->c->samples * job->c->depth * job->grid.output_rows;
+    float *sums = job->partials + (size_t)index * outputs;
+    memset(sums, 0, outputs * sizeof(float));
+    for (int64_t line = lines * index / job->parts; line < lines * (index + 1) / job->parts; line++)
+        add_bias(job, job->dy + (size_t)line * (size_t)job->grid.output_columns * outputs, job->grid.output_columns, sums);
+}
+
+/// Adds the parts, `step` floats apart, to db.
+static void bias_sum(const weight_job *job, const float *parts, size_t step) {
+    for (int o = 0; o < job->c->output_channels; o++) {
+        double sum = 0;
+        for (int part = 0; part < job->parts; part++) sum += parts[(size_t)part * step + (size_t)o];
+        job->db[o] += (float)sum;
+    }
 }
 
 void hsi_convolution_weight_gradient(const hsi_convolution *c, int exact, const float *x, const float *dy, float *dw,
                                      float *db, float *scratch) {
-    (void)exact;
     weight_job job = weight_plan(c);
     job.table = HSI_SELECT(convolution);
     job.x = x;
@@ -312,12 +346,26 @@ void hsi_convolution_weight_gradient(const hsi_convolution *c, int exact, const 
     job.dw = dw;
     job.db = db;
     job.partials = scratch;
+    if (hsi_uses_winograd(c, exact)) {
+        hsi_winograd_weight_gradient(c, x, dy, dw, scratch);
+        if (db) {
+            hsi_pool_run(job.parts, bias_item, &job);
+            bias_sum(&job, scratch, (size_t)c->output_channels);
+        }
+        return;
+    }
     hsi_pool_run(job.parts, weight_item, &job);
     hsi_pool_run(c->output_channels, weight_sum_item, &job);
+    if (db) bias_sum(&job, scratch + job.part_size - (size_t)c->output_channels, job.part_size);
 }
 
 size_t hsi_convolution_scratch_size(const hsi_convolution *c, int exact) {
-    (void)exact;
     const weight_job job = weight_plan(c);
-    return job.part_size * (size_t)job.parts;
+    if (!hsi_uses_winograd(c, exact)) return job.part_size * (size_t)job.parts;
+    const hsi_convolution exchanged = exchanged_channels(c);
+    const size_t sizes[4] = {hsi_winograd_scratch_size(c), hsi_winograd_scratch_size(&exchanged),
+                             hsi_winograd_gradient_scratch_size(c), (size_t)(job.parts * c->output_channels)};
+    size_t largest = 0;
+    for (int i = 0; i < 4; i++) largest = sizes[i] > largest ? sizes[i] : largest;
+    return largest;
 }

@@ -5,6 +5,10 @@
 #include "hsi_convolution.h"
 #include "simd_types.h"
 
+/// Names and vectors of bodies that are compiled for vectors of 16 and of 8 floats (LANES).
+#define L(name) K(HSI_JOIN(HSI_JOIN(name, _), LANES))
+#define VECTOR HSI_JOIN(f32x, LANES)
+
 /// Columns of packed weights are cut into panels of 32, the rest into 16 and 8. Panel at column o of a matrix of
 /// `depth` rows: o * depth floats from its start, [depth][width].
 HSI_INLINE size_t hsi_panel_width(size_t left) { return left > 24 ? 32 : left > 8 ? 16 : 8; }

@@ -1,0 +1,308 @@
+// Winograd's F(4 x 4, 3 x 3): plans, packing and drivers over the pool. See winograd.h.
+#include "winograd.h"
+
+#include "hsi_pool.h"
+
+#define HSI_BODY "winograd_body.h"
+#include "instantiate.h"
+
+enum {
+    POINTS = 36,
+    BLOCK_FLOATS = 112 << 10, // of transformed tiles that a block should have: they stay in the second-level cache
+    MAX_BLOCK_ROWS = 96,
+    MAX_PARTS = 32,           // partial sums of a weight gradient
+    PART_FLOATS = 1 << 20,    // of all of them together, unless 8 need more
+};
+
+int hsi_uses_winograd(const hsi_convolution *c, int exact) {
+    return !exact && c->plane_taps == 3 && c->plane_stride == 1 && c->input_channels > 4 && c->output_channels > 4;
+}
+
+// MARK: - Plan
+
+static winograd_plan plan_of(const hsi_convolution *c) {
+    winograd_plan p = {.depth = c->depth, .rows = c->rows, .columns = c->columns, .depth_taps = c->depth_taps,
+                       .inputs = (size_t)c->input_channels, .outputs = (size_t)c->output_channels};
+    p.padded_outputs = hsi_panel_columns(p.outputs);
+    p.tile_columns = (c->columns + 3) / 4;
+    p.tiles = (c->rows + 3) / 4 * p.tile_columns;
+    p.chunk = p.inputs <= 8 ? 8 : p.inputs <= 16 ? 16 : p.inputs <= 32 ? 32 : 64;
+    p.chunks = (p.inputs + p.chunk - 1) / p.chunk;
+    int rows = (int)(BLOCK_FLOATS / (POINTS * (p.chunk * p.chunks + p.padded_outputs))) / 12 * 12;
+    rows = rows < 24 ? 24 : rows > MAX_BLOCK_ROWS ? MAX_BLOCK_ROWS : rows;
+    size_t slots; // rows of transformed input
+    if (p.depth_taps == 1) {
+        p.group_bands = 1;
+        p.block_tiles = rows;
+        slots = (size_t)rows;
+        p.units = (int)(((int64_t)c->samples * c->depth * p.tiles + rows - 1) / rows);
+    } else {
+        p.group_bands = c->depth < rows / 4 ? c->depth : rows / 4;
+        p.block_tiles = rows / p.group_bands;
+        if (p.block_tiles > p.tiles) {
+            p.block_tiles = p.tiles;
+            p.group_bands = c->depth < rows / p.tiles ? c->depth : rows / p.tiles;
+        }
+        slots = (size_t)(p.block_tiles * (p.group_bands + 2));
+        p.units = c->samples * ((p.tiles + p.block_tiles - 1) / p.block_tiles);
+    }
+    // The odd line keeps the points of a tile in different sets of the first-level cache.
+    p.chunk_step = slots * p.chunk;
+    p.input_point = p.chunk_step * p.chunks + 16;
+    p.output_point = (size_t)(p.block_tiles * p.group_bands) * p.padded_outputs + 16;
+    return p;
+}
+
+/// Floats of transformed input and output of one thread.
+static size_t block_size(const winograd_plan *p) { return POINTS * (p->input_point + p->output_point); }
+
+// MARK: - Packing
+
+size_t hsi_winograd_packed_size(size_t depth_taps, size_t inputs, size_t outputs) {
+    return POINTS * depth_taps * inputs * hsi_panel_columns(outputs);
+}
+
+static const double G[6][3] = {{1.0 / 4, 0, 0},
+                               {-1.0 / 6, -1.0 / 6, -1.0 / 6},
+                               {-1.0 / 6, 1.0 / 6, -1.0 / 6},
+                               {1.0 / 24, 1.0 / 12, 1.0 / 6},
+                               {1.0 / 24, -1.0 / 12, 1.0 / 6},
+                               {0, 0, 1}};
+
+typedef struct {
+    const float *weights;
+    float *packed;
+    size_t depth_taps, inputs, outputs, input_stride, output_stride;
+    int flipped;
+} pack_job;
+
+/// G g G^T of all taps from one input channel, packed [point][panel][depth tap][input][width].
+static void pack_item(void *context, int index) {
+    const pack_job *job = context;
+    const size_t taps = 9 * job->depth_taps, depth = job->depth_taps * job->inputs, k = (size_t)index;
+    const size_t point_size = depth * hsi_panel_columns(job->outputs);
+    for (size_t o = 0; o < job->outputs;) {
+        const size_t width = hsi_panel_width(job->outputs - o);
+        for (size_t i = 0; i < width; i++)
+            for (size_t kd = 0; kd < job->depth_taps; kd++) {
+                double g[3][3] = {{0}}, rows[6][3];
+                if (o + i < job->outputs)
+                    for (size_t t = 0; t < 9; t++) {
+                        const size_t tap = 9 * kd + t;
+                        g[t / 3][t % 3] = job->weights[(o + i) * job->output_stride + k * job->input_stride +
+                                                       (job->flipped ? taps - 1 - tap : tap)];
+                    }
+                for (int a = 0; a < 6; a++)
+                    for (int b = 0; b < 3; b++) rows[a][b] = G[a][0] * g[0][b] + G[a][1] * g[1][b] + G[a][2] * g[2][b];
+                float *target = job->packed + o * depth + (kd * job->inputs + k) * width + i;
+                for (int a = 0; a < 6; a++)
+                    for (int b = 0; b < 6; b++, target += point_size)
+                        *target = (float)(rows[a][0] * G[b][0] + rows[a][1] * G[b][1] + rows[a][2] * G[b][2]);
+            }
+        o += width;
+    }
+}
+
+void hsi_winograd_pack(const float *weights, size_t depth_taps, size_t inputs, size_t outputs, size_t input_stride,
+                       size_t output_stride, int flipped, float *packed) {
+    pack_job job = {weights, packed, depth_taps, inputs, outputs, input_stride, output_stride, flipped};
+    hsi_pool_run((int)inputs, pack_item, &job);
+}
+
+// MARK: - Walk over tiles
+
+/// Tile t of a unit in a band: the plane it is in, and its first output pixel.
+static int place_of(const winograd_plan *p, int unit, int band, int t, winograd_place *place) {
+    int plane, tile;
+    if (p->depth_taps == 1) {
+        const int64_t flat = (int64_t)unit * p->block_tiles + t;
+        plane = (int)(flat / p->tiles);
+        tile = (int)(flat % p->tiles);
+    } else {
+        const int blocks = (p->tiles + p->block_tiles - 1) / p->block_tiles;
+        plane = unit / blocks * p->depth + band;
+        tile = unit % blocks * p->block_tiles + t;
+    }
+    place->rows = p->rows;
+    place->columns = p->columns;
+    place->top = 4 * (tile / p->tile_columns);
+    place->left = 4 * (tile % p->tile_columns);
+    return plane;
+}
+
+/// Tiles of a unit in one band.
+static int tiles_of(const winograd_plan *p, int unit, int planes) {
+    const int64_t all = p->depth_taps == 1 ? (int64_t)planes * p->tiles : p->tiles;
+    const int blocks = (int)((all + p->block_tiles - 1) / p->block_tiles);
+    const int64_t left = all - (int64_t)(unit % blocks) * p->block_tiles;
+    return left < p->block_tiles ? (int)left : p->block_tiles;
+}
+
+/// Transformed input of a band at row `row` of v; zeros outside the volume.
+static void transform_band(const winograd_plan *p, const winograd_table *table, const float *x, int unit, int band,
+                           int tiles, size_t row, float *v) {
+    if (band < 0 || band >= p->depth) {
+        for (size_t point = 0; point < POINTS; point++)
+            for (size_t chunk = 0; chunk < p->chunks; chunk++)
+                memset(v + point * p->input_point + chunk * p->chunk_step + row * p->chunk, 0,
+                       (size_t)tiles * p->chunk * sizeof(float));
+        return;
+    }
+    const size_t plane_size = (size_t)p->rows * (size_t)p->columns * p->inputs;
+    for (int t = 0; t < tiles; t++) {
+        winograd_place place = {.channels = p->inputs};
+        const int plane = place_of(p, unit, band, t, &place);
+        place.top--;
+        place.left--;
+        table->input(p, x + (size_t)plane * plane_size, place, v + (row + (size_t)t) * p->chunk);
+    }
+}
+
+/// Moves the last two bands of a group to the front: they are the first two of the next.
+static void keep_two_bands(const winograd_plan *p, int bands, int tiles, float *v) {
+    const size_t band = (size_t)tiles * p->chunk;
+    for (size_t point = 0; point < POINTS; point++)
+        for (size_t chunk = 0; chunk < p->chunks; chunk++) {
+            float *first = v + point * p->input_point + chunk * p->chunk_step;
+            memmove(first, first + (size_t)bands * band, 2 * band * sizeof(float));
+        }
+}
+
+/// The transformed input of the next group of bands of a unit, from `band` on; returns how many bands it has.
+static int next_group(const winograd_plan *p, const winograd_table *table, const float *x, int unit, int band, int tiles,
+                      float *v) {
+    if (p->depth_taps == 1) {
+        transform_band(p, table, x, unit, 0, tiles, 0, v);
+        return 1;
+    }
+    const int bands = p->depth - band < p->group_bands ? p->depth - band : p->group_bands;
+    if (band == 0) {
+        transform_band(p, table, x, unit, -1, tiles, 0, v);
+        transform_band(p, table, x, unit, 0, tiles, (size_t)tiles, v);
+    } else {
+        keep_two_bands(p, p->group_bands, tiles, v);
+    }
+    for (int b = 2; b < bands + 2; b++) transform_band(p, table, x, unit, band + b - 1, tiles, (size_t)(b * tiles), v);
+    return bands;
+}
+
+// MARK: - Forward
+
+typedef struct {
+    winograd_plan plan;
+    const winograd_table *table;
+    const float *x, *packed, *bias;
+    float *y, *scratch;
+    float leak;
+    int accumulate, planes;
+} forward_job;
+
+static void forward_item(void *context, int unit) {
+    const forward_job *job = context;
+    winograd_plan plan = job->plan;
+    const winograd_plan *p = &plan;
+    float *v = job->scratch + (size_t)hsi_pool_thread_index() * block_size(p), *m = v + POINTS * p->input_point;
+    const size_t plane_size = (size_t)p->rows * (size_t)p->columns * p->outputs;
+    const int tiles = tiles_of(p, unit, job->planes), all_bands = p->depth_taps == 1 ? 1 : p->depth;
+    plan.block_tiles = tiles;
+    for (int band = 0; band < all_bands;) {
+        const int bands = next_group(&job->plan, job->table, job->x, unit, band, tiles, v);
+        job->table->multiply(p, v, (size_t)(bands * tiles), job->packed, m);
+        for (int row = 0; row < bands * tiles; row++) {
+            winograd_place place = {.channels = p->outputs};
+            const int plane = place_of(&job->plan, unit, band + row / tiles, row % tiles, &place);
+            job->table->output(p, m + (size_t)row * p->padded_outputs, place, job->bias, job->leak, job->accumulate,
+                               job->y + (size_t)plane * plane_size);
+        }
+        band += bands;
+    }
+}
+
+void hsi_winograd_forward(const hsi_convolution *c, const float *x, const float *packed, const float *bias, float leak,
+                          int accumulate, float *y, float *scratch) {
+    forward_job job = {plan_of(c), HSI_SELECT(winograd), x, packed, bias, y, scratch, leak, accumulate,
+                       c->samples * c->depth};
+    hsi_pool_run(job.plan.units, forward_item, &job);
+}
+
+size_t hsi_winograd_scratch_size(const hsi_convolution *c) {
+    const winograd_plan p = plan_of(c);
+    return block_size(&p) * (size_t)hsi_pool_threads();
+}
+
+// MARK: - Weight gradient
+
+typedef struct {
+    winograd_plan plan;
+    const winograd_table *table;
+    const float *x, *dy;
+    float *dw, *blocks, *partials, *gathered;
+    size_t part_size;
+    int parts, planes;
+} gradient_job;
+
+static gradient_job gradient_plan(const hsi_convolution *c) {
+    gradient_job job = {.plan = plan_of(c), .planes = c->samples * c->depth};
+    const winograd_plan *p = &job.plan;
+    job.part_size = POINTS * (size_t)p->depth_taps * p->inputs * p->padded_outputs;
+    const size_t parts = PART_FLOATS / job.part_size;
+    job.parts = parts < 8 ? 8 : parts > MAX_PARTS ? MAX_PARTS : (int)parts;
+    if (job.parts > p->units) job.parts = p->units;
+    return job;
+}
+
+static void gradient_item(void *context, int index) {
+    const gradient_job *job = context;
+    winograd_plan plan = job->plan;
+    const winograd_plan *p = &plan;
+    float *v = job->blocks + (size_t)hsi_pool_thread_index() * block_size(p), *m = v + POINTS * p->input_point;
+    float *sums = job->partials + (size_t)index * job->part_size;
+    memset(sums, 0, job->part_size * sizeof(float));
+    const size_t plane_size = (size_t)p->rows * (size_t)p->columns * p->outputs;
+    const int64_t units = p->units;
+    for (int64_t u = units * index / job->parts; u < units * (index + 1) / job->parts; u++) {
+        const int unit = (int)u, tiles = tiles_of(&job->plan, unit, job->planes);
+        plan.block_tiles = tiles;
+        for (int band = 0; band < (p->depth_taps == 1 ? 1 : p->depth);) {
+            const int bands = next_group(&job->plan, job->table, job->x, unit, band, tiles, v);
+            for (int row = 0; row < bands * tiles; row++) {
+                winograd_place place = {.channels = p->outputs};
+                const int plane = place_of(&job->plan, unit, band + row / tiles, row % tiles, &place);
+                job->table->spread(p, job->dy + (size_t)plane * plane_size, place, m + (size_t)row * p->padded_outputs);
+            }
+            job->table->outer(p, v, m, (size_t)(bands * tiles), sums);
+            band += bands;
+        }
+    }
+}
+
+/// Taps of one input channel, [depth tap][9][output], then into the order of dw.
+static void gather_item(void *context, int index) {
+    const gradient_job *job = context;
+    const winograd_plan *p = &job->plan;
+    const size_t depth_taps = (size_t)p->depth_taps, k = (size_t)index, taps = 9 * depth_taps;
+    float *sums = job->gathered + (size_t)hsi_pool_thread_index() * 9 * p->padded_outputs;
+    for (size_t kd = 0; kd < depth_taps; kd++) {
+        job->table->gather(p, job->partials, job->part_size, job->parts, kd * p->inputs + k, sums);
+        for (size_t o = 0; o < p->outputs; o++)
+            for (size_t t = 0; t < 9; t++) job->dw[(o * p->inputs + k) * taps + 9 * kd + t] += sums[t * p->padded_outputs + o];
+    }
+}
+
+void hsi_winograd_weight_gradient(const hsi_convolution *c, const float *x, const float *dy, float *dw, float *scratch) {
+    gradient_job job = gradient_plan(c);
+    job.table = HSI_SELECT(winograd);
+    job.x = x;
+    job.dy = dy;
+    job.dw = dw;
+    job.partials = scratch;
+    job.blocks = scratch + job.part_size * (size_t)job.parts;
+    job.gathered = job.blocks;
+    hsi_pool_run(job.parts, gradient_item, &job);
+    hsi_pool_run(c->input_channels, gather_item, &job);
+}
+
+size_t hsi_winograd_gradient_scratch_size(const hsi_convolution *c) {
+    const gradient_job job = gradient_plan(c);
+    return job.part_size * (size_t)job.parts + block_size(&job.plan) * (size_t)hsi_pool_threads();
+}

@@ -1,0 +1,59 @@
+// Winograd's F(4 x 4, 3 x 3) for planes of 3 x 3 taps, with one or three depth taps. Private.
+#ifndef HSI_WINOGRAD_H
+#define HSI_WINOGRAD_H
+
+#include "convolution_types.h"
+
+/// Sizes of one convolution as the transformed products see it. A tile is 4 x 4 output pixels; the 6 x 6 input pixels
+/// under it become 36 points. Rows of a product are tiles: a block of tiles on a group of successive bands.
+typedef struct {
+    int depth, rows, columns, depth_taps;
+    size_t inputs, outputs, padded_outputs;
+    int tile_columns, tiles; ///< per plane
+    int block_tiles, group_bands;
+    int units; ///< blocks of tiles; with one depth tap blocks run on across planes, else they walk through all bands
+    size_t chunk, chunks; ///< input channels that lie together: 8, 16, 32 or 64, and how often
+    size_t chunk_step, input_point, output_point; ///< floats between chunks, between points
+} winograd_plan;
+
+/// Where a tile lies in a plane [rows][columns][channels].
+typedef struct {
+    int rows, columns, top, left;
+    size_t channels;
+} winograd_place;
+
+typedef struct {
+    /// Points of the input tile whose 6 x 6 pixels start at (top, left), possibly outside: B^T d B.
+    void (*input)(const winograd_plan *, const float *, winograd_place, float *);
+    /// out[point] = in[point] times the packed weights of the point, for `rows` tiles.
+    void (*multiply)(const winograd_plan *, const float *, size_t, const float *, float *);
+    /// A^T m A, bias, leak and sum for the 4 x 4 pixels at (top, left), as far as they exist.
+    void (*output)(const winograd_plan *, const float *, winograd_place, const float *, float, int, float *);
+    /// Points of a tile of the output's gradient: A dy A^T.
+    void (*spread)(const winograd_plan *, const float *, winograd_place, float *);
+    /// sums[point][depth tap][input][padded output] += products of input points and gradient points over `rows` tiles.
+    void (*outer)(const winograd_plan *, const float *, const float *, size_t, float *);
+    /// G^T of the sum of `parts` partial sums G, of one depth tap and input: result[9][padded outputs].
+    void (*gather)(const winograd_plan *, const float *, size_t, int, size_t, float *);
+} winograd_table;
+
+int hsi_uses_winograd(const hsi_convolution *c, int exact);
+
+size_t hsi_winograd_packed_size(size_t depth_taps, size_t inputs, size_t outputs);
+
+/// Weight of tap t from input k to output o: weights[o * output_stride + k * input_stride + t], t reversed if flipped.
+void hsi_winograd_pack(const float *weights, size_t depth_taps, size_t inputs, size_t outputs, size_t input_stride,
+                       size_t output_stride, int flipped, float *packed);
+
+/// Scratch for the forward pass of c, and for its weight gradient.
+size_t hsi_winograd_scratch_size(const hsi_convolution *c);
+size_t hsi_winograd_gradient_scratch_size(const hsi_convolution *c);
+
+/// As hsi_convolution_forward. The data gradient is the forward pass with channels exchanged.
+void hsi_winograd_forward(const hsi_convolution *c, const float *x, const float *packed, const float *bias, float leak,
+                          int accumulate, float *y, float *scratch);
+
+/// dw as hsi_convolution_weight_gradient.
+void hsi_winograd_weight_gradient(const hsi_convolution *c, const float *x, const float *dy, float *dw, float *scratch);
+
+#endif
