@@ -44,7 +44,8 @@ let package = Package(
       name: "HSIRaster",
       dependencies: ["CGDAL", "CMatIO", "CHDF5", "CZlib", "CKernels", "HSICore", "HSINumerics"]),
     .target(name: "HSIUnmixing", dependencies: ["CKernels", "HSICore", "HSINumerics"]),
-    .target(name: "HSITransformer", dependencies: ["CKernels", "CZlib", "HSICore", "HSINumerics"]),
+    .target(
+      name: "HSITransformer", dependencies: ["CKernels", "COpenBLAS", "CZlib", "HSICore", "HSINumerics"]),
     .target(
       name: "HSIRestoration", dependencies: ["CKernels", "HSICore", "HSINumerics", "HSITransformer"]),
     .target(name: "HSIReport", dependencies: ["HSICore"]),

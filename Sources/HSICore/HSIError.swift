@@ -43,6 +43,8 @@ extension HSIError {
 public enum CoreError: HSIError {
   /// A parameter has a value that the operation cannot use.
   case invalidParameter(name: String, value: String, requirement: String)
+  /// The method has no such parameter.
+  case unknownParameter(name: String, method: String, known: [String])
   /// The work needs more memory than `--memory` allows.
   case memory(purpose: String, needed: Int, budget: Int)
   /// The work was cancelled by SIGINT, SIGTERM or the caller.
@@ -58,7 +60,7 @@ public enum CoreError: HSIError {
 
   public var category: ErrorCategory {
     switch self {
-    case .invalidParameter: .usage
+    case .invalidParameter, .unknownParameter: .usage
     case .memory, .diskFull: .resource
     case .cancelled: .interrupted
     case .outputExists, .outputIsInput, .cannotWrite: .output
@@ -67,7 +69,7 @@ public enum CoreError: HSIError {
 
   public var identifier: String {
     switch self {
-    case .invalidParameter: "E-PARAMETER"
+    case .invalidParameter, .unknownParameter: "E-PARAMETER"
     case .memory: "E-MEMORY"
     case .cancelled: "E-CANCELLED"
     case .outputExists: "E-OUTPUT-EXISTS"
@@ -81,6 +83,10 @@ public enum CoreError: HSIError {
     switch self {
     case .invalidParameter(let name, let value, let requirement):
       "\(name) is \(value) but must be \(requirement)"
+    case .unknownParameter(let name, let method, let known):
+      known.isEmpty
+        ? "\(method) has no parameters, but \(name) was set"
+        : "\(method) has no parameter \(name); it has \(known.joined(separator: ", "))"
     case .memory(let purpose, let needed, let budget):
       "\(purpose) needs \(MemoryBudget.text(needed)) but the memory budget is \(MemoryBudget.text(budget))"
     case .cancelled: "stopped on request"
@@ -94,6 +100,7 @@ public enum CoreError: HSIError {
   public var advice: String? {
     switch self {
     case .invalidParameter: nil
+    case .unknownParameter: "see hsi methods"
     case .memory: "raise --memory, or choose a smaller --window or fewer bands"
     case .cancelled: nil
     case .outputExists: "choose another name or pass --overwrite"

@@ -4,17 +4,52 @@ import HSICore
 public enum RestorationError: HSIError {
   /// No method of this name.
   case unknownMethod(name: String, known: [String])
+  /// Two cubes that should be compared have different sizes.
+  case shapeMismatch(first: String, second: String)
+  /// No valid pixel for what was asked.
+  case tooFewPixels(purpose: String)
+  /// All values are the same.
+  case noVariation(detail: String)
+  /// A scene has fewer bands than a patch.
+  case tooFewBands(scene: Int, needed: Int)
 
-  public var category: ErrorCategory { .usage }
+  public var category: ErrorCategory {
+    switch self {
+    case .unknownMethod: .usage
+    case .shapeMismatch, .tooFewPixels, .noVariation, .tooFewBands: .input
+    }
+  }
 
-  public var identifier: String { "E-METHOD" }
+  public var identifier: String {
+    switch self {
+    case .unknownMethod: "E-METHOD"
+    case .shapeMismatch: "E-INCONSISTENT"
+    case .tooFewPixels: "E-FEW-PIXELS"
+    case .noVariation: "E-CONSTANT"
+    case .tooFewBands: "E-BANDS"
+    }
+  }
 
   public var problem: String {
     switch self {
     case .unknownMethod(let name, let known):
       "there is no denoising method \(name); known: \(known.joined(separator: ", "))"
+    case .shapeMismatch(let first, let second):
+      "a cube of \(first) (lines × samples × bands) cannot be compared with one of \(second)"
+    case .tooFewPixels(let purpose): "\(purpose) needs at least 1 valid pixel but there are 0"
+    case .noVariation(let detail): "the scene cannot be brought to [0, 1]: \(detail)"
+    case .tooFewBands(let scene, let needed):
+      "the scene has \(scene) good bands but a patch needs \(needed)"
     }
   }
 
-  public var advice: String? { nil }
+  public var advice: String? {
+    switch self {
+    case .unknownMethod: nil
+    case .shapeMismatch: "compare cubes of the same grid and bands"
+    case .tooFewPixels: "check --nodata, --mask and --window"
+    case .noVariation: "check the bands, --nodata and --window"
+    case .tooFewBands: "leave this scene out, or train with fewer bands"
+    }
+  }
 }

@@ -62,10 +62,10 @@ public struct Tensor: Sendable {
   public var pointer: UnsafePointer<Float> { UnsafePointer(storage.pointer) }
 
   /// First value, for writing by the code that has just made the tensor and not yet shared it.
-  var output: UnsafeMutablePointer<Float> { storage.pointer }
+  package var output: UnsafeMutablePointer<Float> { storage.pointer }
 
   /// True when no other tensor shares the memory.
-  var isUnique: Bool { mutating get { isKnownUniquelyReferenced(&storage) } }
+  package var isUnique: Bool { mutating get { isKnownUniquelyReferenced(&storage) } }
 
   /// Calls `body` with the values for changing, after copying them when they are shared.
   public mutating func withMutableValues<R>(_ body: (UnsafeMutableBufferPointer<Float>) throws -> R) rethrows -> R {

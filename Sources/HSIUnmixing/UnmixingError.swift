@@ -4,8 +4,6 @@ import HSICore
 public enum UnmixingError: HSIError {
   /// No method of this name.
   case unknownMethod(name: String, task: UnmixingTask, known: [String])
-  /// The method has no such parameter.
-  case unknownParameter(name: String, method: String, known: [String])
   /// Too few valid pixels for what was asked.
   case tooFewPixels(valid: Int, needed: Int, purpose: String)
   /// More endmembers than the data can carry.
@@ -19,7 +17,7 @@ public enum UnmixingError: HSIError {
 
   public var category: ErrorCategory {
     switch self {
-    case .unknownMethod, .unknownParameter: .usage
+    case .unknownMethod: .usage
     case .tooManyEndmembers: .usage
     case .tooFewPixels, .noVariation, .bandMismatch, .invalidSpectra: .input
     }
@@ -28,7 +26,6 @@ public enum UnmixingError: HSIError {
   public var identifier: String {
     switch self {
     case .unknownMethod: "E-METHOD"
-    case .unknownParameter: "E-PARAMETER"
     case .tooFewPixels: "E-FEW-PIXELS"
     case .tooManyEndmembers: "E-COUNT"
     case .noVariation: "E-CONSTANT"
@@ -41,10 +38,6 @@ public enum UnmixingError: HSIError {
     switch self {
     case .unknownMethod(let name, let task, let known):
       "there is no \(task.rawValue) method \(name); known: \(known.joined(separator: ", "))"
-    case .unknownParameter(let name, let method, let known):
-      known.isEmpty
-        ? "\(method) has no parameters, but \(name) was set"
-        : "\(method) has no parameter \(name); it has \(known.joined(separator: ", "))"
     case .tooFewPixels(let valid, let needed, let purpose):
       "\(purpose) needs at least \(needed) valid pixels but the scene has \(valid)"
     case .tooManyEndmembers(let count, let limit, let reason):
@@ -58,7 +51,7 @@ public enum UnmixingError: HSIError {
 
   public var advice: String? {
     switch self {
-    case .unknownMethod, .unknownParameter: "see hsi methods"
+    case .unknownMethod: "see hsi methods"
     case .tooFewPixels: "check --nodata, --mask and --window"
     case .tooManyEndmembers: "lower --count"
     case .noVariation: "check the bands, --nodata and --window"

@@ -15,8 +15,10 @@
 #define HSI_CKERNELS_H
 
 #include "hsi_convert.h"
+#include "hsi_convolution.h"
 #include "hsi_levels.h"
 #include "hsi_nmf.h"
+#include "hsi_nn_interim.h"
 #include "hsi_pool.h"
 #include "hsi_products.h"
 #include "hsi_reorder.h"

@@ -1,0 +1,41 @@
+// What the drivers of a convolution and its kernels have in common. Private.
+#ifndef HSI_CONVOLUTION_TYPES_H
+#define HSI_CONVOLUTION_TYPES_H
+
+#include "hsi_convolution.h"
+#include "simd_types.h"
+
+/// Columns of packed weights are cut into panels of 32, the rest into 16 and 8. Panel at column o of a matrix of
+/// `depth` rows: o * depth floats from its start, [depth][width].
+HSI_INLINE size_t hsi_panel_width(size_t left) { return left > 24 ? 32 : left > 8 ? 16 : 8; }
+/// Columns after padding.
+HSI_INLINE size_t hsi_panel_columns(size_t columns) { return (columns + 7) / 8 * 8; }
+
+/// One tap of one output row: pixel q reads x[offset + q * x_step ...], which lies inside the input for
+/// first <= q < end.
+typedef struct {
+    ptrdiff_t offset;
+    int index; ///< of the packed weights
+    int first, end;
+} hsi_tap;
+
+/// A run of output pixels of one row, with all taps that any of them uses.
+typedef struct {
+    const float *x, *packed, *bias;
+    float *y;
+    size_t x_step, y_step;    ///< floats between neighbouring pixels
+    size_t inputs, outputs;   ///< channels
+    int all_taps, taps;       ///< in the packed weights, in the list
+    int first, end;           ///< pixels
+    int accumulate;
+    float leak;
+    hsi_tap tap[27];
+} hsi_tap_row;
+
+typedef struct {
+    void (*taps)(const hsi_tap_row *);
+    void (*dots)(const hsi_tap_row *);
+    void (*outer)(const float *, size_t, const float *, size_t, size_t, size_t, size_t, float *, size_t);
+} convolution_table;
+
+#endif

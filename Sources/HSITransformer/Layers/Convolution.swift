@@ -1,0 +1,130 @@
+import CKernels
+
+/// A dense convolution over `[batch, bands, rows, columns, channels]` volumes, or `[batch, rows, columns, channels]` images.
+///
+///     y = leaky(W ⋆ x + b),   leaky(t) = t for t > 0, leak · t otherwise
+///
+/// A cross-correlation with zero padding of half the kernel. `weight` is `[out, in, depth, rows, columns]` (images: without
+/// depth). Kernel sizes 1 or 3 along the bands, 1 or 3 in the plane, stride 1 or 2 in the plane. Kernels of 3 × 3 use
+/// Winograd's F(4 × 4, 3 × 3), whose error is some 10⁻⁵ of the largest output, unless `Exactness.isRequired`.
+public final class Convolution {
+  /// `[out, in, …]`.
+  public let weight: Parameter
+  /// `[out]`, or none.
+  public let bias: Parameter?
+  /// Negative slope of the activation; 1 for none.
+  public let leak: Float
+
+  private let depthTaps: Int
+  private let planeTaps: Int
+  private let stride: Int
+  private let forwardPack = [PackedWeights(), PackedWeights()]
+  private let transposedPack = [PackedWeights(), PackedWeights()]
+
+  /// Kernel `depthTaps × planeTaps × planeTaps`; an image convolution when `depthTaps` is nil.
+  public init(
+    _ scope: ParameterScope, input: Int, output: Int, depthTaps: Int? = nil, planeTaps: Int = 3, stride: Int = 1,
+    bias hasBias: Bool = false, leak: Float = 1, initialisation: Initialisation = .fanInUniform
+  ) {
+    let kernel = (depthTaps.map { [$0] } ?? []) + [planeTaps, planeTaps]
+    self.depthTaps = depthTaps ?? 1
+    self.planeTaps = planeTaps
+    self.stride = stride
+    self.leak = leak
+    weight = scope.parameter("weight", [output, input] + kernel, initialisation)
+    let fanIn = Double(kernel.reduce(input, *))
+    let biasStart: Initialisation =
+      if case .fanInUniform = initialisation { .uniform(1 / fanIn.squareRoot()) } else { .constant(0) }
+    bias = hasBias ? scope.parameter("bias", [output], biasStart) : nil
+  }
+
+  /// Applies the layer.
+  public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
+    let geometry = Geometry(self, x.shape)
+    let exact = Exactness.isRequired
+    let y = run(x.value, geometry, exact: exact, onto: nil)
+    return tape.record(y, inputs: [x], parameters: [weight] + (bias.map { [$0] } ?? [])) {
+      Backward(layer: self, geometry: geometry, exact: exact, x: x, y: leak == 1 ? nil : y)
+    }
+  }
+
+  /// `sum + leaky(W ⋆ x + b)` in the memory of `sum` when nothing else uses it. For inference: nothing is recorded.
+  package func added(to sum: consuming Tensor, _ x: Tensor) -> Tensor {
+    var sum = sum
+    if !sum.isUnique { sum = sum.copy() }
+    return run(x, Geometry(self, x.shape), exact: Exactness.isRequired, onto: sum)
+  }
+
+  private func run(_ x: Tensor, _ geometry: Geometry, exact: Bool, onto sum: Tensor?) -> Tensor {
+    let y = sum ?? Tensor(uninitialised: geometry.outputShape)
+    var shape = geometry.kernel
+    let scratch = Tensor(uninitialised: [hsi_convolution_scratch_size(&shape, exact ? 1 : 0)])
+    let packed = forwardPack[exact ? 1 : 0].get(
+      version: weight.version, count: hsi_convolution_packed_size(&shape, exact ? 1 : 0)
+    ) { hsi_convolution_pack(&shape, exact ? 1 : 0, weight.value.pointer, $0) }
+    hsi_convolution_forward(
+      &shape, exact ? 1 : 0, x.pointer, packed.pointer, bias?.value.pointer, leak, sum == nil ? 0 : 1, y.output,
+      scratch.output)
+    return y
+  }
+
+  private struct Geometry {
+    var kernel: hsi_convolution
+    let inputShape: [Int]
+    let outputShape: [Int]
+
+    init(_ layer: Convolution, _ shape: [Int]) {
+      let isVolume = layer.weight.shape.count == 5
+      precondition(
+        shape.count == (isVolume ? 5 : 4) && shape.last == layer.weight.shape[1],
+        "convolution \(layer.weight.name) \(layer.weight.shape) got an input of shape \(shape)")
+      let (rows, columns) = (shape[shape.count - 3], shape[shape.count - 2])
+      kernel = hsi_convolution(
+        samples: Int32(shape[0]), depth: Int32(isVolume ? shape[1] : 1), rows: Int32(rows), columns: Int32(columns),
+        input_channels: Int32(shape.last ?? 1), output_channels: Int32(layer.weight.shape[0]),
+        depth_taps: Int32(layer.depthTaps), plane_taps: Int32(layer.planeTaps), plane_stride: Int32(layer.stride))
+      inputShape = shape
+      outputShape =
+        shape.dropLast(3)
+        + [(rows - 1) / layer.stride + 1, (columns - 1) / layer.stride + 1, layer.weight.shape[0]]
+    }
+  }
+
+  private struct Backward: Operation {
+    let layer: Convolution
+    let geometry: Geometry
+    let exact: Bool
+    let x: Variable
+    /// The output, whose sign tells the side of the activation; nil without one.
+    let y: Tensor?
+
+    func backward(_ gradient: Tensor, _ gradients: inout Gradients) {
+      var shape = geometry.kernel
+      let exactFlag: Int32 = exact ? 1 : 0
+      var gradient = gradient
+      if let y { gradient = Elementwise.leakyBackward(gradient, output: y, leak: layer.leak) }
+      let scratch = Tensor(uninitialised: [hsi_convolution_scratch_size(&shape, exactFlag)])
+      if layer.weight.isTrainable {
+        layer.weight.accumulate { weightGradient in
+          if let bias = layer.bias, bias.isTrainable {
+            bias.accumulate {
+              hsi_convolution_weight_gradient(
+                &shape, exactFlag, x.value.pointer, gradient.pointer, weightGradient, $0, scratch.output)
+            }
+          } else {
+            hsi_convolution_weight_gradient(
+              &shape, exactFlag, x.value.pointer, gradient.pointer, weightGradient, nil, scratch.output)
+          }
+        }
+      }
+      guard x.needsGradient else { return }
+      let packed = layer.transposedPack[exact ? 1 : 0].get(
+        version: layer.weight.version, count: hsi_convolution_packed_size_transposed(&shape, exactFlag)
+      ) { hsi_convolution_pack_transposed(&shape, exactFlag, layer.weight.value.pointer, $0) }
+      let inputGradient = Tensor(uninitialised: geometry.inputShape)
+      hsi_convolution_data_gradient(
+        &shape, exactFlag, gradient.pointer, packed.pointer, 0, inputGradient.output, scratch.output)
+      gradients.add(inputGradient, to: x)
+    }
+  }
+}

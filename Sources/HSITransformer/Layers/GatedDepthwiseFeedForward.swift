@@ -1,0 +1,26 @@
+import HSINumerics
+
+/// The gated depthwise feed-forward network (GDFN) over `[B, D, H, W, C]`, widths C → 2C → C:
+///
+///     y = out(GELU(u) ⊙ v),   [u; v] = dw(in x),   in, out 1×1×1, dw depthwise 3×3×3
+///
+/// Exact GELU, the first half is activated. Source: Zamir et al., "Restormer", CVPR 2022.
+public final class GatedDepthwiseFeedForward: FeedForward {
+  let projectIn: Linear
+  let depthwise: DepthwiseConvolution
+  let projectOut: Linear
+
+  /// Names `project_in`, `dwconv`, `project_out` under `scope`.
+  public init(_ scope: ParameterScope, channels: Int, bias: Bool = true) {
+    projectIn = Linear(scope["project_in"], input: channels, output: 2 * channels, bias: bias)
+    depthwise = DepthwiseConvolution(scope["dwconv"], channels: 2 * channels, depthTaps: 3, bias: bias)
+    projectOut = Linear(scope["project_out"], input: channels, output: channels, bias: bias)
+  }
+
+  public var linears: [Linear] { [projectIn, projectOut] }
+
+  public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
+    let (first, second) = halves(depthwise(projectIn(x, tape), tape), tape)
+    return projectOut(multiply(activation(.gelu, first, tape), second, tape), tape)
+  }
+}

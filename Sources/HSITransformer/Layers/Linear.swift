@@ -1,0 +1,312 @@
+import CKernels
+import HSINumerics
+
+/// A linear map of the last axis, `y = W x + b`, that may carry a low-rank adapter.
+///
+/// `weight` is `[out, in]` (a 1 × 1 convolution of a checkpoint, `[out, in, 1, …]`, loads into it), `bias` `[out]`.
+public final class Linear {
+  /// `[out, in]`.
+  public let weight: Parameter
+  /// `[out]`, or none.
+  public let bias: Parameter?
+  /// The adapter, if one was attached.
+  public private(set) var adapter: LowRankAdapter?
+  /// Where an adapter's parameters go.
+  let scope: ParameterScope
+
+  private let forwardPack = PackedWeights()
+  private let backwardPack = PackedWeights()
+  private let gatePack = PackedWeights()
+  private let gateBackwardPack = PackedWeights()
+  private var folded: (version: Int, tensor: Tensor)?
+
+  /// A layer whose parameters are `weight` and `bias` of `scope`.
+  public init(
+    _ scope: ParameterScope, input: Int, output: Int, bias hasBias: Bool = true,
+    initialisation: Initialisation = .fanInUniform, biasInitialisation: Initialisation? = nil
+  ) {
+    self.scope = scope
+    weight = scope.parameter("weight", [output, input], initialisation)
+    let biasStart: Initialisation =
+      if let biasInitialisation {
+        biasInitialisation
+      } else if case .fanInUniform = initialisation {
+        .uniform(1 / Double(input).squareRoot())
+      } else {
+        .constant(0)
+      }
+    bias = hasBias ? scope.parameter("bias", [output], biasStart) : nil
+  }
+
+  /// Number of inputs.
+  public var input: Int { weight.shape[1] }
+  /// Number of outputs.
+  public var output: Int { weight.shape[0] }
+
+  /// Puts an adapter beside the layer; its parameters join the store under `at` (the scope of the layer when nil).
+  public func attach(
+    _ configuration: LowRankAdapter.Configuration, at place: ParameterScope? = nil,
+    initialisation: Initialisation? = nil
+  ) {
+    precondition(adapter == nil, "\(weight.name) has an adapter already")
+    adapter = LowRankAdapter(
+      place ?? scope, input: input, output: output, configuration, initialisation: initialisation)
+  }
+
+  /// All parameters, the adapter's included.
+  public var parameters: [Parameter] { [weight] + (bias.map { [$0] } ?? []) + (adapter?.parameters ?? []) }
+
+  /// Folds the adapter's product (and residual) into `weight`, after which they are zero. The gate depends on the input and
+  /// cannot be folded: layers with one are left alone, and false is returned.
+  @discardableResult
+  public func foldAdapter() -> Bool {
+    guard let adapter else { return true }
+    guard adapter.gate == nil else { return false }
+    weight.set(foldedWeight)
+    for parameter in adapter.parameters { parameter.update { $0.update(repeating: 0) } }
+    return true
+  }
+
+  // MARK: - For operations that compute with the whole matrix
+
+  /// Sum of the versions of everything in `foldedWeight`.
+  var foldedVersion: Int {
+    weight.version
+      + (adapter.map { $0.down.version + $0.up.version + ($0.residual?.version ?? 0) + 1 } ?? 0)
+  }
+
+  /// `W + (α/r) U D + R` (without the product when there is a gate), `[out, in]`.
+  var foldedWeight: Tensor {
+    guard let adapter else { return weight.value }
+    if let folded, folded.version == foldedVersion { return folded.tensor }
+    var sum = adapter.gate == nil ? adapter.product : Tensor.zeros(weight.shape)
+    Elementwise.add(weight.value, into: &sum)
+    if let residual = adapter.residual { Elementwise.add(residual.value, into: &sum) }
+    folded = (foldedVersion, sum)
+    return sum
+  }
+
+  /// True when a gradient of `foldedWeight` has somewhere to go.
+  var wantsWeightGradient: Bool {
+    weight.isTrainable || adapter?.parameters.contains(where: \.isTrainable) ?? false
+  }
+
+  /// Hands a gradient of `foldedWeight` to the weight and to the adapter.
+  func accumulate(foldedGradient gradient: Tensor) {
+    if weight.isTrainable {
+      weight.accumulate { sum in for i in 0..<gradient.count { sum[i] += gradient.pointer[i] } }
+    }
+    adapter?.accumulate(foldedGradient: gradient.pointer)
+  }
+
+  // MARK: - Evaluation
+
+  /// Applies the layer to the last axis. `residual`: a value of the output's shape that is added.
+  public func callAsFunction(_ x: Variable, residual: Variable? = nil, _ tape: Tape) -> Variable {
+    precondition(x.shape.last == input, "\(weight.name) \(weight.shape) got an input of shape \(x.shape)")
+    let rows = x.value.count / input
+    let y = Tensor(uninitialised: x.shape.dropLast() + [output])
+    let isLowRank = adapter.map { $0.gate != nil || (tape.isRecording && prefersLowRank($0, rows: rows, tape)) } ?? false
+    let base = isLowRank ? weightWithoutProduct : foldedWeight
+    forward(
+      x.value, base, version: isLowRank ? -2 - foldedVersion : foldedVersion, rows: rows, residual: residual?.value, y)
+    var saved: AdapterStep?
+    if isLowRank, let adapter {
+      saved = AdapterStep(self, adapter, x.value, rows: rows, tape, addingTo: y)
+    }
+    return tape.record(y, inputs: [x] + (residual.map { [$0] } ?? []), parameters: parameters) {
+      Backward(layer: self, x: x, residual: residual, rows: rows, adapterStep: saved, base: base)
+    }
+  }
+
+  /// Two thin products cost less than the folding and the gradient of a whole matrix when there are few rows; dropout on
+  /// the adapter's input needs them.
+  private func prefersLowRank(_ adapter: LowRankAdapter, rows: Int, _ tape: Tape) -> Bool {
+    (tape.isTraining && adapter.configuration.dropout > 0) || (!weight.isTrainable && rows * 8 < input * output)
+      || !weight.isTrainable
+  }
+
+  /// `W + R`.
+  private var weightWithoutProduct: Tensor {
+    guard let residual = adapter?.residual else { return weight.value }
+    if adapter?.gate != nil { return foldedWeight }
+    var sum = weight.value.copy()
+    Elementwise.add(residual.value, into: &sum)
+    return sum
+  }
+
+  private func forward(
+    _ x: Tensor, _ matrix: Tensor, version: Int, rows: Int, residual: Tensor?, _ y: Tensor
+  ) {
+    let packed = forwardPack.get(version: version, count: hsi_gemm_packed_size(input, output)) { destination in
+      Linear.packTransposed(matrix.pointer, rows: output, columns: input, destination)
+    }
+    hsi_linear_forward(
+      x.pointer, rows, input, packed.pointer, bias?.value.pointer, output, residual?.pointer, y.output)
+  }
+
+  /// Packs the transpose of a row-major matrix for `hsi_gemm`.
+  static func packTransposed(
+    _ matrix: UnsafePointer<Float>, rows: Int, columns: Int, _ destination: UnsafeMutablePointer<Float>
+  ) {
+    let transposed = Tensor(uninitialised: [columns, rows])
+    let t = transposed.output
+    for i in 0..<rows { for j in 0..<columns { t[j * rows + i] = matrix[i * columns + j] } }
+    hsi_gemm_pack(t, rows, columns, rows, destination)
+  }
+
+  /// `dx = dy · matrix`, `matrix` `[out, in]`.
+  fileprivate func dataGradient(_ dy: Tensor, _ matrix: Tensor, rows: Int, version: Int) -> Tensor {
+    let dx = Tensor(uninitialised: [rows, input])
+    let packed = backwardPack.get(version: version, count: hsi_gemm_packed_size(output, input)) {
+      hsi_gemm_pack(matrix.pointer, input, output, input, $0)
+    }
+    hsi_linear_forward(dy.pointer, rows, output, packed.pointer, nil, input, nil, dx.output)
+    return dx
+  }
+
+  private struct Backward: Operation {
+    let layer: Linear
+    let x: Variable
+    let residual: Variable?
+    let rows: Int
+    let adapterStep: AdapterStep?
+    let base: Tensor
+
+    func backward(_ gradient: Tensor, _ gradients: inout Gradients) {
+      if let residual { gradients.add(gradient, to: residual) }
+      let (input, output) = (layer.input, layer.output)
+      let wantsMatrix =
+        adapterStep == nil
+        ? layer.wantsWeightGradient
+        : layer.weight.isTrainable || layer.adapter?.residual?.isTrainable ?? false
+      let wantsBias = layer.bias?.isTrainable ?? false
+      if wantsMatrix || wantsBias {
+        let sum = Tensor.zeros([output, input])
+        let scratch = Tensor(uninitialised: [hsi_linear_weight_gradient_scratch_size(rows, input, output)])
+        func run(_ bias: UnsafeMutablePointer<Float>?) {
+          hsi_linear_weight_gradient(
+            x.value.pointer, gradient.pointer, rows, input, output, sum.output, bias, scratch.output)
+        }
+        if let bias = layer.bias, wantsBias { bias.accumulate { run($0) } } else { run(nil) }
+        if adapterStep == nil {
+          layer.accumulate(foldedGradient: sum)
+        } else {
+          for parameter in [layer.weight, layer.adapter?.residual].compactMap({ $0 }) where parameter.isTrainable {
+            parameter.accumulate { total in for i in 0..<sum.count { total[i] += sum.pointer[i] } }
+          }
+        }
+      }
+      var inputGradient: Tensor?
+      if x.needsGradient {
+        inputGradient = layer.dataGradient(
+          gradient, base, rows: rows, version: adapterStep == nil ? layer.foldedVersion : -2 - layer.foldedVersion)
+      }
+      adapterStep?.backward(gradient, x: x.value, inputGradient: &inputGradient)
+      if let inputGradient { gradients.add(inputGradient.reshaped(x.shape), to: x) }
+    }
+  }
+}
+
+/// The adapter's part of one evaluation of a linear layer, by two thin products.
+private struct AdapterStep {
+  let adapter: LowRankAdapter
+  let rows: Int
+  /// The input after dropout, when there is dropout.
+  let dropped: (value: Tensor, mask: Tensor)?
+  /// D x, `[rows, r]`.
+  let low: Tensor
+  /// (α/r) U D x, kept when there is a gate.
+  let product: Tensor?
+  /// σ(G x).
+  let gate: Tensor?
+
+  init(
+    _ layer: Linear, _ adapter: LowRankAdapter, _ x: Tensor, rows: Int, _ tape: Tape, addingTo y: Tensor
+  ) {
+    self.adapter = adapter
+    self.rows = rows
+    let (input, output, rank) = (layer.input, layer.output, adapter.configuration.rank)
+    let rate = adapter.configuration.dropout
+    if tape.isTraining, rate > 0 {
+      let mask = Dropout.mask(count: x.count, rate: rate, &tape.random)
+      dropped = (Elementwise.multiply(x, mask), mask)
+    } else {
+      dropped = nil
+    }
+    low = Tensor(uninitialised: [rows, rank])
+    Products.multiply(
+      (dropped?.value ?? x).pointer, .none, adapter.down.value.pointer, .transposed, low.output, m: rows, n: rank,
+      k: input)
+    guard let gateWeight = adapter.gate else {
+      product = nil
+      gate = nil
+      Products.multiply(
+        low.pointer, .none, adapter.up.value.pointer, .transposed, y.output, m: rows, n: output, k: rank,
+        scale: adapter.scale, keep: 1)
+      return
+    }
+    let product = Tensor(uninitialised: [rows, output])
+    Products.multiply(
+      low.pointer, .none, adapter.up.value.pointer, .transposed, product.output, m: rows, n: output, k: rank,
+      scale: adapter.scale)
+    let logits = Tensor(uninitialised: [rows, output])
+    Products.multiply(
+      x.pointer, .none, gateWeight.value.pointer, .transposed, logits.output, m: rows, n: output, k: input)
+    let gate = Elementwise.apply(.sigmoid, logits)
+    Elementwise.add(Elementwise.multiply(gate, product), into: y)
+    self.product = product
+    self.gate = gate
+  }
+
+  func backward(_ gradient: Tensor, x: Tensor, inputGradient: inout Tensor?) {
+    let (output, rank) = (adapter.up.shape[0], adapter.up.shape[1])
+    let input = adapter.down.shape[1]
+    var productGradient = gradient
+    if let gate, let product, let gateWeight = adapter.gate {
+      productGradient = Elementwise.multiply(gradient, gate)
+      // d/d logits of σ: σ(1 − σ).
+      let logitGradient = Elementwise.backward(
+        .sigmoid, Elementwise.multiply(gradient, product), input: gate, output: gate)
+      if gateWeight.isTrainable {
+        gateWeight.accumulate {
+          Products.multiply(
+            logitGradient.pointer, .transposed, x.pointer, .none, $0, m: output, n: input, k: rows, keep: 1)
+        }
+      }
+      if inputGradient != nil {
+        Products.multiply(
+          logitGradient.pointer, .none, gateWeight.value.pointer, .none, inputGradient!.output, m: rows, n: input,
+          k: output, keep: 1)
+      }
+    }
+    if adapter.up.isTrainable {
+      adapter.up.accumulate {
+        Products.multiply(
+          productGradient.pointer, .transposed, low.pointer, .none, $0, m: output, n: rank, k: rows,
+          scale: adapter.scale, keep: 1)
+      }
+    }
+    let lowGradient = Tensor(uninitialised: [rows, rank])
+    Products.multiply(
+      productGradient.pointer, .none, adapter.up.value.pointer, .none, lowGradient.output, m: rows, n: rank, k: output,
+      scale: adapter.scale)
+    if adapter.down.isTrainable {
+      adapter.down.accumulate {
+        Products.multiply(
+          lowGradient.pointer, .transposed, (dropped?.value ?? x).pointer, .none, $0, m: rank, n: input, k: rows, keep: 1)
+      }
+    }
+    guard inputGradient != nil else { return }
+    guard let dropped else {
+      Products.multiply(
+        lowGradient.pointer, .none, adapter.down.value.pointer, .none, inputGradient!.output, m: rows, n: input, k: rank,
+        keep: 1)
+      return
+    }
+    let throughAdapter = Tensor(uninitialised: [rows, input])
+    Products.multiply(
+      lowGradient.pointer, .none, adapter.down.value.pointer, .none, throughAdapter.output, m: rows, n: input, k: rank)
+    Elementwise.add(Elementwise.multiply(throughAdapter, dropped.mask), into: inputGradient!)
+  }
+}

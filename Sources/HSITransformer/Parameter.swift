@@ -1,0 +1,179 @@
+import HSICore
+
+/// A named tensor of a network: a weight that may be trained, or a buffer (running statistics) that is only stored.
+///
+/// Values are in the order of the published checkpoints (PyTorch: linear `[out, in]`, convolution
+/// `[out, in, depth, rows, columns]`). `version` changes with every change of the value, so that layers know when what
+/// they have packed for the kernels is out of date.
+public final class Parameter: @unchecked Sendable {
+  /// Dotted name in the state dictionary.
+  public let name: String
+  /// True for running statistics and tables that no optimiser touches.
+  public let isBuffer: Bool
+  /// True when the stored type is a 64-bit integer (counters).
+  public let isInteger: Bool
+  /// Whether gradients are computed and the optimiser changes it.
+  public var isTrainable: Bool
+  /// The value.
+  public private(set) var value: Tensor
+  /// Grows with every change of the value.
+  public private(set) var version = 0
+  /// The sum of gradients since the last `clearGradient()`; nil when none has arrived.
+  public var gradient: Tensor? { hasGradient ? gradientSum : nil }
+
+  private var gradientSum: Tensor?
+  private var hasGradient = false
+
+  init(name: String, value: Tensor, isBuffer: Bool = false, isInteger: Bool = false) {
+    self.name = name
+    self.value = value
+    self.isBuffer = isBuffer
+    self.isInteger = isInteger
+    isTrainable = !isBuffer
+  }
+
+  /// Extents of the value.
+  public var shape: [Int] { value.shape }
+
+  /// Replaces the value; the shape stays.
+  public func set(_ value: Tensor) {
+    precondition(value.count == self.value.count, "\(name): \(value.shape) for \(shape)")
+    self.value = value.reshaped(shape)
+    version += 1
+  }
+
+  /// Changes the value in place.
+  public func update(_ body: (UnsafeMutableBufferPointer<Float>) -> Void) {
+    value.withMutableValues(body)
+    version += 1
+  }
+
+  /// Changes the gradient sum in place (from zero when none has arrived): kernels add into it.
+  public func accumulate(_ body: (UnsafeMutablePointer<Float>) -> Void) {
+    if gradientSum == nil { gradientSum = Tensor(uninitialised: shape) }
+    let isFirst = !hasGradient
+    hasGradient = true
+    gradientSum!.withMutableValues { buffer in
+      if isFirst { buffer.update(repeating: 0) }
+      if let pointer = buffer.baseAddress { body(pointer) }
+    }
+  }
+
+  /// Changes the gradient in place, if there is one (clipping, averaging).
+  func updateGradient(_ body: (UnsafeMutableBufferPointer<Float>) -> Void) {
+    if hasGradient { gradientSum?.withMutableValues(body) }
+  }
+
+  /// Forgets the gradient; its memory is kept for the next one.
+  public func clearGradient() { hasGradient = false }
+}
+
+/// How a new weight is drawn.
+public enum Initialisation: Sendable {
+  /// All values equal.
+  case constant(Float)
+  /// Normal with this standard deviation.
+  case normal(Double)
+  /// Normal, cut at ±2 (absolute).
+  case truncatedNormal(Double)
+  /// Uniform in ±bound.
+  case uniform(Double)
+  /// Normal with variance 2 / fan-out (He et al. 2015, fan-out mode, gain √2), fan-out = out · kernel size.
+  case kaimingNormalFanOut
+  /// Normal with variance 2 / (fan-in + fan-out) (Glorot, Bengio 2010).
+  case xavierNormal
+  /// Uniform in ±1/√fan-in: PyTorch's default for linear layers and convolutions.
+  case fanInUniform
+
+  func draw(_ shape: [Int], _ random: inout CounterRandom) -> Tensor {
+    let receptive = shape.dropFirst(2).reduce(1, *)
+    let fanIn = Double((shape.count > 1 ? shape[1] : 1) * receptive)
+    let fanOut = Double((shape.first ?? 1) * receptive)
+    let count = shape.reduce(1, *)
+    func normal(_ deviation: Double, limit: Double = .infinity) -> [Float] {
+      (0..<count).map { _ in
+        var value = deviation * random.normal()
+        while abs(value) > limit { value = deviation * random.normal() }
+        return Float(value)
+      }
+    }
+    func uniform(_ bound: Double) -> [Float] { (0..<count).map { _ in Float(random.uniform(-bound, bound)) } }
+    return switch self {
+    case .constant(let value): Tensor(shape, repeating: value)
+    case .normal(let deviation): Tensor(shape, normal(deviation))
+    case .truncatedNormal(let deviation): Tensor(shape, normal(deviation, limit: 2))
+    case .uniform(let bound): Tensor(shape, uniform(bound))
+    case .kaimingNormalFanOut: Tensor(shape, normal((2 / fanOut).squareRoot()))
+    case .xavierNormal: Tensor(shape, normal((2 / (fanIn + fanOut)).squareRoot()))
+    case .fanInUniform: Tensor(shape, uniform(1 / fanIn.squareRoot()))
+    }
+  }
+}
+
+/// All parameters and buffers of a network, in the order in which its layers were made.
+public final class ParameterStore: @unchecked Sendable {
+  /// In order of creation.
+  public private(set) var parameters: [Parameter] = []
+  private var byName: [String: Parameter] = [:]
+  private var random: CounterRandom
+
+  /// An empty store; initial weights are drawn under `seed`.
+  public init(seed: UInt64 = 0) { random = CounterRandom(seed: seed, stream: 0x1217) }
+
+  /// The parameter of a name.
+  public subscript(name: String) -> Parameter? { byName[name] }
+
+  /// What an optimiser may change.
+  public var trainable: [Parameter] { parameters.filter(\.isTrainable) }
+
+  /// The scope of the whole network.
+  public var root: ParameterScope { ParameterScope(store: self, path: "") }
+
+  /// Number of values in weights (buffers excluded).
+  public var parameterCount: Int { parameters.filter { !$0.isBuffer }.reduce(0) { $0 + $1.value.count } }
+
+  /// Forgets all gradients.
+  public func clearGradients() { for parameter in parameters { parameter.clearGradient() } }
+
+  /// Lets the optimiser change exactly the weights that `predicate` names.
+  public func train(where predicate: (Parameter) -> Bool) {
+    for parameter in parameters { parameter.isTrainable = !parameter.isBuffer && predicate(parameter) }
+  }
+
+  fileprivate func add(
+    _ name: String, _ shape: [Int], _ initialisation: Initialisation, isBuffer: Bool, isInteger: Bool
+  ) -> Parameter {
+    precondition(byName[name] == nil, "two parameters are named \(name)")
+    let parameter = Parameter(
+      name: name, value: initialisation.draw(shape, &random), isBuffer: isBuffer, isInteger: isInteger)
+    parameters.append(parameter)
+    byName[name] = parameter
+    return parameter
+  }
+}
+
+/// A place in the names of a network: layers ask it for their parameters, parents open one for each child.
+public struct ParameterScope: Sendable {
+  /// Where the parameters go.
+  public let store: ParameterStore
+  /// Dotted path, empty for the root.
+  public let path: String
+
+  /// The scope of a child.
+  public subscript(child: String) -> ParameterScope {
+    ParameterScope(store: store, path: path.isEmpty ? child : "\(path).\(child)")
+  }
+
+  /// The scope of the i-th child of a list.
+  public subscript(index: Int) -> ParameterScope { self["\(index)"] }
+
+  /// A new weight of this scope.
+  public func parameter(_ name: String, _ shape: [Int], _ initialisation: Initialisation) -> Parameter {
+    store.add(self[name].path, shape, initialisation, isBuffer: false, isInteger: false)
+  }
+
+  /// A new buffer of this scope.
+  public func buffer(_ name: String, _ shape: [Int], _ value: Float, isInteger: Bool = false) -> Parameter {
+    store.add(self[name].path, shape, .constant(value), isBuffer: true, isInteger: isInteger)
+  }
+}

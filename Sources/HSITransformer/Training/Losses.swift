@@ -1,0 +1,89 @@
+import CKernels
+import Foundation
+
+/// `mean (x − t)²` over all values. The target gets no gradient.
+public func meanSquaredError(_ x: Variable, _ target: Tensor, _ tape: Tape) -> Variable {
+  precondition(x.value.count == target.count, "loss of \(x.shape) against \(target.shape)")
+  let difference = x.value.copy()
+  Elementwise.add(target, scale: -1, into: difference)
+  let count = Float(target.count)
+  let loss = Tensor([], [Float(Elementwise.sumOfSquares(difference) / Double(target.count))])
+  return tape.record(loss, inputs: [x]) { Scaled(x: x, direction: difference, factor: 2 / count) }
+}
+
+/// `mean |x − t|`. The gradient at 0 is 0.
+public func meanAbsoluteError(_ x: Variable, _ target: Tensor, _ tape: Tape) -> Variable {
+  precondition(x.value.count == target.count, "loss of \(x.shape) against \(target.shape)")
+  let signs = Tensor(uninitialised: x.shape)
+  var sum = 0.0
+  for i in 0..<target.count {
+    let difference = x.value.pointer[i] - target.pointer[i]
+    sum += Double(abs(difference))
+    signs.output[i] = difference > 0 ? 1 : difference < 0 ? -1 : 0
+  }
+  let loss = Tensor([], [Float(sum / Double(target.count))])
+  return tape.record(loss, inputs: [x]) { Scaled(x: x, direction: signs, factor: 1 / Float(target.count)) }
+}
+
+/// Mean spectral angle in radians, `mean over pixels of arccos(⟨x, t⟩ / (|x| |t|))`, over the last axis. The cosine is kept
+/// 10⁻⁶ away from ±1, where the derivative has no limit.
+public func spectralAngleLoss(_ x: Variable, _ target: Tensor, _ tape: Tape) -> Variable {
+  let bands = x.shape[x.shape.count - 1]
+  precondition(x.value.count == target.count, "loss of \(x.shape) against \(target.shape)")
+  let rows = x.value.count / bands
+  let gradient = Tensor(uninitialised: x.shape)
+  var sum = 0.0
+  for row in 0..<rows {
+    let (a, t, g) = (
+      x.value.pointer + row * bands, target.pointer + row * bands, gradient.output + row * bands
+    )
+    var (dot, aa, tt) = (0.0, 0.0, 0.0)
+    for i in 0..<bands {
+      dot += Double(a[i]) * Double(t[i])
+      aa += Double(a[i]) * Double(a[i])
+      tt += Double(t[i]) * Double(t[i])
+    }
+    let norms = max((aa * tt).squareRoot(), 1e-12)
+    let cosine = min(max(dot / norms, -1 + 1e-6), 1 - 1e-6)
+    sum += acos(cosine)
+    let outer = -1 / (1 - cosine * cosine).squareRoot() / Double(rows)
+    for i in 0..<bands {
+      g[i] = Float(outer * (Double(t[i]) / norms - cosine * Double(a[i]) / max(aa, 1e-12)))
+    }
+  }
+  let loss = Tensor([], [Float(sum / Double(rows))])
+  return tape.record(loss, inputs: [x]) { Scaled(x: x, direction: gradient, factor: 1) }
+}
+
+/// Mean cross entropy of logits `[batch, classes]` with label smoothing s: target `(1 − s) onehot + s / classes`.
+public func crossEntropy(_ logits: Variable, labels: [Int], smoothing: Double = 0, _ tape: Tape) -> Variable {
+  let (batch, classes) = (logits.shape[0], logits.shape[1])
+  precondition(labels.count == batch && labels.allSatisfy { (0..<classes).contains($0) }, "labels for \(logits.shape)")
+  let probabilities = logits.value.copy()
+  Softmax.rows(probabilities)
+  var sum = 0.0
+  for b in 0..<batch {
+    let t = logits.value.pointer + b * classes
+    let largest = (0..<classes).reduce(-Double.infinity) { max($0, Double(t[$1])) }
+    let logSum = largest + log((0..<classes).reduce(0.0) { $0 + exp(Double(t[$1]) - largest) })
+    for c in 0..<classes {
+      let wanted = (c == labels[b] ? 1 - smoothing : 0) + smoothing / Double(classes)
+      sum += wanted * (logSum - Double(t[c]))
+      probabilities.output[b * classes + c] -= Float(wanted)
+    }
+  }
+  let loss = Tensor([], [Float(sum / Double(batch))])
+  return tape.record(loss, inputs: [logits]) { Scaled(x: logits, direction: probabilities, factor: 1 / Float(batch)) }
+}
+
+/// A loss whose gradient is known up to a factor when the loss is.
+private struct Scaled: Operation {
+  let x: Variable
+  let direction: Tensor
+  let factor: Float
+  func backward(_ gradient: Tensor, _ gradients: inout Gradients) {
+    let result = Tensor.zeros(x.shape)
+    Elementwise.add(direction.reshaped(x.shape), scale: factor * gradient.scalar, into: result)
+    gradients.add(result, to: x)
+  }
+}
