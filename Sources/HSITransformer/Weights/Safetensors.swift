@@ -88,7 +88,9 @@ struct MappedSource: WeightSource {
     MappedSource(file: file, path: path, start: start, count: count)
   }
 
-  func load() -> (bytes: UnsafeRawBufferPointer, swaps: Bool) {
-    (UnsafeRawBufferPointer(rebasing: file.bytes[start..<(start + count)]), 1.bigEndian == 1)
+  func withBytes(_ body: (UnsafeRawBufferPointer, _ swaps: Bool) throws -> Void) throws {
+    try withExtendedLifetime(file) {
+      try body(UnsafeRawBufferPointer(rebasing: file.bytes[start..<(start + count)]), 1.bigEndian == 1)
+    }
   }
 }

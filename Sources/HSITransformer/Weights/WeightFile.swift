@@ -35,6 +35,14 @@ public struct WeightFile: Sendable {
   /// - Throws: `TransformerError`.
   public static func open(_ path: String) throws -> WeightFile {
     let file = try WeightBytes(mapping: path)
+    return try read(file, path: path)
+  }
+
+  static func read(_ file: WeightBytes, path: String) throws -> WeightFile {
+    // The ninth byte opens the header of a safetensors file, whatever the length before it looks like.
+    let opensHeader = file.bytes.count > 8 && file.bytes[8] == UInt8(ascii: "{")
+    if !opensHeader, ZipArchive.matches(file.bytes) { return try PyTorchCheckpoint.read(file, path: path) }
+    if LegacyCheckpoint.matches(file.bytes) { return try LegacyCheckpoint.read(file, path: path) }
     return try Safetensors.read(file, path: path)
   }
 

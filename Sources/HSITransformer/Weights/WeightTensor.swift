@@ -41,26 +41,27 @@ public struct WeightTensor: Sendable {
     let tensor = Tensor(uninitialised: shape)
     guard count > 0 else { return tensor }
     let output = tensor.output
-    let (bytes, swaps) = try source.load()
-    switch type {
-    case .float32:
-      if isRowMajor, !swaps, let base = bytes.baseAddress {
-        UnsafeMutableRawPointer(output).copyMemory(from: base + offset * 4, byteCount: count * 4)
-      } else {
-        gather(bytes, UInt32.self, swaps) { output[$0] = Float(bitPattern: $1) }
+    try source.withBytes { bytes, swaps in
+      switch type {
+      case .float32:
+        if isRowMajor, !swaps, let base = bytes.baseAddress {
+          UnsafeMutableRawPointer(output).copyMemory(from: base + offset * 4, byteCount: count * 4)
+        } else {
+          gather(bytes, UInt32.self, swaps) { output[$0] = Float(bitPattern: $1) }
+        }
+      case .float64: gather(bytes, UInt64.self, swaps) { output[$0] = Float(Double(bitPattern: $1)) }
+      case .float16: gather(bytes, UInt16.self, swaps) { output[$0] = WeightTensor.single(half: $1) }
+      case .bfloat16: gather(bytes, UInt16.self, swaps) { output[$0] = Float(bitPattern: UInt32($1) << 16) }
+      case .int64: gather(bytes, Int64.self, swaps) { output[$0] = Float($1) }
+      case .int32: gather(bytes, Int32.self, swaps) { output[$0] = Float($1) }
+      case .int16: gather(bytes, Int16.self, swaps) { output[$0] = Float($1) }
+      case .int8: gather(bytes, Int8.self, swaps) { output[$0] = Float($1) }
+      case .uint64: gather(bytes, UInt64.self, swaps) { output[$0] = Float($1) }
+      case .uint32: gather(bytes, UInt32.self, swaps) { output[$0] = Float($1) }
+      case .uint16: gather(bytes, UInt16.self, swaps) { output[$0] = Float($1) }
+      case .uint8: gather(bytes, UInt8.self, swaps) { output[$0] = Float($1) }
+      case .bool: gather(bytes, UInt8.self, swaps) { output[$0] = $1 == 0 ? 0 : 1 }
       }
-    case .float64: gather(bytes, UInt64.self, swaps) { output[$0] = Float(Double(bitPattern: $1)) }
-    case .float16: gather(bytes, UInt16.self, swaps) { output[$0] = WeightTensor.single(half: $1) }
-    case .bfloat16: gather(bytes, UInt16.self, swaps) { output[$0] = Float(bitPattern: UInt32($1) << 16) }
-    case .int64: gather(bytes, Int64.self, swaps) { output[$0] = Float($1) }
-    case .int32: gather(bytes, Int32.self, swaps) { output[$0] = Float($1) }
-    case .int16: gather(bytes, Int16.self, swaps) { output[$0] = Float($1) }
-    case .int8: gather(bytes, Int8.self, swaps) { output[$0] = Float($1) }
-    case .uint64: gather(bytes, UInt64.self, swaps) { output[$0] = Float($1) }
-    case .uint32: gather(bytes, UInt32.self, swaps) { output[$0] = Float($1) }
-    case .uint16: gather(bytes, UInt16.self, swaps) { output[$0] = Float($1) }
-    case .uint8: gather(bytes, UInt8.self, swaps) { output[$0] = Float($1) }
-    case .bool: gather(bytes, UInt8.self, swaps) { output[$0] = $1 == 0 ? 0 : 1 }
     }
     return tensor
   }
@@ -74,21 +75,22 @@ public struct WeightTensor: Sendable {
     }
     guard count > 0 else { return [] }
     var values = [Int](repeating: 0, count: count)
-    let (bytes, swaps) = try source.load()
     var fits = true
-    switch type {
-    case .int64: gather(bytes, Int64.self, swaps) { values[$0] = Int($1) }
-    case .int32: gather(bytes, Int32.self, swaps) { values[$0] = Int($1) }
-    case .int16: gather(bytes, Int16.self, swaps) { values[$0] = Int($1) }
-    case .int8: gather(bytes, Int8.self, swaps) { values[$0] = Int($1) }
-    case .uint64:
-      gather(bytes, UInt64.self, swaps) {
-        fits = fits && $1 <= UInt64(Int.max)
-        values[$0] = Int(clamping: $1)
+    try source.withBytes { bytes, swaps in
+      switch type {
+      case .int64: gather(bytes, Int64.self, swaps) { values[$0] = Int($1) }
+      case .int32: gather(bytes, Int32.self, swaps) { values[$0] = Int($1) }
+      case .int16: gather(bytes, Int16.self, swaps) { values[$0] = Int($1) }
+      case .int8: gather(bytes, Int8.self, swaps) { values[$0] = Int($1) }
+      case .uint64:
+        gather(bytes, UInt64.self, swaps) {
+          fits = fits && $1 <= UInt64(Int.max)
+          values[$0] = Int(clamping: $1)
+        }
+      case .uint32: gather(bytes, UInt32.self, swaps) { values[$0] = Int($1) }
+      case .uint16: gather(bytes, UInt16.self, swaps) { values[$0] = Int($1) }
+      default: gather(bytes, UInt8.self, swaps) { values[$0] = Int($1) }
       }
-    case .uint32: gather(bytes, UInt32.self, swaps) { values[$0] = Int($1) }
-    case .uint16: gather(bytes, UInt16.self, swaps) { values[$0] = Int($1) }
-    default: gather(bytes, UInt8.self, swaps) { values[$0] = Int($1) }
     }
     guard fits else {
       throw TransformerError.unsupportedScalar(path: source.path, tensor: name, type: type.rawValue)
@@ -99,23 +101,25 @@ public struct WeightTensor: Sendable {
   /// The numbers as they are stored, little endian and in row-major order, handed to `body` in pieces.
   func withStoredBytes(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
     guard count > 0 else { return }
-    let (bytes, swaps) = try source.load()
-    if isRowMajor, !swaps {
-      return try body(
-        UnsafeRawBufferPointer(rebasing: bytes[(offset * type.size)..<((offset + count) * type.size)]))
+    try source.withBytes { bytes, swaps in
+      if isRowMajor, !swaps {
+        return try body(
+          UnsafeRawBufferPointer(rebasing: bytes[(offset * type.size)..<((offset + count) * type.size)]))
+      }
+      let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: count * type.size, alignment: 8)
+      defer { memory.deallocate() }
+      switch type.size {
+      case 8:
+        gather(bytes, UInt64.self, swaps) { memory.storeBytes(of: $1, toByteOffset: $0 * 8, as: UInt64.self) }
+      case 4:
+        gather(bytes, UInt32.self, swaps) { memory.storeBytes(of: $1, toByteOffset: $0 * 4, as: UInt32.self) }
+      case 2:
+        gather(bytes, UInt16.self, swaps) { memory.storeBytes(of: $1, toByteOffset: $0 * 2, as: UInt16.self) }
+      default:
+        gather(bytes, UInt8.self, swaps) { memory.storeBytes(of: $1, toByteOffset: $0, as: UInt8.self) }
+      }
+      try body(UnsafeRawBufferPointer(memory))
     }
-    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: count * type.size, alignment: 8)
-    defer { memory.deallocate() }
-    switch type.size {
-    case 8:
-      gather(bytes, UInt64.self, swaps) { memory.storeBytes(of: $1, toByteOffset: $0 * 8, as: UInt64.self) }
-    case 4:
-      gather(bytes, UInt32.self, swaps) { memory.storeBytes(of: $1, toByteOffset: $0 * 4, as: UInt32.self) }
-    case 2:
-      gather(bytes, UInt16.self, swaps) { memory.storeBytes(of: $1, toByteOffset: $0 * 2, as: UInt16.self) }
-    default: gather(bytes, UInt8.self, swaps) { memory.storeBytes(of: $1, toByteOffset: $0, as: UInt8.self) }
-    }
-    try body(UnsafeRawBufferPointer(memory))
   }
 
   /// Distances between neighbours when the last axis is contiguous.
@@ -189,6 +193,6 @@ public struct WeightTensor: Sendable {
 protocol WeightSource: Sendable {
   /// The file, for messages.
   var path: String { get }
-  /// The bytes, and whether numbers are stored in the other byte order.
-  func load() throws -> (bytes: UnsafeRawBufferPointer, swaps: Bool)
+  /// Calls `body` with the bytes and whether numbers are stored in the other byte order.
+  func withBytes(_ body: (UnsafeRawBufferPointer, _ swaps: Bool) throws -> Void) throws
 }
