@@ -22,5 +22,6 @@
 #include "hsi_reorder.h"
 #include "hsi_simplex.h"
 #include "hsi_sunsal.h"
+#include "hsi_wavelet.h"
 
 #endif
