@@ -27,9 +27,16 @@ public struct NoiseEstimate: Sendable {
   ///   is larger, so that linearly dependent bands do not stop the inversion.
   /// - Throws: `NumericsError.singular`.
   public init(_ statistics: SceneStatistics, regularisation: Double = 1e-6) throws {
-    let n = Double(statistics.count)
-    let bands = statistics.mean.count
-    let correlation = statistics.correlation
+    try self.init(
+      correlation: statistics.correlation, count: statistics.count, regularisation: regularisation)
+  }
+
+  /// Estimates from second moments `Y Yᵀ / N` of `count` = N pixels; centred moments give regressions with intercept.
+  ///
+  /// - Throws: `NumericsError.singular`.
+  public init(correlation: Matrix<Double>, count: Int, regularisation: Double = 1e-6) throws {
+    let n = Double(count)
+    let bands = correlation.rows
     let trace = (0..<bands).reduce(0) { $0 + correlation[$1, $1] }
     let epsilon = max(regularisation, 1e-13 * trace * n / Double(max(bands, 1)))
     var regularised = correlation.map { $0 * n }

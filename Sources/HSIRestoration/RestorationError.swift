@@ -20,11 +20,13 @@ public enum RestorationError: HSIError {
   case unknownModel(name: String, known: [String])
   /// A weight file that does not say which network it is for.
   case unknownArchitecture(path: String, detail: String)
+  /// Noise levels for another number of bands than the scene has, or not finite, or negative.
+  case unusableNoise(detail: String)
 
   public var category: ErrorCategory {
     switch self {
     case .unknownMethod, .unknownModel: .usage
-    case .shapeMismatch, .tooFewPixels, .noVariation, .tooFewBands, .tooFewPatches: .input
+    case .shapeMismatch, .tooFewPixels, .noVariation, .tooFewBands, .tooFewPatches, .unusableNoise: .input
     case .otherTraining, .unknownArchitecture: .model
     }
   }
@@ -40,6 +42,7 @@ public enum RestorationError: HSIError {
     case .otherTraining: "E-TRAINING-STATE"
     case .unknownModel: "E-MODEL"
     case .unknownArchitecture: "E-ARCHITECTURE"
+    case .unusableNoise: "E-NOISE-LEVELS"
     }
   }
 
@@ -60,6 +63,7 @@ public enum RestorationError: HSIError {
     case .unknownModel(let name, let known):
       "there is no model \(name); known: \(known.joined(separator: ", "))"
     case .unknownArchitecture(let path, let detail): "\(path) is not a denoising network: \(detail)"
+    case .unusableNoise(let detail): "the noise levels cannot be used: \(detail)"
     }
   }
 
@@ -74,6 +78,7 @@ public enum RestorationError: HSIError {
     case .otherTraining: "repeat the options of that run, or leave out --resume"
     case .unknownModel: nil
     case .unknownArchitecture: "name the network with --model"
+    case .unusableNoise: "give one standard deviation per band, or leave it out to have it estimated"
     }
   }
 }

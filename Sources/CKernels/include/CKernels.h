@@ -18,11 +18,17 @@
 #include "hsi_convolution.h"
 #include "hsi_levels.h"
 #include "hsi_nmf.h"
-#include "hsi_nn_interim.h"
+#include "hsi_nn_elementwise.h"
+#include "hsi_nn_ffn.h"
+#include "hsi_nn_linear.h"
+#include "hsi_nn_mixing.h"
+#include "hsi_nn_norm.h"
+#include "hsi_nn_resample.h"
 #include "hsi_pool.h"
 #include "hsi_products.h"
 #include "hsi_reorder.h"
 #include "hsi_simplex.h"
 #include "hsi_sunsal.h"
+#include "hsi_wavelet.h"
 
 #endif

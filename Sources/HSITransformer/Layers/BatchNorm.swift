@@ -54,7 +54,7 @@ public final class BatchNorm {
     var mean = [Double](repeating: 0, count: channels)
     var variance = mean
     if tape.isTraining {
-      let scratch = Tensor(uninitialised: [hsi_batch_moments_scratch_size(rows, channels)])
+      let scratch = Tensor(uninitialised: [hsi_batch_norm_scratch_size(rows, channels)])
       hsi_batch_moments(x.value.pointer, rows, channels, &mean, &variance, scratch.output)
       follow(mean: mean, variance: variance, rows: rows)
     } else {
@@ -94,13 +94,18 @@ public final class BatchNorm {
     func backward(_ gradient: Tensor, _ gradients: inout Gradients) {
       let channels = layer.channels
       let inputGradient = Tensor(uninitialised: x.shape)
-      let scratch = Tensor(uninitialised: [hsi_batch_norm_backward_scratch_size(rows, channels)])
+      let scratch = Tensor(uninitialised: [hsi_batch_norm_scratch_size(rows, channels)])
       // The kernel adds the sums for γ and β in any case; frozen ones go nowhere.
       let unused = Tensor.zeros([2, channels])
       func run(_ gamma: UnsafeMutablePointer<Float>, _ beta: UnsafeMutablePointer<Float>) {
         hsi_batch_norm_backward(
           x.value.pointer, gradient.pointer, rows, channels, mean, inverse, layer.weight.value.pointer,
-          usesBatch ? 1 : 0, inputGradient.output, gamma, beta, scratch.output)
+          inputGradient.output, gamma, beta, scratch.output)
+        // With running statistics the batch has no part in the normalisation.
+        if !usesBatch {
+          hsi_affine_channels(
+            gradient.pointer, rows, channels, scale.pointer, Tensor.zeros([channels]).pointer, inputGradient.output)
+        }
       }
       switch (layer.weight.isTrainable, layer.bias.isTrainable) {
       case (true, true): layer.weight.accumulate { gamma in layer.bias.accumulate { run(gamma, $0) } }

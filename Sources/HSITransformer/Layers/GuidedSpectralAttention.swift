@@ -83,7 +83,7 @@ public final class GuidedSpectralAttention {
     let version = value.foldedVersion + output.foldedVersion
     return pack[forward ? 0 : 1].get(version: version, count: hsi_gemm_packed_size(channels, channels)) {
       if forward {
-        Linear.packTransposed(matrix.pointer, rows: channels, columns: channels, $0)
+        hsi_gemm_pack_transposed(matrix.pointer, channels, channels, $0)
       } else {
         hsi_gemm_pack(matrix.pointer, channels, channels, channels, $0)
       }

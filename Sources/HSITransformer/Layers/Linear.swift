@@ -138,21 +138,11 @@ public final class Linear {
   private func forward(
     _ x: Tensor, _ matrix: Tensor, version: Int, rows: Int, residual: Tensor?, _ y: Tensor
   ) {
-    let packed = forwardPack.get(version: version, count: hsi_gemm_packed_size(input, output)) { destination in
-      Linear.packTransposed(matrix.pointer, rows: output, columns: input, destination)
+    let packed = forwardPack.get(version: version, count: hsi_gemm_packed_size(input, output)) { 
+      hsi_gemm_pack_transposed(matrix.pointer, output, input, $0)
     }
     hsi_linear_forward(
       x.pointer, rows, input, packed.pointer, bias?.value.pointer, output, residual?.pointer, y.output)
-  }
-
-  /// Packs the transpose of a row-major matrix for `hsi_gemm`.
-  static func packTransposed(
-    _ matrix: UnsafePointer<Float>, rows: Int, columns: Int, _ destination: UnsafeMutablePointer<Float>
-  ) {
-    let transposed = Tensor(uninitialised: [columns, rows])
-    let t = transposed.output
-    for i in 0..<rows { for j in 0..<columns { t[j * rows + i] = matrix[i * columns + j] } }
-    hsi_gemm_pack(t, rows, columns, rows, destination)
   }
 
   /// `dx = dy · matrix`, `matrix` `[out, in]`.

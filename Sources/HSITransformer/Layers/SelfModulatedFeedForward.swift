@@ -42,7 +42,7 @@ public final class SelfModulatedFeedForward: FeedForward {
     precondition(x.shape.last == channels, "SM-FFN \(first.weight.name) got an input of shape \(x.shape)")
     let rows = x.value.count / channels
     let y = Tensor(uninitialised: x.shape)
-    let scratch = Tensor(uninitialised: [hsi_smffn_scratch_size(rows, channels)])
+    let scratch = Tensor(uninitialised: [hsi_smffn_forward_scratch_size(channels)])
     let packed = packed
     hsi_smffn_forward(x.value.pointer, rows, channels, packed.pointer, y.output, scratch.output)
     return tape.record(y, inputs: [x], parameters: linears.flatMap(\.parameters)) {

@@ -17,15 +17,16 @@ public enum Activation: String, Sendable, Codable, CaseIterable {
   /// Hyperbolic tangent.
   case tanh
 
-  var kernel: hsi_activation {
+  /// The kernel's number of the function, and the slope that rectifiers have for negative values.
+  var kernel: (kind: Int32, slope: Float) {
     switch self {
-    case .relu: HSI_ACTIVATION_RELU
-    case .leakyReLU: HSI_ACTIVATION_LEAKY_RELU
-    case .gelu: HSI_ACTIVATION_GELU
-    case .geluTanh: HSI_ACTIVATION_GELU_TANH
-    case .silu: HSI_ACTIVATION_SILU
-    case .sigmoid: HSI_ACTIVATION_SIGMOID
-    case .tanh: HSI_ACTIVATION_TANH
+    case .relu: (Int32(HSI_LEAKY_RELU), 0)
+    case .leakyReLU: (Int32(HSI_LEAKY_RELU), 0.01)
+    case .gelu: (Int32(HSI_GELU), 0)
+    case .geluTanh: (Int32(HSI_GELU_TANH), 0)
+    case .silu: (Int32(HSI_SILU), 0)
+    case .sigmoid: (Int32(HSI_SIGMOID), 0)
+    case .tanh: (Int32(HSI_TANH), 0)
     }
   }
 }
@@ -42,12 +43,12 @@ enum Elementwise {
   /// `sum ← sum + scale · x`, after copying `sum` when it is shared.
   static func add(_ x: Tensor, scale: Float = 1, into sum: inout Tensor) {
     if !sum.isUnique { sum = sum.copy() }
-    hsi_axpy(scale, x.pointer, x.count, sum.output)
+    hsi_axpy(x.pointer, x.count, scale, sum.output)
   }
 
   /// `sum ← sum + scale · x` for a tensor that the caller has just made.
   static func add(_ x: Tensor, scale: Float = 1, into sum: Tensor) {
-    hsi_axpy(scale, x.pointer, x.count, sum.output)
+    hsi_axpy(x.pointer, x.count, scale, sum.output)
   }
 
   /// `a ⊙ b`.
@@ -60,7 +61,7 @@ enum Elementwise {
   /// The function of every value.
   static func apply(_ function: Activation, _ x: Tensor) -> Tensor {
     let y = Tensor(uninitialised: x.shape)
-    hsi_activation_forward(function.kernel, x.pointer, x.count, y.output)
+    _ = hsi_activation_forward(function.kernel.kind, x.pointer, x.count, function.kernel.slope, y.output)
     return y
   }
 
@@ -68,21 +69,23 @@ enum Elementwise {
   static func backward(_ function: Activation, _ gradient: Tensor, input: Tensor, output: Tensor) -> Tensor {
     let dx = Tensor(uninitialised: gradient.shape)
     let usesOutput = function == .sigmoid || function == .tanh
-    hsi_activation_backward(
-      function.kernel, (usesOutput ? output : input).pointer, gradient.pointer, gradient.count, dx.output)
+    _ = hsi_activation_backward(
+      function.kernel.kind, (usesOutput ? output : input).pointer, gradient.pointer, gradient.count,
+      function.kernel.slope, dx.output)
     return dx
   }
 
   /// The gradient before a leaky rectifier, whose side is told by the sign of its output.
   static func leakyBackward(_ gradient: Tensor, output: Tensor, leak: Float) -> Tensor {
     let dx = Tensor(uninitialised: gradient.shape)
-    hsi_leaky_backward(output.pointer, gradient.pointer, gradient.count, leak, dx.output)
+    _ = hsi_activation_backward(
+      Int32(HSI_LEAKY_RELU), output.pointer, gradient.pointer, gradient.count, leak, dx.output)
     return dx
   }
 
   /// `Σ x²` in double precision.
   static func sumOfSquares(_ x: Tensor) -> Double {
-    let scratch = Tensor(uninitialised: [hsi_sum_of_squares_scratch_size(x.count)])
+    let scratch = Tensor(uninitialised: [hsi_sum_scratch_size(x.count)])
     return hsi_sum_of_squares(x.pointer, x.count, scratch.output)
   }
 }

@@ -4,25 +4,23 @@ import Foundation
 /// `mean (x − t)²` over all values. The target gets no gradient.
 public func meanSquaredError(_ x: Variable, _ target: Tensor, _ tape: Tape) -> Variable {
   precondition(x.value.count == target.count, "loss of \(x.shape) against \(target.shape)")
-  let difference = x.value.copy()
-  Elementwise.add(target, scale: -1, into: difference)
-  let count = Float(target.count)
-  let loss = Tensor([], [Float(Elementwise.sumOfSquares(difference) / Double(target.count))])
-  return tape.record(loss, inputs: [x]) { Scaled(x: x, direction: difference, factor: 2 / count) }
+  let gradient = Tensor(uninitialised: x.shape)
+  let scratch = Tensor(uninitialised: [hsi_sum_scratch_size(target.count)])
+  let sum = hsi_squared_error(
+    x.value.pointer, target.pointer, target.count, 1 / Float(target.count), gradient.output, scratch.output)
+  let loss = Tensor([], [Float(sum / Double(target.count))])
+  return tape.record(loss, inputs: [x]) { Scaled(x: x, direction: gradient, factor: 1) }
 }
 
 /// `mean |x − t|`. The gradient at 0 is 0.
 public func meanAbsoluteError(_ x: Variable, _ target: Tensor, _ tape: Tape) -> Variable {
   precondition(x.value.count == target.count, "loss of \(x.shape) against \(target.shape)")
-  let signs = Tensor(uninitialised: x.shape)
-  var sum = 0.0
-  for i in 0..<target.count {
-    let difference = x.value.pointer[i] - target.pointer[i]
-    sum += Double(abs(difference))
-    signs.output[i] = difference > 0 ? 1 : difference < 0 ? -1 : 0
-  }
+  let gradient = Tensor(uninitialised: x.shape)
+  let scratch = Tensor(uninitialised: [hsi_sum_scratch_size(target.count)])
+  let sum = hsi_absolute_error(
+    x.value.pointer, target.pointer, target.count, 1 / Float(target.count), gradient.output, scratch.output)
   let loss = Tensor([], [Float(sum / Double(target.count))])
-  return tape.record(loss, inputs: [x]) { Scaled(x: x, direction: signs, factor: 1 / Float(target.count)) }
+  return tape.record(loss, inputs: [x]) { Scaled(x: x, direction: gradient, factor: 1) }
 }
 
 /// Mean spectral angle in radians, `mean over pixels of arccos(⟨x, t⟩ / (|x| |t|))`, over the last axis. The cosine is kept

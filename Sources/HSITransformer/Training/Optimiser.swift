@@ -93,22 +93,21 @@ public final class Optimiser {
       moments.removeValue(forKey: parameter.name)
       ?? Moments(first: .zeros(parameter.shape), second: usesSecond ? .zeros(parameter.shape) : nil)
     state.steps += 1
-    let steps = Double(state.steps)
     state.first.withMutableValues { first in
       parameter.update { weights in
         guard let first = first.baseAddress, let weights = weights.baseAddress else { return }
         switch rule {
         case .sgd(let momentum, let decay):
-          hsi_sgd_step(
-            weights, gradient.pointer, first, gradient.count, Float(rate), Float(momentum), Float(decay))
+          hsi_sgd_step(rate, momentum, decay, 1, 0, weights, gradient.pointer, gradient.count, first)
         case .adam(let beta1, let beta2, let epsilon, let decay),
           .adamW(let beta1, let beta2, let epsilon, let decay):
           let isDecoupled = if case .adamW = rule { true } else { false }
           state.second?.withMutableValues { second in
             guard let second = second.baseAddress else { return }
-            hsi_adam_step(
-              weights, gradient.pointer, first, second, gradient.count, Float(rate), Float(beta1), Float(beta2),
-              Float(epsilon), Float(decay), isDecoupled ? 1 : 0, 1 - pow(beta1, steps), 1 - pow(beta2, steps))
+            var settings = hsi_adam(
+              learning_rate: rate, beta1: beta1, beta2: beta2, epsilon: epsilon, weight_decay: decay,
+              decoupled: isDecoupled ? 1 : 0, gradient_scale: 1, step: state.steps)
+            hsi_adam_step(&settings, weights, gradient.pointer, gradient.count, first, second)
           }
         }
       }
