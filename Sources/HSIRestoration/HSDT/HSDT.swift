@@ -9,7 +9,7 @@ import HSITransformer
 /// H and W must be multiples of `configuration.granularity`. Parameter names and order of values are those of the published
 /// checkpoints. Cost at 31 × 64 × 64: 6.3 GFLOP for S, 24.3 for M, 33.6 for L.
 /// Source: Lai, Yan, Fu, "Hybrid spectral denoising transformer with guided attention", ICCV 2023, arXiv 2303.09040.
-public final class HSDT {
+public final class HSDT: @unchecked Sendable {
   /// The shape of the network.
   public let configuration: HSDTConfiguration
   /// All weights and running statistics.

@@ -3,7 +3,7 @@ import HSICore
 import HSITransformer
 
 /// An HSDT with its weights and what is known about them: the pair that files hold.
-public struct HSDTModel {
+public struct HSDTModel: Sendable {
   /// The network with its weights.
   public let network: HSDT
   /// Where it comes from and how good it is.

@@ -207,7 +207,7 @@ public final class DenoisingTrainer {
     let noisy = clean.copy()
     for (i, index) in indices.enumerated() {
       let realisation = NoiseRealisation(
-        noise(i), bands: bands, samples: size, seed: patches.noiseSeed(index, epoch: epoch ?? -1))
+        noise(i), bands: bands, samples: size, seed: patches.noiseSeed(index, epoch: epoch ?? Int(Int32.max)))
       realisation.add(toPlanes: noisy.output + i * patches.valuesPerPatch, lines: size)
     }
     return (noisy, clean)

@@ -1,0 +1,145 @@
+import HSICore
+import HSINumerics
+import HSITestSupport
+import HSITransformer
+import Testing
+
+@testable import HSIRestoration
+
+@Suite(.serialized) struct HSDTDenoiserTests {
+  @Test(arguments: [(64, 64, 8), (100, 31, 8), (37, 31, 15), (224, 31, 8), (5, 5, 0), (65, 64, 32), (1, 1, 0)])
+  func segmentsCoverAndSumToOne(_ length: Int, _ size: Int, _ overlap: Int) {
+    let segments = Segments(length: length, size: size, overlap: overlap)
+    var sums = [Float](repeating: 0, count: length)
+    for start in segments.starts {
+      for i in 0..<segments.size {
+        #expect(segments.weight(i, from: start) > 0)
+        sums[start + i] += segments.weight(i, from: start)
+      }
+    }
+    for sum in sums { #expect(abs(sum - 1) < 1e-5) }
+  }
+
+  /// A small network with random weights, whose attention and feed-forward paths are not nearly zero.
+  private func model(bands: Int = 7) -> HSDTModel {
+    var configuration = HSDTConfiguration()
+    configuration.channels = 4
+    configuration.layers = 3
+    configuration.samples = [1]
+    configuration.bands = bands
+    let network = HSDT(configuration, seed: 5)
+    var random = CounterRandom(seed: 9)
+    for parameter in network.store.parameters where parameter.name.contains("attn.") {
+      parameter.update { for i in $0.indices { $0[i] += Float(0.2 * random.normal()) } }
+    }
+    return HSDTModel(network, card: HSDTModel.card("test", configuration))
+  }
+
+  private func scene(lines: Int, samples: Int, bands: Int, missing: Set<Int> = []) -> Cube {
+    let shape = CubeShape(lines: lines, samples: samples, bands: bands)
+    let places = (0..<shape.pixels).filter { !missing.contains($0) }
+    let pixels = PixelMatrix(rows: places.count, columns: bands)
+    var random = CounterRandom(seed: 1)
+    for (row, place) in places.enumerated() {
+      let (line, sample) = (place / samples, place % samples)
+      for b in 0..<bands {
+        pixels[row, b] = Float(
+          1000 + 200 * Double((line * 3 + sample * 2 + b * 5) % 40) / 40 + 20 * random.normal())
+      }
+    }
+    return Cube(
+      shape: shape, metadata: CubeMetadata(bands: bands), pixels: pixels, positions: places.map { Int32($0) })
+  }
+
+  @Test func scaleAndOffsetOfTheSceneDoNotMatter() throws {
+    let denoiser = HSDTDenoiser(model())
+    let scene = scene(lines: 13, samples: 10, bands: 7)
+    let shifted = PixelMatrix(rows: scene.count, columns: 7)
+    for i in 0..<(scene.count * 7) { shifted.pointer[i] = 4 * scene.pixels.pointer[i] - 1024 }
+    let a = try denoiser.denoise(scene, noise: nil, RunContext()).scene
+    let b = try denoiser.denoise(scene.replacingPixels(by: shifted), noise: nil, RunContext()).scene
+    for i in 0..<(scene.count * 7) { #expect(abs(4 * a.pixels.pointer[i] - 1024 - b.pixels.pointer[i]) < 0.5) }
+  }
+
+  @Test func missingPixelsStayMissingAndDoNotSpread() throws {
+    let denoiser = HSDTDenoiser(model())
+    let whole = scene(lines: 16, samples: 16, bands: 7)
+    let holes = scene(lines: 16, samples: 16, bands: 7, missing: [5, 6, 7, 100, 255])
+    let result = try denoiser.denoise(holes, noise: nil, RunContext()).scene
+    #expect(result.positions == holes.positions)
+    #expect(result.pixels.values.allSatisfy(\.isFinite))
+    // A NaN pixel is handed on, and its neighbours are what they are where it is missing.
+    let damaged = PixelMatrix(rows: whole.count, columns: 7)
+    damaged.pointer.update(from: whole.pixels.pointer, count: whole.count * 7)
+    damaged[100, 3] = .nan
+    let restored = try denoiser.denoise(whole.replacingPixels(by: damaged), noise: nil, RunContext()).scene
+    #expect(restored.pixels[100, 3].isNaN)
+    for row in 0..<whole.count where row != 100 {
+      for b in 0..<7 { #expect(restored.pixels[row, b].isFinite) }
+    }
+  }
+
+  @Test(arguments: [1, 3, 7, 12, 20]) func anyNumberOfBands(_ bands: Int) throws {
+    let scene = scene(lines: 9, samples: 6, bands: bands)
+    for handling in HSDTDenoiser.BandHandling.allCases {
+      var denoiser = HSDTDenoiser(model())
+      denoiser.bandHandling = handling
+      denoiser.bandOverlap = 3
+      let result = try denoiser.denoise(scene, noise: nil, RunContext()).scene
+      #expect(result.shape == scene.shape)
+      #expect(result.pixels.values.allSatisfy(\.isFinite))
+    }
+  }
+
+  @Test func tilesDifferLittleFromTheWholeImage() throws {
+    let scene = scene(lines: 96, samples: 80, bands: 7)
+    var denoiser = HSDTDenoiser(model())
+    let whole = try denoiser.denoise(scene, noise: nil, RunContext()).scene
+    denoiser.tile = 64
+    let tiled = try denoiser.denoise(scene, noise: nil, RunContext())
+    #expect(tiled.facts["tiles"] == 4)
+    var removed = 0.0
+    var difference = 0.0
+    for i in 0..<(scene.count * 7) {
+      removed += pow2(whole.pixels.pointer[i] - scene.pixels.pointer[i])
+      difference += pow2(whole.pixels.pointer[i] - tiled.scene.pixels.pointer[i])
+    }
+    // The pooled features of a tile are not those of the image: the difference is bounded, not zero.
+    #expect((difference / removed).squareRoot() < 0.1)
+  }
+
+  @Test func threadsDoNotMatter() throws {
+    let scene = scene(lines: 20, samples: 12, bands: 9)
+    let results = try [1, 2, 5].map { threads in
+      Parallel.setThreads(threads)
+      return try HSDTDenoiser(model()).denoise(scene, noise: nil, RunContext()).scene.pixels.values
+    }
+    Parallel.setThreads(0)
+    #expect(results[0] == results[1] && results[0] == results[2])
+  }
+
+  @Test func memoryIsWhatWasSaid() throws {
+    let scene = scene(lines: 64, samples: 64, bands: 31)
+    for name in ["hsdt-s", "hsdt-m", "hsdt-l"] {
+      let configuration = try #require(HSDTConfiguration(named: name))
+      let denoiser = HSDTDenoiser(HSDTModel(HSDT(configuration), card: HSDTModel.card(name, configuration)))
+      let before = BufferPool.shared.statistics.bytesInUse
+      BufferPool.shared.resetPeak()
+      _ = try denoiser.denoise(scene, noise: nil, RunContext())
+      let used = BufferPool.shared.statistics.peakBytesInUse - before
+      #expect(used <= denoiser.workingBytes(scene.shape), "\(name): \(used) of \(denoiser.workingBytes(scene.shape))")
+    }
+  }
+
+  @Test func aConstantSceneComesBackUnchanged() throws {
+    let pixels = PixelMatrix(rows: 4, columns: 3, values: [Float](repeating: 2, count: 12))
+    let cube = Cube(
+      shape: CubeShape(lines: 2, samples: 2, bands: 3), metadata: CubeMetadata(bands: 3), pixels: pixels,
+      positions: [0, 1, 2, 3])
+    let result = try HSDTDenoiser(model()).denoise(cube, noise: nil, RunContext())
+    #expect(result.unchanged != nil)
+    #expect(result.scene.pixels.values == pixels.values)
+  }
+
+  private func pow2(_ x: Float) -> Double { Double(x) * Double(x) }
+}
