@@ -156,62 +156,11 @@ static void K(gram_rows)(const float *a, size_t stride, size_t pixels, size_t co
 
 // MARK: - Gemm
 
-#if HSI_LEVEL == 4
-enum { K(GEMM_ROWS_WIDE) = 12, K(GEMM_ROWS_NARROW) = 12 };
-#elif HSI_LEVEL == 3
-enum { K(GEMM_ROWS_WIDE) = 2, K(GEMM_ROWS_NARROW) = 6 };
-#else
-enum { K(GEMM_ROWS_WIDE) = 1, K(GEMM_ROWS_NARROW) = 2 };
-#endif
-
-/// rows x (16 * vectors) block of C; `columns` of them are stored.
-HSI_INLINE void K(gemm_tile)(const float *a, size_t lda, const float *panel, float *c, size_t ldc, size_t columns,
-                             size_t depth, int accumulate, const int rows, const int vectors) {
-    f32x16 acc[12][2];
-    if (accumulate) {
-        HSI_UNROLL for (int i = 0; i < rows; i++) HSI_UNROLL for (int v = 0; v < vectors; v++) {
-            size_t left = columns - 16 * (size_t)v;
-            const float *source = c + i * ldc + 16 * v;
-            acc[i][v] = left >= 16 ? K(load)(source) : K(load_partial)(source, left, 0.0f);
-        }
-    } else {
-        HSI_UNROLL for (int i = 0; i < rows; i++) HSI_UNROLL for (int v = 0; v < vectors; v++)
-            acc[i][v] = (f32x16)(0.0f);
-    }
-    for (size_t k = 0; k < depth; k++) {
-        f32x16 b[2];
-        HSI_UNROLL for (int v = 0; v < vectors; v++) b[v] = K(load)(panel + (k * vectors + v) * 16);
-        HSI_UNROLL for (int i = 0; i < rows; i++) {
-            float factor = a[i * lda + k];
-            HSI_UNROLL for (int v = 0; v < vectors; v++) acc[i][v] += b[v] * factor;
-        }
-    }
-    HSI_UNROLL for (int i = 0; i < rows; i++) HSI_UNROLL for (int v = 0; v < vectors; v++) {
-        size_t left = columns - 16 * (size_t)v;
-        float *target = c + i * ldc + 16 * v;
-        if (left >= 16) K(store)(target, acc[i][v]);
-        else K(store_partial)(target, acc[i][v], left);
-    }
-}
+#include "gemm_body.h"
 
 static void K(gemm_rows)(const float *a, size_t lda, const float *packed, float *c, size_t ldc, size_t rows,
                          size_t columns, size_t depth, int accumulate) {
-    for (size_t j = 0; j < columns; j += 32) {
-        size_t width = columns - j < 32 ? columns - j : 32;
-        const float *panel = packed + j * depth;
-        size_t i = 0;
-        if (width > 16) {
-            for (; i + K(GEMM_ROWS_WIDE) <= rows; i += K(GEMM_ROWS_WIDE))
-                K(gemm_tile)(a + i * lda, lda, panel, c + i * ldc + j, ldc, width, depth, accumulate, K(GEMM_ROWS_WIDE), 2);
-            for (; i < rows; i++)
-                K(gemm_tile)(a + i * lda, lda, panel, c + i * ldc + j, ldc, width, depth, accumulate, 1, 2);
-        } else {
-            for (; i + K(GEMM_ROWS_NARROW) <= rows; i += K(GEMM_ROWS_NARROW))
-                K(gemm_tile)(a + i * lda, lda, panel, c + i * ldc + j, ldc, width, depth, accumulate, K(GEMM_ROWS_NARROW), 1);
-            for (; i < rows; i++)
-                K(gemm_tile)(a + i * lda, lda, panel, c + i * ldc + j, ldc, width, depth, accumulate, 1, 1);
-        }
-    }
+    K(gemm)(a, lda, packed, NULL, accumulate ? c : NULL, ldc, c, ldc, rows, columns, depth);
 }
 
 // MARK: - Table

@@ -30,14 +30,22 @@ HSI_INLINE void K(stream_in)(const float *rows, size_t stride, size_t pixels, si
 /// First `count` lanes from memory, the others `fill`.
 HSI_INLINE f32x16 K(load_partial)(const float *p, size_t count, float fill) {
     float lanes[16];
-    for (size_t i = 0; i < 16; i++) lanes[i] = fill;
-    for (size_t i = 0; i < count; i++) lanes[i] = p[i];
+    K(store)(lanes, (f32x16)(fill));
+    float *q = lanes;
+    if (count & 8) memcpy(q, p, 32), q += 8, p += 8;
+    if (count & 4) memcpy(q, p, 16), q += 4, p += 4;
+    if (count & 2) memcpy(q, p, 8), q += 2, p += 2;
+    if (count & 1) *q = *p;
     return K(load)(lanes);
 }
 HSI_INLINE void K(store_partial)(float *p, f32x16 v, size_t count) {
-    float lanes[16];
-    K(store)(lanes, v);
-    for (size_t i = 0; i < count; i++) p[i] = lanes[i];
+    f32x8 left = v.lo;
+    if (count & 8) memcpy(p, &left, 32), p += 8, left = v.hi;
+    f32x4 half = left.lo;
+    if (count & 4) memcpy(p, &half, 16), p += 4, half = left.hi;
+    f32x2 pair = half.lo;
+    if (count & 2) memcpy(p, &pair, 8), p += 2, pair = half.hi;
+    if (count & 1) *p = pair.x;
 }
 
 /// Sum of all lanes by halving: (j, j+8), (j, j+4), (j, j+2), (j, j+1). The reduce functions below use the same
