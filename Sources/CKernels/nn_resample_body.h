@@ -68,7 +68,8 @@ static void K(resample_backward)(const resample_job *job, size_t plane, size_t r
                     for (; k + 16 <= n; k += 16) K(store)(strip + k, K(load)(strip + k) + share * K(load)(p + k));
                     for (; k < n; k++) strip[k] += share * p[k];
                 } else {
-                    for (size_t k = 0; k < channels; k++) strip[k] += share * p[k];
+                    for (size_t j = 0; j < to - from; j++)
+                        for (size_t k = 0; k < channels; k++) strip[j * channels + k] += share * p[j * all + k];
                 }
             }
             for (size_t j = from; j < to; j++) {
