@@ -10,6 +10,7 @@ enum {
     POINTS = 36,
     BLOCK_FLOATS = 112 << 10, // of transformed tiles that a block should have: they stay in the second-level cache
     MAX_BLOCK_ROWS = 96,
+    MAX_RUNS = 10 * MAX_BLOCK_ROWS, // runs of memory to ask for: six rows of x and four of y per tile
     MAX_PARTS = 32,           // partial sums of a weight gradient
     PART_FLOATS = 1 << 20,    // of all of them together, unless 8 need more
 };
@@ -111,50 +112,80 @@ void hsi_winograd_pack(const float *weights, size_t depth_taps, size_t inputs, s
 
 // MARK: - Walk over tiles
 
-/// Tile t of a unit in a band: the plane it is in, and its first output pixel.
-static int place_of(const winograd_plan *p, int unit, int band, int t, winograd_place *place) {
-    int plane, tile;
-    if (p->depth_taps == 1) {
-        const int64_t flat = (int64_t)unit * p->block_tiles + t;
-        plane = (int)(flat / p->tiles);
-        tile = (int)(flat % p->tiles);
-    } else {
-        const int blocks = (p->tiles + p->block_tiles - 1) / p->block_tiles;
-        plane = unit / blocks * p->depth + band;
-        tile = unit % blocks * p->block_tiles + t;
-    }
-    place->rows = p->rows;
-    place->columns = p->columns;
-    place->top = 4 * (tile / p->tile_columns);
-    place->left = 4 * (tile % p->tile_columns);
-    return plane;
-}
-
-/// Tiles of a unit in one band.
-static int tiles_of(const winograd_plan *p, int unit, int planes) {
+/// Tiles of a unit; how many they are.
+static int tiles_of(const winograd_plan *p, int unit, int planes, winograd_tile *tiles) {
     const int64_t all = p->depth_taps == 1 ? (int64_t)planes * p->tiles : p->tiles;
     const int blocks = (int)((all + p->block_tiles - 1) / p->block_tiles);
-    const int64_t left = all - (int64_t)(unit % blocks) * p->block_tiles;
-    return left < p->block_tiles ? (int)left : p->block_tiles;
+    const int64_t first = (int64_t)(unit % blocks) * p->block_tiles;
+    const int count = all - first < p->block_tiles ? (int)(all - first) : p->block_tiles;
+    const int in_plane = (int)(first % p->tiles);
+    winograd_tile tile = {(int)(first / p->tiles) + unit / blocks * p->depth, 4 * (in_plane / p->tile_columns),
+                          4 * (in_plane % p->tile_columns)};
+    for (int t = 0; t < count; t++) {
+        tiles[t] = tile;
+        tile.left += 4;
+        if (tile.left < p->columns) continue;
+        tile.left = 0;
+        tile.top += 4;
+        if (tile.top < p->rows) continue;
+        tile.top = 0;
+        tile.plane++;
+    }
+    return count;
+}
+
+/// A unit at work: its tiles, the group of bands at hand, and those that come next.
+typedef struct {
+    int unit, last_unit, planes; ///< units up to the last belong to this pool item
+    int band, bands;             ///< first of the group, how many
+    int count, next_count;       ///< tiles
+    winograd_tile tiles[MAX_BLOCK_ROWS], next_tiles[MAX_BLOCK_ROWS];
+    winograd_ahead ahead;
+    uintptr_t runs[2 * MAX_RUNS];
+} winograd_walk;
+
+static int all_bands(const winograd_plan *p) { return p->depth_taps == 1 ? 1 : p->depth; }
+
+static int bands_from(const winograd_plan *p, int band) {
+    return all_bands(p) - band < p->group_bands ? all_bands(p) - band : p->group_bands;
+}
+
+static void start(winograd_walk *walk, const winograd_plan *p, int unit, int last_unit, int planes) {
+    walk->unit = unit;
+    walk->last_unit = last_unit;
+    walk->planes = planes;
+    walk->band = 0;
+    walk->bands = bands_from(p, 0);
+    walk->count = tiles_of(p, unit, planes, walk->tiles);
+    walk->next_count = unit < last_unit ? tiles_of(p, unit + 1, planes, walk->next_tiles) : 0;
+}
+
+/// The next group of bands, or of the next unit; 0 at the end.
+static int advance(winograd_walk *walk, const winograd_plan *p) {
+    walk->band += walk->bands;
+    if (walk->band == all_bands(p)) {
+        if (walk->unit == walk->last_unit) return 0;
+        start(walk, p, walk->unit + 1, walk->last_unit, walk->planes);
+    }
+    walk->bands = bands_from(p, walk->band);
+    return 1;
 }
 
 /// Transformed input of a band at row `row` of v; zeros outside the volume.
-static void transform_band(const winograd_plan *p, const winograd_table *table, const float *x, int unit, int band,
-                           int tiles, size_t row, float *v) {
+static void transform_band(const winograd_plan *p, const winograd_table *table, const float *x, const winograd_walk *walk,
+                           int band, size_t row, float *v) {
     if (band < 0 || band >= p->depth) {
         for (size_t point = 0; point < POINTS; point++)
             for (size_t chunk = 0; chunk < p->chunks; chunk++)
                 memset(v + point * p->input_point + chunk * p->chunk_step + row * p->chunk, 0,
-                       (size_t)tiles * p->chunk * sizeof(float));
+                       (size_t)walk->count * p->chunk * sizeof(float));
         return;
     }
     const size_t plane_size = (size_t)p->rows * (size_t)p->columns * p->inputs;
-    for (int t = 0; t < tiles; t++) {
-        winograd_place place = {.channels = p->inputs};
-        const int plane = place_of(p, unit, band, t, &place);
-        place.top--;
-        place.left--;
-        table->input(p, x + (size_t)plane * plane_size, place, v + (row + (size_t)t) * p->chunk);
+    for (int t = 0; t < walk->count; t++) {
+        const winograd_tile *tile = &walk->tiles[t];
+        const winograd_place place = {p->rows, p->columns, tile->top - 1, tile->left - 1, p->inputs};
+        table->input(p, x + (size_t)(tile->plane + band) * plane_size, place, v + (row + (size_t)t) * p->chunk);
     }
 }
 
@@ -168,22 +199,58 @@ static void keep_two_bands(const winograd_plan *p, int bands, int tiles, float *
         }
 }
 
-/// The transformed input of the next group of bands of a unit, from `band` on; returns how many bands it has.
-static int next_group(const winograd_plan *p, const winograd_table *table, const float *x, int unit, int band, int tiles,
-                      float *v) {
+/// The transformed input of the group at hand.
+static void transform_group(const winograd_plan *p, const winograd_table *table, const float *x, const winograd_walk *walk,
+                            float *v) {
     if (p->depth_taps == 1) {
-        transform_band(p, table, x, unit, 0, tiles, 0, v);
-        return 1;
+        transform_band(p, table, x, walk, 0, 0, v);
+        return;
     }
-    const int bands = p->depth - band < p->group_bands ? p->depth - band : p->group_bands;
-    if (band == 0) {
-        transform_band(p, table, x, unit, -1, tiles, 0, v);
-        transform_band(p, table, x, unit, 0, tiles, (size_t)tiles, v);
+    const size_t tiles = (size_t)walk->count;
+    if (walk->band == 0) {
+        transform_band(p, table, x, walk, -1, 0, v);
+        transform_band(p, table, x, walk, 0, tiles, v);
     } else {
-        keep_two_bands(p, p->group_bands, tiles, v);
+        keep_two_bands(p, p->group_bands, walk->count, v);
     }
-    for (int b = 2; b < bands + 2; b++) transform_band(p, table, x, unit, band + b - 1, tiles, (size_t)(b * tiles), v);
-    return bands;
+    for (int b = 2; b < walk->bands + 2; b++)
+        transform_band(p, table, x, walk, walk->band + b - 1, (size_t)b * tiles, v);
+}
+
+/// Adds the pixels of tiles to what will be asked for: `rows` rows from each tile's top + `shift`, `first` bands on.
+static void expect(winograd_walk *walk, const winograd_plan *p, const float *volume, size_t channels,
+                   const winograd_tile *tiles, int count, int band, int bands, int shift, int rows) {
+    const size_t line = (size_t)p->columns * channels;
+    for (int b = band; b < band + bands; b++)
+        for (int t = 0; t < count; t++)
+            for (int i = 0; i < rows; i++) {
+                const int row = tiles[t].top + shift + i, left = p->columns - tiles[t].left;
+                if (row < 0 || row >= p->rows || walk->ahead.end == walk->runs + 2 * MAX_RUNS) continue;
+                const uintptr_t first = (uintptr_t)(volume + ((size_t)(tiles[t].plane + b) * (size_t)p->rows + (size_t)row) * line +
+                                                    (size_t)tiles[t].left * channels);
+                const uintptr_t size = 4 * channels * (size_t)(left < 4 ? left : 4);
+                walk->ahead.end[0] = first / 64 * 64;
+                walk->ahead.end[1] = first + size;
+                walk->ahead.end += 2;
+                walk->ahead.lines += size / 64 + 1;
+            }
+}
+
+/// What the step after the products at hand will read of x, or of dy with `rows` 4.
+static void expect_next(winograd_walk *walk, const winograd_plan *p, const float *volume, size_t channels, int halo,
+                        int shift, int rows) {
+    const int band = walk->band + walk->bands;
+    if (band < all_bands(p)) {
+        const int bands = bands_from(p, band) + halo;
+        expect(walk, p, volume, channels, walk->tiles, walk->count, band + halo,
+               band + bands > p->depth ? p->depth - band - halo : bands - halo, shift, rows);
+    } else {
+        expect(walk, p, volume, channels, walk->next_tiles, walk->next_count, 0, bands_from(p, 0), shift, rows);
+    }
+}
+
+static void expect_nothing(winograd_walk *walk) {
+    walk->ahead = (winograd_ahead){.runs = walk->runs, .end = walk->runs};
 }
 
 // MARK: - Forward
@@ -194,35 +261,43 @@ typedef struct {
     const float *x, *packed, *bias;
     float *y, *scratch;
     float leak;
-    int accumulate, planes;
+    int accumulate, planes, units_per_item;
 } forward_job;
 
-static void forward_item(void *context, int unit) {
+static void forward_item(void *context, int index) {
     const forward_job *job = context;
     winograd_plan plan = job->plan;
     const winograd_plan *p = &plan;
     float *v = job->scratch + (size_t)hsi_pool_thread_index() * block_size(p), *m = v + POINTS * p->input_point;
     const size_t plane_size = (size_t)p->rows * (size_t)p->columns * p->outputs;
-    const int tiles = tiles_of(p, unit, job->planes), all_bands = p->depth_taps == 1 ? 1 : p->depth;
-    plan.block_tiles = tiles;
-    for (int band = 0; band < all_bands;) {
-        const int bands = next_group(&job->plan, job->table, job->x, unit, band, tiles, v);
-        job->table->multiply(p, v, (size_t)(bands * tiles), job->packed, m);
-        for (int row = 0; row < bands * tiles; row++) {
-            winograd_place place = {.channels = p->outputs};
-            const int plane = place_of(&job->plan, unit, band + row / tiles, row % tiles, &place);
-            job->table->output(p, m + (size_t)row * p->padded_outputs, place, job->bias, job->leak, job->accumulate,
-                               job->y + (size_t)plane * plane_size);
-        }
-        band += bands;
-    }
+    const int first = index * job->units_per_item;
+    const int last = first + job->units_per_item < p->units ? first + job->units_per_item - 1 : p->units - 1;
+    winograd_walk walk;
+    start(&walk, &job->plan, first, last, job->planes);
+    do {
+        plan.block_tiles = walk.count;
+        transform_group(p, job->table, job->x, &walk, v);
+        expect_nothing(&walk);
+        expect(&walk, p, job->y, p->outputs, walk.tiles, walk.count, walk.band, walk.bands, 0, 4);
+        expect_next(&walk, p, job->x, p->inputs, p->depth_taps / 2, -1, 6);
+        job->table->multiply(p, v, (size_t)(walk.bands * walk.count), job->packed, m, &walk.ahead);
+        size_t row = 0;
+        for (int b = walk.band; b < walk.band + walk.bands; b++)
+            for (int t = 0; t < walk.count; t++, row++) {
+                const winograd_tile *tile = &walk.tiles[t];
+                const winograd_place place = {p->rows, p->columns, tile->top, tile->left, p->outputs};
+                job->table->output(p, m + row * p->padded_outputs, place, job->bias, job->leak, job->accumulate,
+                                   job->y + (size_t)(tile->plane + b) * plane_size);
+            }
+    } while (advance(&walk, &job->plan));
 }
 
 void hsi_winograd_forward(const hsi_convolution *c, const float *x, const float *packed, const float *bias, float leak,
                           int accumulate, float *y, float *scratch) {
     forward_job job = {plan_of(c), HSI_SELECT(winograd), x, packed, bias, y, scratch, leak, accumulate,
-                       c->samples * c->depth};
-    hsi_pool_run(job.plan.units, forward_item, &job);
+                       c->samples * c->depth, 1};
+    job.units_per_item = job.plan.units / 32 < 1 ? 1 : job.plan.units / 32 > 8 ? 8 : job.plan.units / 32;
+    hsi_pool_run((job.plan.units + job.units_per_item - 1) / job.units_per_item, forward_item, &job);
 }
 
 size_t hsi_winograd_scratch_size(const hsi_convolution *c) {
@@ -260,20 +335,23 @@ static void gradient_item(void *context, int index) {
     memset(sums, 0, job->part_size * sizeof(float));
     const size_t plane_size = (size_t)p->rows * (size_t)p->columns * p->outputs;
     const int64_t units = p->units;
-    for (int64_t u = units * index / job->parts; u < units * (index + 1) / job->parts; u++) {
-        const int unit = (int)u, tiles = tiles_of(&job->plan, unit, job->planes);
-        plan.block_tiles = tiles;
-        for (int band = 0; band < (p->depth_taps == 1 ? 1 : p->depth);) {
-            const int bands = next_group(&job->plan, job->table, job->x, unit, band, tiles, v);
-            for (int row = 0; row < bands * tiles; row++) {
-                winograd_place place = {.channels = p->outputs};
-                const int plane = place_of(&job->plan, unit, band + row / tiles, row % tiles, &place);
-                job->table->spread(p, job->dy + (size_t)plane * plane_size, place, m + (size_t)row * p->padded_outputs);
+    winograd_walk walk;
+    start(&walk, &job->plan, (int)(units * index / job->parts), (int)(units * (index + 1) / job->parts) - 1, job->planes);
+    do {
+        plan.block_tiles = walk.count;
+        transform_group(p, job->table, job->x, &walk, v);
+        size_t row = 0;
+        for (int b = walk.band; b < walk.band + walk.bands; b++)
+            for (int t = 0; t < walk.count; t++, row++) {
+                const winograd_tile *tile = &walk.tiles[t];
+                const winograd_place place = {p->rows, p->columns, tile->top, tile->left, p->outputs};
+                job->table->spread(p, job->dy + (size_t)(tile->plane + b) * plane_size, place, m + row * p->padded_outputs);
             }
-            job->table->outer(p, v, m, (size_t)(bands * tiles), sums);
-            band += bands;
-        }
-    }
+        expect_nothing(&walk);
+        expect_next(&walk, p, job->x, p->inputs, p->depth_taps / 2, -1, 6);
+        expect_next(&walk, p, job->dy, p->outputs, 0, 0, 4);
+        job->table->outer(p, v, m, row, sums, &walk.ahead);
+    } while (advance(&walk, &job->plan));
 }
 
 /// Taps of one input channel, [depth tap][9][output], then into the order of dw.

@@ -16,6 +16,30 @@ typedef struct {
     size_t chunk_step, input_point, output_point; ///< floats between chunks, between points
 } winograd_plan;
 
+/// A tile of a unit: plane of the volume (of the unit's first band), first output pixel.
+typedef struct {
+    int plane, top, left;
+} winograd_tile;
+
+/// Memory that the next steps will touch, as runs of bytes; the products ask for it a few lines at a time.
+typedef struct {
+    uintptr_t *runs, *end; ///< pairs of first and end address
+    uintptr_t line, line_end;
+    size_t lines; ///< in all
+} winograd_ahead;
+
+HSI_INLINE void hsi_winograd_ask(winograd_ahead *ahead, size_t lines) {
+    for (; lines > 0; lines--, ahead->line += 64) {
+        if (ahead->line >= ahead->line_end) {
+            if (ahead->runs == ahead->end) return;
+            ahead->line = ahead->runs[0];
+            ahead->line_end = ahead->runs[1];
+            ahead->runs += 2;
+        }
+        __builtin_prefetch((const void *)ahead->line, 0, 2);
+    }
+}
+
 /// Where a tile lies in a plane [rows][columns][channels].
 typedef struct {
     int rows, columns, top, left;
@@ -26,13 +50,13 @@ typedef struct {
     /// Points of the input tile whose 6 x 6 pixels start at (top, left), possibly outside: B^T d B.
     void (*input)(const winograd_plan *, const float *, winograd_place, float *);
     /// out[point] = in[point] times the packed weights of the point, for `rows` tiles.
-    void (*multiply)(const winograd_plan *, const float *, size_t, const float *, float *);
+    void (*multiply)(const winograd_plan *, const float *, size_t, const float *, float *, winograd_ahead *);
     /// A^T m A, bias, leak and sum for the 4 x 4 pixels at (top, left), as far as they exist.
     void (*output)(const winograd_plan *, const float *, winograd_place, const float *, float, int, float *);
     /// Points of a tile of the output's gradient: A dy A^T.
     void (*spread)(const winograd_plan *, const float *, winograd_place, float *);
     /// sums[point][depth tap][input][padded output] += products of input points and gradient points over `rows` tiles.
-    void (*outer)(const winograd_plan *, const float *, const float *, size_t, float *);
+    void (*outer)(const winograd_plan *, const float *, const float *, size_t, float *, winograd_ahead *);
     /// G^T of the sum of `parts` partial sums G, of one depth tap and input: result[9][padded outputs].
     void (*gather)(const winograd_plan *, const float *, size_t, int, size_t, float *);
 } winograd_table;

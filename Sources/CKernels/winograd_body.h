@@ -24,12 +24,10 @@ static void K(input_tile)(const winograd_plan *p, const float *plane, winograd_p
         const size_t left = p->inputs - c;
         float *target = v + c / p->chunk * p->chunk_step + c % p->chunk;
         if (WIDE(left)) {
-            if (inside && left >= 16) K(input_16)(plane + c, at, 16, target, p->input_point, 0);
-            else K(input_16)(plane + c, at, left, target, p->input_point, 1);
+            K(input_at_16)(plane + c, at, left, inside, target, p->input_point);
             c += 16;
         } else {
-            if (inside && left >= 8) K(input_8)(plane + c, at, 8, target, p->input_point, 0);
-            else K(input_8)(plane + c, at, left, target, p->input_point, 1);
+            K(input_at_8)(plane + c, at, left, inside, target, p->input_point);
             c += 8;
         }
     }
@@ -54,13 +52,16 @@ static void K(output_tile)(const winograd_plan *p, const float *m, winograd_plac
 }
 
 static void K(spread_tile)(const winograd_plan *p, const float *plane, winograd_place at, float *m) {
+    const int inside = at.top + 4 <= at.rows && at.left + 4 <= at.columns;
     for (size_t o = 0; o < p->outputs;) {
         const size_t left = p->outputs - o;
         if (WIDE(left)) {
-            K(spread_16)(plane + o, at, left, m + o, p->output_point);
+            if (inside && left >= 16) K(spread_16)(plane + o, at, 16, m + o, p->output_point, 0);
+            else K(spread_16)(plane + o, at, left, m + o, p->output_point, 1);
             o += 16;
         } else {
-            K(spread_8)(plane + o, at, left, m + o, p->output_point);
+            if (inside && left >= 8) K(spread_8)(plane + o, at, 8, m + o, p->output_point, 0);
+            else K(spread_8)(plane + o, at, left, m + o, p->output_point, 1);
             o += 8;
         }
     }
@@ -75,30 +76,36 @@ static void K(gather_taps)(const winograd_plan *p, const float *partials, size_t
 
 // MARK: - Products
 
-static void K(multiply_points)(const winograd_plan *p, const float *v, size_t rows, const float *packed, float *m) {
+static void K(multiply_points)(const winograd_plan *p, const float *v, size_t rows, const float *packed, float *m,
+                               winograd_ahead *ahead) {
     const size_t depth = (size_t)p->depth_taps * p->inputs;
+    const size_t blocks = 36 * ((p->padded_outputs + 31) / 32) * ((rows + 11) / 12);
+    const size_t lines = (ahead->lines + blocks - 1) / blocks;
     for (int point = 0; point < 36; point++) {
         const float *a = v + (size_t)point * p->input_point, *b = packed + (size_t)point * depth * p->padded_outputs;
         float *c = m + (size_t)point * p->output_point;
         for (size_t o = 0; o < p->padded_outputs;) {
             const size_t width = hsi_panel_width(p->padded_outputs - o);
             const float *panel = b + o * depth;
-            if (width == 32) K(multiply_16)(p, a, rows, panel, c + o, 2);
-            else if (width == 16) K(multiply_16)(p, a, rows, panel, c + o, 1);
-            else K(multiply_8)(p, a, rows, panel, c + o, 1);
+            if (width == 32) K(multiply_16)(p, a, rows, panel, c + o, 2, ahead, lines);
+            else if (width == 16) K(multiply_16)(p, a, rows, panel, c + o, 1, ahead, lines);
+            else K(multiply_8)(p, a, rows, panel, c + o, 1, ahead, lines);
             o += width;
         }
     }
 }
 
-static void K(outer_points)(const winograd_plan *p, const float *v, const float *m, size_t rows, float *sums) {
-    const size_t columns = p->padded_outputs;
+static void K(outer_points)(const winograd_plan *p, const float *v, const float *m, size_t rows, float *sums,
+                            winograd_ahead *ahead) {
+    const size_t columns = p->padded_outputs, blocks = 36 * (size_t)p->depth_taps * p->chunks;
+    const size_t lines = (ahead->lines + blocks - 1) / blocks;
     for (int point = 0; point < 36; point++) {
         const float *b = m + (size_t)point * p->output_point;
         for (int tap = 0; tap < p->depth_taps; tap++)
             for (size_t chunk = 0; chunk < p->chunks; chunk++) {
                 const float *a = v + (size_t)point * p->input_point + chunk * p->chunk_step +
                                  (size_t)(tap * p->block_tiles) * p->chunk;
+                hsi_winograd_ask(ahead, lines);
                 const size_t first = chunk * p->chunk, left = p->inputs - first;
                 K(outer_sums)(a, p->chunk, b, columns, rows, left < p->chunk ? left : p->chunk, columns,
                               sums + (((size_t)point * (size_t)p->depth_taps + (size_t)tap) * p->inputs + first) * columns,

@@ -2,15 +2,27 @@
 
 // MARK: - Transforms in one direction
 
-/// B^T d
-HSI_INLINE void L(input_line)(const VECTOR d[6], VECTOR out[6]) {
-    const VECTOR a = d[4] - 4.0f * d[2], b = d[3] - 4.0f * d[1], c = d[4] - d[2], e = 2.0f * (d[3] - d[1]);
-    out[0] = 4.0f * d[0] - 5.0f * d[2] + d[4];
-    out[1] = a + b;
-    out[2] = a - b;
-    out[3] = c + e;
-    out[4] = c - e;
-    out[5] = 4.0f * d[1] - 5.0f * d[3] + d[5];
+/// Rows 0 and 5, 1 and 2, 3 and 4 of B^T d.
+HSI_INLINE void L(input_ends)(const VECTOR d[6], VECTOR *first, VECTOR *last) {
+    *first = 4.0f * d[0] - 5.0f * d[2] + d[4];
+    *last = 4.0f * d[1] - 5.0f * d[3] + d[5];
+}
+HSI_INLINE void L(input_ones)(const VECTOR d[6], VECTOR *plus, VECTOR *minus) {
+    const VECTOR a = d[4] - 4.0f * d[2], b = d[3] - 4.0f * d[1];
+    *plus = a + b;
+    *minus = a - b;
+}
+HSI_INLINE void L(input_twos)(const VECTOR d[6], VECTOR *plus, VECTOR *minus) {
+    const VECTOR a = d[4] - d[2], b = 2.0f * (d[3] - d[1]);
+    *plus = a + b;
+    *minus = a - b;
+}
+HSI_INLINE void L(input_line)(const VECTOR d[6], float *v, size_t point) {
+    VECTOR out[6];
+    L(input_ends)(d, &out[0], &out[5]);
+    L(input_ones)(d, &out[1], &out[2]);
+    L(input_twos)(d, &out[3], &out[4]);
+    HSI_UNROLL for (int j = 0; j < 6; j++) L(write)(v + (size_t)j * point, out[j], LANES);
 }
 
 /// A^T m
@@ -50,26 +62,51 @@ HSI_INLINE VECTOR L(pixel)(const float *plane, winograd_place at, int i, int j, 
     return L(read)(plane + ((ptrdiff_t)row * at.columns + column) * (ptrdiff_t)at.channels, edge ? count : LANES);
 }
 
-HSI_INLINE void L(input)(const float *plane, winograd_place at, size_t count, float *v, size_t point, const int edge) {
-    VECTOR rows[6][6];
+/// B^T d B in three passes over d, two lines of B^T each: so the lines stay in registers.
+HSI_INLINE void L(input)(const float *d, size_t row, size_t pixel, float *v, size_t point) {
+    VECTOR first[6], second[6], line[6];
     HSI_UNROLL for (int j = 0; j < 6; j++) {
-        VECTOR d[6], out[6];
-        HSI_UNROLL for (int i = 0; i < 6; i++) d[i] = L(pixel)(plane, at, i, j, count, edge);
-        L(input_line)(d, out);
-        HSI_UNROLL for (int i = 0; i < 6; i++) rows[i][j] = out[i];
+        HSI_UNROLL for (int i = 0; i < 6; i++) line[i] = L(read)(d + (size_t)i * row + (size_t)j * pixel, LANES);
+        L(input_ends)(line, &first[j], &second[j]);
     }
-    HSI_UNROLL for (int i = 0; i < 6; i++) {
-        VECTOR out[6];
-        L(input_line)(rows[i], out);
-        HSI_UNROLL for (int j = 0; j < 6; j++) L(write)(v + (size_t)(6 * i + j) * point, out[j], LANES);
+    L(input_line)(first, v, point);
+    L(input_line)(second, v + 30 * point, point);
+    HSI_UNROLL for (int j = 0; j < 6; j++) {
+        HSI_UNROLL for (int i = 1; i < 5; i++) line[i] = L(read)(d + (size_t)i * row + (size_t)j * pixel, LANES);
+        L(input_ones)(line, &first[j], &second[j]);
     }
+    L(input_line)(first, v + 6 * point, point);
+    L(input_line)(second, v + 12 * point, point);
+    HSI_UNROLL for (int j = 0; j < 6; j++) {
+        HSI_UNROLL for (int i = 1; i < 5; i++) line[i] = L(read)(d + (size_t)i * row + (size_t)j * pixel, LANES);
+        L(input_twos)(line, &first[j], &second[j]);
+    }
+    L(input_line)(first, v + 18 * point, point);
+    L(input_line)(second, v + 24 * point, point);
 }
 
-HSI_INLINE void L(spread)(const float *plane, winograd_place at, size_t count, float *m, size_t point) {
+/// One vector of channels of a tile; through a copy with zeros when the tile or the vector is not full.
+HSI_INLINE void L(input_at)(const float *plane, winograd_place at, size_t count, int inside, float *v, size_t point) {
+    float patch[36 * LANES];
+    const float *d = patch;
+    size_t row = 6 * LANES, pixel = LANES;
+    if (inside && count >= LANES) {
+        row = (size_t)at.columns * at.channels;
+        pixel = at.channels;
+        d = plane + (size_t)at.top * row + (size_t)at.left * pixel;
+    } else {
+        for (int i = 0; i < 6; i++)
+            for (int j = 0; j < 6; j++)
+                L(write)(patch + (6 * i + j) * LANES, L(pixel)(plane, at, i, j, count, 1), LANES);
+    }
+    L(input)(d, row, pixel, v, point);
+}
+
+HSI_INLINE void L(spread)(const float *plane, winograd_place at, size_t count, float *m, size_t point, const int edge) {
     VECTOR rows[6][4];
     HSI_UNROLL for (int j = 0; j < 4; j++) {
         VECTOR d[4], out[6];
-        HSI_UNROLL for (int i = 0; i < 4; i++) d[i] = L(pixel)(plane, at, i, j, count, 1);
+        HSI_UNROLL for (int i = 0; i < 4; i++) d[i] = L(pixel)(plane, at, i, j, count, edge);
         L(spread_line)(d, out);
         HSI_UNROLL for (int i = 0; i < 6; i++) rows[i][j] = out[i];
     }
@@ -161,15 +198,17 @@ enum { L(TILES) = 2, L(TILES_LESS) = 1, L(TILE_VECTORS) = 1 };
 #endif
 
 HSI_INLINE void L(multiply_panel)(const winograd_plan *p, const float *v, size_t rows, const float *panel, float *m,
-                                  const int vectors, const size_t chunk) {
+                                  const int vectors, winograd_ahead *ahead, size_t lines, const size_t chunk) {
     const int together = vectors < L(TILE_VECTORS) ? vectors : L(TILE_VECTORS);
     const size_t width = (size_t)(LANES * vectors);
     for (int n = 0; n < vectors; n += together) {
         const float *w = panel + LANES * n;
         float *target = m + LANES * n;
         size_t row = 0;
-        for (; row + L(TILES) <= rows; row += L(TILES))
+        for (; row + L(TILES) <= rows; row += L(TILES)) {
+            if (n == 0) hsi_winograd_ask(ahead, lines);
             L(multiply_tile)(p, v + row * chunk, w, width, target + row * p->padded_outputs, L(TILES), together, chunk);
+        }
         for (; row + L(TILES_LESS) <= rows; row += L(TILES_LESS))
             L(multiply_tile)(p, v + row * chunk, w, width, target + row * p->padded_outputs, L(TILES_LESS), together, chunk);
         for (; row < rows; row++)
@@ -178,9 +217,9 @@ HSI_INLINE void L(multiply_panel)(const winograd_plan *p, const float *v, size_t
 }
 
 HSI_INLINE void L(multiply)(const winograd_plan *p, const float *v, size_t rows, const float *panel, float *m,
-                            const int vectors) {
-    if (p->chunk == 64) L(multiply_panel)(p, v, rows, panel, m, vectors, 64);
-    else if (p->chunk == 32) L(multiply_panel)(p, v, rows, panel, m, vectors, 32);
-    else if (p->chunk == 16) L(multiply_panel)(p, v, rows, panel, m, vectors, 16);
-    else L(multiply_panel)(p, v, rows, panel, m, vectors, 8);
+                            const int vectors, winograd_ahead *ahead, size_t lines) {
+    if (p->chunk == 64) L(multiply_panel)(p, v, rows, panel, m, vectors, ahead, lines, 64);
+    else if (p->chunk == 32) L(multiply_panel)(p, v, rows, panel, m, vectors, ahead, lines, 32);
+    else if (p->chunk == 16) L(multiply_panel)(p, v, rows, panel, m, vectors, ahead, lines, 16);
+    else L(multiply_panel)(p, v, rows, panel, m, vectors, ahead, lines, 8);
 }
