@@ -22,6 +22,8 @@ public enum TransformerError: HSIError {
   case tooLarge(path: String, detail: String)
   /// The file holds no tensors.
   case noTensors(path: String)
+  /// The file holds no low-rank adapter.
+  case noAdapter(path: String)
   /// A tensor has one shape in the file and another in the model.
   case shapeMismatch(path: String, tensor: String, file: [Int], model: [Int])
   /// The model has a tensor that the file lacks; `instead` is the first one of the file that the model does not know.
@@ -43,6 +45,7 @@ public enum TransformerError: HSIError {
     case .unsupportedScalar: "E-WEIGHTS-TYPE"
     case .tooLarge: "E-WEIGHTS-LIMIT"
     case .noTensors: "E-WEIGHTS-EMPTY"
+    case .noAdapter: "E-WEIGHTS-ADAPTER"
     case .shapeMismatch: "E-WEIGHTS-SHAPE"
     case .missingTensor: "E-WEIGHTS-MISSING"
     case .unexpectedTensor: "E-WEIGHTS-UNEXPECTED"
@@ -64,6 +67,7 @@ public enum TransformerError: HSIError {
       "\(path): \(shortened(tensor)) is of type \(type), which is not read"
     case .tooLarge(let path, let detail): "\(path) is refused: \(detail)"
     case .noTensors(let path): "\(path) holds no tensors"
+    case .noAdapter(let path): "\(path) holds no adapter (tensors named lora_down and lora_up)"
     case .shapeMismatch(let path, let tensor, let file, let model):
       "\(shortened(tensor)) is \(file) in \(path) but \(model) in the model"
     case .missingTensor(let path, let tensor, let model, let instead):
@@ -84,6 +88,7 @@ public enum TransformerError: HSIError {
     case .unsupportedScalar: "convert the weights to float32 or float16 first"
     case .tooLarge: "check where the file comes from"
     case .noTensors: "give a file of weights"
+    case .noAdapter: "give the file of the adapter with --adapter"
     case .shapeMismatch, .missingTensor, .unexpectedTensor:
       "choose the model that these weights were trained for (hsi model info lists them)"
     }

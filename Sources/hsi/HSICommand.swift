@@ -21,7 +21,7 @@ struct HSICommand: ParsableCommand {
     version: Version.text,
     subcommands: [
       InfoCommand.self, QuicklookCommand.self, EndmembersCommand.self, UnmixCommand.self, SpectraCommand.self,
-      SimulateCommand.self, EvaluateCommand.self, ConvertCommand.self, MethodsCommand.self,
+      SimulateCommand.self, EvaluateCommand.self, ConvertCommand.self, ModelCommand.self, MethodsCommand.self,
       FormatsCommand.self,
       SchemaCommand.self, CompletionCommand.self, TrainCommand.self,
     ])

@@ -5,8 +5,8 @@ import Testing
 @Suite struct HelpTests {
   static let commands = [
     "", "info", "quicklook", "endmembers", "unmix", "spectra", "spectra info", "spectra convert", "simulate",
-    "simulate scene", "evaluate", "evaluate unmixing", "convert", "methods", "formats", "schema",
-    "completion",
+    "simulate scene", "evaluate", "evaluate unmixing", "convert", "model", "model info", "model convert",
+    "model merge", "methods", "formats", "schema", "completion",
   ]
 
   @Test(arguments: commands) func matchesSnapshot(command: String) throws {
@@ -25,7 +25,7 @@ import Testing
   }
 
   /// Commands that do something show how, in lines that a terminal does not break.
-  @Test(arguments: commands.filter { !["spectra", "simulate", "evaluate"].contains($0) })
+  @Test(arguments: commands.filter { !["spectra", "simulate", "evaluate", "model"].contains($0) })
   func hasExamples(command: String) throws {
     let result = try Tool.run(command.split(separator: " ").map(String.init) + ["--help"])
     let example = "  hsi " + command
