@@ -39,7 +39,7 @@ public struct HSDTModel: Sendable {
     let network = HSDT(configuration)
     let rank = file.tensors.first { $0.name.hasSuffix("lora_down.weight") }?.shape.first
     if let rank {
-      let alpha = file.metadata["hsi.lora_alpha"].flatMap(Double.init)
+      let alpha = file.metadata["lora_alpha"].flatMap(Double.init)
       network.attachAdapters(.init(rank: rank, alpha: alpha))
     }
     try network.store.load(file)
@@ -121,6 +121,6 @@ extension HSDT {
   /// What a file must say about adapters beside their tensors.
   var adapterMetadata: [String: String] {
     guard let adapter = linears.first(where: { $0.adapter != nil })?.adapter else { return [:] }
-    return ["hsi.lora_alpha": "\(adapter.configuration.alpha)"]
+    return ["lora_alpha": "\(adapter.configuration.alpha)"]
   }
 }
