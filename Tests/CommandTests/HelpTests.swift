@@ -5,7 +5,8 @@ import Testing
 @Suite struct HelpTests {
   static let commands = [
     "", "info", "quicklook", "endmembers", "unmix", "spectra", "spectra info", "spectra convert", "simulate",
-    "simulate scene", "evaluate", "evaluate unmixing", "convert", "methods", "formats", "schema",
+    "simulate scene", "simulate noise", "evaluate", "evaluate unmixing", "evaluate restoration", "convert",
+    "methods", "formats", "schema",
     "completion",
   ]
 
