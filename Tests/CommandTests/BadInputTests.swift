@@ -48,6 +48,13 @@ import Testing
     Case("unmix in/few2.dat o/a.tif --count 3", 3, "the scene has 2; check --nodata"),
     Case("unmix in/few2.dat o/a.tif --count 3 --method fcls", 3, "the scene has 2; check --nodata"),
     Case("unmix in/few7.dat o/a.tif --count 8", 3, "the scene has 7"),
+    Case("simulate noise in/nan.dat o/n.dat", 3, "0; check --nodata"),
+    Case("simulate noise in/nan.dat o/n.dat --range 0,1", 3, "0; check --nodata"),
+    Case("simulate noise in/constant.dat o/n.dat", 3, "cannot be brought to [0, 1]"),
+    Case("evaluate restoration in/s.dat in/constant.dat", 3, "cannot be brought to [0, 1]"),
+    Case("evaluate restoration in/s.dat in/nan.dat", 3, "0; check --nodata"),
+    Case("evaluate restoration in/s_abundances.dat in/s.dat", 3, "but the reference has 24 × 20 × 60"),
+    Case("evaluate restoration in/s.dat in/s.dat --noisy in/s_abundances.dat", 3, "s_abundances.dat: it has"),
   ]
 
   static let counts: [Case] = [
@@ -164,6 +171,15 @@ import Testing
     Case("simulate scene o/x.dat --snr x", 2, "--snr is x"),
     Case("simulate scene o/x.dat --purity 7", 2, "purity is 7"),
     Case("simulate scene o/x.dat --ot int8", 2, "--ot is int8"),
+    Case("simulate noise in/s.dat o/n.dat --kind fog", 2, "--kind is fog but must be one of gaussian, blind"),
+    Case("simulate noise in/s.dat o/n.dat --sigma -5", 2, "sigma is -5.0 but must be from 0"),
+    Case("simulate noise in/s.dat o/n.dat --sigma x", 2, "--sigma is x"),
+    Case("simulate noise in/s.dat o/n.dat --sigma 10,20", 2, "must be one number for gaussian"),
+    Case("simulate noise in/s.dat o/n.dat --kind blind --sigma 70,10", 2, "must be LOWEST,HIGHEST"),
+    Case("simulate noise in/s.dat o/n.dat --range 1,0", 2, "--range is 1,0"),
+    Case("evaluate restoration in/s.dat in/s.dat --range 1,1", 2, "--range is 1,1"),
+    Case("evaluate restoration in/s.dat in/s.dat --ssim-range 3", 2, "--ssim-range is 3 but must be 1 or 2"),
+    Case("evaluate restoration in/s.dat in/s.dat --memory 100K", 6, "holding 2 scenes of 24 × 20 × 53"),
     Case("evaluate unmixing in/s_abundances.dat --reference in/absent.tif", 3, "absent.tif does not exist"),
     Case(
       "evaluate unmixing in/s_abundances.dat --reference in/s_abundances.dat --match sad", 2, "--match is sad"
@@ -187,6 +203,8 @@ import Testing
     Case("quicklook in/s.dat nowhere/q.png", 4, "nowhere does not exist"),
     Case("endmembers in/s.dat nowhere/e.sli --count 3", 4, "nowhere does not exist"),
     Case("simulate scene nowhere/x.dat", 4, "nowhere does not exist"),
+    Case("simulate noise in/s.dat nowhere/n.dat", 4, "nowhere does not exist"),
+    Case("simulate noise in/s.dat in/s.dat --overwrite", 4, "in/s.dat is an input of this command"),
     Case("spectra convert in/s_endmembers.sli nowhere/e.sli", 4, "nowhere does not exist"),
     Case("convert in/s.dat in/s_endmembers.sli", 2, "output name"),
   ]

@@ -5,8 +5,9 @@ import Testing
 @Suite struct HelpTests {
   static let commands = [
     "", "info", "quicklook", "endmembers", "unmix", "spectra", "spectra info", "spectra convert", "simulate",
-    "simulate scene", "evaluate", "evaluate unmixing", "convert", "model", "model info", "model convert",
-    "model merge", "methods", "formats", "schema", "completion",
+    "simulate scene", "simulate noise", "evaluate", "evaluate unmixing", "evaluate restoration", "convert",
+    "model", "model info", "model convert", "model merge", "train", "train denoise", "methods", "formats", "schema",
+    "completion",
   ]
 
   @Test(arguments: commands) func matchesSnapshot(command: String) throws {

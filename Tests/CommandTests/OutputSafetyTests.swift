@@ -19,6 +19,7 @@ import Testing
     ("convert in/s.dat o/a.npy", "a.npy"),
     ("quicklook in/s.dat o/a.png", "a.png"), ("endmembers in/s.dat o/a.sli --count 3", "a.hdr"),
     ("spectra convert in/s_endmembers.sli o/a.csv", "a.csv"),
+    ("simulate noise in/s.dat o/a.dat", "a.hdr"),
     ("simulate scene o/a.dat --rows 8 --cols 8 --endmembers 2 --bands 20", "a_abundances.hdr"),
     ("simulate scene o/a.dat --rows 8 --cols 8 --endmembers 2 --bands 20", "a_truth.json"),
   ])
@@ -44,6 +45,7 @@ import Testing
     "convert in/s.dat o/a.tif", "convert in/s.dat o/a.tif --of COG", "convert in/s.dat o/a.dat",
     "convert in/s.dat o/a.npy", "quicklook in/s.dat o/a.png --bands 1,2,3",
     "simulate scene o/a.dat --rows 20 --cols 20 --endmembers 2 --bands 20",
+    "simulate noise in/s.dat o/a.tif",
     "spectra convert in/s_endmembers.sli o/a.sli",
   ])
   func fullDisk(line: String) throws {

@@ -45,13 +45,14 @@ struct WritingOptions: ParsableArguments {
 
   /// A float32 raster of results; pixels without a result become nodata.
   func resultWriter(
-    _ path: String, lines: Int, samples: Int, metadata: CubeMetadata, inputs: [String], _ context: RunContext
+    _ path: String, lines: Int, samples: Int, metadata: CubeMetadata, interleave: Interleave = .bsq,
+    inputs: [String], _ context: RunContext
   ) throws -> ResultWriter {
     var described = metadata
     described.nodata = [Double?](repeating: outNodata ?? .nan, count: metadata.bands)
     let writer = try RasterFormats.create(
       path, shape: CubeShape(lines: lines, samples: samples, bands: metadata.bands), type: .float32,
-      metadata: described, options: library(interleave: .bsq, inputs: inputs), context: context)
+      metadata: described, options: library(interleave: interleave, inputs: inputs), context: context)
     return ResultWriter(writer, metadata: described)
   }
 }
