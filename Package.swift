@@ -80,7 +80,7 @@ let package = Package(
       name: "HSITransformerTests", dependencies: ["CKernels", "HSITransformer", "HSITestSupport"],
       resources: [.copy("Fixtures")]),
     .testTarget(
-      name: "HSIRestorationTests", dependencies: ["HSIRestoration", "HSITransformer", "HSITestSupport"],
+      name: "HSIRestorationTests", dependencies: ["CKernels", "HSIRestoration", "HSITransformer", "HSITestSupport"],
       resources: [.copy("Fixtures")]),
     .testTarget(name: "HSIReportTests", dependencies: ["HSIReport", "HSITestSupport"], exclude: ["Snapshots"]),
     .testTarget(

@@ -4,7 +4,7 @@ import HSICore
 public enum Denoisers {
   /// All of them, simplest first.
   public static let classical: [any ClassicalDenoiser.Type] = [
-    PrincipalComponents.self, MNF.self, HyRes.self,
+    PrincipalComponents.self, MNF.self, HyRes.self, FastHyDe.self,
   ]
 
   /// What is known about every one.

@@ -14,6 +14,7 @@
 #ifndef HSI_CKERNELS_H
 #define HSI_CKERNELS_H
 
+#include "hsi_bm3d.h"
 #include "hsi_convert.h"
 #include "hsi_convolution.h"
 #include "hsi_levels.h"
