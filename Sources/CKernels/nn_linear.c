@@ -72,8 +72,13 @@ typedef struct {
 static void plan(gradient_job *job, size_t rows, size_t input, size_t output) {
     job->rows = rows;
     job->output = output;
-    job->columns = input >= output || input % 16 == 0 ? input : output;
-    job->count = input >= output || input % 16 == 0 ? output : input;
+    // The longer side in vectors, unless that would leave more lanes empty.
+    size_t padded_input = (input + 15) / 16 * 16, padded_output = (output + 15) / 16 * 16;
+    int input_in_lanes = input == output || (padded_input * output == padded_output * input
+                                                 ? input > output
+                                                 : padded_input * output < padded_output * input);
+    job->columns = input_in_lanes ? input : output;
+    job->count = input_in_lanes ? output : input;
     job->lanes = (job->columns + 15) / 16 * 16;
     if (input * output <= LARGE_MATRIX) {
         job->rows_per_piece = (hsi_pixels_per_block(rows) + ROW_BLOCK - 1) / ROW_BLOCK * ROW_BLOCK;

@@ -24,6 +24,7 @@ static void K(resample_forward)(const resample_job *job, size_t plane, size_t ro
         size_t low = s.low * channels, high = s.high * channels, k = 0;
         float c0 = 1 - s.weight, c1 = s.weight;
         for (; k + 16 <= channels; k += 16) HSI_BLEND(f32x16)
+        for (; k + 8 <= channels; k += 8) HSI_BLEND(f32x8)
         for (; k + 4 <= channels; k += 4) HSI_BLEND(f32x4)
         for (; k < channels; k++) HSI_BLEND(float)
     }
@@ -78,6 +79,7 @@ static void K(resample_backward)(const resample_job *job, size_t plane, size_t r
                 float c0 = 1 - s.weight, c1 = s.weight;
                 size_t k = 0;
                 for (; k + 16 <= channels; k += 16) HSI_SCATTER(f32x16)
+                for (; k + 8 <= channels; k += 8) HSI_SCATTER(f32x8)
                 for (; k + 4 <= channels; k += 4) HSI_SCATTER(f32x4)
                 for (; k < channels; k++) HSI_SCATTER(float)
             }

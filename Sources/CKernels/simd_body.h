@@ -27,16 +27,40 @@ HSI_INLINE void K(stream_in)(const float *rows, size_t stride, size_t pixels, si
     __asm__ volatile("" : : "r"(bits)); // keeps the loads
 }
 
-/// First `count` lanes from memory, the others `fill`.
+/// First `count` lanes (0...15) from memory, the others `fill`. Never through memory: a load over several stores waits.
+#if HSI_LEVEL == 4
 HSI_INLINE f32x16 K(load_partial)(const float *p, size_t count, float fill) {
-    float lanes[16];
-    K(store)(lanes, (f32x16)(fill));
-    float *q = lanes;
-    if (count & 8) memcpy(q, p, 32), q += 8, p += 8;
-    if (count & 4) memcpy(q, p, 16), q += 4, p += 4;
-    if (count & 2) memcpy(q, p, 8), q += 2, p += 2;
-    if (count & 1) *q = *p;
-    return K(load)(lanes);
+    return __builtin_ia32_loadups512_mask(p, (f32x16)(fill), (unsigned short)((1u << count) - 1));
+}
+HSI_INLINE void K(store_partial)(float *p, f32x16 v, size_t count) {
+    __builtin_ia32_storeups512_mask(p, v, (unsigned short)((1u << count) - 1));
+}
+#else
+HSI_INLINE f32x4 K(load_partial4)(const float *p, size_t count, float fill) {
+    f32x4 v = (f32x4)(fill);
+    if (count >= 4) memcpy(&v, p, 16);
+    else {
+        if (count > 0) v.x = p[0];
+        if (count > 1) v.y = p[1];
+        if (count > 2) v.z = p[2];
+    }
+    return v;
+}
+HSI_INLINE f32x8 K(load_partial8)(const float *p, size_t count, float fill) {
+    f32x8 v = (f32x8)(fill);
+    if (count >= 8) {
+        memcpy(&v, p, 32);
+        return v;
+    }
+    v.lo = K(load_partial4)(p, count, fill);
+    if (count > 4) v.hi = K(load_partial4)(p + 4, count - 4, fill);
+    return v;
+}
+HSI_INLINE f32x16 K(load_partial)(const float *p, size_t count, float fill) {
+    f32x16 v = (f32x16)(fill);
+    v.lo = K(load_partial8)(p, count, fill);
+    if (count > 8) v.hi = K(load_partial8)(p + 8, count - 8, fill);
+    return v;
 }
 HSI_INLINE void K(store_partial)(float *p, f32x16 v, size_t count) {
     f32x8 left = v.lo;
@@ -47,6 +71,7 @@ HSI_INLINE void K(store_partial)(float *p, f32x16 v, size_t count) {
     if (count & 2) memcpy(p, &pair, 8), p += 2, pair = half.hi;
     if (count & 1) *p = pair.x;
 }
+#endif
 
 /// Sum of all lanes by halving: (j, j+8), (j, j+4), (j, j+2), (j, j+1). The reduce functions below use the same
 /// order, so a dot product has the same bits whichever of them finishes it.
