@@ -124,6 +124,17 @@ import Testing
     }
   }
 
+  @Test func spectralSuperResolution() throws {
+    let parity = try Parity("ssr_eval")
+    var configuration = HSDTConfiguration()
+    configuration.channels = 4
+    configuration.layers = 3
+    configuration.samples = [1]
+    let network = SpectralSuperResolution(configuration)
+    // The fixture's cube is [B, D, H, W]: the order of ours, whose last axis has extent 1.
+    try parity.check(network.network.store, input: "x") { x, tape in network(x, tape) }
+  }
+
   @Test(arguments: [
     ("hsdt-tiny", 35_746), ("hsdt-s", 134_350), ("hsdt-m", 521_158), ("hsdt-24", 1_160_766), ("hsdt-32", 2_053_174),
     ("hsdt-l", 2_094_786), ("hsdt-pnp", 521_350),
@@ -180,6 +191,13 @@ struct Parity {
   /// An array of the fixture in our order.
   func ours(_ name: String) -> Tensor {
     let array = fixture[name]
+    // An RGB image [B, 3, H, W].
+    if array.shape.count == 4, array.shape[1] == 3 {
+      let plane = array.shape[2] * array.shape[3]
+      return Tensor(
+        [array.shape[0], array.shape[2], array.shape[3], 3],
+        (0..<array.values.count).map { Float(array.values[$0 / (3 * plane) * 3 * plane + $0 % 3 * plane + $0 / 3 % plane]) })
+    }
     guard !isChannelsLast, array.shape.count == 5 else { return Tensor(array.shape, array.floats) }
     let (batch, channels, depth) = (array.shape[0], array.shape[1], array.shape[2])
     let (rows, columns) = (array.shape[3], array.shape[4])
