@@ -82,6 +82,7 @@ static void K(attention_forward)(const hsi_attention *a, const attention_layout 
                                  float *out, float *work) {
     size_t t = a->tokens, d = a->width, all = a->heads * d, ld = 3 * all;
     const float *q = a->qkv + window * t * ld + head * d, *k = q + all, *v = k + all;
+    if (head == 0) K(stream_in)(a->qkv + window * t * ld, ld, t, ld); // heads take short pieces of every row
     float *transposed = work, *packed = transposed + l->transposed, *scores = packed + l->packed;
     K(pack_transposed)(k, ld, t, a->extra_key ? a->extra_key + head * d : NULL, d, l->keys, a->scale, transposed);
     K(attend)(a, l, window, head, q, ld, transposed, scores);
@@ -97,6 +98,10 @@ static void K(attention_backward)(const hsi_attention *a, const attention_layout
     const float *extra_value = a->extra_key ? a->extra_value + head * d : NULL;
     const float *dy = dout + window * t * all + head * d;
     float *dq = dqkv + window * t * ld + head * d, *dk = dq + all, *dv = dk + all;
+    if (head == 0) {
+        K(stream_in)(a->qkv + window * t * ld, ld, t, ld);
+        K(stream_in)(dout + window * t * all, all, t, all);
+    }
     float *keys = work, *values = keys + l->transposed, *packed = values + l->transposed;
     float *p = packed + l->packed, *ds = p + l->scores, *sums = ds + l->scores;
 
