@@ -9,8 +9,13 @@
 #include "instantiate.h"
 
 enum {
-    COLUMNS_PER_UNIT = 256, // pixels of a row that are worked on at once
-    MAX_PARTS = 64,         // partial sums of a weight gradient
+    UNIT_COLUMNS = 256,      // pixels of a line that are worked on at once
+    UNIT_LINES = 8,          // lines of a unit: they share what they read
+    UNIT_FLOATS = 32 << 10,  // of a unit that is a piece of a whole plane
+    CHAIN = 512,             // pixels that a weight gradient sums in one chain
+    WORK_PER_ITEM = 4 << 20, // products of a pool item, about
+    MAX_PARTS = 64,          // partial sums of a weight gradient
+    PART_FLOATS = 1 << 20,   // of all of them together, unless 8 need more
 };
 
 // MARK: - Geometry
@@ -19,24 +24,57 @@ enum {
 typedef struct {
     int rows, columns;               // of x
     int output_rows, output_columns; // of y
-    int units_per_row;               // runs of at most COLUMNS_PER_UNIT output pixels
 } plane_grid;
 
 static int strided(int size, int stride) { return (size - 1) / stride + 1; }
 
 static plane_grid grid_of(const hsi_convolution *c) {
-    plane_grid g = {c->rows, c->columns, strided(c->rows, c->plane_stride), strided(c->columns, c->plane_stride), 1};
+    plane_grid g = {c->rows, c->columns, strided(c->rows, c->plane_stride), strided(c->columns, c->plane_stride)};
     if (c->plane_taps == 1 && c->plane_stride == 1) {
         g.rows = g.output_rows = 1;
         g.columns = g.output_columns = c->rows * c->columns;
     }
-    g.units_per_row = (g.output_columns + COLUMNS_PER_UNIT - 1) / COLUMNS_PER_UNIT;
     return g;
+}
+
+/// Some lines and columns of one plane. The units of a sample go through all bands of one piece of the plane before the
+/// next piece: neighbouring bands find what they share in cache.
+typedef struct {
+    int plane, band, first_line, end_line, first_column, end_column;
+} plane_unit;
+
+typedef struct {
+    int samples, depth, lines, columns, unit_lines, unit_columns; // of the planes to be written or summed over
+} unit_walk;
+
+static int pieces(int size, int piece) { return (size + piece - 1) / piece; }
+
+static int unit_count(const unit_walk *w) {
+    return w->samples * w->depth * pieces(w->lines, w->unit_lines) * pieces(w->columns, w->unit_columns);
+}
+
+static plane_unit unit_at(const unit_walk *w, int index) {
+    const int band = index % w->depth, parts = pieces(w->columns, w->unit_columns), blocks = pieces(w->lines, w->unit_lines);
+    index /= w->depth;
+    const int part = index % parts, block = index / parts % blocks, sample = index / parts / blocks;
+    plane_unit unit = {sample * w->depth + band, band, block * w->unit_lines, (block + 1) * w->unit_lines,
+                       part * w->unit_columns, (part + 1) * w->unit_columns};
+    if (unit.end_line > w->lines) unit.end_line = w->lines;
+    if (unit.end_column > w->columns) unit.end_column = w->columns;
+    return unit;
+}
+
+/// Pixels of a line that a unit takes.
+static int unit_columns(const hsi_convolution *c) {
+    if (c->plane_taps > 1 || c->plane_stride > 1) return UNIT_COLUMNS;
+    const int channels = c->input_channels > c->output_channels ? c->input_channels : c->output_channels;
+    const int columns = UNIT_FLOATS / channels;
+    return columns < UNIT_COLUMNS ? UNIT_COLUMNS : columns;
 }
 
 static size_t tap_count(const hsi_convolution *c) { return (size_t)(c->depth_taps * c->plane_taps * c->plane_taps); }
 
-/// Channels on the many side are summed along vectors.
+/// Few outputs of many inputs are summed along the inputs.
 static int uses_dots(int inputs, int outputs) { return outputs <= 4 && inputs >= 8; }
 
 static hsi_convolution exchanged_channels(const hsi_convolution *c) {
@@ -114,56 +152,57 @@ typedef struct {
     float *target;
     int source_rows, source_columns, target_rows, target_columns;
     int up, down; // steps of the source per target pixel: up for the forward pass, 1 / down for the gradient
-    int units_per_row, units, units_per_item;
+    unit_walk walk;
+    int units_per_item;
 } taps_job;
 
 static int floor_half(int value, int divisor) { return divisor == 1 ? value : value >> 1; }
 
-static void taps_unit(const taps_job *job, int unit) {
+/// Columns of one target line that are `phase` modulo `down`.
+static void taps_line(const taps_job *job, const plane_unit *unit, int line, int phase) {
     const hsi_convolution *c = job->c;
-    const int part = unit % job->units_per_row, line = unit / job->units_per_row;
-    const int i = line % job->target_rows, plane = line / job->target_rows, d = plane % c->depth;
     const int plane_padding = c->plane_taps / 2, depth_padding = c->depth_taps / 2;
-    const int first = part * COLUMNS_PER_UNIT;
-    const int end = job->target_columns - first < COLUMNS_PER_UNIT ? job->target_columns : first + COLUMNS_PER_UNIT;
     hsi_tap_row row = job->row;
     const size_t inputs = row.inputs, line_size = (size_t)job->source_columns * inputs;
-    row.x = job->source + (size_t)plane * (size_t)job->source_rows * line_size;
-    for (int phase = 0; phase < job->down; phase++) {
-        // Target pixels phase, phase + down, ...; q counts them.
-        row.first = (first - phase + job->down - 1) / job->down;
-        row.end = (end - phase + job->down - 1) / job->down;
-        if (row.first >= row.end) continue;
-        row.y = job->target + ((size_t)line * (size_t)job->target_columns + (size_t)phase) * row.outputs;
-        row.taps = 0;
-        for (int kd = 0; kd < c->depth_taps; kd++) {
-            const int source_d = d + kd - depth_padding;
-            if (source_d < 0 || source_d >= c->depth) continue;
-            for (int kh = 0; kh < c->plane_taps; kh++) {
-                const int moved = i * job->up + kh - plane_padding, source_i = floor_half(moved, job->down);
-                if (source_i * job->down != moved || source_i < 0 || source_i >= job->source_rows) continue;
-                for (int kw = 0; kw < c->plane_taps; kw++) {
-                    const int shifted = phase + kw - plane_padding, start = floor_half(shifted, job->down);
-                    if (start * job->down != shifted) continue;
-                    // Pixel q reads column q * up + start.
-                    hsi_tap *tap = &row.tap[row.taps++];
-                    tap->offset = ((ptrdiff_t)(kd - depth_padding) * job->source_rows + source_i) * (ptrdiff_t)line_size +
-                                  (ptrdiff_t)start * (ptrdiff_t)inputs;
-                    tap->index = (kd * c->plane_taps + kh) * c->plane_taps + kw;
-                    tap->first = start < 0 ? (-start + job->up - 1) / job->up : 0;
-                    tap->end = start >= job->source_columns ? 0 : (job->source_columns - 1 - start) / job->up + 1;
-                }
+    // Target pixels phase, phase + down, ...; q counts them.
+    row.first = (unit->first_column - phase + job->down - 1) / job->down;
+    row.end = (unit->end_column - phase + job->down - 1) / job->down;
+    if (row.first >= row.end) return;
+    row.x = job->source + (size_t)unit->plane * (size_t)job->source_rows * line_size;
+    row.y = job->target + (((size_t)unit->plane * (size_t)job->target_rows + (size_t)line) * (size_t)job->target_columns +
+                           (size_t)phase) * row.outputs;
+    row.taps = 0;
+    for (int kd = 0; kd < c->depth_taps; kd++) {
+        const int band = unit->band + kd - depth_padding;
+        if (band < 0 || band >= c->depth) continue;
+        for (int kh = 0; kh < c->plane_taps; kh++) {
+            const int moved = line * job->up + kh - plane_padding, source = floor_half(moved, job->down);
+            if (source * job->down != moved || source < 0 || source >= job->source_rows) continue;
+            for (int kw = 0; kw < c->plane_taps; kw++) {
+                const int shifted = phase + kw - plane_padding, start = floor_half(shifted, job->down);
+                if (start * job->down != shifted) continue;
+                // Pixel q reads column q * up + start.
+                hsi_tap *tap = &row.tap[row.taps++];
+                tap->offset = ((ptrdiff_t)(kd - depth_padding) * job->source_rows + source) * (ptrdiff_t)line_size +
+                              (ptrdiff_t)start * (ptrdiff_t)inputs;
+                tap->index = (kd * c->plane_taps + kh) * c->plane_taps + kw;
+                tap->first = start < 0 ? (-start + job->up - 1) / job->up : 0;
+                tap->end = start >= job->source_columns ? 0 : (job->source_columns - 1 - start) / job->up + 1;
             }
         }
-        if (uses_dots((int)row.inputs, (int)row.outputs)) job->table->dots(&row);
-        else job->table->taps(&row);
     }
+    if (uses_dots((int)row.inputs, (int)row.outputs)) job->table->dots(&row);
+    else job->table->taps(&row);
 }
 
 static void taps_item(void *context, int index) {
     const taps_job *job = context;
-    int end = (index + 1) * job->units_per_item;
-    for (int unit = index * job->units_per_item; unit < job->units && unit < end; unit++) taps_unit(job, unit);
+    const int units = unit_count(&job->walk), first = index * job->units_per_item;
+    for (int u = first; u < units && u < first + job->units_per_item; u++) {
+        const plane_unit unit = unit_at(&job->walk, u);
+        for (int line = unit.first_line; line < unit.end_line; line++)
+            for (int phase = 0; phase < job->down; phase++) taps_line(job, &unit, line, phase);
+    }
 }
 
 static void run_taps(taps_job *job) {
@@ -172,12 +211,16 @@ static void run_taps(taps_job *job) {
     row->x_step = row->inputs * (size_t)job->up;
     row->y_step = row->outputs * (size_t)job->down;
     row->all_taps = (int)tap_count(c);
-    job->units_per_row = (job->target_columns + COLUMNS_PER_UNIT - 1) / COLUMNS_PER_UNIT;
-    job->units = c->samples * c->depth * job->target_rows * job->units_per_row;
-    const int pixels = job->target_columns < COLUMNS_PER_UNIT ? job->target_columns : COLUMNS_PER_UNIT;
-    const size_t work = (size_t)pixels * row->inputs * row->outputs * tap_count(c);
-    job->units_per_item = (int)((size_t)2000000 / (work ? work : 1)) + 1;
-    hsi_pool_run((job->units + job->units_per_item - 1) / job->units_per_item, taps_item, job);
+    row->threes = c->plane_taps == 3 && c->plane_stride == 1;
+    const int piece = unit_columns(c), columns = job->target_columns < piece ? job->target_columns : piece;
+    const size_t line_work = (size_t)columns * row->inputs * row->outputs * tap_count(c);
+    const size_t lines = (size_t)WORK_PER_ITEM / line_work;
+    job->walk = (unit_walk){c->samples, c->depth, job->target_rows, job->target_columns,
+                            lines < 1 ? 1 : lines > UNIT_LINES ? UNIT_LINES : (int)lines, piece};
+    const int units = unit_count(&job->walk);
+    const size_t wanted = (size_t)WORK_PER_ITEM / (line_work * (size_t)job->walk.unit_lines);
+    job->units_per_item = wanted < 1 ? 1 : wanted > (size_t)units ? units : (int)wanted;
+    hsi_pool_run(pieces(units, job->units_per_item), taps_item, job);
 }
 
 void hsi_convolution_forward(const hsi_convolution *c, int exact, const float *x, const float *packed, const float *bias,
@@ -219,6 +262,7 @@ typedef struct {
     const convolution_table *table;
     const hsi_convolution *c;
     plane_grid grid;
+    unit_walk walk;
     const float *x, *dy;
     float *dw, *db, *partials;
     int swapped;
@@ -231,65 +275,75 @@ static weight_job weight_plan(const hsi_convolution *c) {
     const size_t inputs = (size_t)c->input_channels, outputs = (size_t)c->output_channels;
     job.group = (size_t)c->plane_taps * (job.swapped ? outputs * inputs : inputs * outputs);
     job.part_size = job.group * (size_t)(c->depth_taps * c->plane_taps) + outputs;
-    job.units = c->samples * c->depth * job.grid.output_rows * job.grid.units_per_row;
-    size_t parts = ((size_t)4 << 20) / job.part_size;
-    job.parts = parts < 4 ? 4 : parts > MAX_PARTS ? MAX_PARTS : (int)parts;
+    const int lines = CHAIN / job.grid.output_columns;
+    job.walk = (unit_walk){c->samples, c->depth, job.grid.output_rows, job.grid.output_columns,
+                           lines < 1 ? 1 : lines > UNIT_LINES ? UNIT_LINES : lines, unit_columns(c)};
+    job.units = unit_count(&job.walk);
+    const size_t parts = PART_FLOATS / job.part_size;
+    job.parts = parts < 8 ? 8 : parts > MAX_PARTS ? MAX_PARTS : (int)parts;
     if (job.parts > job.units) job.parts = job.units;
     return job;
 }
 
-static void add_outer(const weight_job *job, const float *x, const float *dy, int pixels, int column_tap, int column_taps,
-                      float *sums) {
+/// Pixels q..<q + pixels of some lines of dy with the inputs under them, from one column tap on.
+static void add_outer(const weight_job *job, const float *x, const float *dy, int lines, int pixels, int column_tap,
+                      int column_taps, float *sums) {
     const size_t inputs = (size_t)job->c->input_channels, outputs = (size_t)job->c->output_channels;
-    const size_t step = inputs * (size_t)job->c->plane_stride, start = (size_t)column_tap * inputs;
-    const size_t rows = (size_t)column_taps * inputs;
+    const size_t stride = (size_t)job->c->plane_stride, start = (size_t)column_tap * inputs;
+    const size_t count = (size_t)column_taps * inputs;
+    const hsi_rows under = {x, inputs * stride, (size_t)job->grid.columns * inputs * stride};
+    const hsi_rows over = {dy, outputs, (size_t)job->grid.output_columns * outputs};
     if (job->swapped)
-        job->table->outer(dy, outputs, x, step, (size_t)pixels, outputs, rows, sums + start,
+        job->table->outer(over, under, (size_t)lines, (size_t)pixels, outputs, count, sums + start,
                           (size_t)job->c->plane_taps * inputs);
     else
-        job->table->outer(x, step, dy, outputs, (size_t)pixels, rows, outputs, sums + start * outputs, outputs);
+        job->table->outer(under, over, (size_t)lines, (size_t)pixels, count, outputs, sums + start * outputs, outputs);
 }
 
-static void add_bias(const weight_job *job, const float *dy, int pixels, float *sums) {
+static void add_bias(const weight_job *job, const plane_unit *unit, float *sums) {
     static const float one = 1;
-    const size_t outputs = (size_t)job->c->output_channels;
-    job->table->outer(&one, 0, dy, outputs, (size_t)pixels, 1, outputs, sums, outputs);
+    const size_t outputs = (size_t)job->c->output_channels, line = (size_t)job->grid.output_columns * outputs;
+    const float *dy = job->dy + ((size_t)unit->plane * (size_t)job->grid.output_rows + (size_t)unit->first_line) * line +
+                      (size_t)unit->first_column * outputs;
+    job->table->outer((hsi_rows){&one, 0, 0}, (hsi_rows){dy, outputs, line}, (size_t)(unit->end_line - unit->first_line),
+                      (size_t)(unit->end_column - unit->first_column), 1, outputs, sums, outputs);
 }
 
-static void weight_unit(const weight_job *job, int unit, float *sums) {
+static void weight_unit(const weight_job *job, const plane_unit *unit, float *sums) {
     const hsi_convolution *c = job->c;
     const plane_grid *g = &job->grid;
-    const int part = unit % g->units_per_row, line = unit / g->units_per_row;
-    const int i = line % g->output_rows, plane = line / g->output_rows, d = plane % c->depth;
-    const int first = part * COLUMNS_PER_UNIT;
-    const int end = g->output_columns - first < COLUMNS_PER_UNIT ? g->output_columns : first + COLUMNS_PER_UNIT;
     const int padding = c->plane_taps / 2, stride = c->plane_stride;
     const size_t inputs = (size_t)c->input_channels, outputs = (size_t)c->output_channels;
-    const float *dy = job->dy + (size_t)line * (size_t)g->output_columns * outputs;
     for (int kd = 0; kd < c->depth_taps; kd++) {
         const int other = kd - c->depth_taps / 2;
-        if (d + other < 0 || d + other >= c->depth) continue;
+        if (unit->band + other < 0 || unit->band + other >= c->depth) continue;
         for (int kh = 0; kh < c->plane_taps; kh++) {
-            const int source = i * stride + kh - padding;
-            if (source < 0 || source >= g->rows) continue;
-            const float *x = job->x + (size_t)((plane + other) * g->rows + source) * (size_t)g->columns * inputs;
+            // Lines whose source lies inside the plane.
+            int first = unit->first_line, end = unit->end_line;
+            while (first < end && first * stride + kh - padding < 0) first++;
+            while (first < end && (end - 1) * stride + kh - padding >= g->rows) end--;
+            if (first >= end) continue;
+            const int source = first * stride + kh - padding;
+            const float *x = job->x + (size_t)((unit->plane + other) * g->rows + source) * (size_t)g->columns * inputs;
+            const float *dy = job->dy + (size_t)(unit->plane * g->output_rows + first) * (size_t)g->output_columns * outputs;
             float *group = sums + (size_t)(kd * c->plane_taps + kh) * job->group;
-            for (int q = first; q < end;) {
+            for (int q = unit->first_column; q < unit->end_column;) {
                 const int at = q * stride - padding; // column of the first tap
                 const int low = at < 0 ? -at : 0;
-                int high = at + c->plane_taps > g->columns ? g->columns - at : c->plane_taps;
+                const int high = at + c->plane_taps > g->columns ? g->columns - at : c->plane_taps;
                 int count = 1;
                 if (low == 0 && high == c->plane_taps) { // up to the last pixel with all taps inside
                     count = (g->columns - high - at) / stride + 1;
-                    if (count > end - q) count = end - q;
+                    if (count > unit->end_column - q) count = unit->end_column - q;
+                    if (count > CHAIN) count = CHAIN;
                 }
-                add_outer(job, x + (ptrdiff_t)(at + low) * (ptrdiff_t)inputs, dy + (size_t)q * outputs, count, low,
-                          high - low, group);
+                add_outer(job, x + (ptrdiff_t)(at + low) * (ptrdiff_t)inputs, dy + (size_t)q * outputs, end - first, count,
+                          low, high - low, group);
                 q += count;
             }
         }
     }
-    if (job->db) add_bias(job, dy + (size_t)first * outputs, end - first, sums + job->part_size - outputs);
+    if (job->db) add_bias(job, unit, sums + job->part_size - outputs);
 }
 
 static void weight_item(void *context, int index) {
@@ -297,35 +351,46 @@ static void weight_item(void *context, int index) {
     float *sums = job->partials + (size_t)index * job->part_size;
     memset(sums, 0, job->part_size * sizeof(float));
     const int64_t units = job->units;
-    for (int64_t u = units * index / job->parts; u < units * (index + 1) / job->parts; u++) weight_unit(job, (int)u, sums);
+    for (int64_t u = units * index / job->parts; u < units * (index + 1) / job->parts; u++) {
+        const plane_unit unit = unit_at(&job->walk, (int)u);
+        weight_unit(job, &unit, sums);
+    }
 }
 
-/// Adds the parts to dw, one output channel per item.
+/// Adds the parts to dw, for one tap: rows of sums that lie together, a piece at a time.
 static void weight_sum_item(void *context, int index) {
+    enum { PIECE = 64 };
     const weight_job *job = context;
     const hsi_convolution *c = job->c;
-    const size_t inputs = (size_t)c->input_channels, outputs = (size_t)c->output_channels, o = (size_t)index;
+    const size_t inputs = (size_t)c->input_channels, outputs = (size_t)c->output_channels;
     const size_t taps = (size_t)c->plane_taps, groups = (size_t)c->depth_taps * taps;
-    for (size_t k = 0; k < inputs; k++)
-        for (size_t g = 0; g < groups; g++)
-            for (size_t t = 0; t < taps; t++) {
-                const float *p = job->partials + g * job->group +
-                                 (job->swapped ? (o * taps + t) * inputs + k : (t * inputs + k) * outputs + o);
-                double sum = 0;
-                for (int part = 0; part < job->parts; part++) sum += p[(size_t)part * job->part_size];
-                job->dw[((o * inputs + k) * groups + g) * taps + t] += (float)sum;
-            }
+    const size_t g = (size_t)index / taps, t = (size_t)index % taps;
+    const size_t rows = job->swapped ? outputs : inputs, length = job->swapped ? inputs : outputs;
+    const size_t row_step = inputs * groups * taps, value_step = groups * taps; // of outputs and inputs in dw
+    for (size_t r = 0; r < rows; r++) {
+        const float *p = job->partials + g * job->group + (job->swapped ? r * taps + t : t * inputs + r) * length;
+        float *dw = job->dw + g * taps + t + r * (job->swapped ? row_step : value_step);
+        for (size_t first = 0; first < length; first += PIECE) {
+            const size_t count = length - first < PIECE ? length - first : PIECE;
+            double sums[PIECE] = {0};
+            for (int part = 0; part < job->parts; part++)
+                for (size_t i = 0; i < count; i++) sums[i] += p[(size_t)part * job->part_size + first + i];
+            for (size_t i = 0; i < count; i++) dw[(first + i) * (job->swapped ? value_step : row_step)] += (float)sums[i];
+        }
+    }
 }
 
 /// The sums of dy alone: what is left to do after another algorithm made dw.
 static void bias_item(void *context, int index) {
     const weight_job *job = context;
     const size_t outputs = (size_t)job->c->output_channels;
-    const int64_t lines = (int64_t)job->c->samples * job->c->depth * job->grid.output_rows;
+    const int64_t units = job->units;
     float *sums = job->partials + (size_t)index * outputs;
     memset(sums, 0, outputs * sizeof(float));
-    for (int64_t line = lines * index / job->parts; line < lines * (index + 1) / job->parts; line++)
-        add_bias(job, job->dy + (size_t)line * (size_t)job->grid.output_columns * outputs, job->grid.output_columns, sums);
+    for (int64_t u = units * index / job->parts; u < units * (index + 1) / job->parts; u++) {
+        const plane_unit unit = unit_at(&job->walk, (int)u);
+        add_bias(job, &unit, sums);
+    }
 }
 
 /// Adds the parts, `step` floats apart, to db.
@@ -355,7 +420,7 @@ void hsi_convolution_weight_gradient(const hsi_convolution *c, int exact, const 
         return;
     }
     hsi_pool_run(job.parts, weight_item, &job);
-    hsi_pool_run(c->output_channels, weight_sum_item, &job);
+    hsi_pool_run((int)tap_count(c), weight_sum_item, &job);
     if (db) bias_sum(&job, scratch + job.part_size - (size_t)c->output_channels, job.part_size);
 }
 

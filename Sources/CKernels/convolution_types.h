@@ -8,6 +8,8 @@
 /// Names and vectors of bodies that are compiled for vectors of 16 and of 8 floats (LANES).
 #define L(name) K(HSI_JOIN(HSI_JOIN(name, _), LANES))
 #define VECTOR HSI_JOIN(f32x, LANES)
+#define INTEGERS HSI_JOIN(i32x, LANES)
+typedef int32_t i32x8 __attribute__((ext_vector_type(8)));
 
 /// Columns of packed weights are cut into panels of 32, the rest into 16 and 8. Panel at column o of a matrix of
 /// `depth` rows: o * depth floats from its start, [depth][width].
@@ -32,14 +34,21 @@ typedef struct {
     int all_taps, taps;       ///< in the packed weights, in the list
     int first, end;           ///< pixels
     int accumulate;
+    int threes;               ///< taps come in threes that read neighbouring pixels, as do neighbouring outputs
     float leak;
     hsi_tap tap[27];
 } hsi_tap_row;
 
+/// Values of pixels for sums over them: pixel n of line i starts at p + i * line + n * step.
+typedef struct {
+    const float *p;
+    size_t step, line;
+} hsi_rows;
+
 typedef struct {
     void (*taps)(const hsi_tap_row *);
     void (*dots)(const hsi_tap_row *);
-    void (*outer)(const float *, size_t, const float *, size_t, size_t, size_t, size_t, float *, size_t);
+    void (*outer)(hsi_rows, hsi_rows, size_t, size_t, size_t, size_t, float *, size_t);
 } convolution_table;
 
 #endif

@@ -107,7 +107,8 @@ static void K(outer_points)(const winograd_plan *p, const float *v, const float 
                                  (size_t)(tap * p->block_tiles) * p->chunk;
                 hsi_winograd_ask(ahead, lines);
                 const size_t first = chunk * p->chunk, left = p->inputs - first;
-                K(outer_sums)(a, p->chunk, b, columns, rows, left < p->chunk ? left : p->chunk, columns,
+                K(outer_sums)((hsi_rows){a, p->chunk, 0}, (hsi_rows){b, columns, 0}, 1, rows,
+                              left < p->chunk ? left : p->chunk, columns,
                               sums + (((size_t)point * (size_t)p->depth_taps + (size_t)tap) * p->inputs + first) * columns,
                               columns);
             }

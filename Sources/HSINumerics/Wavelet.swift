@@ -21,7 +21,8 @@ public struct Wavelet: Sendable {
     0.0033357252854737756,
   ])
 
-  /// Eight vanishing moments, 16 taps, nearly symmetric (Daubechies, Ten Lectures on Wavelets, 1992, table 6.3).
+  /// Eight vanishing moments, 16 taps, nearly symmetric (Daubechies, Ten Lectures on Wavelets, 1992, table
+  /// 6.3).
   public static let symlet8 = Wavelet([
     0.0018899503327676835, -0.00030292051472413932, -0.014952258337062171, 0.0038087520138945404,
     0.04913717967373022, -0.027219029917103472, -0.051945838107881219, 0.3644418948361785,
@@ -33,8 +34,9 @@ public struct Wavelet: Sendable {
 
 /// Separable orthogonal wavelet transform of a plane, periodic at its borders (Mallat's pyramid).
 ///
-/// After `levels` steps the plane holds the coarse part at the top left and three detail bands per level around it. The
-/// transform is orthonormal: white noise stays white with the same variance. Cost about 11 taps flops per value.
+/// After `levels` steps the plane holds the coarse part at the top left and three detail bands per level
+/// around it. The transform is orthonormal: white noise stays white with the same variance. Cost about 11
+/// taps flops per value.
 public struct WaveletTransform: Sendable {
   /// Size of the plane, multiples of 2^levels.
   public let lines, samples: Int
@@ -71,7 +73,8 @@ public struct WaveletTransform: Sendable {
     Subband(level: levels, line: 0, sample: 0, lines: lines >> levels, samples: samples >> levels)
   }
 
-  /// Detail bands: per level, finest first, the one to the right, below, and diagonally below the coarse part.
+  /// Detail bands: per level, finest first, the one to the right, below, and diagonally below the coarse
+  /// part.
   public var details: [Subband] {
     (1...max(levels, 1)).flatMap { level -> [Subband] in
       guard level <= levels else { return [] }
@@ -100,8 +103,9 @@ public struct WaveletTransform: Sendable {
     }
   }
 
-  /// Soft-thresholds a detail band of coefficients with unit noise at the threshold of least estimated risk (Stein's
-  /// unbiased risk estimate; Donoho and Johnstone, JASA 90, 1995), among 256 steps up to `√(2 ln n)`.
+  /// Soft-thresholds a detail band of coefficients with unit noise at the threshold of least estimated risk
+  /// (Stein's unbiased risk estimate; Donoho and Johnstone, JASA 90, 1995), among 256 steps up to `√(2 ln
+  /// n)`.
   ///
   /// - Returns: the threshold and the estimate of `‖result − truth‖²`.
   @discardableResult

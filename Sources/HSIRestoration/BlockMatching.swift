@@ -5,15 +5,16 @@ import Synchronization
 
 /// Collaborative filtering of component images (BM3D) whose noise is white with unit variance.
 ///
-/// Groups of similar 8 × 8 blocks, found once for all components by their distance summed over the leading ones, are
-/// transformed by cosines in the block and a Haar transform along the group. First pass: coefficients below `threshold`
-/// are dropped. Second pass: blocks are matched on the first estimate and multiplied by its Wiener factors. Estimates of
-/// overlapping blocks are averaged with weights for their remaining noise and a Kaiser window.
+/// Groups of similar 8 × 8 blocks, found once for all components by their distance summed over the leading
+/// ones, are transformed by cosines in the block and a Haar transform along the group. First pass:
+/// coefficients below `threshold` are dropped. Second pass: blocks are matched on the first estimate and
+/// multiplied by its Wiener factors. Estimates of overlapping blocks are averaged with weights for their
+/// remaining noise and a Kaiser window.
 ///
-/// Components of one scene share their edges, and weak ones cannot be matched on themselves. Cost per pixel and
-/// component about 15 000 flops, plus 30 000 per pixel and component that is matched on.
-/// Source: K. Dabov, A. Foi, V. Katkovnik and K. Egiazarian, Image denoising by sparse 3-D transform-domain collaborative
-/// filtering, IEEE TIP 16(8), 2007.
+/// Components of one scene share their edges, and weak ones cannot be matched on themselves. Cost per pixel
+/// and component about 15 000 flops, plus 30 000 per pixel and component that is matched on. Source: K.
+/// Dabov, A. Foi, V. Katkovnik and K. Egiazarian, Image denoising by sparse 3-D transform-domain
+/// collaborative filtering, IEEE TIP 16(8), 2007.
 struct BlockMatching {
   /// Distance between reference blocks.
   var step = 3

@@ -48,8 +48,8 @@ public struct NoiseLevels: Sendable, Codable {
     return NoiseLevels(standardDeviations: levels)
   }
 
-  /// Levels by regression with intercept, bands brought to unit variance so that the units of the scene do not meet the
-  /// regularisation; `N / (N − L)` corrects for the fitted coefficients.
+  /// Levels by regression with intercept, bands brought to unit variance so that the units of the scene do
+  /// not meet the regularisation; `N / (N − L)` corrects for the fitted coefficients.
   static func regressionLevels(_ statistics: SceneStatistics) throws -> [Double] {
     let bands = statistics.mean.count
     let deviations = (0..<bands).map { max(0, statistics.covariance[$0, $0]).squareRoot() }
@@ -98,7 +98,8 @@ public struct NoiseLevels: Sendable, Codable {
   }
 }
 
-/// The median by partial sorting (the mean of the two middle values of an even number); the order of `values` changes.
+/// The median by partial sorting (the mean of the two middle values of an even number); the order of `values`
+/// changes.
 func median(_ values: inout [Float]) -> Float {
   guard !values.isEmpty else { return 0 }
   let middle = values.count / 2
@@ -108,7 +109,8 @@ func median(_ values: inout [Float]) -> Float {
   return (lower + upper) / 2
 }
 
-/// The value of rank `k` (0-based) by quickselect, which leaves smaller values before it and larger ones behind.
+/// The value of rank `k` (0-based) by quickselect, which leaves smaller values before it and larger ones
+/// behind.
 func select(_ values: inout [Float], _ k: Int) -> Float {
   values.withUnsafeMutableBufferPointer { v in
     var (low, high) = (0, v.count - 1)

@@ -12,8 +12,9 @@ extension Cube {
 
 /// Images from values at valid pixels, holes filled.
 ///
-/// A hole takes the mean of the valid pixels of the smallest cell of a pyramid that has any: 2 × 2 pixels, 4 × 4, and so
-/// on, interpolated linearly between the centres of cells that hold values. Only the computation sees these values.
+/// A hole takes the mean of the valid pixels of the smallest cell of a pyramid that has any: 2 × 2 pixels, 4
+/// × 4, and so on, interpolated linearly between the centres of cells that hold values. Only the computation
+/// sees these values.
 struct PlaneFilling: Sendable {
   /// Size of the image.
   let lines, samples: Int
@@ -29,8 +30,8 @@ struct PlaneFilling: Sendable {
     isComplete = scene.count == scene.shape.pixels
   }
 
-  /// Writes the image of `values` (one per valid pixel) to `plane`, lines × samples. The two may be the same memory only
-  /// when nothing is missing.
+  /// Writes the image of `values` (one per valid pixel) to `plane`, lines × samples. The two may be the same
+  /// memory only when nothing is missing.
   func spread(_ values: UnsafePointer<Float>, into plane: UnsafeMutablePointer<Float>) {
     guard !isComplete else {
       if UnsafePointer(plane) != values { plane.update(from: values, count: lines * samples) }

@@ -4,9 +4,10 @@ import HSINumerics
 /// Principal components of a scene whose bands were first divided by their noise levels.
 ///
 /// With band weights `D = diag(1/σ)`, the covariance `D C D = V Λ Vᵀ` of the weighted pixels gives components
-/// `z = Vᵀ D (y − ȳ)`, which carry white noise of unit variance where the noise of the bands is independent and σ is
-/// right (maximum noise fraction, Green et al., IEEE TGRS 26(1), 1988). Without weights they are plain principal
-/// components. Statistics in double precision, projections in single. Cost N L² + L³, then 2 N L p per projection.
+/// `z = Vᵀ D (y − ȳ)`, which carry white noise of unit variance where the noise of the bands is independent
+/// and σ is right (maximum noise fraction, Green et al., IEEE TGRS 26(1), 1988). Without weights they are
+/// plain principal components. Statistics in double precision, projections in single. Cost N L² + L³, then 2
+/// N L p per projection.
 struct SpectralSubspace: Sendable {
   /// Mean spectrum.
   let mean: [Double]
@@ -58,8 +59,8 @@ struct SpectralSubspace: Sendable {
     return levels.standardDeviations.map { max($0, floor) }
   }
 
-  /// Number of components whose variance exceeds that of noise alone: the largest sample eigenvalue of N pixels of white
-  /// noise in L bands is near `(1 + √(L/N))²` (Marčenko–Pastur).
+  /// Number of components whose variance exceeds that of noise alone: the largest sample eigenvalue of N
+  /// pixels of white noise in L bands is near `(1 + √(L/N))²` (Marčenko–Pastur).
   var significant: Int {
     let edge = 1 + (Double(values.count) / Double(max(count, 1))).squareRoot()
     return zip(values, noise).prefix { $0 > $1 * edge * edge * 1.01 }.count

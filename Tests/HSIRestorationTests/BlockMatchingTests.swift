@@ -100,8 +100,8 @@ import Testing
     }
   }
 
-  /// An image of flat squares: what remains of unit noise is far below what any window of 3 × 3 could leave (1/9), and
-  /// edges stay where they are. On nothing but noise less than a hundredth remains.
+  /// An image of flat squares: what remains of unit noise is far below what any window of 3 × 3 could leave
+  /// (1/9), and edges stay where they are. On nothing but noise less than a hundredth remains.
   @Test func removesNoiseAndKeepsEdges() throws {
     let (lines, samples) = (64, 72)
     for amplitude: Float in [0, 6] {

@@ -67,7 +67,7 @@ import Testing
     let holes = scene(lines: 16, samples: 16, bands: 7, missing: [5, 6, 7, 100, 255])
     let result = try denoiser.denoise(holes, noise: nil, RunContext()).scene
     #expect(result.positions == holes.positions)
-    #expect(result.pixels.values.allSatisfy(\.isFinite))
+    #expect(result.pixels.values.allSatisfy { $0.isFinite })
     // A NaN pixel is handed on, and its neighbours are what they are where it is missing.
     let damaged = PixelMatrix(rows: whole.count, columns: 7)
     damaged.pointer.update(from: whole.pixels.pointer, count: whole.count * 7)
@@ -87,7 +87,7 @@ import Testing
       denoiser.bandOverlap = 3
       let result = try denoiser.denoise(scene, noise: nil, RunContext()).scene
       #expect(result.shape == scene.shape)
-      #expect(result.pixels.values.allSatisfy(\.isFinite))
+      #expect(result.pixels.values.allSatisfy { $0.isFinite })
     }
   }
 

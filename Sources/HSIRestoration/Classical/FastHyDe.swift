@@ -3,11 +3,12 @@ import HSINumerics
 
 /// Subspace denoising with a non-local filter (the class of FastHyDe).
 ///
-/// Bands are divided by their noise levels, the leading components span the signal, and their images, which carry white
-/// noise of unit variance, are filtered by `BlockMatching`; the rest is dropped. Unlike the paper, components are kept down
-/// to the edge of the spectrum of pure noise instead of HySime's (the filter makes use of weak ones), and similar blocks
-/// are found once for all of them. On seven scenes with σ from 10 to 50 of 255 HySime's rule lost up to 4 dB against this
-/// one, and no other fixed rank gained more than 0.6 dB.
+/// Bands are divided by their noise levels, the leading components span the signal, and their images, which
+/// carry white noise of unit variance, are filtered by `BlockMatching`; the rest is dropped. Unlike the
+/// paper, components are kept down to the edge of the spectrum of pure noise instead of HySime's (the filter
+/// makes use of weak ones), and similar blocks are found once for all of them. On seven scenes with σ from 10
+/// to 50 of 255 HySime's rule lost up to 4 dB against this one, and no other fixed rank gained more than 0.6
+/// dB.
 public struct FastHyDe: ClassicalDenoiser {
   public static let description = DenoiserDescription(
     id: "fasthyde", name: "Fast hyperspectral denoising (FastHyDe class)",

@@ -4,13 +4,14 @@ import Synchronization
 
 /// Automatic hyperspectral restoration by sparse and low-rank modelling (HyRes).
 ///
-/// `Y D = W X Vᵀ + N`: the noise-weighted scene in the basis V of its components is sparse in a wavelet basis W.
-/// Coefficients of every component and detail band are soft-thresholded where Stein's unbiased risk estimate is least;
-/// the rank is the one of least total risk, where a dropped component i costs `‖z_i‖² − N`.
+/// `Y D = W X Vᵀ + N`: the noise-weighted scene in the basis V of its components is sparse in a wavelet basis
+/// W. Coefficients of every component and detail band are soft-thresholded where Stein's unbiased risk
+/// estimate is least; the rank is the one of least total risk, where a dropped component i costs `‖z_i‖² −
+/// N`.
 ///
-/// Beyond the paper: thresholds per detail band rather than per component, planes mirrored at their borders, and
-/// averaging over `shifts` translations of the wavelet grid (cycle spinning; 1 gives the paper's estimate).
-/// Cost N L² + shifts · 400 N p.
+/// Beyond the paper: thresholds per detail band rather than per component, planes mirrored at their borders,
+/// and averaging over `shifts` translations of the wavelet grid (cycle spinning; 1 gives the paper's
+/// estimate). Cost N L² + shifts · 400 N p.
 public struct HyRes: ClassicalDenoiser {
   public static let description = DenoiserDescription(
     id: "hyres", name: "Hyperspectral restoration by sparse low-rank modelling (HyRes)",
@@ -83,8 +84,8 @@ struct WaveletFilter {
     }
   }
 
-  /// Filters every row of `components` (one value per valid pixel). Returns per component the estimated gain over zeros,
-  /// `‖z‖² − n − SURE`, of the untranslated transform.
+  /// Filters every row of `components` (one value per valid pixel). Returns per component the estimated gain
+  /// over zeros, `‖z‖² − n − SURE`, of the untranslated transform.
   func apply(to components: PixelMatrix, _ context: RunContext) throws -> [Double] {
     let (rank, count) = (components.rows, components.columns)
     var gains = [Double](repeating: 0, count: rank)

@@ -1,11 +1,12 @@
 import HSICore
 import HSINumerics
 
-/// Maximum noise fraction smoothing: components sorted by signal-to-noise ratio, each shrunk by its Wiener factor.
+/// Maximum noise fraction smoothing: components sorted by signal-to-noise ratio, each shrunk by its Wiener
+/// factor.
 ///
-/// Component i of the noise-weighted bands has variance `λ_i = s_i + 1`, signal plus unit noise, and is multiplied by
-/// `s_i / λ_i`: the best linear estimate of the spectra from the spectra alone. With `shrinkage` 0 components are kept
-/// whole or dropped.
+/// Component i of the noise-weighted bands has variance `λ_i = s_i + 1`, signal plus unit noise, and is
+/// multiplied by `s_i / λ_i`: the best linear estimate of the spectra from the spectra alone. With
+/// `shrinkage` 0 components are kept whole or dropped.
 public struct MNF: ClassicalDenoiser {
   public static let description = DenoiserDescription(
     id: "mnf", name: "Maximum noise fraction smoothing (MNF)",

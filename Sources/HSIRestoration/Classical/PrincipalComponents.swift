@@ -1,7 +1,8 @@
 import HSICore
 import HSINumerics
 
-/// Principal component truncation: the leading components of the unweighted bands are kept, the rest is dropped.
+/// Principal component truncation: the leading components of the unweighted bands are kept, the rest is
+/// dropped.
 public struct PrincipalComponents: ClassicalDenoiser {
   public static let description = DenoiserDescription(
     id: "pca", name: "Principal component truncation (PCA)",

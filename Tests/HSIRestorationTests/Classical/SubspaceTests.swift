@@ -48,7 +48,8 @@ import Testing
     }
   }
 
-  /// Pure noise of very different levels per band has unit covariance after whitening, and no significant component.
+  /// Pure noise of very different levels per band has unit covariance after whitening, and no significant
+  /// component.
   @Test func whitenedNoiseIsWhite() throws {
     let (lines, samples, bands) = (90, 100, 12)
     var random = CounterRandom(seed: 8)

@@ -1,0 +1,104 @@
+import CKernels
+import Foundation
+import HSICore
+import Testing
+
+/// Suites that force a kernel level or a number of threads, one after the other.
+@Suite(.serialized) struct NeuralKernelTests {}
+
+/// Runs `body` at every kernel level of this processor.
+func atEveryKernelLevel(_ body: (Int32) throws -> Void) rethrows {
+  var levels = [Int32](repeating: 0, count: 8)
+  let count = hsi_kernel_supported_levels(&levels, 8)
+  defer { hsi_kernel_set_level(0) }
+  for level in levels[..<Int(count)] {
+    #expect(hsi_kernel_set_level(level) == 0)
+    try body(level)
+  }
+}
+
+/// Values behind a pointer that is aligned to nothing but a float, with marks on both sides that no kernel may change.
+final class Floats {
+  private let block: UnsafeMutablePointer<Float>
+  let count: Int
+  let pointer: UnsafeMutablePointer<Float>
+  private static let margin = 3
+  private static let mark: Float = -123.25
+
+  init(_ values: [Float]) {
+    count = values.count
+    block = .allocate(capacity: count + 2 * Floats.margin)
+    block.initialize(repeating: Floats.mark, count: count + 2 * Floats.margin)
+    pointer = block + Floats.margin
+    for (i, value) in values.enumerated() { pointer[i] = value }
+  }
+  convenience init(zeros count: Int) { self.init([Float](repeating: 0, count: count)) }
+  convenience init(_ count: Int, seed: UInt64, scale: Double = 1, shift: Double = 0) {
+    var random = CounterRandom(seed: seed)
+    self.init((0..<count).map { _ in Float(shift + scale * random.normal()) })
+  }
+
+  deinit {
+    for i in 0..<Floats.margin {
+      #expect(
+        block[i] == Floats.mark && pointer[count + i] == Floats.mark, "a kernel wrote outside its output")
+    }
+    block.deallocate()
+  }
+
+  var values: [Float] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
+  var doubles: [Double] { values.map { Double($0) } }
+  subscript(i: Int) -> Double { Double(pointer[i]) }
+}
+
+/// Scratch of `count` floats, 8-byte aligned but no more, filled with NaN.
+final class Scratch {
+  private let block: UnsafeMutablePointer<Double>
+  let pointer: UnsafeMutablePointer<Float>
+  init(_ count: Int) {
+    block = .allocate(capacity: count / 2 + 2)
+    block.initialize(repeating: .nan, count: count / 2 + 2)
+    pointer = UnsafeMutableRawPointer(block).assumingMemoryBound(to: Float.self)
+  }
+  deinit { block.deallocate() }
+}
+
+/// Largest difference, relative to the largest expected value.
+func relativeError(_ found: [Float], _ expected: [Double]) -> Double {
+  guard found.count == expected.count else { return .infinity }
+  var difference = 0.0
+  var size = 1e-30
+  for (a, b) in zip(found, expected) {
+    guard a.isFinite else { return .infinity }
+    difference = max(difference, abs(Double(a) - b))
+    size = max(size, abs(b))
+  }
+  return difference / size
+}
+func relativeError(_ found: Floats, _ expected: [Double]) -> Double { relativeError(found.values, expected) }
+
+/// Sizes around the vector and tile widths of the kernels.
+let oddSizes = [1, 7, 8, 15, 16, 17, 31, 33, 49]
+
+/// Phi and its derivative in double.
+func normalDistribution(_ x: Double) -> Double { 0.5 * erfc(-x / 2.0.squareRoot()) }
+func normalDensity(_ x: Double) -> Double { exp(-x * x / 2) / (2 * Double.pi).squareRoot() }
+func logistic(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
+
+/// The values of `run` with one and with three threads are the same to the bit. Repeats when a suite that runs at the same
+/// time changed the level.
+func expectSameForAnyThreads(_ run: () -> [[Float]]) {
+  defer { hsi_pool_set_threads(0) }
+  for _ in 0..<5 {
+    let level = hsi_kernel_level()
+    hsi_pool_set_threads(1)
+    let one = run()
+    hsi_pool_set_threads(3)
+    let three = run()
+    if one == three { return }
+    if hsi_kernel_level() == level {
+      Issue.record("results depend on the number of threads")
+      return
+    }
+  }
+}
