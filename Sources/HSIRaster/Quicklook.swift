@@ -90,31 +90,21 @@ public enum Quicklook {
 
   /// Renders a source that offers one band (grey) or three (red, green, blue).
   ///
-  /// Each band is stretched linearly between two percentiles of its valid pixels; invalid pixels are transparent.
-  /// Percentiles are exact up to 4 million pixels; above, every s-th pixel counts. Larger scenes than `longestSide`
-  /// are shown by every s-th line and sample. Memory: 4 bytes per shown pixel and band.
+  /// Each band is stretched linearly between two percentiles of its valid pixels, or between `limits`; invalid pixels
+  /// are transparent. Percentiles are exact up to 4 million pixels; above, every s-th pixel counts. Larger scenes than
+  /// `longestSide` are shown by every s-th line and sample. Memory: 4 bytes per shown pixel and band.
   /// - Parameters:
   ///   - stretch: lower and upper percentile, 0…100.
+  ///   - limits: values that become black and white, one range per band, in place of percentiles.
   public static func render(
-    _ source: any StripSource, stretch: ClosedRange<Double> = 2...98, longestSide: Int = 8192,
-    _ context: RunContext
+    _ source: any StripSource, stretch: ClosedRange<Double> = 2...98, limits given: [ClosedRange<Float>]? = nil,
+    longestSide: Int = 8192, _ context: RunContext
   ) throws -> RGBImage {
     let shape = source.shape
-    precondition(shape.bands == 1 || shape.bands == 3, "one band or three")
-    let step = max(1, (max(shape.lines, shape.samples) + longestSide - 1) / longestSide)
+    let step = step(shape, longestSide: longestSide)
     let (width, height) = ((shape.samples + step - 1) / step, (shape.lines + step - 1) / step)
-    let values = PixelMatrix(rows: width * height, columns: shape.bands)
-    for i in 0..<(width * height * shape.bands) { values.pointer[i] = .nan }
-    try source.forEachStrip(context, label: "quicklook") { strip in
-      for (n, position) in strip.positions.enumerated() {
-        let line = strip.window.line + Int(position) / shape.samples
-        let sample = Int(position) % shape.samples
-        guard line % step == 0, sample % step == 0 else { continue }
-        let target = values.pointer + (line / step * width + sample / step) * shape.bands
-        for b in 0..<shape.bands { target[b] = strip.pixels.pointer[n * shape.bands + b] }
-      }
-    }
-    let limits = (0..<shape.bands).map { percentiles(values, band: $0, stretch) }
+    let values = try shown(source, step: step, context)
+    let limits = given ?? (0..<shape.bands).map { percentiles(values, band: $0, stretch) }
     var image = RGBImage(width: width, height: height)
     image.pixels.withUnsafeMutableBufferPointer { pixels in
       for n in 0..<(width * height) {
@@ -130,6 +120,40 @@ public enum Quicklook {
       }
     }
     return image
+  }
+
+  /// The values between which `render` would stretch, to show another source of the same bands in the same colours.
+  public static func limits(
+    _ source: any StripSource, stretch: ClosedRange<Double> = 2...98, longestSide: Int = 8192, _ context: RunContext
+  ) throws -> [ClosedRange<Float>] {
+    let values = try shown(source, step: step(source.shape, longestSide: longestSide), context)
+    return (0..<source.shape.bands).map { percentiles(values, band: $0, stretch) }
+  }
+
+  /// Scene pixels per picture pixel.
+  public static func step(_ shape: CubeShape, longestSide: Int) -> Int {
+    max(1, (max(shape.lines, shape.samples) + longestSide - 1) / longestSide)
+  }
+
+  /// Every `step`-th pixel of every `step`-th line, NaN where it is not valid.
+  private static func shown(
+    _ source: any StripSource, step: Int, _ context: RunContext
+  ) throws -> PixelMatrix {
+    let shape = source.shape
+    precondition(shape.bands == 1 || shape.bands == 3, "one band or three")
+    let (width, height) = ((shape.samples + step - 1) / step, (shape.lines + step - 1) / step)
+    let values = PixelMatrix(rows: width * height, columns: shape.bands)
+    for i in 0..<(width * height * shape.bands) { values.pointer[i] = .nan }
+    try source.forEachStrip(context, label: "quicklook") { strip in
+      for (n, position) in strip.positions.enumerated() {
+        let line = strip.window.line + Int(position) / shape.samples
+        let sample = Int(position) % shape.samples
+        guard line % step == 0, sample % step == 0 else { continue }
+        let target = values.pointer + (line / step * width + sample / step) * shape.bands
+        for b in 0..<shape.bands { target[b] = strip.pixels.pointer[n * shape.bands + b] }
+      }
+    }
+    return values
   }
 
   private static func percentiles(

@@ -30,33 +30,7 @@ public enum ReportSchema {
         "provenance": {"$ref": "#/$defs/provenance"}
       },
       "$defs": {
-        "number": {"type": ["number", "null"]},
-        "count": {"type": "integer", "minimum": 0},
-        "fact": {
-          "type": "object", "required": ["value", "source"], "additionalProperties": false,
-          "properties": {
-            "value": {"type": ["number", "string", "boolean", "array", "null"]},
-            "source": {"enum": ["hdr", "gdal-domain", "xml", "sidecar", "user", "inferred"]}
-          }
-        },
-        "window": {
-          "type": "object", "required": ["line", "sample", "lines", "samples"], "additionalProperties": false,
-          "properties": {
-            "line": {"$ref": "#/$defs/count"}, "sample": {"$ref": "#/$defs/count"},
-            "lines": {"$ref": "#/$defs/count"}, "samples": {"$ref": "#/$defs/count"}
-          }
-        },
-        "scene": {
-          "type": "object", "additionalProperties": false,
-          "required": ["path", "format", "lines", "samples", "bands", "used_bands", "valid_pixels", "facts"],
-          "properties": {
-            "path": {"type": "string"}, "format": {"type": "string"},
-            "lines": {"$ref": "#/$defs/count"}, "samples": {"$ref": "#/$defs/count"},
-            "bands": {"$ref": "#/$defs/count"}, "used_bands": {"$ref": "#/$defs/count"},
-            "valid_pixels": {"$ref": "#/$defs/count"}, "window": {"$ref": "#/$defs/window"},
-            "facts": {"type": "object", "additionalProperties": {"$ref": "#/$defs/fact"}}
-          }
-        },
+    \(sceneDefinitions)
         "method": {
           "type": "object", "required": ["id", "name", "task", "settings"], "additionalProperties": false,
           "properties": {
@@ -122,6 +96,143 @@ public enum ReportSchema {
             "percentile95": {"$ref": "#/$defs/number"}, "maximum": {"$ref": "#/$defs/number"}
           }
         },
+    \(provenanceDefinition)
+      }
+    }
+
+    """
+
+  /// The schema of `RestorationReport`, printed by `hsi schema denoise`.
+  public static let restoration = """
+    {
+      "$schema": "https://json-schema.org/draft/2020-12/schema",
+      "$id": "urn:hsi:schema:denoise:1",
+      "title": "Report of hsi denoise",
+      "description": "Written by --report. Numbers that are not finite are null. Optional members are left out.",
+      "type": "object",
+      "required": ["version", "command", "scene", "method", "noise_source", "channels", "pixels", "outputs",
+        "warnings", "provenance"],
+      "additionalProperties": false,
+      "properties": {
+        "version": {"type": "string", "pattern": "^1\\\\.[0-9]+$"},
+        "command": {"type": "string"},
+        "scene": {"$ref": "#/$defs/scene"},
+        "method": {"$ref": "#/$defs/method"},
+        "noise_source": {"enum": ["estimated", "given"]},
+        "channels": {"description": "All bands of the file.", "type": "array",
+          "items": {"$ref": "#/$defs/channel"}},
+        "residual": {"$ref": "#/$defs/residual"},
+        "pixels": {"description": "From dark to bright.", "type": "array", "items": {"$ref": "#/$defs/pixel"}},
+        "timings": {
+          "type": "object", "required": ["reading_s", "denoising_s", "judging_s", "writing_s"],
+          "additionalProperties": false,
+          "properties": {
+            "reading_s": {"$ref": "#/$defs/number"}, "denoising_s": {"$ref": "#/$defs/number"},
+            "judging_s": {"$ref": "#/$defs/number"}, "writing_s": {"$ref": "#/$defs/number"}
+          }
+        },
+        "outputs": {"type": "array", "items": {"$ref": "#/$defs/output"}},
+        "warnings": {"type": "array", "items": {"$ref": "#/$defs/warning"}},
+        "provenance": {"$ref": "#/$defs/provenance"}
+      },
+      "$defs": {
+    \(sceneDefinitions)
+        "method": {
+          "type": "object", "required": ["id", "name", "citation", "reason", "settings", "facts"],
+          "additionalProperties": false,
+          "properties": {
+            "id": {"type": "string"}, "name": {"type": "string"}, "citation": {"type": "string"},
+            "reason": {"description": "given, or why it was chosen.", "type": "string"},
+            "settings": {"type": "object", "additionalProperties": {"$ref": "#/$defs/number"}},
+            "rank": {"$ref": "#/$defs/count"},
+            "facts": {"type": "object", "additionalProperties": {"$ref": "#/$defs/number"}},
+            "unchanged": {"type": "string"},
+            "model": {
+              "type": "object", "required": ["weights", "card"], "additionalProperties": false,
+              "properties": {
+                "weights": {"type": "string"},
+                "card": {"type": "object", "additionalProperties": {"type": "string"}}
+              }
+            }
+          }
+        },
+        "channel": {
+          "type": "object", "required": ["band", "processed"], "additionalProperties": false,
+          "properties": {
+            "band": {"description": "1-based, in the file.", "type": "integer", "minimum": 1},
+            "wavelength_nm": {"$ref": "#/$defs/number"}, "fwhm_nm": {"$ref": "#/$defs/number"},
+            "processed": {"type": "boolean"},
+            "noise_before": {"description": "Standard deviation.", "$ref": "#/$defs/number"},
+            "noise_after": {"description": "sqrt(max(0, before^2 - removed^2)).", "$ref": "#/$defs/number"},
+            "removed_rms": {"$ref": "#/$defs/number"},
+            "spatial_correlation": {"description": "Lag 1, of what was removed.", "$ref": "#/$defs/number"},
+            "spectral_correlation": {"description": "With the next channel.", "$ref": "#/$defs/number"}
+          }
+        },
+        "residual": {
+          "type": "object", "required": ["rms", "share", "correlation_error"], "additionalProperties": false,
+          "properties": {
+            "rms": {"$ref": "#/$defs/number"}, "share": {"$ref": "#/$defs/number"},
+            "spatial_correlation": {"$ref": "#/$defs/number"},
+            "spectral_correlation": {"$ref": "#/$defs/number"},
+            "correlation_error": {"$ref": "#/$defs/number"}
+          }
+        },
+        "pixel": {
+          "description": "Line and sample are 0-based, in the file.",
+          "type": "object", "required": ["line", "sample", "brightness", "before", "after"],
+          "additionalProperties": false,
+          "properties": {
+            "line": {"$ref": "#/$defs/count"}, "sample": {"$ref": "#/$defs/count"},
+            "map": {
+              "type": "object", "required": ["x", "y"], "additionalProperties": false,
+              "properties": {"x": {"$ref": "#/$defs/number"}, "y": {"$ref": "#/$defs/number"}}
+            },
+            "brightness": {"type": "number", "minimum": 0, "maximum": 1},
+            "before": {"description": "One value per channel.", "type": "array",
+              "items": {"$ref": "#/$defs/number"}},
+            "after": {"type": "array", "items": {"$ref": "#/$defs/number"}}
+          }
+        },
+    \(provenanceDefinition)
+      }
+    }
+
+    """
+
+  /// Numbers, facts and the scene, for all reports.
+  static let sceneDefinitions = """
+        "number": {"type": ["number", "null"]},
+        "count": {"type": "integer", "minimum": 0},
+        "fact": {
+          "type": "object", "required": ["value", "source"], "additionalProperties": false,
+          "properties": {
+            "value": {"type": ["number", "string", "boolean", "array", "null"]},
+            "source": {"enum": ["hdr", "gdal-domain", "xml", "sidecar", "user", "inferred"]}
+          }
+        },
+        "window": {
+          "type": "object", "required": ["line", "sample", "lines", "samples"], "additionalProperties": false,
+          "properties": {
+            "line": {"$ref": "#/$defs/count"}, "sample": {"$ref": "#/$defs/count"},
+            "lines": {"$ref": "#/$defs/count"}, "samples": {"$ref": "#/$defs/count"}
+          }
+        },
+        "scene": {
+          "type": "object", "additionalProperties": false,
+          "required": ["path", "format", "lines", "samples", "bands", "used_bands", "valid_pixels", "facts"],
+          "properties": {
+            "path": {"type": "string"}, "format": {"type": "string"},
+            "lines": {"$ref": "#/$defs/count"}, "samples": {"$ref": "#/$defs/count"},
+            "bands": {"$ref": "#/$defs/count"}, "used_bands": {"$ref": "#/$defs/count"},
+            "valid_pixels": {"$ref": "#/$defs/count"}, "window": {"$ref": "#/$defs/window"},
+            "facts": {"type": "object", "additionalProperties": {"$ref": "#/$defs/fact"}}
+          }
+        },
+    """
+
+  /// Written files, warnings and provenance, for all reports.
+  static let provenanceDefinition = """
         "output": {
           "type": "object", "required": ["path", "content"], "additionalProperties": false,
           "properties": {"path": {"type": "string"}, "content": {"type": "string"}}
@@ -132,13 +243,6 @@ public enum ReportSchema {
             "identifier": {"type": "string", "pattern": "^W-"}, "message": {"type": "string"}
           }
         },
-    \(provenanceDefinition)
-      }
-    }
-
-    """
-
-  private static let provenanceDefinition = """
         "provenance": {
           "type": "object", "additionalProperties": false,
           "required": ["command_line", "options", "version", "build", "libraries", "seed", "device", "threads",

@@ -23,6 +23,7 @@ enum ReportStyle {
     .narrow { display: none; }
     .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 28px; }
     .stack { display: grid; gap: 20px; }
+    .charts { display: grid; grid-template-columns: 1fr 1fr; gap: 24px 28px; }
     .maps { display: grid; margin-bottom: -20px; grid-template-columns: repeat(auto-fill, minmax(224px, 1fr)); gap: 0 24px; }
     .maps figure { display: grid; grid-row: span 4; grid-template-rows: subgrid; margin-bottom: 26px; }
     .maps h3 { align-self: end; }
@@ -63,7 +64,7 @@ enum ReportStyle {
       main { padding: 22px 16px 40px; }
       h1 { font-size: 25px; }
       section { margin-top: 26px; padding-top: 20px; }
-      .pair { grid-template-columns: 1fr; }
+      .pair, .charts { grid-template-columns: 1fr; }
       .maps { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 0 16px; }
       .facts { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }
       .list div { grid-template-columns: minmax(96px, 30%) 1fr; gap: 12px; }

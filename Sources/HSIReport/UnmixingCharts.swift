@@ -4,17 +4,9 @@ import HSICore
 extension UnmixingReport {
   /// Endmember spectra against wavelength, bands that were not used shaded.
   public var spectraChart: LineChart {
-    let axis = ChannelAxis(channels)
+    let axis = ChannelAxis(wavelengths: channels.map(\.wavelengthNm), used: channels.map(\.used))
     let series = endmembers.enumerated().map { index, endmember in
-      var (x, y): ([Double], [Double]) = ([], [])
-      for (place, channel) in zip(axis.places, axis.order) {
-        if let last = x.last, axis.isGap(last, place) {
-          x.append((last + place) / 2)
-          y.append(.nan)
-        }
-        x.append(place)
-        y.append(channels[channel].used ? endmember.spectrum[channel] ?? .nan : .nan)
-      }
+      let (x, y) = axis.curve { channels[$0].used ? endmember.spectrum[$0] : nil }
       return LineChart.Series(
         name: endmember.name, colour: CategoricalPalette.colour(index), x: x, y: y,
         style: index < 6 ? .line : .dashed)
@@ -22,7 +14,7 @@ extension UnmixingReport {
     var chart = LineChart(
       title: "Endmember spectra",
       summary: "\(endmembers.count) spectra: " + endmembers.map(\.name).joined(separator: ", "),
-      xLabel: axis.label, yLabel: quantityLabel, series: series)
+      xLabel: axis.label, yLabel: scene.quantityLabel, series: series)
     chart.shaded = axis.unusedRanges
     chart.shadedLabel = "not used"
     if let range = UnmixingReport.robustRange(series.map(\.y)) {
@@ -49,7 +41,7 @@ extension UnmixingReport {
   /// Quality of every channel, those below 0.2 in another colour; nil where no quality was learnt.
   public var channelQualityChart: LineChart? {
     guard channels.contains(where: { $0.quality != nil }) else { return nil }
-    let axis = ChannelAxis(channels)
+    let axis = ChannelAxis(wavelengths: channels.map(\.wavelengthNm), used: channels.map(\.used))
     let all = zip(axis.places, axis.order).compactMap { place, channel in
       channels[channel].quality.map { (place, $0) }
     }
@@ -101,49 +93,4 @@ extension UnmixingReport {
   /// Channels whose quality is below this are listed as poor.
   static let poorQuality = 0.2
 
-  private var quantityLabel: String {
-    guard case .text(let quantity)? = scene.facts["quantity"]?.value else { return "Value" }
-    return quantity == "dn" ? "Digital number" : quantity.prefix(1).uppercased() + quantity.dropFirst()
-  }
-}
-
-/// The horizontal axis of charts over channels: wavelength where every channel has one, else band numbers.
-private struct ChannelAxis {
-  /// Indices of the channels in order of their places.
-  var order: [Int]
-  /// Place of each, ascending.
-  var places: [Double]
-  var label: String
-  /// Ranges covered by channels that were not used.
-  var unusedRanges: [ClosedRange<Double>]
-  private var typicalStep: Double
-
-  init(_ channels: [UnmixingReport.Channel]) {
-    let wavelengths = channels.compactMap(\.wavelengthNm)
-    let hasWavelengths = wavelengths.count == channels.count && wavelengths.allSatisfy(\.isFinite)
-    let place = { (index: Int) in
-      hasWavelengths ? channels[index].wavelengthNm ?? 0 : Double(channels[index].band)
-    }
-    order = channels.indices.sorted { (place($0), $0) < (place($1), $1) }
-    places = order.map(place)
-    label = hasWavelengths ? "Wavelength (nm)" : "Band"
-    let steps = zip(places.dropFirst(), places).map { $0 - $1 }.sorted()
-    typicalStep = steps.isEmpty ? 1 : steps[steps.count / 2]
-    unusedRanges = []
-    var start: Int?
-    for index in 0...order.count {
-      let isUnused = index < order.count && !channels[order[index]].used
-      if isUnused, start == nil { start = index }
-      if !isUnused, let first = start {
-        let last = index - 1
-        let low = first > 0 ? (places[first - 1] + places[first]) / 2 : places[first]
-        let high = last + 1 < places.count ? (places[last] + places[last + 1]) / 2 : places[last]
-        unusedRanges.append(low...max(low, high))
-        start = nil
-      }
-    }
-  }
-
-  /// True where so many channels are missing between two places that a line across would mislead.
-  func isGap(_ a: Double, _ b: Double) -> Bool { b - a > 5 * typicalStep && typicalStep > 0 }
 }

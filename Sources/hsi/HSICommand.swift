@@ -7,12 +7,13 @@ import HSIKit
 struct HSICommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "hsi",
-    abstract: "Unmix hyperspectral scenes: any cube that GDAL can open, metadata intact.",
+    abstract: "Unmix and denoise hyperspectral scenes: any cube that GDAL can open, metadata intact.",
     discussion: """
       Examples:
         hsi info scene.hdr
         hsi unmix scene.hdr abundances.tif --count auto --html report.html
         hsi unmix scene.tif abundances.tif --endmembers spectra.sli
+        hsi denoise scene.tif clean.tif --html report.html
         hsi convert cube.mat cube.tif
 
       Data goes to standard output, everything else to standard error. Exit codes: 0 success, 1 processing failed, \
@@ -20,8 +21,9 @@ struct HSICommand: ParsableCommand {
       """,
     version: Version.text,
     subcommands: [
-      InfoCommand.self, QuicklookCommand.self, EndmembersCommand.self, UnmixCommand.self, SpectraCommand.self,
-      SimulateCommand.self, EvaluateCommand.self, ConvertCommand.self, ModelCommand.self, MethodsCommand.self,
+      InfoCommand.self, QuicklookCommand.self, EndmembersCommand.self, UnmixCommand.self, DenoiseCommand.self,
+      SpectraCommand.self, SimulateCommand.self, EvaluateCommand.self, ConvertCommand.self, ModelCommand.self,
+      MethodsCommand.self,
       FormatsCommand.self,
       SchemaCommand.self, CompletionCommand.self, TrainCommand.self,
     ])

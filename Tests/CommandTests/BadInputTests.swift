@@ -187,6 +187,32 @@ import Testing
     Case("methods foo", 2, "the method is foo but must be one of"), Case("schema foo", 2, "must be report"),
   ]
 
+  static let denoising: [Case] = [
+    Case("denoise in/absent.dat o/a.tif", 3, "in/absent.dat does not exist"),
+    Case("denoise in/nan.dat o/a.tif", 3, "denoising needs at least 1 valid pixel"),
+    Case("denoise in/short.dat o/a.tif", 3, "or pass --allow-truncated"),
+    Case("denoise in/s.dat", 2, "see hsi denoise --help"),
+    Case("denoise in/s.dat o/a.tif --method foo", 2, "there is no denoising method foo; known: pca"),
+    Case("denoise in/s.dat o/a.tif --method mnf --set foo=1", 2, "mnf has no parameter foo; it has"),
+    Case("denoise in/s.dat o/a.tif --method mnf --set rank=0", 2, "mnf rank is 0.0"),
+    Case("denoise in/s.dat o/a.tif --method mnf --model hsdt", 2, "without --model and --weights"),
+    Case("denoise in/s.dat o/a.tif --model foo", 2, "there is no model foo; known: hsdt"),
+    Case("denoise in/s.dat o/a.tif --model hsdt --weights in/absent.pth", 7, "in/absent.pth does not exist"),
+    Case("denoise in/s.dat o/a.tif --model hsdt --weights in/junk.txt", 7, "in/junk.txt"),
+    Case("denoise in/s.dat o/a.tif --method mnf --memory 100K", 6, "raise --memory"),
+    Case("denoise in/s.dat o/a.tif --memory 100K", 6, "raise --memory"),
+    Case("denoise in/s.dat o/a.tif --ot int8", 2, "--ot is int8 but must be float32 or same"),
+    Case("denoise in/s.dat o/a.tif --noise -1", 2, "--noise is -1"),
+    Case("denoise in/s.dat o/a.tif --noise in/absent.csv", 3, "in/absent.csv does not exist"),
+    Case("denoise in/s.dat o/a.tif --noise in/junk.txt", 3, "it has 0 noise levels but the scene has 60 bands"),
+    Case("denoise in/s.dat o/a.tif -b 61", 2, "between 1 and 60"),
+    Case("denoise in/s.dat o/a.tif --window 0,0,99,99", 2, "inside the image"),
+    Case("denoise in/s.dat o/a.xyz", 2, "o/a.xyz"),
+    Case("denoise in/s.dat nowhere/a.tif", 4, "nowhere does not exist"),
+    Case("denoise in/s.dat in/s.dat --overwrite", 4, "in/s.dat is an input of this command"),
+    Case("denoise in/s.dat o/a.tif --residual o/a.tif", 2, "different from every other output"),
+  ]
+
   static let places: [Case] = [
     Case("unmix in/s.dat nowhere/a.tif --count 3", 4, "nowhere does not exist"),
     Case("unmix in/s.dat /proc/a.tif --count 3", 4, "cannot write /proc/a.tif"),
@@ -213,6 +239,7 @@ import Testing
   @Test(arguments: spectra + windows + places) func spectraWindowsAndPlaces(_ test: Case) throws {
     try check(test)
   }
+  @Test(arguments: denoising) func denoisingIsChecked(_ test: Case) throws { try check(test) }
   @Test(arguments: options) func optionsAreChecked(_ test: Case) throws { try check(test) }
 
   private func check(_ test: Case) throws {

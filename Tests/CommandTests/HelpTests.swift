@@ -4,7 +4,7 @@ import Testing
 /// The help of every command is what it was: a change is seen and meant. `HSI_REWRITE_SNAPSHOTS=1` rewrites it.
 @Suite struct HelpTests {
   static let commands = [
-    "", "info", "quicklook", "endmembers", "unmix", "spectra", "spectra info", "spectra convert", "simulate",
+    "", "info", "quicklook", "endmembers", "unmix", "denoise", "spectra", "spectra info", "spectra convert", "simulate",
     "simulate scene", "simulate noise", "evaluate", "evaluate unmixing", "evaluate restoration", "convert",
     "model", "model info", "model convert", "model merge", "train", "train denoise", "methods", "formats", "schema",
     "completion",

@@ -15,6 +15,9 @@ import Testing
     ("unmix in/s.dat o/a.tif --count 3 --all", "a_endmembers.csv"),
     ("unmix in/s.dat o/a.tif --count 3 --all", "a_report.html"),
     ("unmix in/s.dat o/a.dat --count 3", "a.hdr"),
+    ("denoise in/s.dat o/a.tif --all", "a.tif"), ("denoise in/s.dat o/a.tif --all", "a_residual.tif"),
+    ("denoise in/s.dat o/a.tif --all", "a_after.png"), ("denoise in/s.dat o/a.tif --all", "a_report.json"),
+    ("denoise in/s.dat o/a.dat", "a.hdr"),
     ("convert in/s.dat o/a.dat", "a.hdr"), ("convert in/s.dat o/a.tif", "a.tif"),
     ("convert in/s.dat o/a.npy", "a.npy"),
     ("quicklook in/s.dat o/a.png", "a.png"), ("endmembers in/s.dat o/a.sli --count 3", "a.hdr"),
@@ -42,6 +45,7 @@ import Testing
   /// A file-size limit stands for a full disk: `ulimit -f` counts KiB.
   @Test(arguments: [
     "unmix in/s.dat o/a.tif --count 3 --all", "unmix in/s.dat o/a.dat --endmembers in/s_endmembers.sli",
+    "denoise in/s.dat o/a.tif --all", "denoise in/s.dat o/a.dat --ot same",
     "convert in/s.dat o/a.tif", "convert in/s.dat o/a.tif --of COG", "convert in/s.dat o/a.dat",
     "convert in/s.dat o/a.npy", "quicklook in/s.dat o/a.png --bands 1,2,3",
     "simulate scene o/a.dat --rows 20 --cols 20 --endmembers 2 --bands 20",
@@ -60,6 +64,7 @@ import Testing
 
   @Test(arguments: [
     "info in/s.dat", "info in/s.dat --json", "methods", "unmix in/s.dat o/a.tif --count 3 --report -",
+    "denoise in/s.dat o/a.tif --report -",
   ])
   func fullStandardOutput(line: String) throws {
     let place = try SampleScene.workplace()

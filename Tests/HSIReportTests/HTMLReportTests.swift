@@ -20,7 +20,7 @@ import Testing
       !text.contains("Water <shallow>") && text.contains("Water &lt;shallow&gt; &amp; &quot;clear&quot;"))
     #expect(!text.contains("X-Amz-Signature=abc") && !text.contains("user:pw"))
     #expect(text.contains("3 warnings") == false && text.contains("W-WL-UNITS"))
-    try checkMarkup(text)
+    try MarkupCheck.check(text)
   }
 
   @Test func pageWithoutPicturesOrOptionalParts() throws {
@@ -31,11 +31,14 @@ import Testing
     report.channels = []
     let text = String(decoding: HTMLReport.page(report, figures: ReportFigures()), as: UTF8.self)
     #expect(!text.contains("<img") && !text.contains("Convergence"))
-    try checkMarkup(text)
+    try MarkupCheck.check(text)
   }
+}
 
+/// What holds for every page.
+enum MarkupCheck {
   /// Every element is closed in order, and identifiers are unique.
-  private func checkMarkup(_ text: String) throws {
+  static func check(_ text: String) throws {
     let void: Set<Substring> = ["meta", "img", "br"]
     var open: [Substring] = []
     for match in text.matches(of: #/<(/?)([a-zA-Z0-9]+)(?:\s[^>]*?)?(/?)>/#) {

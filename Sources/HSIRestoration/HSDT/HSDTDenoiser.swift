@@ -34,12 +34,7 @@ public struct HSDTDenoiser: Denoiser {
   /// A denoiser with the defaults.
   public init(_ model: HSDTModel) { self.model = model }
 
-  public var description: DenoiserDescription {
-    DenoiserDescription(
-      id: "hsdt", name: "Hybrid spectral denoising transformer (HSDT)",
-      citation: "Lai, Yan, Fu, ICCV 2023", cost: "0.05 to 0.26 MFLOP per value (S to L), twice that with band windows",
-      advice: "noise of unknown kind and strength, stripes and impulses included; needs trained weights")
-  }
+  public var description: DenoiserDescription { HSDTDenoiser.description }
 
   public func workingBytes(_ shape: CubeShape) -> Int {
     2 * 4 * shape.pixels * shape.bands + tileBytes(edge: smallestTile, bands: min(shape.bands, windowBands(shape.bands)))

@@ -6,11 +6,12 @@ import HSIKit
 struct MethodsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "methods",
-    abstract: "List the unmixing methods, their parameters, papers and costs.",
+    abstract: "List the methods of unmixing and denoising, their parameters, papers and costs.",
     discussion: """
       Examples:
         hsi methods
         hsi methods rrlbs
+        hsi methods hyres
         hsi methods --json
       """)
 
@@ -24,13 +25,13 @@ struct MethodsCommand: ParsableCommand {
   var markdown = false
 
   func run() throws {
-    var all = UnmixingMethods.descriptions
+    var all = ListedMethod.all
     if let method {
-      all = all.filter { $0.id == method }
+      all = all.filter { $0.id == method || $0.aliases.contains(method) }
       guard !all.isEmpty else {
         throw CoreError.invalidParameter(
           name: "the method", value: method,
-          requirement: "one of " + UnmixingMethods.descriptions.map(\.id).joined(separator: ", "))
+          requirement: "one of " + ListedMethod.all.map(\.id).joined(separator: ", "))
       }
     }
     if json {
@@ -47,16 +48,71 @@ struct MethodsCommand: ParsableCommand {
   }
 }
 
+/// A method of any kind, as it is listed.
+struct ListedMethod: Encodable {
+  let id: String
+  let name: String
+  /// `count`, `extract`, `abundance`, `sparse`, `blind` or `denoise`.
+  let task: String
+  let citation: String
+  let cost: String
+  let advice: String
+  let parameters: [ParameterDescription]
+  let aliases: [String]
+
+  /// All methods, task by task.
+  static let all: [ListedMethod] =
+    UnmixingTask.allCases.flatMap { task in
+      UnmixingMethods.descriptions.filter { $0.task == task }.map { ListedMethod($0) }
+    } + (Denoisers.descriptions + [HSDTDenoiser.description]).map { ListedMethod($0) }
+
+  /// Heading of every task, in order.
+  static let tasks: [(id: String, title: String)] =
+    UnmixingTask.allCases.map { ($0.rawValue, title($0)) } + [("denoise", "Noise removal")]
+
+  private init(_ method: MethodDescription) {
+    id = method.id
+    name = method.name
+    task = method.task.rawValue
+    citation = method.citation
+    cost = method.cost
+    advice = method.advice
+    parameters = method.parameters
+    aliases = method.aliases
+  }
+
+  private init(_ method: DenoiserDescription) {
+    id = method.id
+    name = method.name
+    task = "denoise"
+    citation = method.citation
+    cost = method.cost
+    advice = method.advice
+    parameters = method.parameters
+    aliases = method.aliases
+  }
+
+  private static func title(_ task: UnmixingTask) -> String {
+    switch task {
+    case .count: "How many endmembers"
+    case .extract: "Endmember extraction"
+    case .abundance: "Abundances for known endmembers"
+    case .sparse: "Sparse regression on a library"
+    case .blind: "Endmembers and abundances together"
+    }
+  }
+}
+
 /// Method descriptions as text.
 enum MethodTable {
   /// One line per method, grouped by task.
-  static func list(_ methods: [MethodDescription]) -> String {
+  static func list(_ methods: [ListedMethod]) -> String {
     let width = methods.map(\.id.count).max() ?? 0
     var text = ""
-    for task in UnmixingTask.allCases {
+    for (task, title) in ListedMethod.tasks {
       let members = methods.filter { $0.task == task }
       guard !members.isEmpty else { continue }
-      text += "\(title(task))\n"
+      text += "\(title)\n"
       for method in members {
         text += "  \(method.id.padding(toLength: width, withPad: " ", startingAt: 0))  \(method.name)\n"
       }
@@ -65,9 +121,10 @@ enum MethodTable {
   }
 
   /// Everything about one method.
-  static func page(_ method: MethodDescription) -> String {
+  static func page(_ method: ListedMethod) -> String {
     var text = "\(method.id): \(method.name)\n"
-    text += "  task     \(title(method.task))\n  use      \(method.advice)\n"
+    let title = ListedMethod.tasks.first { $0.id == method.task }?.title ?? method.task
+    text += "  task     \(title)\n  use      \(method.advice)\n"
     text += "  cost     \(method.cost)\n  source   \(method.citation)\n"
     for parameter in method.parameters {
       let value = parameter.defaultValue.map { "default \(number($0))" } ?? "default by rule"
@@ -78,13 +135,13 @@ enum MethodTable {
   }
 
   /// The tables of docs/methods.md.
-  static func markdown(_ methods: [MethodDescription]) -> String {
+  static func markdown(_ methods: [ListedMethod]) -> String {
     var text = ""
-    for task in UnmixingTask.allCases {
+    for (task, title) in ListedMethod.tasks {
       let members = methods.filter { $0.task == task }
       guard !members.isEmpty else { continue }
       text +=
-        "## \(title(task))\n\n| `--method` | name | when to use | cost | parameters (default) | source |\n"
+        "## \(title)\n\n| `--method` | name | when to use | cost | parameters (default) | source |\n"
       text += "|---|---|---|---|---|---|\n"
       for method in members {
         let parameters = method.parameters.map { parameter in
@@ -96,16 +153,6 @@ enum MethodTable {
       text += "\n"
     }
     return text
-  }
-
-  private static func title(_ task: UnmixingTask) -> String {
-    switch task {
-    case .count: "How many endmembers"
-    case .extract: "Endmember extraction"
-    case .abundance: "Abundances for known endmembers"
-    case .sparse: "Sparse regression on a library"
-    case .blind: "Endmembers and abundances together"
-    }
   }
 
   private static func number(_ value: Double) -> String {

@@ -4,19 +4,22 @@ import HSIKit
 /// `hsi schema`: the JSON Schema of what the commands write.
 struct SchemaCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "schema", abstract: "Print the JSON Schema of the report.",
+    commandName: "schema", abstract: "Print the JSON Schema of a report.",
     discussion: """
-      Example:
+      Examples:
         hsi schema report > report.schema.json
+        hsi schema denoise > denoise.schema.json
       """)
 
-  @Argument(help: "What to describe: report.")
+  @Argument(help: "What to describe: report (of hsi unmix) or denoise.")
   var subject = "report"
 
   func run() throws {
-    guard subject == "report" else {
-      throw CoreError.invalidParameter(name: "the subject", value: subject, requirement: "report")
+    switch subject {
+    case "report", "unmix": try Terminal.output(ReportSchema.unmixing + "\n")
+    case "denoise": try Terminal.output(ReportSchema.restoration + "\n")
+    default:
+      throw CoreError.invalidParameter(name: "the subject", value: subject, requirement: "report or denoise")
     }
-    try Terminal.output(ReportSchema.unmixing + "\n")
   }
 }

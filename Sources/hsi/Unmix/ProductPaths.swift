@@ -50,6 +50,13 @@ struct ProductPaths {
 
   /// Refuses outputs that exist, are inputs, or name the same file twice, before anything is computed.
   func check(overwrite: Bool, inputs: [String]) throws {
+    try ProductPaths.check(files, replaceable: provenance, overwrite: overwrite, inputs: inputs)
+  }
+
+  /// The same for any list of files.
+  ///
+  /// - Parameter replaceable: the one that is replaced whether asked for or not.
+  static func check(_ files: [String], replaceable: String?, overwrite: Bool, inputs: [String]) throws {
     var seen = Set<String>()
     for path in files where path != "-" && !path.hasPrefix("/vsi") {
       let real = URL(fileURLWithPath: path).standardizedFileURL.path
@@ -58,7 +65,7 @@ struct ProductPaths {
           name: "an output", value: path, requirement: "different from every other output")
       }
       // Creating and discarding an output checks folder, permissions, inputs and existing files.
-      try OutputFile(path, overwrite: overwrite || path == provenance, inputs: inputs).discard()
+      try OutputFile(path, overwrite: overwrite || path == replaceable, inputs: inputs).discard()
     }
   }
 }

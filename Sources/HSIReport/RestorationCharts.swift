@@ -1,0 +1,80 @@
+import Foundation
+import HSICore
+
+/// The charts of a restoration report.
+extension RestorationReport {
+  private var axis: ChannelAxis {
+    ChannelAxis(wavelengths: channels.map(\.wavelengthNm), used: channels.map(\.processed))
+  }
+
+  private func chart(title: String, summary: String, yLabel: String, series: [LineChart.Series]) -> LineChart {
+    let axis = axis
+    var chart = LineChart(title: title, summary: summary, xLabel: axis.label, yLabel: yLabel, series: series)
+    chart.shaded = axis.unusedRanges
+    chart.shadedLabel = "not processed"
+    if let first = axis.places.first, let last = axis.places.last, last > first { chart.xRange = first...last }
+    return chart
+  }
+
+  private func series(_ name: String, _ colour: Colour, _ value: (Channel) -> Double?) -> LineChart.Series {
+    let (x, y) = axis.curve { value(channels[$0]) }
+    return LineChart.Series(name: name, colour: colour, x: x, y: y)
+  }
+
+  /// Noise before and after and what was removed, in decades.
+  public var noiseChart: LineChart? {
+    let before = channels.compactMap(\.noiseBefore).filter { $0 > 0 }
+    guard let high = before.max(), let low = before.min() else { return nil }
+    // What is left may be nothing at all.
+    let floor = max(high * 1e-4, low * 0.1)
+    func level(_ value: Double?) -> Double? { value.map { max($0, floor) } }
+    var chart = chart(
+      title: "Noise before and after",
+      summary: "Standard deviation of the noise of \(before.count) channels before and after, and what was removed",
+      yLabel: "Standard deviation",
+      series: [
+        series("noise before", CategoricalPalette.colour(0)) { level($0.noiseBefore) },
+        series("removed", Colour(0x8A9198)) { level($0.removedRms) },
+        series("noise left", CategoricalPalette.colour(1)) { level($0.noiseAfter) },
+      ])
+    chart.series[1].style = .dashed
+    chart.isLogarithmic = true
+    return chart
+  }
+
+  /// Correlations of what was removed.
+  public var whitenessChart: LineChart? {
+    let spatial = channels.compactMap(\.spatialCorrelation)
+    guard !spatial.isEmpty else { return nil }
+    var chart = chart(
+      title: "Is it noise?",
+      summary: "Correlation of what was removed between neighbouring pixels and with the next channel",
+      yLabel: "Correlation of what was removed",
+      series: [
+        series("between neighbouring pixels", CategoricalPalette.colour(2)) { $0.spatialCorrelation },
+        series("with the next channel", CategoricalPalette.colour(3)) { $0.spectralCorrelation },
+      ])
+    let all = spatial + channels.compactMap(\.spectralCorrelation)
+    let (low, high) = (min(-0.25, (all.min() ?? 0) - 0.05), max(0.5, (all.max() ?? 0) + 0.05))
+    chart.yRange = max(-1, low)...min(1, high)
+    chart.mark = .init(y: 0, label: "")
+    return chart
+  }
+
+  /// The spectrum of one pixel before and after.
+  public func spectrumChart(_ pixel: Pixel) -> LineChart {
+    func curve(_ name: String, _ colour: Colour, _ values: [Double?]) -> LineChart.Series {
+      let (x, y) = axis.curve { values[$0] }
+      return LineChart.Series(name: name, colour: colour, x: x, y: y)
+    }
+    var chart = chart(
+      title: "Spectrum of line \(pixel.line), sample \(pixel.sample)",
+      summary: "The spectrum of one pixel before and after restoration", yLabel: scene.quantityLabel,
+      series: [
+        curve("before", Colour(0xB4BAC0), pixel.before), curve("after", CategoricalPalette.colour(0), pixel.after),
+      ])
+    chart.shadedLabel = ""
+    chart.yRange = UnmixingReport.robustRange(chart.series.map(\.y))
+    return chart
+  }
+}

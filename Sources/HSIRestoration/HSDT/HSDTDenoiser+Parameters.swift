@@ -1,0 +1,31 @@
+import HSICore
+
+extension HSDTDenoiser {
+  /// What users and documents are told.
+  public static let description = DenoiserDescription(
+    id: "hsdt", name: "Hybrid spectral denoising transformer (HSDT)",
+    citation: "Z. Lai, C. Yan and Y. Fu, Hybrid spectral denoising transformer with guided attention, ICCV 2023",
+    cost: "0.05 to 0.26 MFLOP per value (S to L), twice that with band windows",
+    advice: "Noise of unknown kind and strength, stripes and impulses included; needs trained weights.",
+    parameters: [
+      ParameterDescription(
+        "tile", nil, in: 32...65536, "largest edge of a tile in pixels; the rule: what the memory budget allows"),
+      ParameterDescription("overlap", 32, in: 0...512, "pixels that neighbouring tiles share"),
+      ParameterDescription("band_overlap", 8, in: 0...1000, "bands that neighbouring windows of bands share"),
+      ParameterDescription(
+        "flex", 0, in: 0...1, "1: all bands at once whatever the network was built for; 0: windows of bands"),
+    ])
+
+  /// A denoiser with values for some parameters and defaults for the rest.
+  ///
+  /// - Throws: `CoreError.unknownParameter`, `CoreError.invalidParameter`.
+  public init(_ model: HSDTModel, _ values: [String: Double]) throws {
+    let parameters = try MethodParameters(
+      values, method: Self.description.id, parameters: Self.description.parameters)
+    self.init(model)
+    tile = parameters["tile"].map { Int($0) }
+    tileOverlap = Int(parameters.value("overlap"))
+    bandOverlap = Int(parameters.value("band_overlap"))
+    bandHandling = parameters.value("flex") >= 0.5 ? .flex : .automatic
+  }
+}
