@@ -16,11 +16,11 @@
 
 #include "hsi_convert.h"
 #include "hsi_levels.h"
+#include "hsi_memory.h"
 #include "hsi_nmf.h"
 #include "hsi_pool.h"
 #include "hsi_products.h"
 #include "hsi_reorder.h"
-#include "hsi_simplex.h"
 #include "hsi_sunsal.h"
 
 #endif
