@@ -35,6 +35,7 @@ struct HSICommand: ParsableCommand {
       Foundation.exit(
         HDF5Probe.examine(arguments[1]) ? 0 : ExitCodes.code(for: RasterError.notFound(path: "")))
     }
+    ProcessMemory.returnLargeBlocks()
     Interruption.install()
     if let executable = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") {
       HDF5Probe.install([executable, probeWord])

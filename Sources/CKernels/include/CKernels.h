@@ -18,6 +18,7 @@
 #include "hsi_convert.h"
 #include "hsi_convolution.h"
 #include "hsi_levels.h"
+#include "hsi_memory.h"
 #include "hsi_nmf.h"
 #include "hsi_nn_attention.h"
 #include "hsi_nn_depthwise.h"
@@ -31,7 +32,6 @@
 #include "hsi_pool.h"
 #include "hsi_products.h"
 #include "hsi_reorder.h"
-#include "hsi_simplex.h"
 #include "hsi_sunsal.h"
 #include "hsi_wavelet.h"
 
