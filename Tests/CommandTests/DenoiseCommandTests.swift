@@ -77,12 +77,15 @@ import Testing
         #expect(before[place].bitPattern == after[place].bitPattern)
       }
     }
-    let others = Set(0..<Self.pixels).subtracting([3 * 20 + 4, 3 * 20 + 5, 10 * 20 + 10])
-    #expect(others.allSatisfy { after[5 * Self.pixels + $0].isFinite })
+    let damaged: Set<Int> = [64, 65, 210]
+    let others: [Int] = (0..<Self.pixels).filter { !damaged.contains($0) }
+    let areFinite = others.allSatisfy { (pixel: Int) -> Bool in after[5 * Self.pixels + pixel].isFinite }
+    #expect(areFinite)
     // Declared no data likewise.
     _ = try run("denoise in/few7.dat o/f.dat --method mnf", place)
     let few = try SampleScene.floats(place.url.appendingPathComponent("o/f.dat"))
-    #expect(few.filter { $0 == -9999 }.count == (Self.pixels - 7) * SampleScene.bands)
+    let missing: Int = few.filter { $0 == -9999 }.count
+    #expect(missing == (Self.pixels - 7) * SampleScene.bands)
   }
 
   @Test func bandsThatAreLeftOut() throws {
