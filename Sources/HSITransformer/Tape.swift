@@ -127,6 +127,7 @@ public final class Tape {
   /// Carries `gradient` (1 for a scalar when absent) from `output` back to all inputs and parameters, and empties the
   /// tape: what a step kept is freed as soon as it was used.
   public func backward(from output: Variable, gradient: Tensor? = nil) {
+    leafGradients.removeAll(keepingCapacity: true)
     guard let last = output.node else { return }
     var gradients = Gradients(count: operations.count)
     gradients.add(gradient ?? Tensor(output.shape, repeating: 1), to: output)
@@ -142,6 +143,6 @@ public final class Tape {
     operations.removeAll(keepingCapacity: true)
   }
 
-  /// The gradient that `backward` found for an input.
+  /// The gradient that the last `backward` found for an input; nil when none arrived.
   public func gradient(of input: Variable) -> Tensor? { input.node.flatMap { leafGradients[$0] } }
 }

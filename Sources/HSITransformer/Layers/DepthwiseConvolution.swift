@@ -1,3 +1,4 @@
+import CKernels
 import HSINumerics
 
 /// A depthwise convolution (one filter per channel) of 3×3 in the plane and 1 or 3 bands, zero padding, over
@@ -11,6 +12,7 @@ public final class DepthwiseConvolution {
   public let bias: Parameter?
   private let depthTaps: Int
   private let isVolume: Bool
+  private let packs = [PackedWeights(), PackedWeights()]
 
   /// A layer for `channels` channels.
   public init(
@@ -33,6 +35,15 @@ public final class DepthwiseConvolution {
       samples: x.shape[0], depth: isVolume ? x.shape[1] : 1, rows: x.shape[x.shape.count - 3],
       columns: x.shape[x.shape.count - 2], channels: channels, depthTaps: depthTaps)
     let y = Tensor(uninitialised: x.shape)
+    if depthTaps == 1 {
+      let packed = pack(mirrored: false)
+      hsi_depthwise_forward(
+        x.value.pointer, geometry.planes, geometry.rows, geometry.columns, channels, packed.pointer,
+        bias?.value.pointer, y.output)
+      return tape.record(y, inputs: [x], parameters: [weight] + (bias.map { [$0] } ?? [])) {
+        PlaneBackward(layer: self, x: x, geometry: geometry)
+      }
+    }
     let filters = tapMajor
     if let bias = bias?.value.pointer {
       geometry.fill(y, bias)
@@ -129,6 +140,39 @@ public final class DepthwiseConvolution {
       return (0..<(taps * channels)).map { index in
         (0..<planes).reduce(0.0) { $0 + partial[$1 * taps * channels + index] }
       }
+    }
+  }
+
+  private func pack(mirrored: Bool) -> Tensor {
+    packs[mirrored ? 1 : 0].get(version: weight.version, count: 9 * weight.shape[0]) {
+      hsi_depthwise_pack(weight.value.pointer, weight.shape[0], mirrored ? 1 : 0, $0)
+    }
+  }
+
+  /// Filters in the plane alone have kernels of their own.
+  private struct PlaneBackward: Operation {
+    let layer: DepthwiseConvolution
+    let x: Variable
+    let geometry: Geometry
+
+    func backward(_ gradient: Tensor, _ gradients: inout Gradients) {
+      let (planes, rows, columns, channels) = (geometry.planes, geometry.rows, geometry.columns, geometry.channels)
+      let wantsBias = layer.bias?.isTrainable ?? false
+      if layer.weight.isTrainable || wantsBias {
+        let scratch = Tensor(
+          uninitialised: [hsi_depthwise_weight_gradient_scratch_size(planes, rows, channels)])
+        let (dw, db) = (Tensor.zeros(layer.weight.shape), Tensor.zeros([channels]))
+        hsi_depthwise_weight_gradient(
+          x.value.pointer, gradient.pointer, planes, rows, columns, channels, dw.output, wantsBias ? db.output : nil,
+          scratch.output)
+        if layer.weight.isTrainable { layer.weight.accumulate(dw) }
+        if wantsBias { layer.bias?.accumulate(db) }
+      }
+      guard x.needsGradient else { return }
+      let dx = Tensor(uninitialised: x.shape)
+      hsi_depthwise_forward(
+        gradient.pointer, planes, rows, columns, channels, layer.pack(mirrored: true).pointer, nil, dx.output)
+      gradients.add(dx, to: x)
     }
   }
 

@@ -16,9 +16,10 @@ public final class Linear {
 
   private let forwardPack = PackedWeights()
   private let backwardPack = PackedWeights()
-  private let gatePack = PackedWeights()
-  private let gateBackwardPack = PackedWeights()
+  fileprivate let gatePack = PackedWeights()
+  fileprivate let gateBackwardPack = PackedWeights()
   private var folded: (version: Int, tensor: Tensor)?
+  private var withoutProduct: (version: Int, tensor: Tensor)?
 
   /// A layer whose parameters are `weight` and `bias` of `scope`.
   public init(
@@ -93,9 +94,7 @@ public final class Linear {
 
   /// Hands a gradient of `foldedWeight` to the weight and to the adapter.
   func accumulate(foldedGradient gradient: Tensor) {
-    if weight.isTrainable {
-      weight.accumulate { sum in for i in 0..<gradient.count { sum[i] += gradient.pointer[i] } }
-    }
+    if weight.isTrainable { weight.accumulate(gradient) }
     adapter?.accumulate(foldedGradient: gradient.pointer)
   }
 
@@ -109,7 +108,7 @@ public final class Linear {
     let isLowRank = adapter.map { $0.gate != nil || (tape.isRecording && prefersLowRank($0, rows: rows, tape)) } ?? false
     let base = isLowRank ? weightWithoutProduct : foldedWeight
     forward(
-      x.value, base, version: isLowRank ? -2 - foldedVersion : foldedVersion, rows: rows, residual: residual?.value, y)
+      x.value, base, version: isLowRank ? baseVersion : foldedVersion, rows: rows, residual: residual?.value, y)
     var saved: AdapterStep?
     if isLowRank, let adapter {
       saved = AdapterStep(self, adapter, x.value, rows: rows, tape, addingTo: y)
@@ -122,23 +121,27 @@ public final class Linear {
   /// Two thin products cost less than the folding and the gradient of a whole matrix when there are few rows; dropout on
   /// the adapter's input needs them.
   private func prefersLowRank(_ adapter: LowRankAdapter, rows: Int, _ tape: Tape) -> Bool {
-    (tape.isTraining && adapter.configuration.dropout > 0) || (!weight.isTrainable && rows * 8 < input * output)
-      || !weight.isTrainable
+    (tape.isTraining && adapter.configuration.dropout > 0) || !weight.isTrainable
   }
+
+  /// The version of `weightWithoutProduct` as a pack's key, apart from those of `foldedWeight`: a frozen base is packed once
+  /// for a whole training of its adapter.
+  fileprivate var baseVersion: Int { -2 - weight.version - (adapter?.residual?.version ?? 0) }
 
   /// `W + R`.
   private var weightWithoutProduct: Tensor {
     guard let residual = adapter?.residual else { return weight.value }
-    if adapter?.gate != nil { return foldedWeight }
+    if let withoutProduct, withoutProduct.version == baseVersion { return withoutProduct.tensor }
     var sum = weight.value.copy()
     Elementwise.add(residual.value, into: &sum)
+    withoutProduct = (baseVersion, sum)
     return sum
   }
 
   private func forward(
     _ x: Tensor, _ matrix: Tensor, version: Int, rows: Int, residual: Tensor?, _ y: Tensor
   ) {
-    let packed = forwardPack.get(version: version, count: hsi_gemm_packed_size(input, output)) { 
+    let packed = forwardPack.get(version: version, count: hsi_gemm_packed_size(input, output)) {
       hsi_gemm_pack_transposed(matrix.pointer, output, input, $0)
     }
     hsi_linear_forward(
@@ -171,7 +174,7 @@ public final class Linear {
         ? layer.wantsWeightGradient
         : layer.weight.isTrainable || layer.adapter?.residual?.isTrainable ?? false
       let wantsBias = layer.bias?.isTrainable ?? false
-      if wantsMatrix || wantsBias {
+      if wantsMatrix {
         let sum = Tensor.zeros([output, input])
         let scratch = Tensor(uninitialised: [hsi_linear_weight_gradient_scratch_size(rows, input, output)])
         func run(_ bias: UnsafeMutablePointer<Float>?) {
@@ -183,14 +186,18 @@ public final class Linear {
           layer.accumulate(foldedGradient: sum)
         } else {
           for parameter in [layer.weight, layer.adapter?.residual].compactMap({ $0 }) where parameter.isTrainable {
-            parameter.accumulate { total in for i in 0..<sum.count { total[i] += sum.pointer[i] } }
+            parameter.accumulate(sum)
           }
         }
+      } else if wantsBias, let bias = layer.bias {
+        let sum = Tensor(uninitialised: [output])
+        RepeatedView(gradient.shape, [output], 0..<(gradient.shape.count - 1)).sum(gradient.pointer, scale: 1, sum.output)
+        bias.accumulate(sum)
       }
       var inputGradient: Tensor?
       if x.needsGradient {
         inputGradient = layer.dataGradient(
-          gradient, base, rows: rows, version: adapterStep == nil ? layer.foldedVersion : -2 - layer.foldedVersion)
+          gradient, base, rows: rows, version: adapterStep == nil ? layer.foldedVersion : layer.baseVersion)
       }
       adapterStep?.backward(gradient, x: x.value, inputGradient: &inputGradient)
       if let inputGradient { gradients.add(inputGradient.reshaped(x.shape), to: x) }
@@ -200,6 +207,7 @@ public final class Linear {
 
 /// The adapter's part of one evaluation of a linear layer, by two thin products.
 private struct AdapterStep {
+  let layer: Linear
   let adapter: LowRankAdapter
   let rows: Int
   /// The input after dropout, when there is dropout.
@@ -214,6 +222,7 @@ private struct AdapterStep {
   init(
     _ layer: Linear, _ adapter: LowRankAdapter, _ x: Tensor, rows: Int, _ tape: Tape, addingTo y: Tensor
   ) {
+    self.layer = layer
     self.adapter = adapter
     self.rows = rows
     let (input, output, rank) = (layer.input, layer.output, adapter.configuration.rank)
@@ -241,8 +250,10 @@ private struct AdapterStep {
       low.pointer, .none, adapter.up.value.pointer, .transposed, product.output, m: rows, n: output, k: rank,
       scale: adapter.scale)
     let logits = Tensor(uninitialised: [rows, output])
-    Products.multiply(
-      x.pointer, .none, gateWeight.value.pointer, .transposed, logits.output, m: rows, n: output, k: input)
+    let packed = layer.gatePack.get(version: gateWeight.version, count: hsi_gemm_packed_size(input, output)) {
+      hsi_gemm_pack_transposed(gateWeight.value.pointer, output, input, $0)
+    }
+    hsi_linear_forward(x.pointer, rows, input, packed.pointer, nil, output, nil, logits.output)
     let gate = Elementwise.apply(.sigmoid, logits)
     Elementwise.add(Elementwise.multiply(gate, product), into: y)
     self.product = product
@@ -259,15 +270,17 @@ private struct AdapterStep {
       let logitGradient = Elementwise.backward(
         .sigmoid, Elementwise.multiply(gradient, product), input: gate, output: gate)
       if gateWeight.isTrainable {
+        let scratch = Tensor(uninitialised: [hsi_linear_weight_gradient_scratch_size(rows, input, output)])
         gateWeight.accumulate {
-          Products.multiply(
-            logitGradient.pointer, .transposed, x.pointer, .none, $0, m: output, n: input, k: rows, keep: 1)
+          hsi_linear_weight_gradient(
+            x.pointer, logitGradient.pointer, rows, input, output, $0, nil, scratch.output)
         }
       }
-      if inputGradient != nil {
-        Products.multiply(
-          logitGradient.pointer, .none, gateWeight.value.pointer, .none, inputGradient!.output, m: rows, n: input,
-          k: output, keep: 1)
+      if let target = inputGradient?.output {
+        let packed = layer.gateBackwardPack.get(
+          version: gateWeight.version, count: hsi_gemm_packed_size(output, input)
+        ) { hsi_gemm_pack(gateWeight.value.pointer, input, output, input, $0) }
+        hsi_linear_forward(logitGradient.pointer, rows, output, packed.pointer, nil, input, target, target)
       }
     }
     if adapter.up.isTrainable {

@@ -51,6 +51,9 @@ enum Elementwise {
     hsi_axpy(x.pointer, x.count, scale, sum.output)
   }
 
+  /// `sum ← sum + x` in memory that the caller holds alone.
+  static func add(_ x: Tensor, onto sum: UnsafeMutablePointer<Float>) { hsi_axpy(x.pointer, x.count, 1, sum) }
+
   /// `a ⊙ b`.
   static func multiply(_ a: Tensor, _ b: Tensor) -> Tensor {
     let y = Tensor(uninitialised: a.shape)

@@ -1,0 +1,63 @@
+/// The gated feed-forward layer `y = w3(silu(w1 x) ⊙ (w2 x))`, all with bias. Names `w1`, `w2`, `w3`.
+/// Source: Shazeer, "GLU variants improve Transformer", arXiv 2002.05202.
+public final class SwiGLU: FeedForward {
+  let first: Linear
+  let second: Linear
+  let third: Linear
+
+  /// Widths `input → hidden → output`.
+  public init(
+    _ scope: ParameterScope, input: Int, hidden: Int, output: Int, initialisation: Initialisation = .fanInUniform
+  ) {
+    first = Linear(scope["w1"], input: input, output: hidden, initialisation: initialisation)
+    second = Linear(scope["w2"], input: input, output: hidden, initialisation: initialisation)
+    third = Linear(scope["w3"], input: hidden, output: output, initialisation: initialisation)
+  }
+
+  public var linears: [Linear] { [first, second, third] }
+
+  public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
+    let gate = activation(.silu, first(x, tape), tape)
+    return third(multiply(gate, second(x, tape), tape), tape)
+  }
+}
+
+/// The MLP `y = fc2(a ⊙ GELU(g))`, `[a; g] = fc1(x)`, whose second half is activated (exact GELU). Names `fc1`, `fc2`.
+/// Source: MP-HSIR (Wu, Chen, Yokoya, He, arXiv 2503.09131).
+public final class GatedMLP: FeedForward {
+  let first: Linear
+  let second: Linear
+
+  /// Widths `channels → 2 · hidden → channels`.
+  public init(_ scope: ParameterScope, channels: Int, hidden: Int) {
+    first = Linear(scope["fc1"], input: channels, output: 2 * hidden)
+    second = Linear(scope["fc2"], input: hidden, output: channels)
+  }
+
+  public var linears: [Linear] { [first, second] }
+
+  public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
+    let (value, gate) = halves(first(x, tape), tape)
+    return second(multiply(value, activation(.gelu, gate, tape), tape), tape)
+  }
+}
+
+/// The MLP of vision transformers, `y = fc2(GELU(fc1 x))`, exact GELU. Names `fc1`, `fc2`.
+public final class MLP: FeedForward {
+  let first: Linear
+  let second: Linear
+
+  /// Widths `channels → hidden → channels`.
+  public init(
+    _ scope: ParameterScope, channels: Int, hidden: Int, initialisation: Initialisation = .fanInUniform
+  ) {
+    first = Linear(scope["fc1"], input: channels, output: hidden, initialisation: initialisation)
+    second = Linear(scope["fc2"], input: hidden, output: channels, initialisation: initialisation)
+  }
+
+  public var linears: [Linear] { [first, second] }
+
+  public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
+    second(activation(.gelu, first(x, tape), tape), tape)
+  }
+}

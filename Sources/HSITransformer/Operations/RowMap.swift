@@ -1,0 +1,142 @@
+import HSINumerics
+
+/// A rearrangement of rows (values of the last axes): row `i` of the result is row `sources[i]` of the input, or a fill row
+/// where `sources[i]` is negative.
+///
+/// One mechanism for windows with shift and padding, cropping, selection and order of tokens, tables of embeddings and
+/// nearest-neighbour enlargement. Build it once per geometry and use it for every sample.
+public final class RowMap: Sendable {
+  /// Rows of the input of one sample.
+  public let inputCount: Int
+  /// Where each row of the result comes from.
+  public let sources: [Int32]
+
+  /// For every input row the result rows that it went to: `targets[starts[r]..<starts[r + 1]]`.
+  private let starts: [Int32]
+  private let targets: [Int32]
+
+  /// A map of `inputCount` rows; sources are below it.
+  public init(inputCount: Int, sources: [Int32]) {
+    precondition(sources.allSatisfy { $0 < inputCount }, "a row map points beyond its \(inputCount) rows")
+    self.inputCount = inputCount
+    self.sources = sources
+    var starts = [Int32](repeating: 0, count: inputCount + 1)
+    for source in sources where source >= 0 { starts[Int(source) + 1] += 1 }
+    for row in 0..<inputCount { starts[row + 1] += starts[row] }
+    var next = starts
+    var targets = [Int32](repeating: 0, count: Int(starts[inputCount]))
+    for (row, source) in sources.enumerated() where source >= 0 {
+      targets[Int(next[Int(source)])] = Int32(row)
+      next[Int(source)] += 1
+    }
+    self.starts = starts
+    self.targets = targets
+  }
+
+  /// Rows of the result of one sample.
+  public var outputCount: Int { sources.count }
+  /// Whether a fill row is used.
+  public var hasFill: Bool { targets.count < sources.count }
+
+  /// The map that undoes this one where no row was lost: every input row from the first place it went to.
+  public var inverse: RowMap {
+    RowMap(
+      inputCount: outputCount,
+      sources: (0..<inputCount).map { starts[$0] < starts[$0 + 1] ? targets[Int(starts[$0])] : -1 })
+  }
+
+  private func chunk(_ width: Int) -> Int { max(1, 32_768 / max(width, 1)) }
+
+  func gather(
+    _ x: UnsafePointer<Float>, samples: Int, width: Int, fill: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>
+  ) {
+    sources.withUnsafeBufferPointer { sources in
+      nonisolated(unsafe) let sources = sources
+      Parallel.forEachChunk(of: samples * outputCount, chunk: chunk(width)) { _, rows in
+        for row in rows {
+          let source = Int(sources[row % outputCount])
+          let target = y + row * width
+          if source >= 0 {
+            target.update(from: x + (row / outputCount * inputCount + source) * width, count: width)
+          } else if let fill {
+            target.update(from: fill, count: width)
+          } else {
+            target.update(repeating: 0, count: width)
+          }
+        }
+      }
+    }
+  }
+
+  /// `dx[r] = Σ dy[i]` over the rows i that came from r.
+  func scatter(_ dy: UnsafePointer<Float>, samples: Int, width: Int, _ dx: UnsafeMutablePointer<Float>) {
+    starts.withUnsafeBufferPointer { starts in
+      targets.withUnsafeBufferPointer { targets in
+        nonisolated(unsafe) let (starts, targets) = (starts, targets)
+        Parallel.forEachChunk(of: samples * inputCount, chunk: chunk(width)) { _, rows in
+          for row in rows {
+            let (sample, source) = (row / inputCount, row % inputCount)
+            let target = dx + row * width
+            target.update(repeating: 0, count: width)
+            for k in Int(starts[source])..<Int(starts[source + 1]) {
+              let from = dy + (sample * outputCount + Int(targets[k])) * width
+              for i in 0..<width { target[i] += from[i] }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// `Σ dy[i]` over the filled rows of all samples.
+  func sumOfFilled(_ dy: UnsafePointer<Float>, samples: Int, width: Int) -> Tensor {
+    var total = [Double](repeating: 0, count: width)
+    for sample in 0..<samples {
+      for (row, source) in sources.enumerated() where source < 0 {
+        let from = dy + (sample * outputCount + row) * width
+        for i in 0..<width { total[i] += Double(from[i]) }
+      }
+    }
+    return Tensor([width], total.map { Float($0) })
+  }
+}
+
+/// Rearranges the rows of every sample by a map.
+///
+/// - Parameters:
+///   - x: `map.inputCount` rows of `width` values per sample, whatever its shape.
+///   - fill: `[width]`, what filled rows hold; zeros when nil.
+///   - shape: the shape of the result, `samples · map.outputCount · width` values.
+public func rearrange(
+  _ x: Variable, _ map: RowMap, width: Int, fill: Variable? = nil, shape: [Int], _ tape: Tape
+) -> Variable {
+  let samples = x.value.count / max(map.inputCount * width, 1)
+  precondition(
+    samples * map.inputCount * width == x.value.count && fill.map { $0.value.count == width } ?? true,
+    "rearranging \(x.shape) as \(map.inputCount) rows of \(width)")
+  let y = Tensor(uninitialised: shape)
+  precondition(y.count == samples * map.outputCount * width, "\(x.shape) rearranged is not \(shape)")
+  map.gather(x.value.pointer, samples: samples, width: width, fill: fill?.value.pointer, y.output)
+  return tape.record(y, inputs: [x] + (fill.map { [$0] } ?? [])) {
+    Rearranged(x: x, fill: fill, map: map, samples: samples, width: width)
+  }
+}
+
+private struct Rearranged: Operation {
+  let x: Variable
+  let fill: Variable?
+  let map: RowMap
+  let samples: Int
+  let width: Int
+  func backward(_ gradient: Tensor, _ gradients: inout Gradients) {
+    if x.needsGradient {
+      let dx = Tensor(uninitialised: x.shape)
+      map.scatter(gradient.pointer, samples: samples, width: width, dx.output)
+      gradients.add(dx, to: x)
+    }
+    if let fill, fill.needsGradient {
+      gradients.add(
+        map.sumOfFilled(gradient.pointer, samples: samples, width: width).reshaped(fill.shape), to: fill)
+    }
+  }
+}

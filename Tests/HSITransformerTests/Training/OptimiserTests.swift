@@ -1,0 +1,201 @@
+import Foundation
+import HSITestSupport
+import Testing
+
+@testable import HSITransformer
+
+@Suite struct OptimiserTests {
+  private static func gradient(_ step: Int, _ i: Int) -> Float { Float(sin(Double(step * 7 + i * 3)) * (i == 2 ? 1e-3 : 1)) }
+
+  /// 20 steps against PyTorch's rules in double precision.
+  @Test(arguments: [
+    OptimiserRule.adam(weightDecay: 0), .adam(weightDecay: 0.05), .adamW(weightDecay: 0.1), .sgd(momentum: 0.9),
+    .sgd(momentum: 0, weightDecay: 0.1), .adamW(beta1: 0.9, beta2: 0.95, weightDecay: 0.05),
+  ])
+  func rules(_ rule: OptimiserRule) {
+    let store = ParameterStore(seed: 1)
+    let parameter = store.root.parameter("w", [5], .normal(1))
+    let optimiser = Optimiser(rule, [.init("all", [parameter], rateFactor: 0.5)])
+    var w = parameter.value.values.map { Double($0) }
+    var (m, v) = ([Double](repeating: 0, count: 5), [Double](repeating: 0, count: 5))
+    for step in 1...20 {
+      let rate = 0.02 / Double(step)
+      parameter.accumulate { sum in for i in 0..<5 { sum[i] += Self.gradient(step, i) } }
+      optimiser.step(rate: rate)
+      #expect(parameter.gradient == nil)
+      for i in 0..<5 {
+        var g = Double(Self.gradient(step, i))
+        let lr = 0.5 * rate
+        switch rule {
+        case .sgd(let momentum, let decay):
+          g += decay * w[i]
+          m[i] = momentum * m[i] + g
+          w[i] -= lr * m[i]
+        case .adam(let b1, let b2, let epsilon, let decay), .adamW(let b1, let b2, let epsilon, let decay):
+          if case .adamW = rule { w[i] *= 1 - lr * decay } else { g += decay * w[i] }
+          m[i] = b1 * m[i] + (1 - b1) * g
+          v[i] = b2 * v[i] + (1 - b2) * g * g
+          let (mean, square) = (m[i] / (1 - pow(b1, Double(step))), v[i] / (1 - pow(b2, Double(step))))
+          w[i] -= lr * mean / (square.squareRoot() + epsilon)
+        }
+      }
+    }
+    for (found, expected) in zip(parameter.value.values, w) { #expect(abs(Double(found) - expected) < 3e-6) }
+  }
+
+  /// A weight without gradient stays, and its clock too: its first step is a first step whenever it comes.
+  @Test func weightsWithoutGradientAreLeftAlone() {
+    let store = ParameterStore(seed: 2)
+    let (a, b) = (store.root.parameter("a", [2], .normal(1)), store.root.parameter("b", [2], .normal(1)))
+    let optimiser = Optimiser(.adamW(), [a, b])
+    let before = b.value.values
+    for _ in 0..<3 {
+      a.accumulate { $0[0] += 1 }
+      optimiser.step(rate: 0.1)
+    }
+    #expect(b.value.values == before)
+    b.accumulate { $0[0] += 5; $0[1] -= 3 }
+    optimiser.step(rate: 0.1)
+    // The first step of Adam has length rate, whatever the gradient.
+    for i in 0..<2 {
+      let expected = Double(before[i]) * (1 - 0.001) - (i == 0 ? 0.1 : -0.1)
+      #expect(abs(Double(b.value.values[i]) - expected) < 1e-6)
+    }
+  }
+
+  @Test func clipping() {
+    let store = ParameterStore()
+    let (a, b) = (store.root.parameter("a", [1], .constant(0)), store.root.parameter("b", [2], .constant(0)))
+    let optimiser = Optimiser(.sgd(), [a, b])
+    a.accumulate { $0[0] += 3 }
+    b.accumulate { $0[1] += 4 }
+    #expect(abs(optimiser.clipGradients(toNorm: 10) - 5) < 1e-9)
+    #expect(a.gradient?.values == [3])
+    #expect(abs(optimiser.clipGradients(toNorm: 0.5) - 5) < 1e-9)
+    #expect(abs((a.gradient?.values[0] ?? 0) - 0.3) < 1e-6 && abs((b.gradient?.values[1] ?? 0) - 0.4) < 1e-6)
+  }
+
+  /// A run that is saved, restored in new objects and continued ends with the same bits.
+  @Test func trainingResumesExactly() throws {
+    struct Record: Codable, Equatable { var epoch: Int }
+    final class Run {
+      let store = ParameterStore(seed: 5)
+      let layer: Linear
+      let norm: BatchNorm
+      let optimiser: Optimiser
+      let average: ExponentialMovingAverage
+      init() {
+        layer = Linear(store.root["l"], input: 4, output: 3)
+        norm = BatchNorm(store.root["n"], channels: 3)
+        optimiser = Optimiser(.adamW(), store.trainable)
+        average = ExponentialMovingAverage(store, decay: 0.9)
+      }
+      func train(_ steps: Range<Int>) {
+        for step in steps {
+          let tape = Tape(.training, seed: UInt64(step))
+          let x = Dropout.values(Variable(Reference([6, 4], seed: UInt64(step)).tensor), rate: 0.2, tape)
+          tape.backward(from: meanSquaredError(norm(layer(x, tape), tape), Tensor([6, 3], repeating: 1), tape))
+          optimiser.clipGradients(toNorm: 0.5)
+          optimiser.step(rate: 0.01)
+          average.update()
+        }
+      }
+      var bits: [[Float]] { store.parameters.map(\.value.values) + average.state.map(\.value.values) + optimiser.state.map(\.value.values) }
+    }
+    let whole = Run()
+    whole.train(0..<10)
+    let first = Run()
+    first.train(0..<6)
+    let path = try WeightFiles.temporary("state.safetensors")
+    defer { WeightFiles.remove(path) }
+    try TrainingState(store: first.store, optimiser: first.optimiser, average: first.average)
+      .save(Record(epoch: 6), to: path)
+    let second = Run()
+    second.train(0..<2)
+    let record = try TrainingState(store: second.store, optimiser: second.optimiser, average: second.average)
+      .restore(Record.self, from: path)
+    #expect(record == Record(epoch: 6))
+    second.train(6..<10)
+    #expect(second.bits == whole.bits)
+  }
+
+  @Test func movingAverage() {
+    let store = ParameterStore()
+    let w = store.root.parameter("w", [1], .constant(1))
+    let average = ExponentialMovingAverage(store, decay: 0.5)
+    var expected = 1.0
+    for step in 1...30 {
+      w.set(Tensor([1], [Float(step)]))
+      average.update()
+      let keep = min(0.5, Double(1 + step) / Double(10 + step))
+      expected = keep * expected + (1 - keep) * Double(step)
+    }
+    average.swap()
+    #expect(abs(Double(w.value.values[0]) - expected) < 1e-4)
+    average.swap()
+    #expect(w.value.values == [30])
+  }
+
+  /// The rates that the reference's script used for every batch, and the cyclic schedule of the paper.
+  @Test func schedulesOfLoLA() throws {
+    let fixture = try LayerFixture("lr_schedules").fixture
+    let used = fixture["out.lr_used_per_batch"]
+    let schedule = LearningRateSchedule.cosineRestarts(rate: 2e-5, floor: 1e-6, period: 10, multiplier: 2, warmUp: 5)
+    let other = LearningRateSchedule.cosineRestarts(rate: 2e-6, floor: 1e-6, period: 10, multiplier: 2, warmUp: 5)
+    for epoch in 0..<40 {
+      for batch in 0..<7 {
+        // From epoch 5 on a batch is optimised with the rate that was set after the batch before it.
+        let time = epoch < 5 ? Double(epoch) : batch > 0 ? Double(epoch) + Double(batch - 1) / 7 : epoch == 5 ? 4 : Double(epoch - 1) + 6.0 / 7
+        let row = (epoch * 7 + batch) * 2
+        #expect(abs(schedule.rate(at: time) - used.values[row]) < 1e-12, "epoch \(epoch), batch \(batch)")
+        if epoch >= 5, !(epoch == 5 && batch == 0) {
+          #expect(abs(other.rate(at: time) - used.values[row + 1]) < 1e-12, "epoch \(epoch), batch \(batch)")
+        }
+      }
+    }
+    var cyclic = CyclicAdapterSchedule(period: 10, floor: 1e-6)
+    let calls = fixture["out.lora_clr_per_call"]
+    for call in 0..<40 {
+      // Adapters and the rest had base rates of their own.
+      var copy = cyclic
+      let adapter = cyclic.next(base: 2e-5).adapter
+      let plain = copy.next(base: 2e-6).other
+      #expect(abs(adapter - calls.values[call * 2]) < 1e-11 && abs(plain - calls.values[call * 2 + 1]) < 1e-11, "call \(call)")
+    }
+  }
+
+  @Test func simpleSchedules() {
+    let cosine = LearningRateSchedule.cosine(rate: 1, floor: 0.1, warmUp: 2, end: 10)
+    #expect(cosine.rate(at: 0) == 0 && cosine.rate(at: 1) == 0.5 && cosine.rate(at: 2) == 1)
+    #expect(abs(cosine.rate(at: 6) - 0.55) < 1e-12 && abs(cosine.rate(at: 10) - 0.1) < 1e-12 && abs(cosine.rate(at: 99) - 0.1) < 1e-12)
+    let steps = LearningRateSchedule.steps([.init(epoch: 0, rate: 1, warmUp: 2), .init(epoch: 5, rate: 0.1)])
+    #expect(steps.rate(at: 0) == 0 && steps.rate(at: 1) == 0.5 && steps.rate(at: 4.99) == 1 && steps.rate(at: 5) == 0.1)
+    #expect(LearningRateSchedule.constant(3).rate(at: 7) == 3)
+  }
+
+  /// Saved and loaded again: the same bits; a wrong name or shape is named, and changes nothing.
+  @Test func storesRoundTrip() throws {
+    func network(_ seed: UInt64, output: Int = 3, name: String = "head") -> ParameterStore {
+      let store = ParameterStore(seed: seed)
+      _ = Linear(store.root[name], input: 4, output: output)
+      _ = BatchNorm(store.root["norm"], channels: 3)
+      return store
+    }
+    let (saved, path) = (network(1), try WeightFiles.temporary("net.safetensors"))
+    defer { WeightFiles.remove(path) }
+    saved["norm.num_batches_tracked"]?.update { $0[0] = 12 }
+    try SafetensorsWriter.write(saved.contents(), to: path, overwrite: false)
+    let file = try WeightFile.open(path)
+    let loaded = network(2)
+    try loaded.load(file)
+    #expect(loaded.parameters.map(\.value.values) == saved.parameters.map(\.value.values))
+    let wide = network(3, output: 5)
+    let before = wide.parameters.map(\.value.values)
+    let shape = #expect(throws: TransformerError.self) { try wide.load(file) }
+    #expect(shape?.identifier == "E-WEIGHTS-SHAPE" && shape?.problem.contains("head.weight is [3, 4]") == true)
+    let renamed = network(3, name: "tail")
+    let name = #expect(throws: TransformerError.self) { try renamed.load(file) }
+    #expect(name?.identifier == "E-WEIGHTS-MISSING" && name?.problem.contains("tail.weight") == true && name?.problem.contains("which the model lacks") == true)
+    #expect(wide.parameters.map(\.value.values) == before)
+  }
+}
