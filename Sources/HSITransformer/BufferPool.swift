@@ -14,8 +14,12 @@ import Synchronization
 /// page fault per 4 KiB (6 ms for 16 MiB), a kept one nothing. Blocks are 64-byte aligned and come with arbitrary
 /// contents. Thread-safe.
 public final class BufferPool: Sendable {
-  /// The pool of all tensors.
-  public static let shared = BufferPool()
+  /// The pool that tensors made by this task take their memory from: one for the process unless a task chose another (to
+  /// measure what it alone uses).
+  @TaskLocal public static var current = BufferPool()
+
+  /// An empty pool.
+  public init() {}
 
   /// What the pool has done.
   public struct Statistics: Sendable, Equatable {
@@ -72,6 +76,8 @@ public final class BufferPool: Sendable {
       state.free[size, default: []].append(block)
     }
   }
+
+  deinit { trim() }
 
   /// Gives all kept blocks back to the system.
   public func trim() {

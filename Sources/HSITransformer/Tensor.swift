@@ -2,13 +2,15 @@
 final class TensorStorage: @unchecked Sendable {
   let pointer: UnsafeMutablePointer<Float>
   let capacity: Int
+  private let pool: BufferPool
 
   init(count: Int) {
     capacity = max(count, 1)
-    pointer = BufferPool.shared.take(bytes: capacity * 4).bindMemory(to: Float.self, capacity: capacity)
+    pool = BufferPool.current
+    pointer = pool.take(bytes: capacity * 4).bindMemory(to: Float.self, capacity: capacity)
   }
 
-  deinit { BufferPool.shared.giveBack(UnsafeMutableRawPointer(pointer), bytes: capacity * 4) }
+  deinit { pool.giveBack(UnsafeMutableRawPointer(pointer), bytes: capacity * 4) }
 }
 
 /// A dense single-precision array in row-major order (the last axis is contiguous), 64-byte aligned.

@@ -43,10 +43,10 @@ struct NetworkSpeed: ParsableCommand {
         once()
         let rival = python.flatMap { peer($0, size: size, isTraining: isTraining) }
         once()
-        let before = BufferPool.shared.statistics
-        BufferPool.shared.resetPeak()
+        let before = BufferPool.current.statistics
+        BufferPool.current.resetPeak()
         let seconds = bestTime(runs: runs, once)
-        let after = BufferPool.shared.statistics
+        let after = BufferPool.current.statistics
         let total = isTraining ? 3 * work : work
         var line =
           "\(isTraining ? "training step" : "inference") \(size) × \(size): \(String(format: "%.1f", seconds * 1e3)) ms, "

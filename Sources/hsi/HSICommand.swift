@@ -48,6 +48,9 @@ struct HSICommand: ParsableCommand {
     }
   }
 
+  /// Identifier of what the parser of command lines refuses.
+  private static let usageIdentifier = "E-USAGE"
+
   /// The first argument of a child that examines an HDF5 file for its parent.
   private static let probeWord = "_examine-hdf5"
 
@@ -79,7 +82,7 @@ struct HSICommand: ParsableCommand {
     if text.hasPrefix("Error: ") { text.removeFirst("Error: ".count) }
     let hint =
       lines.last.flatMap { $0.firstMatch(of: /See '(hsi[^']*)'/) }.map { "see \($0.1)" } ?? "see hsi --help"
-    return text + (text.hasSuffix("?") ? " " : "; ") + hint + " [E-USAGE]"
+    return text + (text.hasSuffix("?") ? " " : "; ") + hint + " [\(usageIdentifier)]"
   }
 }
 

@@ -123,10 +123,9 @@ import Testing
     for name in ["hsdt-s", "hsdt-m", "hsdt-l"] {
       let configuration = try #require(HSDTConfiguration(named: name))
       let denoiser = HSDTDenoiser(HSDTModel(HSDT(configuration), card: HSDTModel.card(name, configuration)))
-      let before = BufferPool.shared.statistics.bytesInUse
-      BufferPool.shared.resetPeak()
-      _ = try denoiser.denoise(scene, noise: nil, RunContext())
-      let used = BufferPool.shared.statistics.peakBytesInUse - before
+      let pool = BufferPool()
+      try BufferPool.$current.withValue(pool) { _ = try denoiser.denoise(scene, noise: nil, RunContext()) }
+      let used = pool.statistics.peakBytesInUse
       #expect(used <= denoiser.workingBytes(scene.shape), "\(name): \(used) of \(denoiser.workingBytes(scene.shape))")
     }
   }

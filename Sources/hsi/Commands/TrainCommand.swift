@@ -5,7 +5,11 @@ import HSIKit
 /// `hsi train`: networks from a user's own scenes.
 struct TrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "train", abstract: "Train a network on scenes.", subcommands: [TrainDenoiseCommand.self])
+    commandName: "train", abstract: "Train a network on scenes.",
+    discussion: """
+      Examples:
+        hsi train denoise clean1.hdr clean2.hdr --model hsdt-s --out denoiser.safetensors --epochs 20
+      """, subcommands: [TrainDenoiseCommand.self])
 }
 
 /// `hsi train denoise`.
