@@ -56,7 +56,7 @@ public struct HSDTDenoiser: Denoiser {
   }
 
   /// Volumes of the head's width that are alive together at the worst moment; held to the truth by a test.
-  static let liveVolumes = 8
+  static let liveVolumes = 12
 
   public func denoise(_ scene: Cube, noise: NoiseLevels?, _ context: RunContext) throws -> DenoisedScene {
     try context.checkCancellation()

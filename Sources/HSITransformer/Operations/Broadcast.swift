@@ -92,13 +92,15 @@ struct RepeatedView: Sendable {
 final class DoubleScratch: @unchecked Sendable {
   let pointer: UnsafeMutablePointer<Double>
   private let bytes: Int
+  private let pool: BufferPool
 
   init(_ count: Int) {
     bytes = max(count, 1) * MemoryLayout<Double>.stride
-    pointer = BufferPool.shared.take(bytes: bytes).bindMemory(to: Double.self, capacity: max(count, 1))
+    pool = BufferPool.current
+    pointer = pool.take(bytes: bytes).bindMemory(to: Double.self, capacity: max(count, 1))
   }
 
-  deinit { BufferPool.shared.giveBack(UnsafeMutableRawPointer(pointer), bytes: bytes) }
+  deinit { pool.giveBack(UnsafeMutableRawPointer(pointer), bytes: bytes) }
 }
 
 private struct RepeatedSum: Operation {

@@ -4,9 +4,7 @@ import Testing
 @testable import HSITransformer
 
 /// The layers of the core against scalar double-precision references and their central differences.
-@Suite struct CoreGradientTests {
-  init() { Exactness.isRequired = true }
-
+@Suite(.exactAlgorithms) struct CoreGradientTests {
   @Test(arguments: [
     (1, 3, 1, false, Float(1)), (3, 1, 1, true, 1), (3, 3, 1, true, 0.2), (1, 3, 2, false, 1), (1, 1, 1, true, 1),
     (3, 3, 2, true, 0.01),

@@ -3,9 +3,7 @@ import Testing
 @testable import HSITransformer
 
 /// Layers of LoLA-SpecViT against the reference implementation: outputs and all gradients of every fixture.
-@Suite struct LoLALayerTests {
-  init() { Exactness.isRequired = true }
-
+@Suite(.exactAlgorithms) struct LoLALayerTests {
   private static func adapted(_ rank: Int, _ alpha: Double) -> (ParameterScope, Int, Int) -> Linear {
     { scope, input, output in
       let linear = Linear(scope["linear"], input: input, output: output)
