@@ -37,7 +37,7 @@ struct DenoiseJob {
     guard scene.count > 0 else { throw RestorationError.tooFewPixels(purpose: "denoising") }
     let reading = clock.lap()
     let levels = try given ?? NoiseLevels.estimate(scene, context)
-    let choice = try named ?? .automatic(request, scene: scene, noise: levels, context)
+    let choice = try named ?? .automatic(for: scene, noise: levels, context)
     provenance.options["method"] = choice.denoiser.description.id
     if named == nil { try requireMemory(choice.denoiser, source.shape) }
     let result = try choice.denoiser.denoise(scene, noise: levels, context)
