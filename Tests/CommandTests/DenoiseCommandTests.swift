@@ -6,8 +6,11 @@ import Testing
 @Suite struct DenoiseCommandTests {
   private static let pixels = SampleScene.lines * SampleScene.samples
 
-  private func run(_ line: String, _ place: TemporaryFolder, environment: [String: String] = [:]) throws -> Tool.Result {
-    let result = try Tool.run(line.split(separator: " ").map(String.init), in: place.url, environment: environment)
+  private func run(_ line: String, _ place: TemporaryFolder, environment: [String: String] = [:]) throws
+    -> Tool.Result
+  {
+    let result = try Tool.run(
+      line.split(separator: " ").map(String.init), in: place.url, environment: environment)
     #expect(result.status == 0, "hsi \(line)\n\(result.errors)")
     return result
   }
@@ -25,7 +28,8 @@ import Testing
     let info = try object(try run("info \(path) --json", place).output)
     var facts: [String: String] = [:]
     for name in [
-      "wavelengths", "fwhm", "goodBands", "nodata", "scale", "offset", "bandNames", "quantity", "sensor", "defaultRGB",
+      "wavelengths", "fwhm", "goodBands", "nodata", "scale", "offset", "bandNames", "quantity", "sensor",
+      "defaultRGB",
       "lines", "samples", "bands",
     ] {
       let value = (info[name] as? [String: Any])?["value"] ?? info[name]
@@ -43,7 +47,8 @@ import Testing
   private func weights(_ place: TemporaryFolder) throws -> String {
     let configuration = try #require(HSDTConfiguration(named: "hsdt-tiny"))
     let model = HSDTModel(
-      HSDT(configuration, seed: 3, initialisation: .xavierNormal), card: HSDTModel.card("hsdt-tiny", configuration))
+      HSDT(configuration, seed: 3, initialisation: .xavierNormal),
+      card: HSDTModel.card("hsdt-tiny", configuration))
     let path = place.path("o/tiny.safetensors")
     try model.write(to: path, overwrite: true)
     return "o/tiny.safetensors"
@@ -52,7 +57,8 @@ import Testing
   @Test(arguments: ["float32", "int16", "uint16"]) func metadataSurvive(type: String) throws {
     let place = try SampleScene.workplace()
     _ = try run(
-      "simulate scene o/a.dat --rows 12 --cols 16 --endmembers 3 --bands 30 --snr 25 --ot \(type) --seed 2", place)
+      "simulate scene o/a.dat --rows 12 --cols 16 --endmembers 3 --bands 30 --snr 25 --ot \(type) --seed 2",
+      place)
     _ = try run("denoise o/a.dat o/b.dat --ot same", place)
     // The header is the same byte by byte.
     #expect(try data("o/a.hdr", place) == data("o/b.hdr", place))
@@ -137,10 +143,12 @@ import Testing
   @Test(arguments: ["", "--method mnf --noise 0.01", "network"])
   func sameBytesForAnyThreads(what: String) throws {
     let place = try SampleScene.workplace()
-    let method = what == "network" ? "--window 0,0,16,16 -b 1-12 --model hsdt --weights \(try weights(place))" : what
+    let method =
+      what == "network" ? "--window 0,0,16,16 -b 1-12 --model hsdt --weights \(try weights(place))" : what
     let epoch = ["SOURCE_DATE_EPOCH": "1700000000"]
     for (name, threads) in [("a", 1), ("b", 2), ("c", 3)] {
-      _ = try run("denoise in/s.dat o/\(name).tif \(method) -j \(threads) --all --seed 5", place, environment: epoch)
+      _ = try run(
+        "denoise in/s.dat o/\(name).tif \(method) -j \(threads) --all --seed 5", place, environment: epoch)
     }
     for suffix in [".tif", "_residual.tif", "_before.png", "_after.png"] {
       let first = try data("o/a" + suffix, place)
@@ -180,14 +188,16 @@ import Testing
     let method = try #require(report["method"] as? [String: Any])
     #expect((method["reason"] as? String)?.isEmpty == false && method["reason"] as? String != "given")
     let page = String(decoding: try data("o/a_report.html", place), as: UTF8.self)
-    #expect(!page.contains("src=\"http") && !page.contains("<link") && page.contains("data:image/png;base64,"))
+    #expect(
+      !page.contains("src=\"http") && !page.contains("<link") && page.contains("data:image/png;base64,"))
     #expect(page.contains("Before and after") && page.contains("Is it noise?"))
   }
 
   /// Simulated noise is removed, and the report knows how much there was.
   @Test func noiseIsRemoved() throws {
     let place = try SampleScene.workplace()
-    _ = try run("simulate scene o/clean.dat --rows 40 --cols 40 --endmembers 3 --bands 40 --snr none --seed 4", place)
+    _ = try run(
+      "simulate scene o/clean.dat --rows 40 --cols 40 --endmembers 3 --bands 40 --snr none --seed 4", place)
     _ = try run("simulate noise o/clean.dat o/noisy.dat --sigma 25 --seed 1", place)
     let text = try run("denoise o/noisy.dat o/a.dat --report -", place).output
     func psnr(_ path: String) throws -> Double {
@@ -275,7 +285,8 @@ import Testing
     for (name, bytes) in bad { try bytes.write(to: place.url.appendingPathComponent(name)) }
     for (options, message) in [
       ("--weights short.safetensors", "E-WEIGHTS-SHORT"), ("--weights tiny.pth", "tiny.pth"),
-      ("--weights empty.safetensors", "empty.safetensors"), ("--weights absent.safetensors", "E-WEIGHTS-NOT-FOUND"),
+      ("--weights empty.safetensors", "empty.safetensors"),
+      ("--weights absent.safetensors", "E-WEIGHTS-NOT-FOUND"),
     ] {
       let line = "denoise in/s.dat o/a.tif --model hsdt \(options) --all"
       let result = try Tool.run(line.split(separator: " ").map(String.init), in: place.url)

@@ -75,7 +75,8 @@ struct DenoiseCommand: ParsableCommand {
     }
     let job = DenoiseJob(
       request: try request(), scenePath: scene, outputPath: destination, noise: noise, dropsBad: dropBad,
-      keepsType: ot.lowercased() == "same", input: bands, output: output, products: products, context: context)
+      keepsType: ot.lowercased() == "same", input: bands, output: output, products: products, context: context
+    )
     try job.run()
   }
 

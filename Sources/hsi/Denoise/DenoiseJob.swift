@@ -95,12 +95,14 @@ struct DenoiseJob {
     if outcome.shifted > 0 {
       context.warn(
         "W-NODATA-VALUE",
-        "\(outcome.shifted) of \(values) restored values would have meant no data and were moved to the next number")
+        "\(outcome.shifted) of \(values) restored values would have meant no data and were moved to the next number"
+      )
     }
     let copied = bands.count - facts.bands.count
     if copied > 0 {
       context.logger.notice(
-        "\(copied) of \(bands.count) bands were not processed and are copied unchanged (--drop-bad leaves them out)")
+        "\(copied) of \(bands.count) bands were not processed and are copied unchanged (--drop-bad leaves them out)"
+      )
     }
     return outcome.files.map { ReportOutput(path: $0, content: "restored cube") }
   }
@@ -154,7 +156,8 @@ struct DenoiseJob {
     ] {
       if let path, path != "-" { outputs.append(ReportOutput(path: path, content: content)) }
     }
-    let figures = paths.html == nil ? nil : try DenoisePictures(facts, longestSide: ReportPicture.longestSide, context)
+    let figures =
+      paths.html == nil ? nil : try DenoisePictures(facts, longestSide: ReportPicture.longestSide, context)
     provenance.finish(context)
     if paths.report != nil || paths.html != nil {
       let report = facts.report(path: scenePath, outputs: outputs, provenance: provenance)
