@@ -47,7 +47,8 @@ let package = Package(
     .target(
       name: "HSITransformer", dependencies: ["CKernels", "COpenBLAS", "CZlib", "HSICore", "HSINumerics"]),
     .target(
-      name: "HSIRestoration", dependencies: ["CKernels", "HSICore", "HSINumerics", "HSITransformer"]),
+      name: "HSIRestoration", dependencies: ["CKernels", "HSICore", "HSINumerics", "HSITransformer"],
+      resources: [.copy("Resources")]),
     .target(name: "HSIReport", dependencies: ["HSICore"]),
     .target(
       name: "HSIKit",

@@ -4,7 +4,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-static atomic_int current_level; // 0 = not chosen yet
+static atomic_int current_level;          // the automatic choice; 0 = not made yet
+static _Thread_local int forced_level;    // 0 = none
 
 int hsi_kernel_level_supported(int level) {
     if (level == HSI_LEVEL_BASELINE) return 1;
@@ -31,6 +32,7 @@ static int automatic_level(void) {
 }
 
 int hsi_kernel_level(void) {
+    if (forced_level) return forced_level;
     int level = atomic_load_explicit(&current_level, memory_order_relaxed);
     if (level == 0) {
         level = automatic_level();
@@ -41,9 +43,11 @@ int hsi_kernel_level(void) {
 
 int hsi_kernel_set_level(int level) {
     if (level != 0 && !hsi_kernel_level_supported(level)) return -1;
-    atomic_store(&current_level, level == 0 ? automatic_level() : level);
+    forced_level = level;
     return 0;
 }
+
+int hsi_kernel_forced_level(void) { return forced_level; }
 
 int hsi_kernel_supported_levels(int *levels, int capacity) {
     static const int all[3] = {HSI_LEVEL_BASELINE, HSI_LEVEL_V3, HSI_LEVEL_V4};

@@ -6,7 +6,9 @@
 #include "hsi_pool.h"
 #include "packing.h"
 
-enum { SPARSITY, SOFT_SUM, PRIOR, SAMPLE_LOSS, COUPLING, GRAPH, TERMS = 8 };
+enum { SPARSITY, SOFT_SUM, PRIOR, SAMPLE_LOSS, COUPLING, GRAPH, REACH, TERMS = 8 };
+
+#define LN2 0.69314718056f
 
 /// A job prepared for the kernels: packed weights and fp32 parameters.
 typedef struct {
@@ -15,6 +17,7 @@ typedef struct {
     const float *plain;    // m, packed; only with sample weights
     const float *gram;     // M^T D M
     float delta, lambda, epsilon, h_max, beta, gamma, mu;
+    int coupled; // the coupling term is wanted
     double *partials;
     size_t partial_stride;
 } sweep_plan;
@@ -53,7 +56,7 @@ static void sweep_item(void *context, int index) {
     run(plan, first, end, sums, gram, terms);
 }
 
-/// Terms that need the new values of neighbours: a second pass over the small arrays.
+/// Terms that need the new values of other blocks: a second pass over the small arrays.
 static void neighbour_item(void *context, int index) {
     const sweep_plan *plan = context;
     const hsi_nmf_sweep_job *job = plan->job;
@@ -99,10 +102,11 @@ int hsi_nmf_sweep(hsi_nmf_sweep_job *job, double *scratch) {
                        .delta = (float)job->soft_sum_weight, .lambda = (float)job->lambda,
                        .epsilon = (float)job->epsilon, .h_max = (float)job->h_max, .beta = (float)job->beta,
                        .gamma = (float)job->gamma, .mu = (float)job->graph_weight,
+                       .coupled = job->objective && job->sparsity == HSI_SPARSITY_MAP && job->neighbours > 0 && job->h_new && job->gamma != 0,
                        .partials = partials, .partial_stride = partial};
     hsi_pool_run((int)blocks, sweep_item, &plan);
-    int second_pass = job->objective && job->neighbours > 0 && ((job->h_new && job->gamma != 0) || job->graph_weight != 0);
-    if (second_pass) hsi_pool_run((int)blocks, neighbour_item, &plan);
+    if (job->objective && job->neighbours > 0 && (plan.coupled || job->graph_weight != 0))
+        hsi_pool_run((int)blocks, neighbour_item, &plan);
 
     hsi_combine_packed(partials, blocks, partial, channels, endmembers, job->scene_abundance);
     const double *grams = partials + 16 * hsi_chunk_count(channels) * endmembers;

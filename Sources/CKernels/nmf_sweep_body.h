@@ -70,7 +70,7 @@ HSI_INLINE f64x8 K(widened)(f32x16 v) {
 typedef struct {
     f32x16 a[HSI_NMF_MAX_ENDMEMBERS];         // old, then new
     f32x16 numerator[HSI_NMF_MAX_ENDMEMBERS]; // P
-    f32x16 logarithm[HSI_NMF_MAX_ENDMEMBERS];
+    f32x16 logarithm[HSI_NMF_MAX_ENDMEMBERS]; // binary
 } K(pixel_group);
 
 /// The values of 16 pixels' neighbours, 0 where there is none: one load where the neighbours lie side by side, as
@@ -83,8 +83,10 @@ HSI_INLINE f32x16 K(neighbour_values)(const int32_t *index, const float *values,
         if (index[0] >= 0 && !__builtin_reduce_or(j ^ (index[0] + lane))) return K(load)(values + index[0]);
     }
     float v[16] = {0};
-    for (size_t n = 0; n < count; n++) v[n] = index[n] >= 0 ? values[(size_t)index[n] * columns + k] : 0.0f;
-    return K(load)(v);
+    for (size_t n = 0; n < count; n++) v[n] = values[(size_t)(index[n] < 0 ? 0 : index[n]) * columns + k];
+    i32x16 j = (i32x16)(-1);
+    memcpy(&j, index, count * sizeof(int32_t));
+    return K(select)(j < 0, (f32x16)(0.0f), K(load)(v));
 }
 /// The weights that go with them.
 HSI_INLINE f32x16 K(neighbour_weights)(const int32_t *index, const float *weights, size_t count) {
@@ -140,7 +142,7 @@ HSI_INLINE void K(update_group)(const sweep_plan *plan, K(pixel_group) *g, const
         f32x16 denominator = fit * sample + soft;
         f32x16 a = g->a[k];
         if (uses_map)
-            denominator += lambda * (one - h) * K(exp)(-h * K(log)(a + epsilon));
+            denominator += lambda * (one - h) * K(exp2)(-h * K(log2)(a + epsilon));
         else if (job->sparsity == HSI_SPARSITY_HALF)
             denominator += 0.5f * lambda / __builtin_elementwise_sqrt(K(max)(a, epsilon));
         else if (job->sparsity == HSI_SPARSITY_ONE)
@@ -166,18 +168,18 @@ HSI_INLINE void K(update_group)(const sweep_plan *plan, K(pixel_group) *g, const
     if (uses_map) {
         f32x16 updated_h = h;
         if (job->h_new || job->objective)
-            for (size_t k = 0; k < columns; k++) g->logarithm[k] = K(log)(g->a[k] + epsilon);
+            for (size_t k = 0; k < columns; k++) g->logarithm[k] = K(log2)(g->a[k] + epsilon);
         if (job->h_new) {
             f32x16 entropy = zero, curvature = zero;
             const f32x16 least_power = (f32x16)(1.0f - plan->h_max);
             for (size_t k = 0; k < columns; k++) {
                 f32x16 l = g->logarithm[k];
-                entropy += K(exp)((one - h) * l) * l;
-                curvature += K(max)(g->a[k] + epsilon, K(exp)(least_power * l)) * l * l;
+                entropy += K(exp2)((one - h) * l) * l;
+                curvature += K(max)(g->a[k] + epsilon, K(exp2)(least_power * l)) * l * l;
             }
             f32x16 s = count == 16 ? K(load)(job->prior + first) : K(load_partial)(job->prior + first, count, 0.0f);
-            f32x16 gradient = plan->beta * (h - s) - lambda * entropy;
-            curvature = lambda * curvature + plan->beta;
+            f32x16 gradient = plan->beta * (h - s) - lambda * LN2 * entropy;
+            curvature = lambda * (LN2 * LN2) * curvature + plan->beta;
             if (plan->gamma != 0) {
                 f32x16 weighted, degree;
                 K(gather_neighbours)(plan, job->h_old, 1, 0, first, count, &weighted, &degree);
@@ -193,7 +195,7 @@ HSI_INLINE void K(update_group)(const sweep_plan *plan, K(pixel_group) *g, const
         }
         if (job->objective) {
             f32x16 powers = zero;
-            for (size_t k = 0; k < columns; k++) powers += K(exp)((one - updated_h) * g->logarithm[k]);
+            for (size_t k = 0; k < columns; k++) powers += K(exp2)((one - updated_h) * g->logarithm[k]);
             terms[SPARSITY] += K(widened)(K(select)(present, powers, zero));
         }
     } else if (job->sparsity == HSI_SPARSITY_HALF && job->objective) {
@@ -220,7 +222,64 @@ HSI_INLINE float K(residual)(const float *row, size_t channels, const float *pla
     return K(sum)(sum);
 }
 
+// MARK: - Terms that need the new values of neighbours
+
+/// Coupling over the edges from pixels first..<end to earlier pixels low..<high, added to `sum`. Returns the largest
+/// pixel with an edge to one before `low`, plus one (0 = none).
+static size_t K(coupling)(const sweep_plan *plan, size_t first, size_t end, size_t low, size_t high, f64x8 *sum) {
+    const hsi_nmf_sweep_job *job = plan->job;
+    const i32x16 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    f64x8 total = *sum;
+    size_t reach = 0;
+    for (size_t n = first; n < end; n += 16) {
+        size_t count = end - n < 16 ? end - n : 16;
+        f32x16 h = count == 16 ? K(load)(job->h_new + n) : K(load_partial)(job->h_new + n, count, 0.0f);
+        f32x16 squares = (f32x16)(0.0f);
+        for (size_t d = 0; d < job->neighbours; d++) {
+            const int32_t *index = job->neighbour_index + d * job->pixels + n;
+            i32x16 j = (i32x16)(-1);
+            if (count == 16) memcpy(&j, index, 64);
+            else memcpy(&j, index, count * sizeof(int32_t));
+            if (__builtin_reduce_or((j >= 0) & (j < (int32_t)low))) reach = n + count;
+            i32x16 wanted = (j >= (int32_t)low) & (j < (int32_t)high) & (j < (int32_t)n + lane);
+            if (!__builtin_reduce_or(wanted)) continue;
+            j = wanted ? j : (i32x16)(-1);
+            int32_t kept[16];
+            memcpy(kept, &j, 64);
+            f32x16 w = K(neighbour_weights)(kept, job->neighbour_weight + d * job->pixels + n, count);
+            f32x16 difference = h - K(neighbour_values)(kept, job->h_new, 1, 0, count);
+            squares += w * difference * difference;
+        }
+        total += K(widened)(squares);
+    }
+    *sum = total;
+    return reach;
+}
+
 // MARK: - One block of pixels
+
+/// Asks for what the update of pixels n..<n + HSI_SUBBLOCK reads beside the scene: a dozen short streams, too many for
+/// the hardware to follow between two sub-blocks of the scene. Indices must have been asked for one call earlier.
+HSI_INLINE void K(ask_for_pixels)(const sweep_plan *plan, size_t n) {
+    const hsi_nmf_sweep_job *job = plan->job;
+    const size_t pixels = job->pixels;
+    if (n >= pixels) return;
+    for (size_t i = 0; i < 4 * job->endmembers; i++) hsi_prefetch(job->a_old + n * job->endmembers, 16 * i);
+    if (job->sparsity != HSI_SPARSITY_MAP) return;
+    for (size_t q = 0; q < HSI_SUBBLOCK; q += 16) {
+        hsi_prefetch(job->h_old + n, q);
+        if (!job->h_new) continue;
+        hsi_prefetch(job->prior + n, q);
+        hsi_prefetch(job->h_new + n, q);
+        if (plan->gamma == 0) continue;
+        for (size_t d = 0; d < job->neighbours; d++) {
+            const int32_t *index = job->neighbour_index + d * pixels + n;
+            hsi_prefetch(index, HSI_SUBBLOCK + q);
+            hsi_prefetch(job->neighbour_weight + d * pixels + n, q);
+            if (n + q < pixels && index[q] >= 0) hsi_prefetch(job->h_old + index[q], 16);
+        }
+    }
+}
 
 /// Update of the groups of one sub-block for a number of endmembers known to the compiler (or not).
 HSI_INLINE void K(update_groups)(const sweep_plan *plan, const size_t columns, size_t n, size_t count,
@@ -266,6 +325,7 @@ static void K(sweep_block)(const sweep_plan *plan, size_t first, size_t end, dou
     float wide[16 * HSI_SUBBLOCK];
     float weights[HSI_SUBBLOCK];
     f64x8 lanes[TERMS] = {0};
+    size_t reach = first;
     void (*update)(const sweep_plan *, size_t, size_t, const float *, float *, f64x8 *, hsi_ahead *) =
         columns == 2   ? K(update_2)
         : columns == 3 ? K(update_3)
@@ -285,13 +345,19 @@ static void K(sweep_block)(const sweep_plan *plan, size_t first, size_t end, dou
             rows = wide;
             stride = 16;
         }
-        if (job->channels >= 16) K(stream_in)(rows, stride, count, channels);
+        K(ask_for_pixels)(plan, n + count);
         size_t after = job->pixels - n - count < HSI_SUBBLOCK ? job->pixels - n - count : HSI_SUBBLOCK;
         hsi_ahead ahead = {(uintptr_t)(job->scene + (n + count) * job->stride),
                            (uintptr_t)(job->scene + (n + count + after) * job->stride)};
         K(project_rows)(rows, stride, count, channels, plan->weighted, columns, projected, columns, &ahead);
 
         update(plan, n, count, projected, planar, lanes, &ahead);
+
+        // Edges within the block now, those to earlier blocks when all have finished.
+        if (plan->coupled) {
+            size_t last = K(coupling)(plan, n, n + count, first, n + count, lanes + COUPLING);
+            if (last) reach = last;
+        }
 
         const float *outer_rows = job->a_new + n * columns;
         if (job->sample_weights) {
@@ -320,17 +386,22 @@ static void K(sweep_block)(const sweep_plan *plan, size_t first, size_t end, dou
             }
     }
     for (int t = 0; t < TERMS; t++) terms[t] += K(sum_f64)(lanes[t]);
+    terms[REACH] = (double)reach;
 }
 
-// MARK: - Terms that need the new values of neighbours
-
-/// Every edge once, from the pixel with the smaller number; a second pass over the small arrays.
+/// What needs the new values of earlier blocks: coupling over the edges that lead out of first..<reach, and the
+/// graph term.
 static void K(neighbour_terms)(const sweep_plan *plan, size_t first, size_t end, double *terms) {
     const hsi_nmf_sweep_job *job = plan->job;
     const size_t columns = job->endmembers;
-    const int coupling = job->h_new && job->gamma != 0, graph = job->graph_weight != 0;
+    if (plan->coupled) {
+        f64x8 sum = (f64x8)(0.0);
+        K(coupling)(plan, first, (size_t)terms[REACH], 0, first, &sum);
+        terms[COUPLING] += K(sum_f64)(sum);
+    }
+    if (job->graph_weight == 0) return;
     const i32x16 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    f64x8 coupling_sum = (f64x8)(0.0), graph_sum = (f64x8)(0.0);
+    f64x8 graph_sum = (f64x8)(0.0);
     for (size_t d = 0; d < job->neighbours; d++)
         for (size_t n = first; n < end; n += 16) {
             size_t count = end - n < 16 ? end - n : 16;
@@ -341,19 +412,13 @@ static void K(neighbour_terms)(const sweep_plan *plan, size_t first, size_t end,
             if (!__builtin_reduce_or(later)) continue;
             f32x16 w = K(neighbour_weights)(index, job->neighbour_weight + d * job->pixels + n, count);
             w = K(select)(later, w, (f32x16)(0.0f));
-            if (coupling) {
-                f32x16 h = count == 16 ? K(load)(job->h_new + n) : K(load_partial)(job->h_new + n, count, 0.0f);
-                f32x16 difference = h - K(neighbour_values)(index, job->h_new, 1, 0, count);
-                coupling_sum += K(widened)(w * difference * difference);
+            for (size_t k = 0; k < columns; k++) {
+                float own[16] = {0};
+                for (size_t i = 0; i < count; i++) own[i] = job->a_new[(n + i) * columns + k];
+                f32x16 difference = K(load)(own) - K(neighbour_values)(index, job->a_new, columns, k, count);
+                graph_sum += K(widened)(w * difference * difference);
             }
-            if (graph)
-                for (size_t k = 0; k < columns; k++) {
-                    float own[16] = {0};
-                    for (size_t i = 0; i < count; i++) own[i] = job->a_new[(n + i) * columns + k];
-                    f32x16 difference = K(load)(own) - K(neighbour_values)(index, job->a_new, columns, k, count);
-                    graph_sum += K(widened)(w * difference * difference);
-                }
         }
-    terms[COUPLING] = K(sum_f64)(coupling_sum);
     terms[GRAPH] = K(sum_f64)(graph_sum);
 }
+

@@ -1,4 +1,4 @@
-// Packing helpers shared by products, nmf_sweep and simplex. Private.
+// Packing helpers shared by products and nmf_sweep. Private.
 #ifndef HSI_PACKING_H
 #define HSI_PACKING_H
 

@@ -9,6 +9,8 @@
 #endif
 #include "hsi_pool.h"
 
+#include "hsi_levels.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -73,6 +75,7 @@ static _Atomic uint64_t ticket;      // generation << 32 | next index
 static _Atomic(hsi_pool_function) job_function;
 static _Atomic(void *) job_context;
 static _Atomic uint32_t job_count;
+static _Atomic int job_level; // kernel level that the caller forces, 0 for none
 static _Atomic uint32_t finished;       // items of the current job
 static _Atomic uint32_t caller_sleeps;  // the caller waits on `finished`
 static _Atomic uint32_t stopping;
@@ -105,10 +108,12 @@ static void claim_and_run(uint32_t job_generation) {
         hsi_pool_function function = atomic_load(&job_function);
         void *context = atomic_load(&job_context);
         uint32_t count = atomic_load(&job_count);
+        int level = atomic_load(&job_level);
         uint32_t index = (uint32_t)seen;
         if (index >= count) break;
         // Success proves that the job has not changed since `seen`, hence function and context belong to it.
         if (!atomic_compare_exchange_weak(&ticket, &seen, seen + 1)) continue;
+        hsi_kernel_set_level(level);
         function(context, (int)index);
         if (atomic_fetch_add(&finished, 1) + 1 == count && atomic_load(&caller_sleeps)) wake_all(&finished);
     }
@@ -203,6 +208,7 @@ void hsi_pool_run(int count, hsi_pool_function function, void *context) {
     atomic_store(&job_function, function);
     atomic_store(&job_context, context);
     atomic_store(&job_count, (uint32_t)count);
+    atomic_store(&job_level, hsi_kernel_forced_level());
     atomic_store(&finished, 0);
     atomic_store(&ticket, (uint64_t)next << 32);
     atomic_store(&generation, next);

@@ -133,14 +133,33 @@ void hsi_outer(const float *scene, size_t stride, size_t pixels, size_t channels
 
 static size_t gram_padded(size_t columns) { return (columns + 7) / 8 * 8; }
 
-size_t hsi_gram_scratch_size(size_t pixels, size_t columns) {
+/// Sums of one block, and its rows in fp64.
+static size_t gram_partial(size_t columns) {
     size_t padded = gram_padded(columns);
-    return hsi_block_count(pixels) * (padded * padded + HSI_SUBBLOCK * padded);
+    return padded * padded + HSI_SUBBLOCK * padded;
+}
+
+/// Pixels per pool item: fewer items than elsewhere where their sums would take more than 6 MiB, but at least 8.
+static size_t gram_block(size_t pixels, size_t columns) {
+    size_t most = ((size_t)6 << 20) / sizeof(double) / gram_partial(columns);
+    if (most < 8) most = 8;
+    size_t wanted = ((pixels + most - 1) / most + HSI_SUBBLOCK - 1) / HSI_SUBBLOCK * HSI_SUBBLOCK;
+    size_t usual = hsi_pixels_per_block(pixels);
+    return wanted > usual ? wanted : usual;
+}
+
+static size_t gram_blocks(size_t pixels, size_t columns) {
+    size_t block = gram_block(pixels, columns);
+    return (pixels + block - 1) / block;
+}
+
+size_t hsi_gram_scratch_size(size_t pixels, size_t columns) {
+    return gram_blocks(pixels, columns) * gram_partial(columns);
 }
 
 static void gram_item(void *context, int index) {
     const outer_job *job = context;
-    size_t block = hsi_pixels_per_block(job->pixels), padded = gram_padded(job->columns);
+    size_t block = gram_block(job->pixels, job->columns), padded = gram_padded(job->columns);
     size_t first = (size_t)index * block, end = minimum(first + block, job->pixels);
     double *sums = job->partials + (size_t)index * job->partial_stride, *wide = sums + padded * padded;
     memset(sums, 0, padded * padded * sizeof(double));
@@ -150,8 +169,8 @@ static void gram_item(void *context, int index) {
 }
 
 void hsi_gram(const float *a, size_t stride, size_t pixels, size_t columns, double *gram, double *scratch) {
-    size_t blocks = hsi_block_count(pixels), padded = gram_padded(columns);
-    size_t partial = padded * padded + HSI_SUBBLOCK * padded;
+    size_t blocks = gram_blocks(pixels, columns), padded = gram_padded(columns);
+    size_t partial = gram_partial(columns);
     outer_job job = {HSI_SELECT(products), NULL, a, stride, pixels, 0, columns, scratch, partial};
     hsi_pool_run((int)blocks, gram_item, &job);
     for (size_t i = 0; i < columns; i++)

@@ -136,8 +136,27 @@ HSI_INLINE f32x16 K(exp)(f32x16 x) {
     return e * scale;
 }
 
-/// Natural logarithm of positive normal numbers, below 1 ULP away from 1 and 4e-8 absolute near it.
-HSI_INLINE f32x16 K(log)(f32x16 x) {
+/// 2^x within 2e-7 relative for x in [-125, 126] (measured against double); clamped outside, so never 0 or infinite.
+HSI_INLINE f32x16 K(exp2)(f32x16 x) {
+    x = K(min)(K(max)(x, (f32x16)(-125.0f)), (f32x16)(126.0f));
+    f32x16 shifted = x + 12582912.0f; // 1.5 * 2^23: rounds to an integer in the low bits
+    f32x16 r = x - (shifted - 12582912.0f);
+    f32x16 p = (f32x16)(1.3264727124e-3f);
+    p = p * r + 9.6715126448e-3f;
+    p = p * r + 5.5507337435e-2f;
+    p = p * r + 2.4022242085e-1f;
+    p = p * r + 6.9314697760e-1f;
+    p = p * r + 1.0f;
+    i32x16 bits, exponent;
+    memcpy(&bits, &shifted, 64);
+    memcpy(&exponent, &p, 64);
+    exponent += bits << 23; // the shift drops everything of the constant above the exponent
+    memcpy(&p, &exponent, 64);
+    return p;
+}
+
+/// Binary logarithm of positive normal numbers: 1.2e-7 absolute between 1/2 and 2, 1e-7 relative elsewhere.
+HSI_INLINE f32x16 K(log2)(f32x16 x) {
     i32x16 bits;
     memcpy(&bits, &x, 64);
     // x = m * 2^e with m in [sqrt(1/2), sqrt(2))
@@ -145,22 +164,16 @@ HSI_INLINE f32x16 K(log)(f32x16 x) {
     i32x16 mantissa = bits - (e << 23);
     f32x16 m;
     memcpy(&m, &mantissa, 64);
-    f32x16 n = __builtin_convertvector(e, f32x16);
     f32x16 f = m - 1.0f;
-    f32x16 p = (f32x16)(7.0376836292e-2f);
-    p = p * f - 1.1514610310e-1f;
-    p = p * f + 1.1676998740e-1f;
-    p = p * f - 1.2420140846e-1f;
-    p = p * f + 1.4249322787e-1f;
-    p = p * f - 1.6668057665e-1f;
-    p = p * f + 2.0000714765e-1f;
-    p = p * f - 2.4999993993e-1f;
-    p = p * f + 3.3333331174e-1f;
-    f32x16 square = f * f;
-    f32x16 y = p * f * square;
-    y = y + n * -2.12194440e-4f;
-    y = y - 0.5f * square;
-    return (f + y) + n * 0.693359375f;
+    f32x16 p = (f32x16)(-1.4574446943e-1f);
+    p = p * f + 2.3689037749e-1f;
+    p = p * f - 2.5006904213e-1f;
+    p = p * f + 2.8670745547e-1f;
+    p = p * f - 3.6008721586e-1f;
+    p = p * f + 4.8093944482e-1f;
+    p = p * f - 7.2135714892e-1f;
+    p = p * f + 1.4426947724f;
+    return p * f + __builtin_convertvector(e, f32x16);
 }
 
 /// Lane i of the result is the sum of the lanes of v[i]; same order as sum_f64.

@@ -1,6 +1,8 @@
+import CKernels
 import CMatIO
 import Foundation
 import HSICore
+import HSINumerics
 
 /// Writes a cube as a MATLAB file of version 5, which every MATLAB since 1997, Octave and SciPy read.
 ///
@@ -80,24 +82,24 @@ public final class MATLABWriter: CubeWriter {
     // One band after the other, so that what is read and what is written both move on by few bytes.
     scratch.prepare(type: sampleType, interleave: .bsq, lines: height, samples: samples, bands: bands)
     scratch.copySamples(from: block, lines: height, samples: samples, bands: bands)
-    switch sampleType.size {
-    case 1: place(UInt8.self, lines)
-    case 2: place(UInt16.self, lines)
-    case 4: place(UInt32.self, lines)
-    default: place(UInt64.self, lines)
-    }
+    place(lines)
   }
 
-  private func place<T>(_: T.Type, _ lines: Range<Int>) {
+  /// Transposes every band of the strip into its columns: sample (i, j) goes to `(b · samples + j) · lines + i`.
+  private func place(_ lines: Range<Int>) {
     guard let base = scratch.bytes.baseAddress else { return }
-    let source = base.assumingMemoryBound(to: T.self)
-    let target = numbers.assumingMemoryBound(to: T.self)
-    let (height, samples) = (lines.count, shape.samples)
-    for b in 0..<shape.bands {
-      for j in 0..<samples {
-        let column = target + (b * samples + j) * shape.lines + lines.lowerBound
-        for i in 0..<height { column[i] = source[(b * height + i) * samples + j] }
-      }
+    let (size, height, samples) = (sampleType.size, lines.count, shape.samples)
+    var job = hsi_reorder_job()
+    (job.sample_size, job.pixels, job.bands) = (size, height, samples)
+    (job.source_pixel, job.source_band) = (samples * size, size)
+    (job.target_pixel, job.target_band) = (size, shape.lines * size)
+    nonisolated(unsafe) let (source, target) = (UnsafeRawPointer(base), numbers + lines.lowerBound * size)
+    let (plan, column) = (job, shape.lines * size)
+    Parallel.forEach(shape.bands) { b in
+      var job = plan
+      job.source = source + b * height * samples * size
+      job.target = target + b * samples * column
+      _ = hsi_reorder(&job)
     }
   }
 

@@ -3,8 +3,8 @@ import HSINumerics
 
 /// Signs of noise that is not Gaussian, as shares of values or columns.
 public struct MixedNoiseEvidence: Sendable, Codable {
-  /// Share of values beyond all their 8 neighbours by more than 5 noise levels, or that recur scattered over
-  /// a band.
+  /// Share of values that stand out from all their 8 neighbours by 5 noise levels, by more than those differ among
+  /// themselves and by the spread of their band; or that recur scattered over a band. The larger of both per band.
   public var impulses: Double
   /// Share of columns of bands most of whose values are one and the same, in bands that have others.
   public var deadColumns: Double
@@ -42,10 +42,15 @@ public struct MixedNoiseEvidence: Sendable, Codable {
     deadColumns = Double((0..<bands).reduce(0) { $0 + counts[2 * $1 + 1] }) / total
   }
 
-  /// Number of values more than `limit` above or below all 8 neighbours.
+  /// Number of values above or below all 8 neighbours by more than `limit`, than the range of the neighbours, and than the
+  /// standard deviation of the band (from its median absolute deviation).
   private static func isolated(_ values: [Float], _ grid: [Int32], _ shape: CubeShape, _ limit: Float) -> Int
   {
     guard limit > 0, shape.lines > 2, shape.samples > 2 else { return 0 }
+    var sorted = values
+    let centre = median(&sorted)
+    var deviations = values.map { abs($0 - centre) }
+    let spread = 1.4826 * median(&deviations)
     let around = [-1, 0, 1].flatMap { y in [-1, 0, 1].map { y * shape.samples + $0 } }.filter { $0 != 0 }
     var count = 0
     for line in 1..<(shape.lines - 1) {
@@ -59,7 +64,9 @@ public struct MixedNoiseEvidence: Sendable, Codable {
           (low, high) = (min(low, other), max(high, other))
         }
         guard low <= high else { continue }
-        if value - high > limit || low - value > limit { count += 1 }
+        // A bright spot of the scene stands out from noise, but hardly from the spread of its band.
+        let jump = max(value - high, low - value)
+        if jump > limit, jump > high - low, jump > spread { count += 1 }
       }
     }
     return count

@@ -20,6 +20,8 @@ public enum RestorationError: HSIError {
   case unknownModel(name: String, known: [String])
   /// A weight file that does not say which network it is for.
   case unknownArchitecture(path: String, detail: String)
+  /// This installation has no weights of its own.
+  case noBundledWeights(name: String)
   /// Noise levels for another number of bands than the scene has, or not finite, or negative.
   case unusableNoise(detail: String)
 
@@ -27,7 +29,7 @@ public enum RestorationError: HSIError {
     switch self {
     case .unknownMethod, .unknownModel: .usage
     case .shapeMismatch, .tooFewPixels, .noVariation, .tooFewBands, .tooFewPatches, .unusableNoise: .input
-    case .otherTraining, .unknownArchitecture: .model
+    case .otherTraining, .unknownArchitecture, .noBundledWeights: .model
     }
   }
 
@@ -42,6 +44,7 @@ public enum RestorationError: HSIError {
     case .otherTraining: "E-TRAINING-STATE"
     case .unknownModel: "E-MODEL"
     case .unknownArchitecture: "E-ARCHITECTURE"
+    case .noBundledWeights: "E-NO-WEIGHTS"
     case .unusableNoise: "E-NOISE-LEVELS"
     }
   }
@@ -63,6 +66,7 @@ public enum RestorationError: HSIError {
     case .unknownModel(let name, let known):
       "there is no model \(name); known: \(known.joined(separator: ", "))"
     case .unknownArchitecture(let path, let detail): "\(path) is not a denoising network: \(detail)"
+    case .noBundledWeights(let name): "the weights \(name) that come with hsi are not where it is installed"
     case .unusableNoise(let detail): "the noise levels cannot be used: \(detail)"
     }
   }
@@ -78,6 +82,7 @@ public enum RestorationError: HSIError {
     case .otherTraining: "repeat the options of that run, or leave out --resume"
     case .unknownModel: nil
     case .unknownArchitecture: "name the network with --model"
+    case .noBundledWeights: "give --weights, or name their folder in HSI_WEIGHTS"
     case .unusableNoise: "give one standard deviation per band, or leave it out to have it estimated"
     }
   }

@@ -26,8 +26,9 @@ public struct Variable: Sendable {
 
 /// One recorded step of a forward pass: a small type that names what it keeps for the way back.
 public protocol Operation {
-  /// Carries the gradient of the output to the inputs (`gradients.add`) and to the parameters.
-  func backward(_ gradient: Tensor, _ gradients: inout Gradients)
+  /// Carries the gradient of the output to the inputs (`gradients.add`) and to the parameters. The gradient is the
+  /// operation's own: where nothing else uses its memory it may be changed in place.
+  func backward(_ gradient: consuming Tensor, _ gradients: inout Gradients)
 }
 
 /// The gradients that are on their way back, one slot per value on the tape.
@@ -136,7 +137,7 @@ public final class Tape {
       }
       operations[index] = nil
       guard let gradient = gradients.take(index) else { continue }
-      operation.backward(gradient, &gradients)
+      operation.backward(consume gradient, &gradients)
     }
     operations.removeAll(keepingCapacity: true)
   }

@@ -7,5 +7,7 @@ struct Benchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "hsi-benchmark",
     abstract: "Measure speed and memory beside the limits of the machine, and accuracy.",
-    subcommands: [UnmixingSpeed.self, BlindMemory.self, ReadingSpeed.self, Accuracy.self])
+    subcommands: [
+      UnmixingSpeed.self, BlindMemory.self, ReadingSpeed.self, Accuracy.self, NetworkSpeed.self, RestorationAccuracy.self,
+    ])
 }

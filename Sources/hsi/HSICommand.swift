@@ -35,6 +35,7 @@ struct HSICommand: ParsableCommand {
       Foundation.exit(
         HDF5Probe.examine(arguments[1]) ? 0 : ExitCodes.code(for: RasterError.notFound(path: "")))
     }
+    ProcessMemory.returnLargeBlocks()
     Interruption.install()
     if let executable = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") {
       HDF5Probe.install([executable, probeWord])
@@ -78,7 +79,8 @@ struct HSICommand: ParsableCommand {
     if text.hasPrefix("Error: ") { text.removeFirst("Error: ".count) }
     let hint =
       lines.last.flatMap { $0.firstMatch(of: /See '(hsi[^']*)'/) }.map { "see \($0.1)" } ?? "see hsi --help"
-    return text + (text.hasSuffix("?") ? " " : "; ") + hint + " [E-USAGE]"
+    let identifier = "E-USAGE"
+    return text + (text.hasSuffix("?") ? " " : "; ") + hint + " [\(identifier)]"
   }
 }
 

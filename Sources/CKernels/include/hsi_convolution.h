@@ -14,9 +14,9 @@ extern "C" {
 /// [output_channels], fp32 and contiguous; output rows = (rows - 1) / plane_stride + 1, columns alike.
 /// Weights in PyTorch order [output][input][depth_taps][plane_taps][plane_taps]. All sizes and channel counts >= 1.
 ///
-/// exact != 0 asks for the direct sum (error below 1e-6 of the largest output). Otherwise 3 x 3 planes with stride 1
-/// and at least 5 channels on both sides go through Winograd's F(4 x 4, 3 x 3) (Lavin & Gray 2016), about 5e-6 to 2e-5
-/// of the largest output, at 2 to 3 times the speed. With three depth taps the sum over depth is inside the 36 products.
+/// exact != 0 asks for the direct sum (error about 1e-6 of the largest output, 2e-6 at 27 x 100 products). Otherwise
+/// 3 x 3 planes with stride 1 and at least 5 channels on both sides go through Winograd's F(4 x 4, 3 x 3) (Lavin & Gray
+/// 2016), about 5e-6 to 2e-5 of the largest output, at 2 to 3 times the speed. With three depth taps the sum over depth is inside the 36 products.
 /// Everything else is direct anyway.
 ///
 /// Results do not depend on the number of threads. Packed weights depend only on channels, taps and stride: the same

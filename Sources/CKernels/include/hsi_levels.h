@@ -19,9 +19,12 @@ int hsi_kernel_level(void);
 /// 1 when this build and this processor can run `level`, else 0.
 int hsi_kernel_level_supported(int level);
 
-/// Forces a level, for tests and benchmarks. Level 0 returns to the automatic choice. Returns 0, or -1 when the
-/// level is not supported (nothing changes then). Not to be called while kernels are running.
+/// Forces a level for the calling thread and the pool jobs that it starts, for tests and benchmarks. Level 0 returns
+/// to the automatic choice. Returns 0, or -1 when the level is not supported (nothing changes then).
 int hsi_kernel_set_level(int level);
+
+/// The level that the calling thread has forced, 0 for none.
+int hsi_kernel_forced_level(void);
 
 /// Writes the supported levels in ascending order to `levels` (at most `capacity`), returns how many there are.
 int hsi_kernel_supported_levels(int *levels, int capacity);

@@ -90,7 +90,7 @@ size_t hsi_nmf_sweep_scratch_size(size_t pixels, size_t channels, size_t endmemb
 ///     c =  lambda sum_k max(x, x^(1-h_max)) log(x)^2 + beta + 2 gamma sum_j w_nj,        h <- clip(h - g/c, 0, h_max)
 /// then the sums. Denominators are floored at 1e-30, A at 1e-30 (nothing locks at zero).
 ///
-/// Cost 4 * pixels * channels * endmembers flops and about six exp/log per abundance; the scene is read once.
+/// Cost 4 * pixels * channels * endmembers flops and about six powers of two and logarithms per abundance; the scene is read once.
 /// A and h are bit-identical for any split of the pixels (given the same neighbours); the sums are split by size
 /// only, fp32 within 64 pixels and fp64 beyond. Returns 0, or -1 when endmembers is 0 or above the maximum.
 int hsi_nmf_sweep(hsi_nmf_sweep_job *job, double *scratch);

@@ -113,6 +113,9 @@ final class HSDTStage {
     if resampling == .up {
       h = resizeBilinear(h, rows: 2 * h.shape[2], columns: 2 * h.shape[3], alignsCorners: true, tape)
     }
+    if !tape.isRecording, let folded = separable?.inference(h.value, norm) ?? dense?.inference(h.value, norm?.runningAffine) {
+      return block(Variable(folded), query, tape)
+    }
     if let separable { h = separable(h, tape) } else if let dense { h = dense(h, tape) }
     if let norm { h = norm(h, tape) }
     return block(h, query, tape)

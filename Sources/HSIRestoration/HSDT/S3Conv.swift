@@ -56,10 +56,24 @@ final class S3Conv {
     default:
       let inner = spatial.dropLast().reduce(x) { $1($0, tape) }
       let last = spatial[spatial.count - 1]
-      if !tape.isRecording {
-        return Variable(last.added(to: spectral(x, tape).value, inner.value))
-      }
       return add(last(inner, tape), spectral(x, tape), tape)
+    }
+  }
+
+  /// The convolution followed by batch normalisation with running statistics, folded into the weights where that is exact; nil
+  /// where it is not.
+  func inference(_ x: Tensor, _ norm: BatchNorm?) -> Tensor? {
+    let affine = norm?.runningAffine
+    switch kind {
+    case .dense: return spatial[0].inference(x, affine)
+    case .parallel, .single:
+      guard let spectral, affine?.isPositive ?? true else { return nil }
+      let inner = spatial.dropLast().reduce(x) { $1.inference($0) }
+      // The summand belongs to the sum of both branches: the spectral one carries it.
+      return spatial[spatial.count - 1].inference(inner, onto: spectral.inference(x, affine), affine, shifts: false)
+    case .sequential, .separable:
+      guard let spectral else { return nil }
+      return spectral.inference(spatial.reduce(x) { $1.inference($0) }, affine)
     }
   }
 }

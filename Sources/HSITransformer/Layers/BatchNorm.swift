@@ -35,11 +35,19 @@ public final class BatchNorm {
 
   private var channels: Int { weight.value.count }
 
-  /// The factor and the summand per channel with running statistics: `y = scale · x + shift`.
-  var runningAffine: (scale: Tensor, shift: Tensor) {
-    affine(
+  /// The map per channel with running statistics, `y = scale ⊙ x + shift`, for folding into a convolution before it.
+  package var runningAffine: Convolution.ChannelAffine {
+    let version = weight.version + bias.version + runningMean.version + runningVariance.version
+    if let kept = folded, kept.version == version { return kept }
+    let map = affine(
       mean: runningMean.value.values.map(Double.init), variance: runningVariance.value.values.map(Double.init))
+    let made = Convolution.ChannelAffine(
+      scale: map.scale, shift: map.shift, version: version, isPositive: map.scale.values.allSatisfy { $0 >= 0 })
+    folded = made
+    return made
   }
+
+  private var folded: Convolution.ChannelAffine?
 
   private func affine(mean: [Double], variance: [Double]) -> (scale: Tensor, shift: Tensor) {
     let scale = (0..<channels).map { Double(weight.value.pointer[$0]) / (variance[$0] + epsilon).squareRoot() }

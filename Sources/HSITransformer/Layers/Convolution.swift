@@ -48,23 +48,64 @@ public final class Convolution {
     }
   }
 
-  /// `sum + leaky(W ⋆ x + b)` in the memory of `sum` when nothing else uses it. For inference: nothing is recorded.
-  package func added(to sum: consuming Tensor, _ x: Tensor) -> Tensor {
-    var sum = sum
-    if !sum.isUnique { sum = sum.copy() }
-    return run(x, Geometry(self, x.shape), exact: Exactness.isRequired, onto: sum)
+  /// An affine map per output channel, `scale ⊙ y + shift`, to be folded into the weights.
+  package struct ChannelAffine {
+    let scale: Tensor
+    let shift: Tensor
+    /// Changes when the map does.
+    let version: Int
+    /// Nowhere negative: then it also commutes with the leaky rectifier.
+    package let isPositive: Bool
   }
 
-  private func run(_ x: Tensor, _ geometry: Geometry, exact: Bool, onto sum: Tensor?) -> Tensor {
+  /// `sum + scale ⊙ leaky(W ⋆ x + b) + shift` for inference: nothing is recorded. `sum` is used up; scale must be positive
+  /// where there is an activation. With `shifts` false the summand of the map is left to somebody else.
+  package func inference(
+    _ x: Tensor, onto sum: consuming Tensor? = nil, _ affine: ChannelAffine? = nil, shifts: Bool = true
+  ) -> Tensor {
+    let geometry = Geometry(self, x.shape)
+    var target: Tensor? = nil
+    if var sum = consume sum {
+      if !sum.isUnique { sum = sum.copy() }
+      target = sum
+    }
+    return run(x, geometry, exact: Exactness.isRequired, onto: target, affine, shifts: shifts)
+  }
+
+  private func run(
+    _ x: Tensor, _ geometry: Geometry, exact: Bool, onto sum: Tensor?, _ affine: ChannelAffine? = nil, shifts: Bool = true
+  ) -> Tensor {
     let y = sum ?? Tensor(uninitialised: geometry.outputShape)
     var shape = geometry.kernel
-    let scratch = Tensor(uninitialised: [hsi_convolution_scratch_size(&shape, exact ? 1 : 0)])
+    let exactFlag: Int32 = exact ? 1 : 0
+    let scratch = Tensor(uninitialised: [hsi_convolution_scratch_size(&shape, exactFlag)])
+    let outputs = weight.shape[0]
+    // Versions with and without a folded map are of different parity.
     let packed = forwardPack[exact ? 1 : 0].get(
-      version: weight.version, count: hsi_convolution_packed_size(&shape, exact ? 1 : 0)
-    ) { hsi_convolution_pack(&shape, exact ? 1 : 0, weight.value.pointer, $0) }
+      version: affine.map { 2 * (weight.version + $0.version) + 1 } ?? 2 * weight.version,
+      count: hsi_convolution_packed_size(&shape, exactFlag)
+    ) { target in
+      guard let affine else { return hsi_convolution_pack(&shape, exactFlag, weight.value.pointer, target) }
+      let scaled = Tensor(uninitialised: weight.shape)
+      let each = weight.value.count / outputs
+      for o in 0..<outputs {
+        for i in 0..<each {
+          scaled.output[o * each + i] = affine.scale.pointer[o] * weight.value.pointer[o * each + i]
+        }
+      }
+      hsi_convolution_pack(&shape, exactFlag, scaled.pointer, target)
+    }
+    var offset = bias?.value
+    if let affine {
+      let folded = Tensor(uninitialised: [outputs])
+      for o in 0..<outputs {
+        folded.output[o] =
+          (shifts ? affine.shift.pointer[o] : 0) + affine.scale.pointer[o] * (bias?.value.pointer[o] ?? 0)
+      }
+      offset = folded
+    }
     hsi_convolution_forward(
-      &shape, exact ? 1 : 0, x.pointer, packed.pointer, bias?.value.pointer, leak, sum == nil ? 0 : 1, y.output,
-      scratch.output)
+      &shape, exactFlag, x.pointer, packed.pointer, offset?.pointer, leak, sum == nil ? 0 : 1, y.output, scratch.output)
     return y
   }
 

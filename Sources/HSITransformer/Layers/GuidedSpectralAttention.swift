@@ -143,7 +143,7 @@ public final class GuidedSpectralAttention {
     let step: Step
     let combined: Tensor
 
-    func backward(_ gradient: Tensor, _ gradients: inout Gradients) {
+    func backward(_ gradient: consuming Tensor, _ gradients: inout Gradients) {
       let (bands, channels, samples) = (step.bands, step.channels, step.samples)
       let rows = samples * bands * step.pixels
       if layer.value.wantsWeightGradient || layer.output.wantsWeightGradient {
@@ -162,7 +162,10 @@ public final class GuidedSpectralAttention {
         mixedGradient.output)
       let pooledGradient = poolGradient(mixedGradient)
       guard step.x.needsGradient else { return }
-      let inputGradient = step.mixed(step.maps, transposed: true, of: mixedGradient, addingTo: gradient.copy())
+      // The residual hands the gradient on as it is; the rest is added to it.
+      var residual = consume gradient
+      if !residual.isUnique { residual = residual.copy() }
+      let inputGradient = step.mixed(step.maps, transposed: true, of: mixedGradient, addingTo: residual)
       hsi_add_plane_vectors(
         inputGradient.output, samples * bands, step.pixels, channels, pooledGradient.pointer,
         1 / Float(step.pixels))

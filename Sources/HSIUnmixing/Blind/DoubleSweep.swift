@@ -1,7 +1,8 @@
 import CKernels
 import HSICore
 
-/// The sweep in double precision, plain and serial: the reference of the single-precision sweep.
+/// The sweep in double precision, plain and serial: the reference that the tests hold `SingleSweep` against. It
+/// shares no arithmetic with the fused kernel on purpose.
 final class DoubleSweep: SceneSweep {
   let pixels: Int
   let channels: Int

@@ -9,6 +9,8 @@ import HSINumerics
 /// A single VCA depends on its random directions: of `trials` independent ones that with the smallest residual of
 /// fully constrained least squares counts (on at most `fitPixels` pixels spread evenly, in the subspace). On Samson
 /// this takes the abundance error of the start from 0.10 (0.31 with unlucky directions) to 0.08.
+/// `VCA` is the extractor users call: one run in two passes over a source that need not fit in memory. This one works
+/// from the correlation that the robust start has already, scans in double and picks the best of its trials.
 /// Source: Nascimento and Bioucas-Dias, TGRS 2005; the projection follows the SNR estimate as there.
 struct VertexStart {
   /// K × (kept channels): the projected pixels at the vertices, in the order of the picks.

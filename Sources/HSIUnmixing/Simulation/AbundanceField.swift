@@ -18,13 +18,15 @@ struct AbundanceField: Sendable {
   private let floor: Double
 
   init(
-    endmembers: Int, lines: Int, samples: Int, patch: Double, sharpness: Double, purity: Double, seed: UInt64
-  ) {
+    endmembers: Int, lines: Int, samples: Int, patch: Double, sharpness: Double, purity: Double, seed: UInt64,
+    cancellation: CancellationFlag
+  ) throws {
     self.endmembers = endmembers
     self.samples = samples
     self.sharpness = sharpness
-    fields = (0..<endmembers).map {
-      SmoothField(samples: samples, length: patch, seed: seed, stream: UInt64($0))
+    fields = try (0..<endmembers).map {
+      if cancellation.isCancelled { throw CoreError.cancelled }
+      return SmoothField(samples: samples, length: patch, seed: seed, stream: UInt64($0))
     }
     floor = min(0.04, 0.4 / Double(endmembers))
     let centre = 1 / Double(endmembers)

@@ -100,6 +100,7 @@ public final class SceneSimulator: StripSource {
   public var workingBytesPerLine: Int { 8 * shape.samples * (2 * recipe.endmembers.count + 4) }
 
   fileprivate let field: AbundanceField
+  fileprivate let cancellation: CancellationFlag
   private let shadowField: SmoothField
   private let reliefField: SmoothField
   /// Root mean square of the clean signal of every band.
@@ -116,18 +117,19 @@ public final class SceneSimulator: StripSource {
   /// Prepares a scene.
   ///
   /// - Throws: `CoreError.invalidParameter` for sizes, counts or fractions out of range or endmembers that are not
-  ///   finite.
-  public init(_ recipe: SceneRecipe) throws {
+  ///   finite; `CoreError.cancelled`, here and while lines are made, once `cancellation` is set.
+  public init(_ recipe: SceneRecipe, cancellation: CancellationFlag = CancellationFlag()) throws {
     try SceneSimulator.check(recipe)
     self.recipe = recipe
+    self.cancellation = cancellation
     let library = recipe.endmembers
     let (count, bands) = (library.count, library.bands)
     shape = CubeShape(lines: recipe.lines, samples: recipe.samples, bands: bands)
     let patch = recipe.patch ?? max(3, Double(min(recipe.lines, recipe.samples)) / 7)
-    field = AbundanceField(
+    field = try AbundanceField(
       endmembers: count, lines: recipe.lines, samples: recipe.samples, patch: patch,
       sharpness: recipe.sharpness,
-      purity: recipe.purity, seed: recipe.seed)
+      purity: recipe.purity, seed: recipe.seed, cancellation: cancellation)
     shadowField = SmoothField(samples: recipe.samples, length: 0.7 * patch, seed: recipe.seed, stream: 1000)
     reliefField = SmoothField(samples: recipe.samples, length: 1.5 * patch, seed: recipe.seed, stream: 1001)
     let wavelengths = library.axis.wavelengths
@@ -152,7 +154,8 @@ public final class SceneSimulator: StripSource {
 
     // Noise: the instrument's curve, scaled to the ratio asked for over the clean channels.
     let power: [Double]
-    (mean, power) = SceneSimulator.moments(recipe, shape, field, shadowField, reliefField, place)
+    (mean, power) = try SceneSimulator.moments(
+      recipe, shape, field, shadowField, reliefField, place, cancellation)
     level = power.map { $0.squareRoot() }
     let curve = (0..<bands).map { SceneSimulator.noiseCurve(wavelengths?[$0], isWater: isWater[$0]) }
     if let snr = recipe.snr {
@@ -173,7 +176,7 @@ public final class SceneSimulator: StripSource {
     strip.positions = (0..<Int32(lines.count * shape.samples)).map { $0 }
     let start = strip.pixels.pointer
     let rowSize = shape.samples * shape.bands
-    Parallel.forEach(lines.count) { i in make(line: lines.lowerBound + i, into: start + i * rowSize) }
+    try cancellation.forEachLine(lines) { i in make(line: lines.lowerBound + i, into: start + i * rowSize) }
   }
 
   /// The exact abundances of the same pixels, one band per endmember.
@@ -282,8 +285,8 @@ extension SceneSimulator {
   /// Mean and mean square of the clean signal per band, over a lattice of at most 64 × 64 pixels.
   private static func moments(
     _ recipe: SceneRecipe, _ shape: CubeShape, _ field: AbundanceField, _ shadow: SmoothField,
-    _ relief: SmoothField, _ place: [Double]
-  ) -> (mean: [Double], square: [Double]) {
+    _ relief: SmoothField, _ place: [Double], _ cancellation: CancellationFlag
+  ) throws -> (mean: [Double], square: [Double]) {
     let (stepY, stepX) = ((shape.lines + 63) / 64, (shape.samples + 63) / 64)
     var sum = [Double](repeating: 0, count: shape.bands)
     var squares = sum
@@ -291,6 +294,7 @@ extension SceneSimulator {
     var count = 0.0
     let abundances = PixelMatrix(rows: shape.samples, columns: recipe.endmembers.count)
     for line in stride(from: stepY / 2, to: shape.lines, by: stepY) {
+      if cancellation.isCancelled { throw CoreError.cancelled }
       field.line(line, into: abundances.pointer)
       let light = illumination(recipe, shadow, relief, line, shape.samples)
       for sample in stride(from: stepX / 2, to: shape.samples, by: stepX) {
@@ -395,9 +399,11 @@ public final class SimulatedAbundances: StripSource {
   public let blockLines = 1
   public var workingBytesPerLine: Int { 8 * shape.samples * (shape.bands + 1) }
   private let field: AbundanceField
+  private let cancellation: CancellationFlag
 
   fileprivate init(_ scene: SceneSimulator) {
     field = scene.field
+    cancellation = scene.cancellation
     let names = scene.recipe.endmembers.names
     shape = CubeShape(lines: scene.shape.lines, samples: scene.shape.samples, bands: names.count)
     metadata = scene.metadata.replacingBands(names: names.map { "abundance: \($0)" }, quantity: .abundance)
@@ -409,6 +415,18 @@ public final class SimulatedAbundances: StripSource {
     strip.positions = (0..<Int32(lines.count * shape.samples)).map { $0 }
     let start = strip.pixels.pointer
     let rowSize = shape.samples * shape.bands
-    Parallel.forEach(lines.count) { i in field.line(lines.lowerBound + i, into: start + i * rowSize) }
+    try cancellation.forEachLine(lines) { i in field.line(lines.lowerBound + i, into: start + i * rowSize) }
+  }
+}
+
+extension CancellationFlag {
+  /// Makes lines in parallel, none once the flag is set.
+  ///
+  /// - Throws: `CoreError.cancelled` when not all were made.
+  fileprivate func forEachLine(_ lines: Range<Int>, _ body: (Int) -> Void) throws {
+    Parallel.forEach(lines.count) { i in
+      if !isCancelled { body(i) }
+    }
+    if isCancelled { throw CoreError.cancelled }
   }
 }

@@ -18,6 +18,6 @@ struct CompletionCommand: ParsableCommand {
     guard let known = shells[shell] else {
       throw CoreError.invalidParameter(name: "the shell", value: shell, requirement: "bash, zsh or fish")
     }
-    print(HSICommand.completionScript(for: known))
+    try Terminal.output(HSICommand.completionScript(for: known) + "\n")
   }
 }

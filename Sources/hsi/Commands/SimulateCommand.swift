@@ -72,7 +72,7 @@ struct SimulateSceneCommand: ParsableCommand {
 
   func run() throws {
     let context = try options.makeContext()
-    let simulator = try SceneSimulator(recipe(context))
+    let simulator = try SceneSimulator(recipe(context), cancellation: context.cancellation)
     guard let sampleType = SampleType(rawValue: type.lowercased()),
       [.float32, .int16, .uint16].contains(sampleType)
     else {

@@ -13,12 +13,14 @@ final class UnmixSolver {
   /// Names for blind endmembers, on the bands of `source`.
   private(set) var naming: SpectralLibrary?
   private let input: InputOptions
+  private let method: Method
   private var isScreened = false
   /// Files read beside the scene.
   let files: [String]
 
-  /// Opens libraries, matches them to the bands of the scene and opens the scene on the bands that remain.
+  /// Finds the method, opens libraries, matches them to the bands of the scene and opens the scene on the bands that remain.
   init(request: UnmixRequest, reader: any CubeReader, input: InputOptions, context: RunContext) throws {
+    method = try UnmixSolver.method(of: request)
     self.request = request
     self.reader = reader
     self.context = context
@@ -77,13 +79,11 @@ final class UnmixSolver {
     }
   }
 
-  private var method: Method { resolved }
-
-  private lazy var resolved: Method = (try? resolve()) ?? .blind(RRLbS.self)
-
   /// Finds the method by name among those that fit the request.
-  private func resolve() throws -> Method {
+  private static func method(of request: UnmixRequest) throws -> Method {
     let name = request.method
+    var findsEndmembers = false
+    if case .blind = request.kind { findsEndmembers = true }
     func named<T>(_ list: [T], _ description: (T) -> MethodDescription) -> T? {
       list.first { description($0).id == name || description($0).aliases.contains(name) }
     }
@@ -135,8 +135,6 @@ final class UnmixSolver {
 
   /// Finds what has to be found before pixels can be delivered.
   func factorise() throws -> UnmixSolution {
-    let method = try resolve()
-    resolved = method
     switch (method, request.kind) {
     case (.pixel, .known), (.scene, .known):
       guard let known else { break }

@@ -1,0 +1,122 @@
+import Foundation
+import HSICore
+import HSINumerics
+import HSITransformer
+import Testing
+
+@testable import HSIRestoration
+
+@Suite(.serialized) struct DenoisingTrainerTests {
+  /// A smooth scene of some regions, noise-free.
+  private func scene() -> Cube {
+    let shape = CubeShape(lines: 24, samples: 24, bands: 9)
+    let pixels = PixelMatrix(rows: shape.pixels, columns: shape.bands)
+    for place in 0..<shape.pixels {
+      let (line, sample) = (Double(place / 24), Double(place % 24))
+      for b in 0..<9 {
+        pixels[place, b] = Float(
+          0.5 + 0.3 * sin(line / 5 + Double(b) / 4) * cos(sample / 6) + (line > sample ? 0.2 : 0))
+      }
+    }
+    return Cube(
+      shape: shape, metadata: CubeMetadata(bands: 9), pixels: pixels, positions: (0..<576).map { Int32($0) })
+  }
+
+  private func trainer(seed: UInt64 = 3, epochs: Int = 2, settings: String = "test") throws -> DenoisingTrainer {
+    var configuration = HSDTConfiguration()
+    configuration.channels = 4
+    configuration.layers = 3
+    configuration.samples = [1]
+    configuration.bands = 7
+    var cut = TrainingPatches.Recipe()
+    cut.bands = 7
+    cut.size = 8
+    cut.scales = [.init(factor: 1, stride: 8)]
+    cut.bandStride = 2
+    var recipe = DenoisingRecipe.compact(epochs: epochs, rate: 5e-3)
+    recipe.batch = 4
+    recipe.patchesPerEpoch = 16
+    recipe.seed = seed
+    let patches = try TrainingPatches([scene()], recipe: cut, seed: seed)
+    return try DenoisingTrainer(
+      HSDT(configuration, seed: seed), patches: patches,
+      validation: DenoisingValidation(patches, noise: .judging, count: 2), recipe: recipe, settings: settings)
+  }
+
+  private func weights(_ trainer: DenoisingTrainer) -> [[Float]] {
+    trainer.network.store.parameters.map(\.value.values)
+  }
+
+  @Test func aResumedRunEndsWithTheSameBytes() throws {
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent("hsi-\(UUID()).safetensors").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let whole = try trainer()
+    #expect(whole.steps == 8)
+    try whole.run(statePath: nil, evaluateEvery: 3, RunContext()) { _ in }
+
+    // Stopped by cancellation after the evaluation at step 3: the state on disk is that of step 3.
+    let first = try trainer()
+    let context = RunContext()
+    #expect(throws: CoreError.self) {
+      try first.run(statePath: path, evaluateEvery: 3, context) { _ in context.cancellation.cancel() }
+    }
+    #expect(first.record.step < 8)
+    let second = try trainer()
+    try second.resume(from: path)
+    #expect(second.record.step == first.record.step)
+    try second.run(statePath: path, evaluateEvery: 3, RunContext()) { _ in }
+    #expect(second.record.step == 8)
+    #expect(weights(second) == weights(whole))
+    #expect(second.record.curve.map(\.psnr) == whole.record.curve.map(\.psnr))
+  }
+
+  @Test func threadsDoNotMatter() throws {
+    let results = try [1, 3].map { threads in
+      Parallel.setThreads(threads)
+      let trainer = try trainer(epochs: 1)
+      try trainer.run(statePath: nil, evaluateEvery: 100, RunContext()) { _ in }
+      return weights(trainer)
+    }
+    Parallel.setThreads(0)
+    #expect(results[0] == results[1])
+  }
+
+  @Test func trainingLowersTheErrorOfTheValidationPatches() throws {
+    let trainer = try trainer(epochs: 12)
+    let before = DenoisingValidation(
+      try TrainingPatches([scene()], recipe: patchRecipe, seed: 3), noise: .judging, count: 2
+    ).score(trainer.network)
+    try trainer.run(statePath: nil, evaluateEvery: 48, RunContext()) { _ in }
+    let after = try #require(trainer.record.best)
+    #expect(after > before + 3, "\(before) to \(after) dB")
+  }
+
+  private var patchRecipe: TrainingPatches.Recipe {
+    var cut = TrainingPatches.Recipe()
+    cut.bands = 7
+    cut.size = 8
+    cut.scales = [.init(factor: 1, stride: 8)]
+    cut.bandStride = 2
+    return cut
+  }
+
+  @Test func aStateOfAnotherRunIsRefused() throws {
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent("hsi-\(UUID()).safetensors").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try trainer(epochs: 1).run(statePath: path, evaluateEvery: 2, RunContext()) { _ in }
+    #expect(throws: RestorationError.self) { try trainer(settings: "other").resume(from: path) }
+  }
+
+  @Test func noFreshMemoryAfterTheFirstSteps() throws {
+    let trainer = try trainer(epochs: 1)
+    var counts: [Int] = []
+    try trainer.run(statePath: nil, evaluateEvery: 1, RunContext()) { _ in }
+    for _ in 0..<2 {
+      let again = try self.trainer(epochs: 1)
+      let before = BufferPool.shared.statistics.allocations
+      try again.run(statePath: nil, evaluateEvery: 100, RunContext()) { _ in }
+      counts.append(BufferPool.shared.statistics.allocations - before)
+    }
+    #expect(counts.last == 0, "\(counts)")
+  }
+}
