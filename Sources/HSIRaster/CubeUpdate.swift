@@ -57,12 +57,14 @@ public enum CubeUpdate {
           target.copySamples(from: stored, lines: end - line, samples: samples, bands: bands.count)
         } else if let base = target.bytes.baseAddress {
           numbers.run(
-            stored, lines: end - line, samples: samples, out: base.assumingMemoryBound(to: Float.self), valid: nil)
+            stored, lines: end - line, samples: samples, out: base.assumingMemoryBound(to: Float.self),
+            valid: nil)
         }
         let first = next
         while next < values.count, Int(values.positions[next]) < end * samples { next += 1 }
         let found = put(
-          values, rows: first..<next, places: places, origin: line * samples, into: target, width: bands.count,
+          values, rows: first..<next, places: places, origin: line * samples, into: target,
+          width: bands.count,
           metadata: metadata)
         outcome.clipped += found.clipped
         outcome.shifted += found.shifted

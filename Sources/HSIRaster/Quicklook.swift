@@ -97,7 +97,8 @@ public enum Quicklook {
   ///   - stretch: lower and upper percentile, 0…100.
   ///   - limits: values that become black and white, one range per band, in place of percentiles.
   public static func render(
-    _ source: any StripSource, stretch: ClosedRange<Double> = 2...98, limits given: [ClosedRange<Float>]? = nil,
+    _ source: any StripSource, stretch: ClosedRange<Double> = 2...98,
+    limits given: [ClosedRange<Float>]? = nil,
     longestSide: Int = 8192, _ context: RunContext
   ) throws -> RGBImage {
     let shape = source.shape
@@ -124,7 +125,8 @@ public enum Quicklook {
 
   /// The values between which `render` would stretch, to show another source of the same bands in the same colours.
   public static func limits(
-    _ source: any StripSource, stretch: ClosedRange<Double> = 2...98, longestSide: Int = 8192, _ context: RunContext
+    _ source: any StripSource, stretch: ClosedRange<Double> = 2...98, longestSide: Int = 8192,
+    _ context: RunContext
   ) throws -> [ClosedRange<Float>] {
     let values = try shown(source, step: step(source.shape, longestSide: longestSide), context)
     return (0..<source.shape.bands).map { percentiles(values, band: $0, stretch) }

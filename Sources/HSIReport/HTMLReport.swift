@@ -16,10 +16,12 @@ private struct Page {
   var text: String {
     let name = (report.scene.path as NSString).lastPathComponent
     return PageParts.page(
-      title: "Unmixing of \(name)", version: report.provenance.version, kicker: "Spectral unmixing", heading: name,
+      title: "Unmixing of \(name)", version: report.provenance.version, kicker: "Spectral unmixing",
+      heading: name,
       lead: lead,
       sections: [
-        PageParts.sceneFacts(report.scene), PageParts.warnings(report.warnings), overview, abundanceMaps, spectra,
+        PageParts.sceneFacts(report.scene), PageParts.warnings(report.warnings), overview, abundanceMaps,
+        spectra,
         diagnostics, channelQuality, convergence, settings, PageParts.outputs(report.outputs),
         PageParts.provenance(report.provenance),
       ])
@@ -56,7 +58,8 @@ private struct Page {
     if let scene = figures.scene {
       let caption = figures.sceneCaption.map { "The scene, \(e($0))" } ?? "The scene"
       parts.append(
-        "<figure>\(PageParts.image(scene, "The scene in colour"))<figcaption>\(caption)</figcaption></figure>")
+        "<figure>\(PageParts.image(scene, "The scene in colour"))<figcaption>\(caption)</figcaption></figure>"
+      )
     }
     if let composite = figures.composite {
       parts.append(

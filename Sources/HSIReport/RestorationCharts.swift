@@ -7,12 +7,15 @@ extension RestorationReport {
     ChannelAxis(wavelengths: channels.map(\.wavelengthNm), used: channels.map(\.processed))
   }
 
-  private func chart(title: String, summary: String, yLabel: String, series: [LineChart.Series]) -> LineChart {
+  private func chart(title: String, summary: String, yLabel: String, series: [LineChart.Series]) -> LineChart
+  {
     let axis = axis
     var chart = LineChart(title: title, summary: summary, xLabel: axis.label, yLabel: yLabel, series: series)
     chart.shaded = axis.unusedRanges
     chart.shadedLabel = "not processed"
-    if let first = axis.places.first, let last = axis.places.last, last > first { chart.xRange = first...last }
+    if let first = axis.places.first, let last = axis.places.last, last > first {
+      chart.xRange = first...last
+    }
     return chart
   }
 
@@ -24,13 +27,13 @@ extension RestorationReport {
   /// Noise before and after and what was removed, in decades.
   public var noiseChart: LineChart? {
     let before = channels.compactMap(\.noiseBefore).filter { $0 > 0 }
-    guard let high = before.max(), let low = before.min() else { return nil }
-    // What is left may be nothing at all.
-    let floor = max(high * 1e-4, low * 0.1)
-    func level(_ value: Double?) -> Double? { value.map { max($0, floor) } }
+    guard !before.isEmpty else { return nil }
+    // Nothing has no place on an axis in decades.
+    func level(_ value: Double?) -> Double? { value.flatMap { $0 > 0 ? $0 : nil } }
     var chart = chart(
       title: "Noise before and after",
-      summary: "Standard deviation of the noise of \(before.count) channels before and after, and what was removed",
+      summary:
+        "Standard deviation of the noise of \(before.count) channels before and after, and what was removed",
       yLabel: "Standard deviation",
       series: [
         series("noise before", CategoricalPalette.colour(0)) { level($0.noiseBefore) },
@@ -71,7 +74,8 @@ extension RestorationReport {
       title: "Spectrum of line \(pixel.line), sample \(pixel.sample)",
       summary: "The spectrum of one pixel before and after restoration", yLabel: scene.quantityLabel,
       series: [
-        curve("before", Colour(0xB4BAC0), pixel.before), curve("after", CategoricalPalette.colour(0), pixel.after),
+        curve("before", Colour(0xB4BAC0), pixel.before),
+        curve("after", CategoricalPalette.colour(0), pixel.after),
       ])
     chart.shadedLabel = ""
     chart.yRange = UnmixingReport.robustRange(chart.series.map(\.y))

@@ -17,7 +17,8 @@ public struct RestorationFigures: Sendable {
 
   /// Pictures.
   public init(
-    before: ReportPicture? = nil, after: ReportPicture? = nil, caption: String = "", residual: ReportPicture? = nil,
+    before: ReportPicture? = nil, after: ReportPicture? = nil, caption: String = "",
+    residual: ReportPicture? = nil,
     residualScale: String = "", total: ReportMap? = nil
   ) {
     self.before = before
@@ -43,11 +44,14 @@ private struct RestorationPage {
   var text: String {
     let name = (report.scene.path as NSString).lastPathComponent
     return PageParts.page(
-      title: "Noise removed from \(name)", version: report.provenance.version, kicker: "Noise removal", heading: name,
+      title: "Noise removed from \(name)", version: report.provenance.version, kicker: "Noise removal",
+      heading: name,
       lead: lead,
       sections: [
-        PageParts.sceneFacts(report.scene), PageParts.warnings(report.warnings), beforeAndAfter, removed, noise,
-        whiteness, spectra, settings, PageParts.outputs(report.outputs), PageParts.provenance(report.provenance),
+        PageParts.sceneFacts(report.scene), PageParts.warnings(report.warnings), beforeAndAfter, removed,
+        noise,
+        whiteness, spectra, settings, PageParts.outputs(report.outputs),
+        PageParts.provenance(report.provenance),
       ])
   }
 
@@ -62,8 +66,11 @@ private struct RestorationPage {
       return text + "<strong>The scene is unchanged: \(e(unchanged)).</strong>"
     }
     if let before = report.median(\.noiseBefore), let after = report.median(\.noiseAfter), before > 0 {
-      text += "The noise of a typical band fell from \(e(NumberText.short(before, digits: 3))) to "
-      text += "\(e(NumberText.short(after, digits: 2))). "
+      let level = e(NumberText.short(before, digits: 3))
+      text +=
+        after > 0
+        ? "The noise of a typical band fell from \(level) to \(e(NumberText.short(after, digits: 2))). "
+        : "In a typical band, as much as its noise (\(level)) or more was removed. "
     }
     if let residual = report.residual {
       text += "Removed were \(e(NumberText.short(residual.rms, digits: 3))) (root mean square), "
@@ -95,7 +102,8 @@ private struct RestorationPage {
       parts.append(
         "<figure><h3>In all bands</h3>\(PageParts.image(total.picture, "Removed per pixel"))"
           + PageParts.colourBar(total, "total")
-          + "<figcaption>Root mean square over the processed bands, in the units of the scene</figcaption></figure>")
+          + "<figcaption>Root mean square over the processed bands, in the units of the scene</figcaption></figure>"
+      )
     }
     guard !parts.isEmpty else { return "" }
     return "<section><h2>What was removed</h2><div class=\"\(PageParts.pairing(figures.residual))\">"
@@ -112,8 +120,8 @@ private struct RestorationPage {
       : "The noise before is estimated: what neither the other bands nor the neighbouring pixels explain."
     return
       "<section><h2>Noise of every band</h2><p>\(source) Left is what remains of it after what was removed, "
-      + "√(before² − removed²). Where the removed exceeds the noise before, structured noise (stripes, outliers) or "
-      + "some of the scene went with it.</p>\(PageParts.chart(chart, "noise", height: 300))</section>"
+      + "√(before² − removed²); it is not drawn where nothing is left. Where the removed exceeds the noise before, "
+      + "structured noise (stripes, outliers) or some of the scene went with it.</p>\(PageParts.chart(chart, "noise", height: 300))</section>"
   }
 
   private var whiteness: String {
@@ -134,7 +142,8 @@ private struct RestorationPage {
     for (i, pixel) in report.pixels.enumerated() {
       html += "<figure><h3>Line \(pixel.line), sample \(pixel.sample)</h3>"
       html += report.spectrumChart(pixel).svg(width: 490, height: 250, identifier: "pixel\(i)")
-      html += "<figcaption>Removed \(e(NumberText.short(pixel.removedRms, digits: 2))) (root mean square); brighter than "
+      html +=
+        "<figcaption>Removed \(e(NumberText.short(pixel.removedRms, digits: 2))) (root mean square); brighter than "
       html += "\(NumberText.percent(pixel.brightness)) of the pixels"
       if let map = pixel.map {
         html += ", map \(e(NumberText.coordinate(map.x))), \(e(NumberText.coordinate(map.y)))"
@@ -148,7 +157,9 @@ private struct RestorationPage {
 
   private var settings: String {
     let method = report.method
-    var rows = [("Method", "\(method.name) (\(method.id))"), ("Chosen", method.reason), ("Source", method.citation)]
+    var rows = [
+      ("Method", "\(method.name) (\(method.id))"), ("Chosen", method.reason), ("Source", method.citation),
+    ]
     rows += method.settings.sorted { $0.key < $1.key }.map { ($0.key, NumberText.short($0.value)) }
     if let rank = method.rank { rows.append(("components kept", "\(rank)")) }
     rows += method.facts.sorted { $0.key < $1.key }.map { ($0.key, NumberText.short($0.value)) }

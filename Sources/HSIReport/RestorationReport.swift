@@ -106,7 +106,8 @@ public struct RestorationReport: Codable, Sendable {
 
     /// Figures of a residual.
     public init(
-      rms: Double, share: Double, spatialCorrelation: Double?, spectralCorrelation: Double?, correlationError: Double
+      rms: Double, share: Double, spatialCorrelation: Double?, spectralCorrelation: Double?,
+      correlationError: Double
     ) {
       self.rms = rms
       self.share = share
@@ -237,7 +238,8 @@ extension RestorationReport {
         "What was removed is alike in neighbouring pixels: stripes, a resampled image, or structure of the scene was "
         + "removed with the noise. Look at the picture."
     default:
-      return "What was removed alternates between neighbouring pixels: noise at one place was exchanged for another's."
+      return
+        "What was removed alternates between neighbouring pixels: noise at one place was exchanged for another's."
     }
   }
 }

@@ -196,6 +196,7 @@ import Testing
     Case("denoise in/s.dat o/a.tif --method mnf --set foo=1", 2, "mnf has no parameter foo; it has"),
     Case("denoise in/s.dat o/a.tif --method mnf --set rank=0", 2, "mnf rank is 0.0"),
     Case("denoise in/s.dat o/a.tif --method mnf --model hsdt", 2, "without --model and --weights"),
+    Case("denoise in/s.dat o/a.tif --set rank=3", 2, "--set is rank=3 but must be used with --method"),
     Case("denoise in/s.dat o/a.tif --model foo", 2, "there is no model foo; known: hsdt"),
     Case("denoise in/s.dat o/a.tif --model hsdt --weights in/absent.pth", 7, "in/absent.pth does not exist"),
     Case("denoise in/s.dat o/a.tif --model hsdt --weights in/junk.txt", 7, "in/junk.txt"),

@@ -26,7 +26,7 @@ import Testing
   }
 
   /// Commands that do something show how, in lines that a terminal does not break.
-  @Test(arguments: commands.filter { !["spectra", "simulate", "evaluate", "model"].contains($0) })
+  @Test(arguments: commands.filter { !["spectra", "simulate", "evaluate", "model", "train"].contains($0) })
   func hasExamples(command: String) throws {
     let result = try Tool.run(command.split(separator: " ").map(String.init) + ["--help"])
     let example = "  hsi " + command

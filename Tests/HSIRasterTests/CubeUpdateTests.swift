@@ -19,7 +19,8 @@ import Testing
     for (row, place) in positions.enumerated() {
       for b in 0..<shape.bands { pixels[row, b] = value(place, b) }
     }
-    return Cube(shape: shape, metadata: CubeMetadata(bands: shape.bands), pixels: pixels, positions: positions)
+    return Cube(
+      shape: shape, metadata: CubeMetadata(bands: shape.bands), pixels: pixels, positions: positions)
   }
 
   @Test(arguments: [SampleType.uint8, .int16, .uint16, .int32, .float32, .float64], [false, true])
@@ -30,7 +31,9 @@ import Testing
       (sample.type, sample.interleave, sample.isBigEndian) = (type, interleave, isBigEndian)
       let reader = try reader(scratch, sample)
       let positions: [Int32] = [0, 3, 4, 11, 12, 34]
-      let values = cube(CubeShape(lines: 7, samples: 5, bands: 2), positions: positions) { Float($0) + Float(100 * $1) }
+      let values = cube(CubeShape(lines: 7, samples: 5, bands: 2), positions: positions) {
+        Float($0) + Float(100 * $1)
+      }
       for target in [type, .float32] {
         let writer = try RasterFormats.create(
           scratch.path("out.img"), shape: reader.shape, type: target, metadata: reader.metadata,
@@ -40,7 +43,8 @@ import Testing
             return options
           }(), context: context)
         let outcome = try CubeUpdate.run(
-          from: reader, window: reader.shape.window, bands: Array(0..<6), values: values, places: [1, 4], to: writer,
+          from: reader, window: reader.shape.window, bands: Array(0..<6), values: values, places: [1, 4],
+          to: writer,
           context)
         #expect(outcome.clipped == 0 && outcome.shifted == 0)
         let written = try RasterFormats.open(scratch.path("out.img"), context: context)
@@ -80,7 +84,8 @@ import Testing
     let writer = try RasterFormats.create(
       scratch.path("out.img"), shape: reader.shape, type: .uint8, metadata: metadata, context: context)
     let outcome = try CubeUpdate.run(
-      from: described, window: reader.shape.window, bands: Array(0..<6), values: values, places: [0], to: writer, context)
+      from: described, window: reader.shape.window, bands: Array(0..<6), values: values, places: [0],
+      to: writer, context)
     let stored = try RasterFormats.open(scratch.path("out.img"), context: context).stored(bands: [0])
     // (10 − 10)/0.5 = 0 is no data and moves up; −0.4 rounds to 0 and cannot move down; 4.6 and 4.4; 380 and −30 are
     // clipped (the latter to no data, which moves up); 0.8; NaN keeps what was there.

@@ -23,13 +23,15 @@ import Testing
     }
     func spectrum(_ noise: Double) -> [Double] {
       (0..<axis.count).map { band in
-        used.contains(band) ? MockRun.spectrum(1, axis.wavelengths![band]) + noise * sin(9.7 * Double(band)) : .nan
+        used.contains(band)
+          ? MockRun.spectrum(1, axis.wavelengths![band]) + noise * sin(9.7 * Double(band)) : .nan
       }
     }
     return RestorationReport(
       scene: mock.scene,
       method: .init(
-        id: "hyres", name: "HyRes <with> & \"quotes\"", citation: "Rasti", reason: "chosen because of the noise",
+        id: "hyres", name: "HyRes <with> & \"quotes\"", citation: "Rasti",
+        reason: "chosen because of the noise",
         settings: ["shifts": 8], rank: 7, facts: ["outliers": 12],
         model: .init(weights: "https://user:pw@example.org/w.safetensors", card: ["architecture": "HSDT"])),
       noiseSource: "estimated", channels: channels,
@@ -52,7 +54,8 @@ import Testing
     #expect(try validator.errors(in: data) == [])
     let text = String(decoding: data, as: UTF8.self)
     for (from, to) in [
-      ("\"noise_source\" : \"estimated\"", "\"noise_source\" : \"guessed\""), ("\"command\" : \"denoise\",", ""),
+      ("\"noise_source\" : \"estimated\"", "\"noise_source\" : \"guessed\""),
+      ("\"command\" : \"denoise\",", ""),
       ("\"rank\" : 7", "\"rank\" : \"seven\""), ("\"processed\" : true", "\"processed\" : true, \"x\" : 1"),
     ] {
       let broken = text.replacingOccurrences(of: from, with: to)
@@ -70,10 +73,14 @@ import Testing
       residualScale: "black −0.01, white +0.01", total: mock.rmse)
     let text = String(decoding: HTMLReport.page(report(), figures: figures), as: UTF8.self)
     #expect(!text.contains("<script") && !text.contains("<link") && !text.contains("@import"))
-    for match in text.matches(of: #/(?:src|href)="([^"]{0,12})/#) { #expect(match.1.hasPrefix("data:image/p")) }
+    for match in text.matches(of: #/(?:src|href)="([^"]{0,12})/#) {
+      #expect(match.1.hasPrefix("data:image/p"))
+    }
     #expect(!text.contains("HyRes <with>") && text.contains("HyRes &lt;with&gt; &amp; &quot;quotes&quot;"))
     #expect(!text.contains("user:pw"))
-    for heading in ["Before and after", "What was removed", "Noise of every band", "Is it noise?", "Spectra before"] {
+    for heading in [
+      "Before and after", "What was removed", "Noise of every band", "Is it noise?", "Spectra before",
+    ] {
       #expect(text.contains(heading), "\(heading)")
     }
     try MarkupCheck.check(text)

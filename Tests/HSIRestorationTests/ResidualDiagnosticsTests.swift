@@ -32,7 +32,9 @@ import Testing
     #expect(found.spectralCorrelation.last == .some(nil))
     #expect(abs(found.totalRms - 0.05) < 0.001)
     // Noise of 0.06 of which 0.05 was removed leaves 0.033.
-    #expect(abs(found.noiseLeft(before: 0.06, band: 0) - (0.06 * 0.06 - found.rms[0] * found.rms[0]).squareRoot()) < 1e-12)
+    #expect(
+      abs(found.noiseLeft(before: 0.06, band: 0) - (0.06 * 0.06 - found.rms[0] * found.rms[0]).squareRoot())
+        < 1e-12)
     #expect(found.noiseLeft(before: 0.01, band: 0) == 0)
   }
 
@@ -52,7 +54,9 @@ import Testing
 
   /// Missing pixels, any values: as plain sums say.
   @Test func agreesWithPlainSums() throws {
-    let clean = SyntheticScene.dropping(SyntheticScene.clean(lines: 90, samples: 70, bands: 5)) { $0 % 7 == 3 }
+    let clean = SyntheticScene.dropping(SyntheticScene.clean(lines: 90, samples: 70, bands: 5)) {
+      $0 % 7 == 3
+    }
     let noisy = adding(clean) { l, s, b in
       0.1 * sin(0.3 * Double(l) + 0.2 * Double(s * b)) + 0.02 * Double(b) + 0.01 * cos(Double(l * s))
     }
@@ -61,7 +65,9 @@ import Testing
     var rows: [Int: Int] = [:]
     for (row, place) in clean.positions.enumerated() { rows[Int(place)] = row }
     for b in 0..<5 {
-      func r(_ row: Int, _ band: Int) -> Double { Double(noisy.pixels[row, band]) - Double(clean.pixels[row, band]) }
+      func r(_ row: Int, _ band: Int) -> Double {
+        Double(noisy.pixels[row, band]) - Double(clean.pixels[row, band])
+      }
       let n = Double(clean.count)
       func mean(_ band: Int) -> Double { (0..<clean.count).reduce(0) { $0 + r($1, band) } / n }
       let m = mean(b)
@@ -95,7 +101,8 @@ import Testing
     let found = try ResidualDiagnostics(noisy: SyntheticScene.with(clean, values), restored: clean, context)
     #expect(found.rms.allSatisfy(\.isFinite) && found.pixelRms[7].isNaN && found.totalRms.isFinite)
     #expect(throws: RestorationError.self) {
-      _ = try ResidualDiagnostics(noisy: clean, restored: SyntheticScene.clean(lines: 5, samples: 6, bands: 3), context)
+      _ = try ResidualDiagnostics(
+        noisy: clean, restored: SyntheticScene.clean(lines: 5, samples: 6, bands: 3), context)
     }
   }
 
@@ -106,7 +113,9 @@ import Testing
     #expect(chosen.count == 4 && chosen == ShownPixels.choose(scene))
     func brightness(_ row: Int) -> Float { scene.pixels.row(row).reduce(0, +) }
     #expect(zip(chosen, chosen.dropFirst()).allSatisfy { brightness($0.row) < brightness($1.row) })
-    for (choice, quantile) in zip(chosen, [0.1, 0.4, 0.7, 0.95]) { #expect(abs(choice.brightness - quantile) < 0.02) }
+    for (choice, quantile) in zip(chosen, [0.1, 0.4, 0.7, 0.95]) {
+      #expect(abs(choice.brightness - quantile) < 0.02)
+    }
     #expect(ShownPixels.choose(SyntheticScene.clean(lines: 1, samples: 1, bands: 2)).count == 1)
     #expect(ShownPixels.choose(SyntheticScene.dropping(scene) { _ in true }).isEmpty)
   }

@@ -4,12 +4,14 @@ extension HSDTDenoiser {
   /// What users and documents are told.
   public static let description = DenoiserDescription(
     id: "hsdt", name: "Hybrid spectral denoising transformer (HSDT)",
-    citation: "Z. Lai, C. Yan and Y. Fu, Hybrid spectral denoising transformer with guided attention, ICCV 2023",
+    citation:
+      "Z. Lai, C. Yan and Y. Fu, Hybrid spectral denoising transformer with guided attention, ICCV 2023",
     cost: "0.05 to 0.26 MFLOP per value (S to L), twice that with band windows",
     advice: "Noise of unknown kind and strength, stripes and impulses included; needs trained weights.",
     parameters: [
       ParameterDescription(
-        "tile", nil, in: 32...65536, "largest edge of a tile in pixels; the rule: what the memory budget allows"),
+        "tile", nil, in: 32...65536,
+        "largest edge of a tile in pixels; the rule: what the memory budget allows"),
       ParameterDescription("overlap", 32, in: 0...512, "pixels that neighbouring tiles share"),
       ParameterDescription("band_overlap", 8, in: 0...1000, "bands that neighbouring windows of bands share"),
       ParameterDescription(

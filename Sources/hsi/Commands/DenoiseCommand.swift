@@ -75,7 +75,8 @@ struct DenoiseCommand: ParsableCommand {
     }
     let job = DenoiseJob(
       request: try request(), scenePath: scene, outputPath: destination, noise: noise, dropsBad: dropBad,
-      keepsType: ot.lowercased() == "same", input: bands, output: output, products: products, context: context)
+      keepsType: ot.lowercased() == "same", input: bands, output: output, products: products, context: context
+    )
     try job.run()
   }
 
@@ -87,8 +88,8 @@ struct DenoiseCommand: ParsableCommand {
         throw CoreError.invalidParameter(
           name: "--method", value: method, requirement: "given without --model and --weights")
       }
-      return DenoiseRequest(
-        kind: method.lowercased() == "auto" ? .automatic : .classical(method), values: values)
+      if method.lowercased() == "auto" { return try automatic(values) }
+      return DenoiseRequest(kind: .classical(method), values: values)
     }
     if isNetwork || model != nil || weights != nil {
       let name = (model ?? method ?? "hsdt").lowercased()
@@ -96,6 +97,14 @@ struct DenoiseCommand: ParsableCommand {
         throw RestorationError.unknownModel(name: name, known: NetworkDenoising.names)
       }
       return DenoiseRequest(kind: .network(name, weights: weights), values: values)
+    }
+    return try automatic(values)
+  }
+
+  private func automatic(_ values: [String: Double]) throws -> DenoiseRequest {
+    guard values.isEmpty else {
+      throw CoreError.invalidParameter(
+        name: "--set", value: set.joined(separator: " "), requirement: "used with --method or --model")
     }
     return DenoiseRequest(kind: .automatic, values: values)
   }

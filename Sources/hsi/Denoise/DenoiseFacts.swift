@@ -92,7 +92,8 @@ struct DenoiseFacts {
       let sample = source.window.sample + place % scene.shape.samples
       let map = reader.metadata.georeference?.coordinates(line: line, sample: sample)
       func spectrum(_ cube: Cube) -> [Double] {
-        UnmixingReport.spread(cube.pixels.row(choice.row).map(Double.init), used: bands, bands: reader.shape.bands)
+        UnmixingReport.spread(
+          cube.pixels.row(choice.row).map(Double.init), used: bands, bands: reader.shape.bands)
       }
       return RestorationReport.Pixel(
         line: line, sample: sample, map: map.map { ReportMapPosition(x: $0.x, y: $0.y) },

@@ -37,7 +37,7 @@ struct DenoiseJob {
     guard scene.count > 0 else { throw RestorationError.tooFewPixels(purpose: "denoising") }
     let reading = clock.lap()
     let levels = try given ?? NoiseLevels.estimate(scene, context)
-    let choice = try named ?? .automatic(request, scene: scene, noise: levels, context)
+    let choice = try named ?? .automatic(for: scene, noise: levels, context)
     provenance.options["method"] = choice.denoiser.description.id
     if named == nil { try requireMemory(choice.denoiser, source.shape) }
     let result = try choice.denoiser.denoise(scene, noise: levels, context)
@@ -95,12 +95,14 @@ struct DenoiseJob {
     if outcome.shifted > 0 {
       context.warn(
         "W-NODATA-VALUE",
-        "\(outcome.shifted) of \(values) restored values would have meant no data and were moved to the next number")
+        "\(outcome.shifted) of \(values) restored values would have meant no data and were moved to the next number"
+      )
     }
     let copied = bands.count - facts.bands.count
     if copied > 0 {
       context.logger.notice(
-        "\(copied) of \(bands.count) bands were not processed and are copied unchanged (--drop-bad leaves them out)")
+        "\(copied) of \(bands.count) bands were not processed and are copied unchanged (--drop-bad leaves them out)"
+      )
     }
     return outcome.files.map { ReportOutput(path: $0, content: "restored cube") }
   }
@@ -154,7 +156,8 @@ struct DenoiseJob {
     ] {
       if let path, path != "-" { outputs.append(ReportOutput(path: path, content: content)) }
     }
-    let figures = paths.html == nil ? nil : try DenoisePictures(facts, longestSide: ReportPicture.longestSide, context)
+    let figures =
+      paths.html == nil ? nil : try DenoisePictures(facts, longestSide: ReportPicture.longestSide, context)
     provenance.finish(context)
     if paths.report != nil || paths.html != nil {
       let report = facts.report(path: scenePath, outputs: outputs, provenance: provenance)

@@ -18,7 +18,8 @@ struct DenoisePictures {
     var choice = try Quicklook.bands(scene.metadata) ?? Quicklook.highestVariance(scene, context)
     if choice.reason == "grey" { choice = Quicklook.BandChoice(bands: [0], reason: "grey") }
     shown = (
-      DenoisePictures.columns(choice.bands, of: scene), DenoisePictures.columns(choice.bands, of: facts.result.scene)
+      DenoisePictures.columns(choice.bands, of: scene),
+      DenoisePictures.columns(choice.bands, of: facts.result.scene)
     )
     let limits = try Quicklook.limits(shown.after, longestSide: longestSide, context)
     before = try Quicklook.render(shown.before, limits: limits, longestSide: longestSide, context)

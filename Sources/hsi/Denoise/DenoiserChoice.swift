@@ -31,14 +31,9 @@ struct DenoiserChoice {
   }
 
   /// The denoiser that fits the noise of a scene.
-  static func automatic(
-    _ request: DenoiseRequest, scene: Cube, noise: NoiseLevels, _ context: RunContext
-  ) throws -> DenoiserChoice {
-    let name = "hyres"
-    let reason = "chosen because it needs no settings and suits noise that differs between bands"
-    let choice = DenoiserChoice(try Denoisers.named(name, request.values), reason: reason, request.values)
-    context.logger.notice("\(name): \(reason)")
-    return choice
+  static func automatic(for scene: Cube, noise: NoiseLevels, _ context: RunContext) throws -> DenoiserChoice {
+    let choice = try Denoisers.automatic(for: scene, noise: noise, context)
+    return DenoiserChoice(choice.denoiser, reason: "chosen because " + choice.reason, [:])
   }
 
   private init(_ denoiser: any Denoiser, reason: String, _ values: [String: Double]) {

@@ -6,18 +6,24 @@ enum NetworkDenoising {
   /// Names of `--model`: the family, for files that say what they are, and its members.
   static let names = ["hsdt"] + HSDTConfiguration.names.filter { $0 != "hsdt-pnp" }
 
-  /// The weights that come with hsi, where there are any.
-  static var bundledWeights: String? { nil }
+  /// The weights that come with hsi for a name: those of `hsdt-s`, which `hsdt` stands for too.
+  private static func bundledWeights(_ name: String) throws -> String {
+    guard name == "hsdt" || name == "hsdt-s" else {
+      throw CoreError.invalidParameter(
+        name: "--weights", value: "not given", requirement: "a file of weights: hsi comes with those of hsdt-s only")
+    }
+    guard let path = BundledWeights.path() else {
+      throw RestorationError.noBundledWeights(name: BundledWeights.denoiser)
+    }
+    return path
+  }
 
   /// A denoiser with weights from a file, or the bundled ones.
   ///
   /// - Parameter name: one of `names`.
   /// - Throws: `TransformerError`, `RestorationError`, `CoreError.invalidParameter`, `.unknownParameter`.
   static func load(_ name: String, weights: String?, _ values: [String: Double]) throws -> HSDTDenoiser {
-    guard let path = weights ?? bundledWeights else {
-      throw CoreError.invalidParameter(
-        name: "--weights", value: "not given", requirement: "a file of weights: this hsi comes without")
-    }
+    let path = try weights ?? bundledWeights(name)
     let model = try HSDTModel.read(path, model: name == "hsdt" ? nil : name)
     return try HSDTDenoiser(model, values)
   }

@@ -17,14 +17,16 @@ enum NoiseOption {
   static func levels(_ text: String, bands: [Int], total: Int) throws -> NoiseLevels {
     if let sigma = Double(text) {
       guard sigma.isFinite, sigma >= 0 else {
-        throw CoreError.invalidParameter(name: "--noise", value: text, requirement: "a number from 0, or a file")
+        throw CoreError.invalidParameter(
+          name: "--noise", value: text, requirement: "a number from 0, or a file")
       }
       return NoiseLevels(standardDeviations: [Double](repeating: sigma, count: bands.count))
     }
     let values = try numbers(in: text, counts: [total, bands.count])
     let levels = values.count == total ? bands.map { values[$0] } : values
     if let place = levels.firstIndex(where: { !($0.isFinite && $0 >= 0) }) {
-      throw RestorationError.unusableNoise(detail: "\(text) has \(levels[place]) for band \(bands[place] + 1)")
+      throw RestorationError.unusableNoise(
+        detail: "\(text) has \(levels[place]) for band \(bands[place] + 1)")
     }
     return NoiseLevels(standardDeviations: levels)
   }
@@ -50,7 +52,9 @@ enum NoiseOption {
     if counts.contains(all.count) { return all }
     if counts.contains(rows.count) { return rows.compactMap(\.last) }
     throw RasterError.inconsistent(
-      path: path, reason: "it has \(all.count) noise levels but the scene has \(counts[0]) bands, of which \(counts[1]) are used",
+      path: path,
+      reason:
+        "it has \(all.count) noise levels but the scene has \(counts[0]) bands, of which \(counts[1]) are used",
       advice: "give one number per band")
   }
 }
