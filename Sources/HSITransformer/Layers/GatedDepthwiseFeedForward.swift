@@ -1,8 +1,9 @@
 import HSINumerics
 
-/// The gated depthwise feed-forward network (GDFN) over `[B, D, H, W, C]`, widths C → 2C → C:
+/// The gated depthwise feed-forward network (GDFN) over `[B, D, H, W, C]` or, as in Restormer
+/// itself, over images `[B, H, W, C]`, widths C → 2m → C (m = C by default):
 ///
-///     y = out(GELU(u) ⊙ v),   [u; v] = dw(in x),   in, out 1×1×1, dw depthwise 3×3×3
+///     y = out(GELU(u) ⊙ v),   [u; v] = dw(in x),   in, out 1×1×1, dw depthwise 3×3×3 (images: 3×3)
 ///
 /// Exact GELU, the first half is activated. Source: Zamir et al., "Restormer", CVPR 2022.
 public final class GatedDepthwiseFeedForward: FeedForward {
@@ -10,11 +11,14 @@ public final class GatedDepthwiseFeedForward: FeedForward {
   let depthwise: DepthwiseConvolution
   let projectOut: Linear
 
-  /// Names `project_in`, `dwconv`, `project_out` under `scope`.
-  public init(_ scope: ParameterScope, channels: Int, bias: Bool = true) {
-    projectIn = Linear(scope["project_in"], input: channels, output: 2 * channels, bias: bias)
-    depthwise = DepthwiseConvolution(scope["dwconv"], channels: 2 * channels, depthTaps: 3, bias: bias)
-    projectOut = Linear(scope["project_out"], input: channels, output: channels, bias: bias)
+  /// Names `project_in`, `dwconv`, `project_out` under `scope`; `depthTaps` nil for images.
+  public init(
+    _ scope: ParameterScope, channels: Int, hidden: Int? = nil, depthTaps: Int? = 3, bias: Bool = true
+  ) {
+    let hidden = hidden ?? channels
+    projectIn = Linear(scope["project_in"], input: channels, output: 2 * hidden, bias: bias)
+    depthwise = DepthwiseConvolution(scope["dwconv"], channels: 2 * hidden, depthTaps: depthTaps, bias: bias)
+    projectOut = Linear(scope["project_out"], input: hidden, output: channels, bias: bias)
   }
 
   public var linears: [Linear] { [projectIn, projectOut] }
