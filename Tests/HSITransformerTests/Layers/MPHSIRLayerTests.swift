@@ -3,9 +3,7 @@ import Testing
 @testable import HSITransformer
 
 /// Layers of MP-HSIR against the reference implementation: outputs and all gradients of every fixture.
-@Suite struct MPHSIRLayerTests {
-  init() { Exactness.isRequired = true }
-
+@Suite(.exactAlgorithms) struct MPHSIRLayerTests {
   @Test func layerNorm() throws {
     let store = ParameterStore()
     let layer = LayerNorm(store.root["body"], channels: 12)
