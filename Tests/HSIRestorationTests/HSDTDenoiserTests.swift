@@ -1,3 +1,4 @@
+import Foundation
 import HSICore
 import HSINumerics
 import HSITestSupport
@@ -128,6 +129,24 @@ import Testing
       let used = pool.statistics.peakBytesInUse
       #expect(used <= denoiser.workingBytes(scene.shape), "\(name): \(used) of \(denoiser.workingBytes(scene.shape))")
     }
+  }
+
+  /// A small file whose card names a network of gigabytes is refused before anything is built.
+  @Test func aCardCannotClaimMoreThanTheFileHas() throws {
+    var claimed = HSDTConfiguration()
+    claimed.channels = 256
+    claimed.layers = 16
+    claimed.samples = [1, 2, 3, 4, 5]
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent("hsi-\(UUID()).safetensors").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try SafetensorsWriter.write(
+      [("tail.weight", .floats(Tensor.zeros([1, 256, 3, 3, 3])))], card: HSDTModel.card("hsdt", claimed), to: path,
+      overwrite: false)
+    let pool = BufferPool()
+    BufferPool.$current.withValue(pool) {
+      #expect(throws: RestorationError.self) { try HSDTModel.read(path) }
+    }
+    #expect(pool.statistics.peakBytesInUse < 1 << 20)
   }
 
   @Test func aConstantSceneComesBackUnchanged() throws {

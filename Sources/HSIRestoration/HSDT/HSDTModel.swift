@@ -36,9 +36,17 @@ public struct HSDTModel: Sendable {
     let file = try WeightFile.open(path)
     let card = try file.card()
     let configuration = try configuration(of: file, card: card, named: name)
+    // What is built must be in the file: nothing that a file claims takes more memory than it has.
+    guard configuration.leastValues <= file.valueCount else {
+      throw RestorationError.unknownArchitecture(
+        path: path, detail: "its \(file.valueCount) values are fewer than the network that it names has")
+    }
     let network = HSDT(configuration)
     let rank = file.tensors.first { $0.name.hasSuffix("lora_down.weight") }?.shape.first
     if let rank {
+      guard (1...256).contains(rank) else {
+        throw RestorationError.unknownArchitecture(path: path, detail: "its adapters have rank \(rank)")
+      }
       let alpha = file.metadata["lora_alpha"].flatMap(Double.init)
       network.attachAdapters(.init(rank: rank, alpha: alpha))
     }
@@ -109,7 +117,22 @@ extension HSDTConfiguration {
   }
 }
 
+extension HSDTConfiguration {
+  /// A lower bound of the number of weights: the spectral convolutions and the learnable queries of all encoder stages.
+  var leastValues: Int {
+    var (width, sum) = (channels, 0)
+    for layer in 0..<layers {
+      if samples.contains(layer) { width *= 2 }
+      sum += 3 * width * width + (block == .guided ? bands * width : 0)
+    }
+    return sum
+  }
+}
+
 extension HSDT {
+  /// Whether linear maps carry adapters.
+  public var hasAdapters: Bool { linears.contains { $0.adapter != nil } }
+
   /// Puts an adapter beside every linear map of attention and feed-forward networks.
   public func attachAdapters(_ configuration: LowRankAdapter.Configuration) {
     for linear in linears { linear.attach(configuration) }

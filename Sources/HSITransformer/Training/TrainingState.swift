@@ -20,7 +20,8 @@ public struct TrainingState {
     self.average = average
   }
 
-  /// Writes the file; an earlier one stays until the new one is complete.
+  /// Writes the file; an earlier one stays until the new one is complete. What was finished so far, this file included,
+  /// then stays whatever fails later: it is what a run is resumed from.
   public func save<Record: Codable>(_ record: Record, to path: String) throws {
     var contents = store.contents().map { (name: "weights/\($0.name)", content: $0.content) }
     contents += optimiser.state.map { ("optimiser/\($0.name)", .floats($0.value)) }
@@ -28,6 +29,7 @@ public struct TrainingState {
     let json = String(decoding: try JSONEncoder().encode(record), as: UTF8.self)
     try SafetensorsWriter.write(
       contents, metadata: [TrainingState.recordKey: json], to: path, overwrite: true)
+    OutputFile.keepFinished()
   }
 
   /// Restores everything from the file and returns the record.

@@ -95,6 +95,7 @@ struct TrainDenoiseCommand: ParsableCommand {
     let curvePath = stem + "_curve.svg"
     if !resume { for path in [out, statePath, curvePath] { try OutputFile(path, overwrite: overwrite).discard() } }
     let trained = try trainedModel()
+    try checkNumbers(granularity: trained.network.configuration.granularity)
     let (training, judging) = try patches(bands: trained.network.configuration.bands, context)
     let recipe = try trainingRecipe(context)
     let settings = try description(training.count)
@@ -119,6 +120,7 @@ struct TrainDenoiseCommand: ParsableCommand {
         .init(name: "MPSNR", value: record.best ?? .nan, unit: "dB", conditions: "validation patches, noise of all kinds")
       ]
       try model.write(to: out, overwrite: true)
+      OutputFile.keepFinished()
     }
     try OutputFile.write(TrainingCurve.svg(trainer.record), to: curvePath, overwrite: true)
     if let best = trainer.record.best {
@@ -128,11 +130,29 @@ struct TrainDenoiseCommand: ParsableCommand {
     }
   }
 
+  private func checkNumbers(granularity: Int) throws {
+    func check(_ name: String, _ value: Int?, _ isGood: Bool, _ requirement: String) throws {
+      guard let value, !isGood else { return }
+      throw CoreError.invalidParameter(name: name, value: "\(value)", requirement: requirement)
+    }
+    try check(
+      "--patch", patch, patch >= granularity && patch % granularity == 0 && patch <= 4096,
+      "a multiple of \(granularity) up to 4096")
+    try check("--stride", stride, (1...4096).contains(stride ?? 1), "from 1 to 4096")
+    try check("--evaluate-every", evaluateEvery, evaluateEvery >= 1, "a number from 1")
+    try check(
+      "--patches-per-epoch", patchesPerEpoch, (patchesPerEpoch ?? batch) >= batch, "at least --batch (\(batch))")
+  }
+
   private func trainedModel() throws -> HSDTModel {
     let adapter = try loraConfiguration()
     if let from {
       let base = try HSDTModel.read(from)
       if let adapter {
+        guard !base.network.hasAdapters else {
+          throw CoreError.invalidParameter(
+            name: "--from", value: from, requirement: "without adapters when --lora is given (fold them: hsi model merge)")
+        }
         base.network.attachAdapters(adapter)
         base.network.store.train { $0.name.contains("lora_") }
       }
