@@ -12,6 +12,8 @@ let package = Package(
     .library(name: "HSIUnmixing", targets: ["HSIUnmixing"]),
     .library(name: "HSITransformer", targets: ["HSITransformer"]),
     .library(name: "HSIRestoration", targets: ["HSIRestoration"]),
+    .library(name: "HSIClassification", targets: ["HSIClassification"]),
+    .library(name: "HSIBatch", targets: ["HSIBatch"]),
     .library(name: "HSIReport", targets: ["HSIReport"]),
     .executable(name: "hsi", targets: ["hsi"]),
     .executable(name: "hsi-benchmark", targets: ["hsi-benchmark"]),
@@ -20,6 +22,8 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
     .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+    .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
   ],
   targets: [
     // Libraries of the system, found by pkg-config (Debian package names in the README).
@@ -29,6 +33,7 @@ let package = Package(
     .systemLibrary(name: "CMatIO", pkgConfig: "matio", providers: [.apt(["libmatio-dev"])]),
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CLibSVM", providers: [.apt(["libsvm-dev"])]),
 
     .target(name: "CKernels"),
     .target(
@@ -49,17 +54,26 @@ let package = Package(
     .target(
       name: "HSIRestoration", dependencies: ["CKernels", "HSICore", "HSINumerics", "HSITransformer"],
       resources: [.copy("Resources")]),
+    .target(
+      name: "HSIClassification",
+      dependencies: ["CKernels", "CLibSVM", "HSICore", "HSINumerics", "HSITransformer"]),
+    .target(
+      name: "HSIBatch",
+      dependencies: [
+        "HSICore", .product(name: "Yams", package: "Yams"),
+      ]),
     .target(name: "HSIReport", dependencies: ["HSICore"]),
     .target(
       name: "HSIKit",
       dependencies: [
-        "HSICore", "HSINumerics", "HSIRaster", "HSITransformer", "HSIUnmixing", "HSIRestoration", "HSIReport",
+        "HSICore", "HSINumerics", "HSIRaster", "HSITransformer", "HSIUnmixing", "HSIRestoration",
+        "HSIClassification", "HSIBatch", "HSIReport",
       ]),
     .executableTarget(
       name: "hsi",
       dependencies: [
         "HSIKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Logging", package: "swift-log"), .product(name: "TOMLKit", package: "TOMLKit"),
       ]),
     .executableTarget(
       name: "hsi-benchmark",
@@ -83,6 +97,11 @@ let package = Package(
     .testTarget(
       name: "HSIRestorationTests", dependencies: ["CKernels", "HSIRestoration", "HSITransformer", "HSITestSupport"],
       resources: [.copy("Fixtures")]),
+    .testTarget(
+      name: "HSIClassificationTests",
+      dependencies: ["CKernels", "HSIClassification", "HSITransformer", "HSITestSupport"],
+      resources: [.copy("Fixtures")]),
+    .testTarget(name: "HSIBatchTests", dependencies: ["HSIBatch", "HSITestSupport"]),
     .testTarget(name: "HSIReportTests", dependencies: ["HSIReport", "HSITestSupport"], exclude: ["Snapshots"]),
     .testTarget(
       name: "CommandTests", dependencies: ["hsi", "HSIKit", "HSITestSupport"],

@@ -1,3 +1,5 @@
+@_exported import HSIBatch
+@_exported import HSIClassification
 @_exported import HSICore
 @_exported import HSINumerics
 @_exported import HSIRaster

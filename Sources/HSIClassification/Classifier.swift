@@ -1,0 +1,147 @@
+import HSICore
+import HSITransformer
+
+/// What users and documents are told about a classifier, learned on the core or not.
+public struct ClassifierDescription: Sendable, Codable {
+  /// Name on the command line, e.g. `svm`.
+  public var id: String
+  /// Name in the field, e.g. `Support vector machine, radial kernel`.
+  public var name: String
+  /// Paper: authors, title or journal, year.
+  public var citation: String
+  /// Cost in n training pixels, N pixels, L bands, C classes.
+  public var cost: String
+  /// When to use it, one sentence.
+  public var advice: String
+  /// What can be set.
+  public var parameters: [ParameterDescription]
+  /// Other names on the command line.
+  public var aliases: [String]
+
+  /// The public face of a classifier.
+  public init(
+    id: String, name: String, citation: String, cost: String, advice: String,
+    parameters: [ParameterDescription] = [], aliases: [String] = []
+  ) {
+    self.id = id
+    self.name = name
+    self.citation = citation
+    self.cost = cost
+    self.advice = advice
+    self.parameters = parameters
+    self.aliases = aliases
+  }
+}
+
+/// Pixels of a scene whose class is known.
+public struct LabelledPixels: Sendable, Equatable {
+  /// Places in the scene, row-major (`line · samples + sample`), ascending.
+  public var positions: [Int32]
+  /// 0-based class of each: the index into the list of classes without the background.
+  public var labels: [Int]
+
+  /// Labelled pixels; as many labels as positions.
+  public init(positions: [Int32] = [], labels: [Int] = []) {
+    precondition(positions.count == labels.count)
+    self.positions = positions
+    self.labels = labels
+  }
+
+  /// Number of pixels.
+  public var count: Int { positions.count }
+}
+
+/// What a classifier learns from.
+public struct ClassificationTask {
+  /// The scene, on the bands that are used.
+  public var scene: Cube
+  /// Pixels to learn from.
+  public var training: LabelledPixels
+  /// Pixels to choose settings and weights by; may be empty. Never those that accuracy is reported on.
+  public var validation: LabelledPixels
+  /// The classes, background left out; `labels` index it.
+  public var classes: [ClassEntry]
+  /// Whether scaling and components may be fitted on all pixels of the scene, not only on those to learn from.
+  public var isTransductive: Bool
+
+  /// A task.
+  public init(
+    scene: Cube, training: LabelledPixels, validation: LabelledPixels = .init(), classes: [ClassEntry],
+    isTransductive: Bool = false
+  ) {
+    self.scene = scene
+    self.training = training
+    self.validation = validation
+    self.classes = classes
+    self.isTransductive = isTransductive
+  }
+}
+
+/// Learns to tell classes apart: one file, one type, one line in `Classifiers`.
+///
+/// Contract of every classifier:
+/// - It sees labels of `training` (and of `validation`, to choose settings) only. Features (scaling, components) are
+///   fitted on training pixels unless the task is transductive, and belong to what is learned.
+/// - The result does not depend on the number of threads; random draws come from the seed of the context.
+/// - Missing pixels of the scene never take part; a neighbourhood that reaches over them or over the edge is filled
+///   as the classifier documents.
+public protocol Classifier: Sendable {
+  /// What users and documents are told.
+  static var description: ClassifierDescription { get }
+  /// Takes the checked parameters.
+  init(_ parameters: MethodParameters) throws
+  /// Half the side of the neighbourhood that decides about a pixel; 0 for its spectrum alone.
+  var patchRadius: Int { get }
+  /// Bytes needed beside the scene while learning.
+  func trainingBytes(_ shape: CubeShape, samples: Int, classes: Int) -> Int
+  /// Learns.
+  ///
+  /// - Throws: `ClassificationError`, `CoreError.memory`, `CoreError.cancelled`.
+  func train(_ task: ClassificationTask, _ context: RunContext) throws -> any TrainedClassifier
+}
+
+/// What was learned: applies to any scene on the same bands.
+public protocol TrainedClassifier: Sendable {
+  /// Identifier of the classifier that learned it (`ClassifierDescription.id`); the architecture of its model card.
+  var id: String { get }
+  /// Half the side of the neighbourhood that decides about a pixel.
+  var patchRadius: Int { get }
+  /// Bands that a scene must have.
+  var bands: Int { get }
+  /// Number of classes.
+  var classCount: Int { get }
+  /// Bytes needed to classify one line of `samples` pixels, beside the pixels themselves, and once in all.
+  func predictionBytes(samples: Int) -> (perLine: Int, fixed: Int)
+  /// Probabilities of the classes at the valid pixels of some lines, `pixels × classes`, rows sum to 1.
+  ///
+  /// - Parameters:
+  ///   - scene: at least the wanted lines and `patchRadius` more on either side, where the scene has them.
+  ///   - lines: the wanted lines, in the coordinates of `scene`.
+  func probabilities(_ scene: Cube, lines: Range<Int>, _ context: RunContext) throws -> PixelMatrix
+  /// What a model file holds of it, by name; `Classifiers` reads it back.
+  var contents: [(name: String, content: SafetensorsWriter.Content)] { get }
+  /// Settings that rebuild it beside the tensors, for the model card.
+  var configuration: [String: String] { get }
+  /// The training curve, where learning took steps.
+  var curve: [TrainingPoint] { get }
+}
+
+/// One point of a training curve.
+public struct TrainingPoint: Codable, Sendable, Equatable {
+  /// Epoch, counted from 1.
+  public var epoch: Int
+  /// Mean loss of the training samples since the last point.
+  public var loss: Double
+  /// Share of validation pixels classified correctly, where it was measured.
+  public var validationAccuracy: Double?
+  /// Learning rate.
+  public var rate: Double
+
+  /// A point.
+  public init(epoch: Int, loss: Double, validationAccuracy: Double? = nil, rate: Double) {
+    self.epoch = epoch
+    self.loss = loss
+    self.validationAccuracy = validationAccuracy
+    self.rate = rate
+  }
+}
