@@ -98,7 +98,29 @@ public struct LabelMap: Sendable, Equatable {
     return result
   }
 
-  /// The map with its values in another list of classes (a superset).
+  /// The map with only those classes that have pixels.
+  public var droppingEmptyClasses: LabelMap {
+    let counts = counts
+    let kept = classes.values.indices.filter { counts[$0] > 0 }
+    if kept.count == classes.count { return self }
+    return with(ClassTable(values: kept.map { classes.values[$0] }, entries: kept.map { classes.entries[$0] }))
+  }
+
+  /// The part inside a window of the image.
+  public func cropped(to window: PixelWindow) -> LabelMap {
+    if window.pixels == ids.count { return self }
+    var part: [UInt16] = []
+    part.reserveCapacity(window.pixels)
+    for line in window.line..<(window.line + window.lines) {
+      let start = line * samples + window.sample
+      part += ids[start..<(start + window.samples)]
+    }
+    var result = LabelMap(lines: window.lines, samples: window.samples, ids: part)
+    result.classes = classes
+    return result
+  }
+
+  /// The same pixels with another list of classes, which holds all that occur.
   public func with(_ classes: ClassTable) -> LabelMap {
     var result = self
     result.classes = classes

@@ -104,6 +104,15 @@ public struct Split: Sendable, Equatable {
     self.facts = facts
   }
 
+  /// The part inside a window of the image.
+  public func cropped(to window: PixelWindow) -> Split {
+    if window.pixels == roles.count { return self }
+    let part = (window.line..<(window.line + window.lines)).flatMap { line in
+      roles[(line * samples + window.sample)..<(line * samples + window.sample + window.samples)]
+    }
+    return Split(lines: window.lines, samples: window.samples, roles: part, facts: facts)
+  }
+
   /// The labelled pixels of a role. Labels of the map that the split gives no role are left out.
   public func pixels(_ role: PixelRole, of labels: LabelMap) -> LabelledPixels {
     precondition(labels.lines == lines && labels.samples == samples)
