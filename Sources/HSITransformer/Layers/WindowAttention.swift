@@ -17,15 +17,20 @@ public final class WindowAttention {
   public let bias: RelativePositionBias
   /// Number of heads.
   public let heads: Int
+  /// Whether padded positions take part.
+  public let attendsPadding: Bool
   private var maps: [WindowGeometry: (partition: RowMap, reverse: RowMap)] = [:]
   private var masks: [WindowGeometry: Tensor] = [:]
+  private var paddingMasks: [WindowGeometry: Tensor] = [:]
 
-  /// A layer whose linear maps `makeLinear(scope, in, out)` makes, so that they may carry adapters from the start.
+  /// A layer whose linear maps `makeLinear(scope, in, out)` makes, so that they may carry adapters from the start. With
+  /// `attendsPadding` false padded positions are left out of the softmax.
   public init(
     _ scope: ParameterScope, channels: Int, heads: Int, window: Int, storesIndex: Bool = false,
-    makeLinear: (ParameterScope, Int, Int) -> Linear = { Linear($0, input: $1, output: $2) }
+    attendsPadding: Bool = true, makeLinear: (ParameterScope, Int, Int) -> Linear = { Linear($0, input: $1, output: $2) }
   ) {
     self.heads = heads
+    self.attendsPadding = attendsPadding
     bias = RelativePositionBias(scope, window: window, heads: heads, storesIndex: storesIndex)
     qkv = makeLinear(scope["qkv"], channels, 3 * channels)
     projection = makeLinear(scope["proj"], channels, channels)
@@ -58,7 +63,10 @@ public final class WindowAttention {
     let windows = rearrange(
       tokens, partition, width: 3 * channels, fill: paddedRow(tape),
       shape: [batch * geometry.windows, geometry.positions, 3 * channels], tape)
-    let mixed = attend(windows, mask: shift > 0 && isMasked ? mask(geometry) : nil, tape)
+    let needsMask = shift > 0 && isMasked
+    let mixed = attend(
+      windows, mask: geometry.isPadded && !attendsPadding ? paddingMask(geometry, needsMask) : needsMask ? mask(geometry) : nil,
+      tape)
     let image = rearrange(mixed, reverse, width: channels, shape: [batch, rows, columns, channels], tape)
     return projection(image, tape)
   }
@@ -77,7 +85,7 @@ public final class WindowAttention {
     let positions = (0..<count).map { $0 / columns * window + $0 % columns }
     let mixed = packedAttention(
       reshape(tokens, [batch, count, 3 * channels], tape), heads: heads, bias: bias.bias(positions, tape),
-      padding: (paddedRow(tape), bias.paddingBias(positions, tape)), tape)
+      padding: attendsPadding ? (paddedRow(tape), bias.paddingBias(positions, tape)) : nil, tape)
     return reshape(mixed, [batch, rows, columns, channels], tape)
   }
 
@@ -87,6 +95,21 @@ public final class WindowAttention {
     let made = (partition, partition.inverse)
     maps[geometry] = made
     return made
+  }
+
+  /// The mask that leaves padded keys out, with the mask of shifted windows where it is wanted.
+  private func paddingMask(_ geometry: WindowGeometry, _ isShifted: Bool) -> Tensor {
+    if let known = paddingMasks[geometry] { return known }
+    let length = geometry.positions
+    var mask = isShifted ? mask(geometry).copy() : Tensor.zeros([geometry.windows, length, length])
+    let sources = geometry.partition.sources
+    mask.withMutableValues { values in
+      for index in values.indices where sources[index / (length * length) * length + index % length] < 0 {
+        values[index] = -1e4
+      }
+    }
+    paddingMasks[geometry] = mask
+    return mask
   }
 
   private func mask(_ geometry: WindowGeometry) -> Tensor {
