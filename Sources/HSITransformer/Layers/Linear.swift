@@ -138,8 +138,8 @@ public final class Linear {
   private var weightWithoutProduct: Tensor {
     guard !residuals.isEmpty else { return weight.value }
     if let withoutProduct, withoutProduct.version == baseVersion { return withoutProduct.tensor }
-    var sum = weight.value.copy()
-    for residual in residuals { Elementwise.add(residual.value, into: &sum) }
+    var sum = Elementwise.add(weight.value, residuals[0].value)
+    for residual in residuals.dropFirst() { Elementwise.add(residual.value, into: &sum) }
     withoutProduct = (baseVersion, sum)
     return sum
   }
@@ -147,20 +147,15 @@ public final class Linear {
   private func forward(
     _ x: Tensor, _ matrix: Tensor, version: Int, rows: Int, residual: Tensor?, _ y: Tensor
   ) {
-    let packed = forwardPack.get(version: version, count: hsi_gemm_packed_size(input, output)) {
-      hsi_gemm_pack_transposed(matrix.pointer, output, input, $0)
-    }
-    hsi_linear_forward(
-      x.pointer, rows, input, packed.pointer, bias?.value.pointer, output, residual?.pointer, y.output)
+    LinearProducts.forward(
+      x.pointer, rows: rows, matrix, version, forwardPack, bias: bias?.value.pointer, residual: residual?.pointer,
+      y.output)
   }
 
   /// `dx = dy · matrix`, `matrix` `[out, in]`.
   fileprivate func dataGradient(_ dy: Tensor, _ matrix: Tensor, rows: Int, version: Int) -> Tensor {
     let dx = Tensor(uninitialised: [rows, input])
-    let packed = backwardPack.get(version: version, count: hsi_gemm_packed_size(output, input)) {
-      hsi_gemm_pack(matrix.pointer, input, output, input, $0)
-    }
-    hsi_linear_forward(dy.pointer, rows, output, packed.pointer, nil, input, nil, dx.output)
+    LinearProducts.dataGradient(dy.pointer, rows: rows, matrix, version, backwardPack, residual: nil, dx.output)
     return dx
   }
 
@@ -205,6 +200,47 @@ public final class Linear {
       for step in adapterSteps { step.backward(gradient, x: x.value, inputGradient: &inputGradient) }
       if let inputGradient { gradients.add(inputGradient.reshaped(x.shape), to: x) }
     }
+  }
+}
+
+/// Products of rows with matrices `[out, in]`. Small matrices are packed once per version; large ones, of which packed copies
+/// would double the memory of a network, column by column while they are used. Both give the same bits.
+private enum LinearProducts {
+  /// Values from which a matrix is large.
+  static let large = 1 << 16
+
+  /// `y = x Mᵀ + bias + residual`.
+  static func forward(
+    _ x: UnsafePointer<Float>, rows: Int, _ matrix: Tensor, _ version: Int, _ pack: PackedWeights,
+    bias: UnsafePointer<Float>?, residual: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>
+  ) {
+    let (output, input) = (matrix.shape[0], matrix.count / matrix.shape[0])
+    guard matrix.count < large else {
+      let scratch = Tensor(uninitialised: [hsi_linear_unpacked_scratch_size(input)])
+      hsi_linear_forward_unpacked(x, rows, input, matrix.pointer, 1, bias, output, residual, y, scratch.output)
+      return
+    }
+    let packed = pack.get(version: version, count: hsi_gemm_packed_size(input, output)) {
+      hsi_gemm_pack_transposed(matrix.pointer, output, input, $0)
+    }
+    hsi_linear_forward(x, rows, input, packed.pointer, bias, output, residual, y)
+  }
+
+  /// `dx = dy M + residual`.
+  static func dataGradient(
+    _ dy: UnsafePointer<Float>, rows: Int, _ matrix: Tensor, _ version: Int, _ pack: PackedWeights,
+    residual: UnsafePointer<Float>?, _ dx: UnsafeMutablePointer<Float>
+  ) {
+    let (output, input) = (matrix.shape[0], matrix.count / matrix.shape[0])
+    guard matrix.count < large else {
+      let scratch = Tensor(uninitialised: [hsi_linear_unpacked_scratch_size(output)])
+      hsi_linear_forward_unpacked(dy, rows, output, matrix.pointer, 0, nil, input, residual, dx, scratch.output)
+      return
+    }
+    let packed = pack.get(version: version, count: hsi_gemm_packed_size(output, input)) {
+      hsi_gemm_pack(matrix.pointer, input, output, input, $0)
+    }
+    hsi_linear_forward(dy, rows, output, packed.pointer, nil, input, residual, dx)
   }
 }
 
@@ -253,10 +289,9 @@ private struct AdapterStep {
       low.pointer, .none, adapter.up.value.pointer, .transposed, product.output, m: rows, n: output, k: rank,
       scale: adapter.scale)
     let logits = Tensor(uninitialised: [rows, output])
-    let packed = layer.gatePack.get(version: gateWeight.version, count: hsi_gemm_packed_size(input, output)) {
-      hsi_gemm_pack_transposed(gateWeight.value.pointer, output, input, $0)
-    }
-    hsi_linear_forward(x.pointer, rows, input, packed.pointer, nil, output, nil, logits.output)
+    LinearProducts.forward(
+      x.pointer, rows: rows, gateWeight.value, gateWeight.version, layer.gatePack, bias: nil, residual: nil,
+      logits.output)
     let gate = Elementwise.apply(.sigmoid, logits)
     Elementwise.add(Elementwise.multiply(gate, product), into: y)
     self.product = product
@@ -280,10 +315,9 @@ private struct AdapterStep {
         }
       }
       if let target = inputGradient?.output {
-        let packed = layer.gateBackwardPack.get(
-          version: gateWeight.version, count: hsi_gemm_packed_size(output, input)
-        ) { hsi_gemm_pack(gateWeight.value.pointer, input, output, input, $0) }
-        hsi_linear_forward(logitGradient.pointer, rows, output, packed.pointer, nil, input, target, target)
+        LinearProducts.dataGradient(
+          logitGradient.pointer, rows: rows, gateWeight.value, gateWeight.version, layer.gateBackwardPack,
+          residual: target, target)
       }
     }
     if adapter.up.isTrainable {
