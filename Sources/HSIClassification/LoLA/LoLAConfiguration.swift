@@ -106,43 +106,93 @@ public struct LoLAConfiguration: Sendable, Codable, Equatable {
 
   // MARK: - Sizes
 
-  /// Number of weights without building the network (buffers excluded).
-  public var parameterCount: Int {
-    let front =
-      stem[0] * 64 + stem[1] * (stem[0] * 45 + 1) + width * (stem[1] * 27 + 1) + 2 * (stem[0] + stem[1] + width)
-      + squeeze(width) + width * (width * 16 + 1) + 2 * width
-    let position = tokenSides[0] * tokenSides[0] * width
-    var sum = front + position + 2 * lastWidth + (lastWidth + 1) * classes + rank * (lastWidth + classes)
+  /// Name and shape of every tensor of the network, in its order, without building it. `isBuffer` marks those that are no
+  /// weights.
+  var tensors: [(name: String, shape: [Int], isBuffer: Bool)] {
+    var list: [(name: String, shape: [Int], isBuffer: Bool)] = []
+    func add(_ name: String, _ shape: [Int], isBuffer: Bool = false) { list.append((name, shape, isBuffer)) }
+    func linear(_ name: String, _ input: Int, _ output: Int) {
+      add("\(name).weight", [output, input])
+      add("\(name).bias", [output])
+    }
+    func pair(_ name: String, _ input: Int, _ output: Int) {
+      add("\(name).lora_down.weight", [rank, input])
+      add("\(name).lora_up.weight", [output, rank])
+    }
+    func gated(_ name: String, _ input: Int, _ output: Int) {
+      linear("\(name).linear", input, output)
+      pair(name, input, output)
+      add("\(name).lora_gate.weight", [output, input])
+      add("\(name).lora_residual.weight", [output, input])
+    }
+    func norm(_ name: String, _ channels: Int) {
+      add("\(name).weight", [channels])
+      add("\(name).bias", [channels])
+    }
+    func batchNorm(_ name: String, _ channels: Int) {
+      norm(name, channels)
+      add("\(name).running_mean", [channels], isBuffer: true)
+      add("\(name).running_var", [channels], isBuffer: true)
+      add("\(name).num_batches_tracked", [], isBuffer: true)
+    }
+    func squeeze(_ name: String, _ channels: Int) {
+      add("\(name).fc.0.weight", [max(channels / 16, 1), channels])
+      add("\(name).fc.2.weight", [channels, max(channels / 16, 1)])
+    }
+    let widths = [1] + stem + [width]
+    for i in 0..<3 {
+      add("spectral_conv.\(3 * i).weight", [widths[i + 1], widths[i], 7 - 2 * i, 3, 3])
+      add("spectral_conv.\(3 * i).bias", [widths[i + 1]])
+    }
+    for i in 0..<3 { batchNorm("spectral_conv.\(3 * i + 1)", widths[i + 1]) }
+    squeeze("spectral_attention", width)
+    add("patch_embed.0.weight", [width, width, 4, 4])
+    add("patch_embed.0.bias", [width])
+    batchNorm("patch_embed.1", width)
+    add("pos_embed", [1, side / 2, side / 2, width])
     for level in depths.indices {
       let (c, h, w) = (width << level, hidden(level), windows[level])
-      let attention = adapted(c, 3 * c) + adapted(c, c) + (2 * w - 1) * (2 * w - 1) * heads[level]
-      let feedForward = adapted(c, h) + 3 * h * (h + 1) + adapted(h, c)
-      sum += depths[level] * (4 * c + attention + feedForward)
-      if level < depths.count - 1 { sum += 9 * c + squeeze(c) + 2 * c * c + 4 * c + 36 * c * c }
+      for j in 0..<depths[level] {
+        let place = "levels.\(level).\(j)"
+        norm("\(place).norm1", c)
+        add("\(place).attn.relative_position_bias_table", [(2 * w - 1) * (2 * w - 1), heads[level]])
+        add("\(place).attn.relative_position_index", [w * w, w * w], isBuffer: true)
+        gated("\(place).attn.qkv", c, 3 * c)
+        gated("\(place).attn.proj", c, c)
+        norm("\(place).norm2", c)
+        gated("\(place).mlp.0", c, h)
+        for name in ["w1", "w2", "w3"] { linear("\(place).mlp.1.\(name)", h, h) }
+        gated("\(place).mlp.3", h, c)
+      }
+      guard level < depths.count - 1 else { continue }
+      let place = "levels.\(level).\(depths[level])"
+      add("\(place).conv.0.weight", [c, 1, 3, 3])
+      squeeze("\(place).conv.2", c)
+      add("\(place).conv.3.weight", [2 * c, c])
+      batchNorm("\(place).norm", 2 * c)
+      add("\(place).reduction.weight", [2 * c, 2 * c, 3, 3])
     }
-    return sum
+    norm("norm", lastWidth)
+    linear("head.linear", lastWidth, classes)
+    pair("head", lastWidth, classes)
+    return list
   }
+
+  private func count(where isWanted: (String) -> Bool) -> Int {
+    tensors.reduce(0) { $1.isBuffer || !isWanted($1.name) ? $0 : $0 + $1.shape.reduce(1, *) }
+  }
+
+  /// Number of weights (buffers excluded).
+  public var parameterCount: Int { count { _ in true } }
 
   /// Number of weights that adapter mode trains: all of the adapters.
-  public var adapterParameterCount: Int { matrices.reduce(headPair) { $0 + 2 * $1.0 * $1.1 + rank * ($1.0 + $1.1) } }
+  public var adapterParameterCount: Int { count { $0.contains("lora_") } }
 
   /// Number of weights in the low-rank pairs of the adapters alone.
-  public var lowRankParameterCount: Int { matrices.reduce(headPair) { $0 + rank * ($1.0 + $1.1) } }
+  public var lowRankParameterCount: Int { count { $0.contains("lora_down") || $0.contains("lora_up") } }
 
-  private var headPair: Int { rank * (lastWidth + classes) }
-
-  /// Inputs and outputs of all linear maps with gated adapters.
-  private var matrices: [(Int, Int)] {
-    depths.indices.flatMap { level -> [(Int, Int)] in
-      let (c, h) = (width << level, hidden(level))
-      return (0..<depths[level]).flatMap { _ in [(c, 3 * c), (c, c), (c, h), (h, c)] }
-    }
-  }
-
-  /// Weights of a linear map with its gated adapter.
-  private func adapted(_ input: Int, _ output: Int) -> Int { output * (3 * input + 1) + rank * (input + output) }
-
-  private func squeeze(_ channels: Int) -> Int { 2 * channels * max(channels / 16, 1) }
+  /// Values of the activations of a patch that are held at once in prediction, about: the widest convolution and its input.
+  var activationCount: Int { components * side * side * (stem[1] + 2 * width) }
 
   // MARK: - From files
 

@@ -19,10 +19,10 @@ public final class LoLASpecViT: PatchNetwork, @unchecked Sendable {
   let head: Linear
 
   /// A network with fresh weights: linear maps (adapters included) truncated normal with σ = 0.02, convolutions uniform in
-  /// ±1/√fan-in.
-  public init(_ configuration: LoLAConfiguration, seed: UInt64 = 0) {
+  /// ±1/√fan-in. With `isBlank` all are zero, for weights that are loaded.
+  public init(_ configuration: LoLAConfiguration, seed: UInt64 = 0, isBlank: Bool = false) {
     self.configuration = configuration
-    store = ParameterStore(seed: seed)
+    store = ParameterStore(seed: seed, isBlank: isBlank)
     let root = store.root
     frontEnd = LoLAFrontEnd(root, configuration)
     let total = configuration.depths.reduce(0, +)

@@ -17,6 +17,7 @@ import Testing
     #expect(configuration.parameterCount == all)
     #expect(configuration.adapterParameterCount == adapters)
     #expect(configuration.lowRankParameterCount == pairs)
+    #expect(configuration.tensors.count == 993)
   }
 
   /// The counts are those of networks that are built.
@@ -35,10 +36,10 @@ import Testing
     #expect(network.store.trainable.reduce(0) { $0 + $1.value.count } == configuration.adapterParameterCount)
     let pairs = network.store.trainable.filter { $0.name.contains("lora_down") || $0.name.contains("lora_up") }
     #expect(pairs.reduce(0) { $0 + $1.value.count } == configuration.lowRankParameterCount)
-    // 993 tensors in the default build.
-    let blocks = configuration.depths.reduce(0, +)
-    let fixed = 3 * 7 + 2 + 7 + 1 + 2 + 4
-    #expect(network.store.parameters.count == 36 * blocks + 10 * (configuration.depths.count - 1) + fixed)
+    #expect(configuration.tensors.map(\.name) == network.store.parameters.map(\.name))
+    for (listed, built) in zip(configuration.tensors, network.store.parameters) {
+      #expect(listed.shape == built.shape && listed.isBuffer == built.isBuffer, "\(listed.name)")
+    }
   }
 
   @Test func presets() {

@@ -1,4 +1,5 @@
 import Foundation
+import HSICore
 import HSITestSupport
 import HSITransformer
 import Testing
@@ -127,5 +128,49 @@ import Testing
         #expect(error < (parameter.isBuffer ? 1e-4 : 5e-3), "\(parameter.name)")
       }
     }
+  }
+}
+
+/// What prediction computes with everything folded.
+@Suite struct FoldedLoLATests {
+  @Test(arguments: ["model_tiny_eval", "model_2stage_w3_eval"])
+  func parity(_ name: String) throws {
+    try Exactness.$isRequired.withValue(true) {
+      let parity = try LoLAParity(name)
+      let network = LoLASpecViT(parity.configuration)
+      parity.load(network.store)
+      let folded = try FoldedLoLA(parity.configuration, LoLAWeights(network.store.contents()))
+      #expect(parity.error(folded.logits(parity.patches("in.x")), parity.plain("out64.y")) < 3e-5)
+    }
+  }
+
+  /// Masked padding: windows that pad give what attention among the real tokens alone gives.
+  @Test func maskedPadding() throws {
+    var configuration = LoLAConfiguration()
+    (configuration.components, configuration.side, configuration.classes) = (3, 11, 4)
+    (configuration.stem, configuration.width) = ([4, 4], 8)
+    (configuration.depths, configuration.heads) = ([1, 1], [2, 2])
+    (configuration.expansion, configuration.rank) = (1, 2)
+    configuration.windows = [3, 3]
+    configuration.padding = .masked
+    let network = LoLASpecViT(configuration, seed: 2)
+    var random = CounterRandom(seed: 4)
+    let x = Tensor([2, 3, 11, 11, 1], (0..<726).map { _ in Float(random.normal()) })
+    let attention = network.levels[0].blocks[0].attention
+    let tokens = Tensor([1, 5, 5, 8], (0..<200).map { _ in Float(random.normal()) })
+    let y = attention(Variable(tokens), Tape(.inference)).value
+    // The last window holds 2 × 2 tokens of the 5 × 5: alone they are an image of one window.
+    func place(_ index: Int) -> Int {
+      let (row, column) = (3 + index / 16, 3 + index / 8 % 2)
+      return (row * 5 + column) * 8 + index % 8
+    }
+    let corner = (0..<32).map { tokens.values[place($0)] }
+    let alone = attention(Variable(Tensor([1, 2, 2, 8], corner)), Tape(.inference)).value.values
+    for (index, value) in alone.enumerated() {
+      #expect(abs(value - y.values[place(index)]) < 1e-5)
+    }
+    let folded = try FoldedLoLA(configuration, LoLAWeights(network.store.contents())).logits(x).values
+    let plain = network(Variable(x), Tape(.evaluation)).value.values
+    #expect(zip(folded, plain).allSatisfy { abs($0 - $1) < 1e-4 })
   }
 }
