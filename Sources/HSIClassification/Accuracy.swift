@@ -46,6 +46,14 @@ public struct ClassAccuracy: Sendable, Codable, Equatable {
   public var recall: Double?
   /// Harmonic mean of the two, `2 TP / (2 TP + FP + FN)`.
   public var f1: Double?
+
+  /// Figures of a class.
+  public init(support: Int, precision: Double?, recall: Double?, f1: Double?) {
+    self.support = support
+    self.precision = precision
+    self.recall = recall
+    self.f1 = f1
+  }
 }
 
 /// The usual figures of a confusion matrix, as shares (not percent).
