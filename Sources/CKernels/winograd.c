@@ -44,7 +44,7 @@ static winograd_plan plan_of(const hsi_convolution *c) {
             p.block_tiles = p.tiles;
             p.group_bands = c->depth < rows / p.tiles ? c->depth : rows / p.tiles;
         }
-        slots = (size_t)(p.block_tiles * (p.group_bands + 2));
+        slots = (size_t)(p.block_tiles * (p.group_bands + p.depth_taps - 1));
         p.units = c->samples * ((p.tiles + p.block_tiles - 1) / p.block_tiles);
     }
     // The odd line keeps the points of a tile in different sets of the first-level cache.
@@ -189,13 +189,13 @@ static void transform_band(const winograd_plan *p, const winograd_table *table, 
     }
 }
 
-/// Moves the last two bands of a group to the front: they are the first two of the next.
-static void keep_two_bands(const winograd_plan *p, int bands, int tiles, float *v) {
-    const size_t band = (size_t)tiles * p->chunk;
+/// Moves the last bands of a group, one fewer than depth taps, to the front: they are the first of the next.
+static void keep_last_bands(const winograd_plan *p, int bands, int tiles, float *v) {
+    const size_t band = (size_t)tiles * p->chunk, kept = (size_t)(p->depth_taps - 1);
     for (size_t point = 0; point < POINTS; point++)
         for (size_t chunk = 0; chunk < p->chunks; chunk++) {
             float *first = v + point * p->input_point + chunk * p->chunk_step;
-            memmove(first, first + (size_t)bands * band, 2 * band * sizeof(float));
+            memmove(first, first + (size_t)bands * band, kept * band * sizeof(float));
         }
 }
 
@@ -207,14 +207,14 @@ static void transform_group(const winograd_plan *p, const winograd_table *table,
         return;
     }
     const size_t tiles = (size_t)walk->count;
+    const int halo = p->depth_taps / 2;
     if (walk->band == 0) {
-        transform_band(p, table, x, walk, -1, 0, v);
-        transform_band(p, table, x, walk, 0, tiles, v);
+        for (int b = 0; b < 2 * halo; b++) transform_band(p, table, x, walk, b - halo, (size_t)b * tiles, v);
     } else {
-        keep_two_bands(p, p->group_bands, walk->count, v);
+        keep_last_bands(p, p->group_bands, walk->count, v);
     }
-    for (int b = 2; b < walk->bands + 2; b++)
-        transform_band(p, table, x, walk, walk->band + b - 1, (size_t)b * tiles, v);
+    for (int b = 2 * halo; b < walk->bands + 2 * halo; b++)
+        transform_band(p, table, x, walk, walk->band + b - halo, (size_t)b * tiles, v);
 }
 
 /// Adds the pixels of tiles to what will be asked for: `rows` rows from each tile's top + `shift`, `first` bands on.

@@ -1,4 +1,4 @@
-// Winograd's F(4 x 4, 3 x 3) for planes of 3 x 3 taps, with one or three depth taps. Private.
+// Winograd's F(4 x 4, 3 x 3) for planes of 3 x 3 taps, with any odd number of depth taps. Private.
 #ifndef HSI_WINOGRAD_H
 #define HSI_WINOGRAD_H
 

@@ -38,7 +38,8 @@ public enum Classifiers {
     Entry(LogisticRegression.self) { try TrainedLogistic($0, $1) },
     Entry(RandomForest.self) { try TrainedForest($0, $1) },
     Entry(SupportVectorMachine.self) { try TrainedMachine($0, $1) },
-  ]
+    SpectralCNN.entry, PatchCNN.entry,
+  ] + LoLAClassifier.entries
 
   /// What is known about every one.
   public static var descriptions: [ClassifierDescription] { all.map(\.description) }
