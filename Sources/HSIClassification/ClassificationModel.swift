@@ -20,7 +20,7 @@ public struct ClassificationModel: Sendable {
   /// Where it comes from.
   public var card: ModelCard
 
-  private enum Key {
+  fileprivate enum Key {
     static let classes = "hsi_classes"
     static let fwhm = "hsi_fwhm"
     static let split = "hsi_split"
@@ -109,7 +109,7 @@ public struct ClassificationModel: Sendable {
       trainingCounts: counts, curve: try decoded([TrainingPoint].self, Key.curve) ?? classifier.curve, card: card)
   }
 
-  private init(
+  fileprivate init(
     classifier: any TrainedClassifier, classes: ClassTable, axis: SpectralAxis, split: SplitFacts?,
     trainingCounts: [Int], curve: [TrainingPoint], card: ModelCard
   ) {
@@ -123,12 +123,68 @@ public struct ClassificationModel: Sendable {
     self.card.configuration = card.configuration?.filter { !Key.own.contains($0.key) }
   }
 
-  private func text(_ value: some Encodable) -> String {
+  fileprivate func text(_ value: some Encodable) -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     encoder.nonConformingFloatEncodingStrategy = .convertToString(
       positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     return (try? encoder.encode(value)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+  }
+}
+
+// MARK: - Adapters
+
+extension ClassificationModel {
+  /// Writes what fine-tuning learned, with the classes that it learned.
+  ///
+  /// - Parameters:
+  ///   - card: what is known about the training; architecture, task and bands are set here.
+  ///   - classes: those of the new labels.
+  /// - Throws: the errors of `SafetensorsWriter.write`.
+  public func write(
+    _ adapter: TrainedAdapter, card: ModelCard, classes: ClassTable, trainingCounts: [Int], split: SplitFacts,
+    to path: String, overwrite: Bool, inputs: [String] = []
+  ) throws {
+    var card = card
+    card.architecture = classifier.id + TrainedAdapter.suffix
+    card.task = "classification"
+    card.bands = axis.count
+    card.wavelengths = axis.wavelengths
+    var settings = adapter.configuration
+    settings[Key.classes] = text(classes)
+    settings[Key.split] = text(split)
+    settings[Key.counts] = text(trainingCounts)
+    settings[Key.curve] = adapter.curve.isEmpty ? nil : text(adapter.curve)
+    card.configuration = settings
+    try SafetensorsWriter.write(adapter.contents, card: card, to: path, overwrite: overwrite, inputs: inputs)
+  }
+
+  /// The model with an adapter of a file, which may have other classes.
+  ///
+  /// - Throws: `ClassificationError.notAdaptable`, `.badModel`, `TransformerError`.
+  public func adapted(by path: String, model name: String) throws -> ClassificationModel {
+    guard let base = classifier as? any AdaptableClassifier else {
+      throw ClassificationError.notAdaptable(
+        model: name, kind: try Classifiers.entry(classifier.id).description.name)
+    }
+    let file = try WeightFile.open(path)
+    guard let card = try file.card(), card.architecture == classifier.id + TrainedAdapter.suffix else {
+      throw ClassificationError.badModel(path: path, reason: "it is no adapter of \(classifier.id)")
+    }
+    let settings = card.configuration ?? [:]
+    func decoded<Value: Decodable>(_ type: Value.Type, _ key: String) -> Value? {
+      settings[key].flatMap { try? JSONDecoder().decode(type, from: Data($0.utf8)) }
+    }
+    let result = try base.adapted(by: file)
+    guard let classes = decoded(StoredClasses.self, Key.classes)?.table, classes.count == result.classCount,
+      result.bands == axis.count
+    else {
+      throw ClassificationError.badModel(path: path, reason: "its classes or bands contradict its weights")
+    }
+    return ClassificationModel(
+      classifier: result, classes: classes, axis: axis, split: decoded(SplitFacts.self, Key.split),
+      trainingCounts: decoded([Int].self, Key.counts) ?? [],
+      curve: decoded([TrainingPoint].self, Key.curve) ?? [], card: card)
   }
 }
 

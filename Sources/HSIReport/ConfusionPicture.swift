@@ -77,7 +77,7 @@ struct ConfusionPicture {
     s += "fill=\"\(ink)\">\(text)</text>"
     if hasShare {
       s += "<text x=\"\(n(x + (width - 2) / 2))\" y=\"\(n(middle + 14))\" text-anchor=\"middle\" font-size=\"10.5\" "
-      s += "fill=\"\(ink)\" opacity=\"0.85\">\(Markup.escape(NumberText.percent(share)))</text>"
+      s += "fill=\"\(ink)\" opacity=\"0.85\">\(share == 1 ? "100 %" : String(format: "%.1f %%", 100 * share))</text>"
     }
     return s
   }

@@ -43,7 +43,10 @@ struct EvaluateJob {
           + "learned from some of them")
     }
     let origin = MapOrigin(mapPath, scene: scenePath, model: modelPath)
-    let model = try origin.model.map { (path: $0, value: try ClassificationModel.read($0)) }
+    let model = try origin.model.map { path -> (path: String, value: ClassificationModel) in
+      let model = try ClassificationModel.read(path)
+      return (path, try origin.adapter.map { try model.adapted(by: $0, model: path) } ?? model)
+    }
     provenance.addInputs(inputs)
     let scene = try origin.scene.flatMap { try spectra($0, first, model?.value) }
     provenance.finish(context)
@@ -298,6 +301,7 @@ struct EvaluateJob {
 struct MapOrigin {
   var scene: String?
   var model: String?
+  var adapter: String?
 
   init(_ map: String, scene: String?, model: String?) {
     self.scene = scene
@@ -312,5 +316,6 @@ struct MapOrigin {
     }
     self.scene = scene ?? existing("scene")
     self.model = model ?? existing("model")
+    if model == nil, self.model != nil { adapter = existing("adapter") }
   }
 }

@@ -6,6 +6,7 @@ struct PredictJob {
   let scenePath: String
   let mapPath: String
   let modelPath: String
+  let adapterPath: String?
   let model: ClassificationModel
   let products: PredictProductOptions
   let input: InputOptions
@@ -17,6 +18,7 @@ struct PredictJob {
     var provenance = Provenance(
       options: ["scene": scenePath, "model": modelPath], version: Version.number, libraries: Libraries.versions,
       context: context)
+    if let adapterPath { provenance.options["adapter"] = adapterPath }
     let reader = try input.open(scenePath, context)
     let (file, source) = try SceneBands.source(reader, for: model.axis, model: modelPath, input: input, context)
     let inputs = reader.files + modelFiles

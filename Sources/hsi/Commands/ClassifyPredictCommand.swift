@@ -28,6 +28,9 @@ struct ClassifyPredictCommand: ParsableCommand {
   @Option(help: "Model file of hsi classify train.")
   var model: String
 
+  @Option(help: "Adapter of hsi classify finetune for this model.")
+  var adapter: String?
+
   @OptionGroup(title: "Products") var products: PredictProductOptions
   @OptionGroup(title: "Input") var input: SceneOptions
   @OptionGroup(title: "Output") var output: WritingOptions
@@ -35,10 +38,11 @@ struct ClassifyPredictCommand: ParsableCommand {
 
   func run() throws {
     let context = try options.makeContext()
-    let trained = try ClassificationModel.read(model)
+    var trained = try ClassificationModel.read(model)
+    if let adapter { trained = try trained.adapted(by: adapter, model: model) }
     try PredictJob(
-      scenePath: scene, mapPath: destination, modelPath: model, model: trained, products: products,
-      input: InputOptions(scene: input), output: output, modelFiles: [model], context: context
+      scenePath: scene, mapPath: destination, modelPath: model, adapterPath: adapter, model: trained, products: products,
+      input: InputOptions(scene: input), output: output, modelFiles: [model] + (adapter.map { [$0] } ?? []), context: context
     ).run()
   }
 }

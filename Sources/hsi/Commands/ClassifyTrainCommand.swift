@@ -28,7 +28,7 @@ struct ClassifyTrainCommand: ParsableCommand {
   var labels: String
 
   @Option(help: "Classifier; see hsi methods.")
-  var model: String
+  var model = "lola-specvit-tiny"
 
   @Option(
     help: ArgumentHelp("Parameter of the classifier, repeatable; see hsi methods NAME.", valueName: "name=value"))
@@ -61,7 +61,7 @@ struct ClassifyTrainCommand: ParsableCommand {
     let context = try options.makeContext()
     let values = try MethodOptions.values(set)
     let classifier = try Classifiers.named(model, values)
-    let description = type(of: classifier).description
+    let description = try Classifiers.entry(model).description
     var provenance = Provenance(
       options: values.mapValues { "\($0)" }.merging(
         ["scene": scene, "labels": labels, "model": description.id, "transductive": "\(transductive)"]) { $1 },
@@ -86,13 +86,10 @@ struct ClassifyTrainCommand: ParsableCommand {
     var result = ClassificationModel(
       trained, classes: training.labels.classes, axis: training.scene.metadata.axis,
       trainingCounts: task.trainingCounts, split: training.split.facts)
-    let summary = TrainedFacts.describe(task, training.split.facts, isTransductive: transductive)
-    result.card.trainingData = [scene, labels].map { ($0 as NSString).lastPathComponent }.joined(separator: ", ")
-    result.card.training = summary + String(format: ", %.1f s", seconds)
-    if ProcessInfo.processInfo.environment["SOURCE_DATE_EPOCH"] != nil { result.card.training = summary }
+    let facts = TrainedFacts(
+      task: task, split: training.split.facts, scene: scene, labels: labels, seconds: seconds, seed: context.seed)
+    facts.write(on: &result.card)
     result.card.normalisation = transductive ? "fitted on all pixels of the scene" : "fitted on training pixels"
-    result.card.seed = context.seed
-    result.card.createdBy = Version.text
     if let splitOut {
       var writing = OutputOptions()
       writing.overwrite = overwrite
@@ -104,17 +101,6 @@ struct ClassifyTrainCommand: ParsableCommand {
     provenance.addInputs(training.files)
     provenance.finish(context)
     if let provenancePath { try OutputFile.write(provenance.json(), to: provenancePath, overwrite: true) }
-    context.logger.notice("\(description.id) learned from \(summary), in \(String(format: "%.1f", seconds)) s")
-  }
-}
-
-/// Facts of training for people.
-enum TrainedFacts {
-  /// `535 pixels of 6 classes (disjoint, training 10%, guard 7, seed 0)`.
-  static func describe(_ task: ClassificationTask, _ facts: SplitFacts, isTransductive: Bool) -> String {
-    let pixels = task.trainingCounts.reduce(0, +)
-    let band = facts.guardRadius > 0 ? ", guard \(facts.guardRadius)" : ""
-    return "\(pixels) pixels of \(task.classes.count) classes (\(facts.scheme), training \(facts.training)\(band), seed "
-      + "\(facts.seed)\(isTransductive ? ", transductive" : ""))"
+    context.logger.notice("\(description.id) learned from \(facts.summary), in \(String(format: "%.1f", seconds)) s")
   }
 }
