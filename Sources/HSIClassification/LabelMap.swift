@@ -98,6 +98,11 @@ public struct LabelMap: Sendable, Equatable {
     return result
   }
 
+  /// True within `radius` (Chebyshev) of a pixel that has a class.
+  public func neighbourhood(radius: Int) -> [Bool] {
+    Neighbourhood.dilated(ids.map { $0 != 0 }, lines: lines, samples: samples, radius: radius)
+  }
+
   /// The map with only those classes that have pixels.
   public var droppingEmptyClasses: LabelMap {
     let counts = counts

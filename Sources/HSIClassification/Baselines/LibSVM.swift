@@ -91,3 +91,9 @@ struct SupportVectors {
   private static func quieten() { _ = silence }
   private static let silence: Void = svm_set_print_string_function { _ in }
 }
+
+/// The library that trains support vector machines.
+public enum LibSVM {
+  /// Its version, e.g. `3.24`.
+  public static var version: String { "\(LIBSVM_VERSION / 100).\(LIBSVM_VERSION % 100)" }
+}

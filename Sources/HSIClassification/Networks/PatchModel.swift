@@ -43,6 +43,8 @@ extension PatchModel {
       let target = result.pointer + start * classCount
       target.update(from: values.pointer, count: values.count)
       Scores.softmax(target, count: rows.count, classes: classCount)
+      context.progress.report(
+        phase: "classifying", fraction: Double(rows.upperBound) / Double(wanted.count))
     }
     return result
   }

@@ -30,7 +30,7 @@ struct EvaluateJob {
 
   func run() throws {
     var provenance = Provenance(
-      options: ["map": mapPath, "labels": labelsPath], version: Version.number, libraries: Libraries.versions,
+      options: ["map": mapPath, "labels": labelsPath], version: Version.number, libraries: Libraries.ofClassification,
       context: context)
     let runs = try ([(mapPath, splitPath)] + others.map(parsed)).map { try judge($0.0, $0.1) }
     let (first, inputs) = (runs[0], runs.flatMap(\.files))

@@ -16,7 +16,7 @@ struct PredictJob {
 
   func run() throws {
     var provenance = Provenance(
-      options: ["scene": scenePath, "model": modelPath], version: Version.number, libraries: Libraries.versions,
+      options: ["scene": scenePath, "model": modelPath], version: Version.number, libraries: Libraries.ofClassification,
       context: context)
     if let adapterPath { provenance.options["adapter"] = adapterPath }
     let reader = try input.open(scenePath, context)
@@ -32,11 +32,6 @@ struct PredictJob {
       replaceable: provenancePath, overwrite: output.overwrite, inputs: inputs)
     let height = try stripLines(source)
     let counts = try classify(source, file, reader, height: height, inputs: inputs)
-    guard counts.reduce(0, +) > 0 else {
-      OutputFile.discardAll(finishedToo: true)
-      throw RasterError.inconsistent(
-        path: scenePath, reason: "it has no valid pixel", advice: "check --nodata, --mask and --window")
-    }
     provenance.finish(context)
     if let provenancePath { try OutputFile.write(provenance.json(), to: provenancePath, overwrite: true, inputs: inputs) }
     try Terminal.output(table(counts))
@@ -88,7 +83,6 @@ struct PredictJob {
       var preview = PreviewMaps(shape: shape, layers: 1, longestSide: 8192)
       let strip = Strip()
       let (values, best) = (PixelMatrix(rows: 0, columns: 1), PixelMatrix(rows: 0, columns: 1))
-      // The margin is read again for every strip; a classifier that wants lines reports progress itself.
       context.progress.report(phase: "classifying", fraction: 0)
       for first in stride(from: 0, to: shape.lines, by: height) {
         try context.checkCancellation()
@@ -99,7 +93,10 @@ struct PredictJob {
           shape: CubeShape(lines: bottom - top, samples: shape.samples, bands: shape.bands),
           metadata: source.metadata, pixels: strip.pixels, positions: strip.positions)
         let wanted = (first - top)..<(last - top)
-        let probabilities = try model.classifier.probabilities(part, lines: wanted, quiet)
+        let share = Double(first) / Double(shape.lines)...Double(last) / Double(shape.lines)
+        var inner = context
+        inner.progress = PartialProgress(context.progress, phase: "classifying", part: share)
+        let probabilities = try model.classifier.probabilities(part, lines: wanted, inner)
         let rows = part.rows(lines: wanted)
         let offset = Int32(wanted.lowerBound * shape.samples)
         let positions = rows.map { strip.positions[$0] - offset }
@@ -120,6 +117,10 @@ struct PredictJob {
         if products.quicklook != nil { preview.add(window: window, positions: positions) { n, _ in values[n, 0] } }
         context.progress.report(phase: "classifying", fraction: Double(last) / Double(shape.lines))
       }
+      guard counts.contains(where: { $0 > 0 }) else {
+        throw RasterError.inconsistent(
+          path: scenePath, reason: "it has no valid pixel", advice: "check --nodata, --mask and --window")
+      }
       for writer in writers { _ = try writer.finish() }
       if let path = products.quicklook {
         let ids = preview.layers[0].map { $0.isFinite ? UInt16($0) : 0 }
@@ -134,13 +135,6 @@ struct PredictJob {
       for writer in writers { writer.discard() }
       throw error
     }
-  }
-
-  /// The context of a strip: the progress shown is that of all strips.
-  private var quiet: RunContext {
-    var context = context
-    context.progress = SilentProgress()
-    return context
   }
 
   private func mapWriter(_ shape: CubeShape, _ metadata: CubeMetadata, _ inputs: [String]) throws -> ResultWriter {
@@ -171,5 +165,24 @@ struct PredictJob {
         ])
     }
     return TextTable.text(rows, left: [1])
+  }
+}
+
+/// Progress of a part of some work, shown as progress of the whole.
+private struct PartialProgress: ProgressReporter {
+  private let whole: any ProgressReporter
+  private let phase: String
+  private let part: ClosedRange<Double>
+
+  init(_ whole: any ProgressReporter, phase: String, part: ClosedRange<Double>) {
+    self.whole = whole
+    self.phase = phase
+    self.part = part
+  }
+
+  func report(phase: String, fraction: Double, detail: String?) {
+    let reached = part.lowerBound + fraction * (part.upperBound - part.lowerBound)
+    // Whoever reports the whole ends the phase.
+    whole.report(phase: self.phase, fraction: min(reached, 0.999), detail: detail)
   }
 }

@@ -4,6 +4,7 @@ import HSIKit
 struct TrainingScene {
   let reader: any CubeReader
   let source: FileSource
+  /// All valid pixels, or those in the neighbourhoods of labelled ones.
   let scene: Cube
   let labels: LabelMap
   let split: Split
@@ -18,10 +19,11 @@ struct TrainingScene {
   /// Loads and divides.
   ///
   /// - Parameters:
+  ///   - loadsAll: whether pixels far from all labels are needed too.
   ///   - matching: bands of a model that the scene must serve; nil for the good ones or those that were named.
   ///   - needed: bytes of learning beside the scene, given shape, labelled pixels and classes.
   static func load(
-    scene path: String, labels labelPath: String, division: Division, matching: SpectralAxis? = nil, model: String = "",
+    scene path: String, labels labelPath: String, division: Division, loadsAll: Bool = false, matching: SpectralAxis? = nil, model: String = "",
     input: InputOptions, labelOptions: LabelOptions, patchRadius: Int, context: RunContext,
     needed: (CubeShape, Int, Int) -> Int
   ) throws -> TrainingScene {
@@ -32,13 +34,15 @@ struct TrainingScene {
     var files = reader.files + labelFiles
     let (source, offered) = try SceneBands.source(
       reader, for: matching, model: model, input: input, context)
-    let bytes = source.shape.pixels * (source.shape.bands * 4 + 4)
-    let total = bytes + needed(source.shape, all.labelled, all.classes.count)
+    let wanted = loadsAll ? nil : all.neighbourhood(radius: patchRadius)
+    let count = wanted?.reduce(0) { $0 + ($1 ? 1 : 0) } ?? source.shape.pixels
+    let bytes = count * (offered.shape.bands * 4 + 4) + source.shape.pixels * 8
+    let total = bytes + needed(offered.shape, all.labelled, all.classes.count)
     guard total <= context.memory.bytes else {
       throw CoreError.memory(
-        purpose: "training on \(source.shape)", needed: total, budget: context.memory.bytes)
+        purpose: "learning from \(offered.shape)", needed: total, budget: context.memory.bytes)
     }
-    let scene = try offered.load(context)
+    let scene = try load(offered, wanted, count: count, context)
     if source.zeroSpectra > 0 {
       context.logger.notice("\(source.zeroSpectra) pixels are 0 in all bands and count as no data")
     }
@@ -65,6 +69,26 @@ struct TrainingScene {
     split.warnOfOverlap(radius: patchRadius, context)
     return TrainingScene(
       reader: reader, source: source, scene: scene, labels: labels, split: split, files: files)
+  }
+
+  /// The valid pixels of a source that are wanted.
+  private static func load(
+    _ source: any StripSource, _ wanted: [Bool]?, count: Int, _ context: RunContext
+  ) throws -> Cube {
+    guard let wanted else { return try source.load(context) }
+    let (shape, bands) = (source.shape, source.shape.bands)
+    let pixels = PixelMatrix(rows: count, columns: bands)
+    var positions: [Int32] = []
+    positions.reserveCapacity(count)
+    try source.forEachStrip(context, label: "reading") { strip in
+      let base = Int32(strip.window.line * shape.samples)
+      for (n, place) in strip.positions.enumerated() where wanted[Int(base + place)] {
+        (pixels.pointer + positions.count * bands).update(from: strip.pixels.pointer + n * bands, count: bands)
+        positions.append(base + place)
+      }
+    }
+    pixels.reshape(rows: positions.count, columns: bands)
+    return Cube(shape: shape, metadata: source.metadata, pixels: pixels, positions: positions)
   }
 
   /// What a classifier learns from.

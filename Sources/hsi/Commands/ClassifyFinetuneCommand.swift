@@ -73,7 +73,7 @@ struct ClassifyFinetuneCommand: ParsableCommand {
     }
     var provenance = Provenance(
       options: ["scene": scene, "labels": labels, "from": from, "lora": lora], version: Version.number,
-      libraries: Libraries.versions, context: context)
+      libraries: Libraries.ofClassification, context: context)
     let provenancePath = noProv ? nil : out + ".prov.json"
     try ProductPaths.check(
       [out, splitOut, provenancePath].compactMap { $0 }, replaceable: provenancePath, overwrite: overwrite,

@@ -43,7 +43,7 @@ struct ClassifySplitCommand: ParsableCommand {
     let context = try options.makeContext()
     var provenance = Provenance(
       options: ["scheme": division.scheme, "train": division.training, "validation": division.validation],
-      version: Version.number, libraries: Libraries.versions, context: context)
+      version: Version.number, libraries: Libraries.ofClassification, context: context)
     let reading = LabelReading(labelOptions, context: context)
     let file = try reading.read(labels)
     var inputs = file.reader.files

@@ -65,7 +65,7 @@ struct ClassifyTrainCommand: ParsableCommand {
     var provenance = Provenance(
       options: values.mapValues { "\($0)" }.merging(
         ["scene": scene, "labels": labels, "model": description.id, "transductive": "\(transductive)"]) { $1 },
-      version: Version.number, libraries: Libraries.versions, context: context)
+      version: Version.number, libraries: Libraries.ofClassification, context: context)
     if split != nil, splitOut != nil {
       throw CoreError.invalidParameter(name: "--split-out", value: splitOut ?? "", requirement: "left out with --split")
     }
@@ -75,7 +75,8 @@ struct ClassifyTrainCommand: ParsableCommand {
       inputs: [scene, labels, split].compactMap { $0 })
     let request = try division.request(defaultGuard: max(1, classifier.patchRadius))
     let training = try TrainingScene.load(
-      scene: scene, labels: labels, division: split.map { .file($0) } ?? .request(request), input: input,
+      scene: scene, labels: labels, division: split.map { .file($0) } ?? .request(request),
+      loadsAll: transductive, input: input,
       labelOptions: labelOptions, patchRadius: classifier.patchRadius, context: context
     ) { classifier.trainingBytes($0, samples: $1, classes: $2) }
     let task = training.task(isTransductive: transductive)
