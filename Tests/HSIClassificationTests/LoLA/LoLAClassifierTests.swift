@@ -103,7 +103,7 @@ import Testing
   /// An adapter learned on another scene of other classes: small, stacked from its file, exact.
   @Test func adapters() throws {
     let trained = try #require(Self.trained)
-    let other = SmallScene(classes: 4, seed: 9)
+    let other = SmallScene(classes: 4)
     let before = try trained.contents.map { try Self.values($0.content) }
     let adapter = try trained.finetuned(
       other.task(), lora: .init(rank: 2), keepsHead: true, epochs: 20, rate: 4e-3, RunContext(seed: 5))
@@ -115,7 +115,8 @@ import Testing
     try SafetensorsWriter.write(adapter.contents, card: card, to: path, overwrite: false)
     let adapted = try #require(try trained.adapted(by: WeightFile.open(path)) as? TrainedLoLA)
     #expect(adapted.classCount == 4)
-    #expect(try other.accuracy(adapted) > 0.8)
+    let accuracy = try other.accuracy(adapted)
+    #expect(accuracy > 0.8)
     let count = adapter.contents.reduce(0) { sum, entry in sum + ((try? Self.values(entry.content).count) ?? 0) }
     #expect(count * 2 < trained.weightCount)
     // Folding changes nothing but roundings: the unfolded network of base and adapter says the same.
