@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import HSIClassification
 import HSIKit
 
 /// Accuracy of all classifiers under random and disjoint splits: writes the table of the documentation.
@@ -78,7 +79,7 @@ struct ClassificationAccuracy: ParsableCommand {
       let values = probabilities.row(row)
       return values.indices.reduce(0) { values[$1] > values[$0] ? $1 : $0 }
     }
-    let accuracy = Accuracy(ConfusionMatrix(classes: labels.classes.count, truth: truth, result: result))
+    let accuracy = HSIClassification.Accuracy(ConfusionMatrix(classes: labels.classes.count, truth: truth, result: result))
     let record = Record(
       scene: scene, scheme: scheme, model: name, seed: seed, oa: accuracy.overall, aa: accuracy.average,
       kappa: accuracy.kappa, seconds: seconds, training: task.trainingCounts.reduce(0, +), test: truth.count,

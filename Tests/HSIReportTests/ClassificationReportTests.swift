@@ -109,6 +109,6 @@ import Testing
       unclassified: [Int](repeating: 0, count: classes))
     let svg = picture.svg(width: 960, identifier: "c")
     try MarkupCheck.check(svg)
-    #expect(svg.matches(of: /<rect /).count == classes * classes + 2 * classes)
+    #expect(svg.matches(of: #/<rect /#).count == classes * classes + 2 * classes)
   }
 }
