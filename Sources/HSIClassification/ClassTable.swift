@@ -41,6 +41,9 @@ public struct ClassTable: Sendable, Hashable, Codable {
       })
   }
 
+  /// `class grass`, or `class 7` where that is the name.
+  static func title(_ name: String) -> String { name.contains("class") ? name : "class \(name)" }
+
   /// Number of classes.
   public var count: Int { values.count }
   /// Names in order.

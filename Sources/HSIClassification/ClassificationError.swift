@@ -54,7 +54,7 @@ public enum ClassificationError: HSIError {
     case .noLabels(let path): "no pixel of \(path) has a class: all are 0 or no data"
     case .grid(let path, let reason, _): "\(path): \(reason)"
     case .tooFewPixels(let name, let count, let needed, let purpose):
-      "class \(name) has \(count) pixel\(count == 1 ? "" : "s") but \(purpose) needs \(needed)"
+      "\(ClassTable.title(name)) has \(count) pixel\(count == 1 ? "" : "s") but \(purpose) needs \(needed)"
     case .tooFewClasses(let count):
       "the labels hold \(count) class\(count == 1 ? "" : "es") but classification needs 2"
     case .constantSpectra: "all training pixels have the same spectrum"

@@ -223,6 +223,56 @@ import Testing
     #expect(wrong.errors.contains("it is no adapter of lola-specvit-tiny"))
   }
 
+  // MARK: - Outputs
+
+  /// Nothing stays of a run that the disk has no room for.
+  @Test(arguments: [
+    "classify split l.dat --scheme random --out o/s.npy", "classify train in/s.dat l.dat --model knn --out o/m.safetensors",
+    "classify predict in/s.dat o/m.tif --model m.safetensors --prob o/p.dat",
+    "classify predict in/s.dat o/m.dat --model m.safetensors --quicklook o/q.png --confidence o/c.dat",
+    "classify evaluate l.dat l.dat --html o/r.html",
+  ]) func fullDisk(line: String) throws {
+    let place = try Place()
+    if line.contains("predict") { try place.run("classify train in/s.dat l.dat --model sam --scheme random --out m.safetensors") }
+    let before = place.folder.names
+    let result = try Tool.launch(["bash", "-c", "ulimit -f 1; exec \(Tool.executable.path) \(line)"], in: place.folder.url)
+    #expect(result.status == 6, "\(line)\n\(result.errors)")
+    #expect(result.errors.contains("no space left on the disk while writing o/"), "\(result.errors)")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: place.folder.path("o")).isEmpty)
+    #expect(place.folder.names == before)
+  }
+
+  /// Every product that exists already stops the run before it begins.
+  @Test(arguments: [
+    ("classify split l.dat --out o/s.tif", "s.tif"), ("classify train in/s.dat l.dat --model sam --out o/m.safetensors", "m.safetensors"),
+    ("classify train in/s.dat l.dat --model sam --split-out o/s.tif --out o/m.safetensors", "s.tif"),
+    ("classify predict in/s.dat o/m.dat --model m.safetensors", "m.hdr"),
+    ("classify predict in/s.dat o/m.tif --model m.safetensors --prob o/p.tif", "p.tif"),
+    ("classify evaluate l.dat l.dat --html o/r.html", "r.html"),
+    ("simulate labels in/s_abundances.dat o/l.dat", "l.hdr"),
+  ]) func existingOutputsStay(line: String, existing: String) throws {
+    let place = try Place()
+    try place.run("classify train in/s.dat l.dat --model sam --scheme random --out m.safetensors")
+    let file = place.folder.url.appendingPathComponent("o/" + existing)
+    try Data("precious".utf8).write(to: file)
+    #expect(try place.run(line, 4).errors.contains("o/\(existing) exists already"))
+    #expect(try Data(contentsOf: file) == Data("precious".utf8))
+    #expect(try FileManager.default.contentsOfDirectory(atPath: place.folder.path("o")) == [existing])
+    try place.run(line + " --overwrite")
+  }
+
+  /// A training that is stopped leaves nothing.
+  @Test func interruptedTraining() throws {
+    let place = try Place()
+    let script = """
+      \(Tool.executable.path) classify train in/s.dat l.dat --set epochs=100000 --guard 1 --out o/m.safetensors & p=$!
+      sleep 2; kill -INT $p; wait $p
+      """
+    let result = try Tool.launch(["bash", "-c", script], in: place.folder.url)
+    #expect(result.status == 130 && result.errorLines == ["hsi: error: interrupted"], "\(result.errors)")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: place.folder.path("o")).isEmpty)
+  }
+
   // MARK: - Bad input
 
   struct Case: CustomTestStringConvertible, Sendable {
@@ -242,7 +292,7 @@ import Testing
     Case("classify split huge.dat --out o/s.tif", 3, "class numbers reach 65535"),
     Case("classify split in/s.dat --out o/s.tif", 3, "it has 60 bands"),
     Case("classify split one.dat --out o/s.tif", 3, "the labels hold 1 class but classification needs 2"),
-    Case("classify split rare.dat --out o/s.tif", 3, "class class 2 has 1 pixel but a split with 1 training pixel needs 2"),
+    Case("classify split rare.dat --out o/s.tif", 3, "class 2 has 1 pixel but a split with 1 training pixel needs 2"),
     Case("classify split l.dat --scheme fixed --train 900 --out o/s.tif", 3, "needs 901"),
     Case("classify split l.dat --scheme tidy --out o/s.tif", 2, "--scheme is tidy"),
     Case("classify split l.dat --train 0 --out o/s.tif", 2, "--train is 0"),

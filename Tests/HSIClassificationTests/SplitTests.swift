@@ -42,7 +42,7 @@ import Testing
     let labels = map([100, 1], samples: 10)
     for request in [SplitRequest(), SplitRequest(scheme: .random), SplitRequest(scheme: .fixed, training: .count(2))] {
       let error = #expect(throws: ClassificationError.self) { _ = try request.split(labels, RunContext()) }
-      #expect(error?.problem.hasPrefix("class class 2 has 1 pixel but a split with") == true)
+      #expect(error?.problem.hasPrefix("class 2 has 1 pixel but a split with") == true)
     }
     let error = #expect(throws: ClassificationError.self) {
       _ = try SplitRequest().split(map([50], samples: 10), RunContext())
@@ -102,7 +102,7 @@ import Testing
     let context = RunContext()
     _ = try SplitRequest().split(LabelMap(lines: 30, samples: 30, ids: ids), context)
     #expect(context.warnings.warnings.map(\.identifier) == ["W-SPLIT-CLASS"])
-    #expect(context.warnings.warnings[0].message.hasPrefix("class class 2 (9 pixels) has no test pixels"))
+    #expect(context.warnings.warnings[0].message.hasPrefix("class 2 (9 pixels) has no test pixels"))
   }
 
   @Test func publishedMaps() throws {

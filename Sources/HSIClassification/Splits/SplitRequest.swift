@@ -98,7 +98,7 @@ public struct SplitRequest: Sendable, Hashable {
     for (index, name) in labels.classes.names.enumerated() where test[index] == 0 {
       context.warn(
         "W-SPLIT-CLASS",
-        "class \(name) (\(counts[index]) pixels) has no test pixels: \(band[index]) lie in the guard band of "
+        "\(ClassTable.title(name)) (\(counts[index]) pixels) has no test pixels: \(band[index]) lie in the guard band of "
           + "\(guardRadius) pixels; lower --guard, or accept that the class is not judged")
     }
   }
@@ -116,7 +116,7 @@ public struct SplitRequest: Sendable, Hashable {
     case (_, .count(let count)):
       guard count < total else {
         throw ClassificationError.tooFewPixels(
-          name: "(all together)", count: total, needed: count + 1, purpose: "a split with \(count) training pixels")
+          name: "all classes together", count: total, needed: count + 1, purpose: "a split with \(count) training pixels")
       }
       return SplitRequest.apportioned(count, among: counts).map { max(1, $0) }
     }
