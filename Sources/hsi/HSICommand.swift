@@ -17,7 +17,7 @@ struct HSICommand: ParsableCommand {
         hsi convert cube.mat cube.tif
 
       Data goes to standard output, everything else to standard error. Exit codes: 0 success, 1 processing failed, \
-      2 usage, 3 input, 4 output, 6 resources, 7 model, 130 interrupted, 143 terminated.
+      2 usage, 3 input, 4 output, 5 some items of a batch failed, 6 resources, 7 model, 130 interrupted, 143 terminated.
       """,
     version: Version.text,
     subcommands: [
@@ -25,7 +25,7 @@ struct HSICommand: ParsableCommand {
       SpectraCommand.self, SimulateCommand.self, EvaluateCommand.self, ConvertCommand.self, ModelCommand.self,
       MethodsCommand.self,
       FormatsCommand.self,
-      SchemaCommand.self, CompletionCommand.self, TrainCommand.self,
+      SchemaCommand.self, CompletionCommand.self, TrainCommand.self, BatchCommand.self,
     ])
 
   /// Runs a command line and exits with the documented code.
