@@ -106,7 +106,7 @@ public struct BatchStatus: Codable, Sendable {
       if holder != nil { state = .running }
       if state == .pending, states.contains(.done) { state = .interrupted }
       counts[state, default: 0] += 1
-      let seconds = steps.compactMap(\.seconds).reduce(0, +)
+      let seconds = BatchStatus.sum(steps)
       computeSeconds += seconds
       if state == .done { finished.append(seconds) }
       list.append(
@@ -117,6 +117,11 @@ public struct BatchStatus: Codable, Sendable {
     items = list
     secondsPerItem = finished.isEmpty ? nil : finished.reduce(0, +) / Double(finished.count)
     self.counts = Dictionary(uniqueKeysWithValues: State.allCases.map { ($0.rawValue, counts[$0] ?? 0) })
+  }
+
+  /// Time of all steps, in milliseconds' precision.
+  static func sum(_ steps: [Step]) -> Double {
+    (steps.compactMap(\.seconds).reduce(0, +) * 1000).rounded() / 1000
   }
 
   private static func state(_ record: ManifestRecord?, _ isCurrent: Bool, isHeld: Bool) -> State {
@@ -205,7 +210,7 @@ public struct BatchReport: Codable, Sendable {
     done = status.items.filter { $0.state == .done }.map { item in
       Done(
         index: item.index, input: item.input, outputs: item.steps.flatMap(\.outputs),
-        seconds: item.steps.compactMap(\.seconds).reduce(0, +),
+        seconds: BatchStatus.sum(item.steps),
         peakMemoryBytes: item.steps.compactMap(\.peakMemoryBytes).max())
     }
   }

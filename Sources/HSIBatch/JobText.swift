@@ -40,6 +40,9 @@ enum JobText {
     guard let text = String(data: data, encoding: .utf8), !text.utf8.contains(0) else {
       throw BatchError.badJob(path: path, line: nil, detail: "it is not UTF-8 text")
     }
+    guard !text.unicodeScalars.contains(where: { [0x85, 0x2028, 0x2029].contains($0.value) }) else {
+      throw BatchError.badJob(path: path, line: nil, detail: "it has line breaks that are none of a text file")
+    }
     try refuseAnchors(text, path)
     try refuseDepth(text, path)
     let root: Node?
@@ -82,22 +85,41 @@ enum JobText {
   private static let aliasDetail =
     "anchors and aliases (&name, *name) are not used in job files; quote text that begins with & or *"
 
-  /// Looks for `&name` or `*…` where YAML would take it for an anchor or an alias: at the beginning of a value.
-  /// Comments may hold them, as long as no quote in the line makes it doubtful what is a comment.
+  /// Looks for `&name` or `*…` where YAML would take it for an anchor or an alias: at the beginning of a value, outside
+  /// of quotes and comments. After a quote that does not end in its line it is doubtful what is what, and nothing is
+  /// passed over any more.
   private static func refuseAnchors(_ text: String, _ path: String) throws {
-    let starts: Set<UInt8> = [0x20, 0x09, 0x0D, 0x2C, 0x5B, 0x7B, 0x3A]
-    for (number, line) in text.utf8.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
-      let hasQuotes = line.contains { $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "'") }
+    let starts: Set<UInt8> = [0x20, 0x09, 0x2C, 0x5B, 0x7B, 0x3A]
+    var isDoubtful = false
+    var line = 1
+    // A line break of YAML, too: those of Unicode were refused.
+    for part in text.utf8.split(omittingEmptySubsequences: false, whereSeparator: { $0 == 0x0A || $0 == 0x0D }) {
       var begins = true
       var isMark = false
-      for byte in line {
-        if isMark, byte > 0x20 {
-          throw BatchError.badJob(path: path, line: number + 1, detail: aliasDetail)
+      var quote: UInt8?
+      var isEscaped = false
+      for byte in part {
+        if let open = quote {
+          if isEscaped {
+            isEscaped = false
+          } else if byte == UInt8(ascii: "\\"), open == UInt8(ascii: "\"") {
+            isEscaped = true
+          } else if byte == open {
+            quote = nil
+          }
+          begins = false
+          continue
         }
-        if begins, byte == UInt8(ascii: "#"), !hasQuotes { break }
+        if isMark, byte > 0x20 { throw BatchError.badJob(path: path, line: line, detail: aliasDetail) }
+        if begins, !isDoubtful {
+          if byte == UInt8(ascii: "#") { break }
+          if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") { quote = byte }
+        }
         isMark = begins && (byte == UInt8(ascii: "&") || byte == UInt8(ascii: "*"))
         begins = starts.contains(byte)
       }
+      if quote != nil { isDoubtful = true }
+      if part.endIndex < text.utf8.endIndex, text.utf8[part.endIndex] == 0x0A { line += 1 }
     }
   }
 

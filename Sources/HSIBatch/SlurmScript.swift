@@ -60,7 +60,7 @@ public struct SlurmScript: Sendable {
     lines.append("#SBATCH --cpus-per-task=\(threads ?? 1)")
     if let memory {
       // The budget is for the work; the program itself and its libraries come on top.
-      lines.append("#SBATCH --mem=\((memory.bytes + memory.bytes / 4 >> 20) + 256)M")
+      lines.append("#SBATCH --mem=\(((memory.bytes + memory.bytes / 4) >> 20) + 256)M")
     }
     if let time = options.time { lines.append("#SBATCH --time=\(SlurmScript.word(time))") }
     lines += [

@@ -43,7 +43,8 @@ final class StepLog {
   /// The error line of the command that ended last.
   static func message(_ path: String, exit: Int) -> String {
     let lines = tail(path, lines: 50)
-    let own = lines.suffix(from: (lines.lastIndex { $0.hasPrefix("== ") } ?? -1) + 1)
+    let begin = lines.lastIndex { $0.hasPrefix("== ") && !$0.hasPrefix("== exit") } ?? -1
+    let own = lines.suffix(from: begin + 1).filter { !$0.hasPrefix("== ") }
     let prefix = "hsi: error: "
     if let line = own.last(where: { $0.hasPrefix(prefix) }) { return String(line.dropFirst(prefix.count)) }
     if exit > 128 { return "ended by signal \(exit - 128)" + (exit == 137 ? " (killed; out of memory?)" : "") }

@@ -62,6 +62,7 @@ final class StepRunner: Sendable {
       let outcome = try ChildProcess.run(
         line, in: plan.job.folder, environment: [ParentWatch.variable: "\(getpid())"],
         output: log.descriptor, cancellation: context.cancellation)
+      log.end(outcome.exit)
       if outcome.exit > 128 { removeLeftovers(step, pid: outcome.pid) }
       var ended = record
       ended.exit = outcome.exit
@@ -86,7 +87,6 @@ final class StepRunner: Sendable {
       }
       let exit = ended.exit ?? 1
       let isLast = record.attempt > plan.job.retries || StepRunner.finalCodes.contains(exit)
-      log.end(exit)
       if isLast {
         ended.state = .failed
         // Without --overwrite, code 4 says that a product beside the output is somebody else's.
