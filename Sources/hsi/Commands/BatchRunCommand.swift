@@ -16,7 +16,7 @@ struct BatchRunCommand: ParsableCommand {
         hsi batch run job.yml --shard 3/10
       """)
 
-  @OptionGroup var arguments: BatchRunOptions
+  @OptionGroup(title: "Job") var arguments: BatchRunOptions
 
   @Flag(help: "Run everything again.")
   var force = false
@@ -42,7 +42,7 @@ struct BatchRetryCommand: ParsableCommand {
         hsi batch retry job.yml
       """)
 
-  @OptionGroup var arguments: BatchRunOptions
+  @OptionGroup(title: "Job") var arguments: BatchRunOptions
 
   func run() throws { try BatchExecution.run(arguments, onlyFailed: true) }
 }
