@@ -76,12 +76,13 @@ public final class BatchRunner: Sendable {
       state.pending = items[...]
       state.outcome.total = items.count
     }
-    let timer = DispatchSource.makeTimerSource(queue: .global())
-    timer.schedule(deadline: .now() + claims.heartbeat, repeating: claims.heartbeat)
-    timer.setEventHandler { [claims] in claims.renew() }
-    timer.resume()
+    let renewal = every(claims.heartbeat) { [claims] in claims.renew() }
+    showProgress()
+    // Remaining time goes on while a long item is worked on.
+    let clock = every(1) { [weak self] in self?.showProgress() }
     defer {
-      timer.cancel()
+      renewal.cancel()
+      clock.cancel()
       claims.releaseAll()
     }
     let group = DispatchGroup()
@@ -101,6 +102,25 @@ public final class BatchRunner: Sendable {
       state.outcome.left = state.pending.count + state.waiting.count
       return state.outcome
     }
+  }
+
+  private func every(_ seconds: Double, _ action: @escaping @Sendable () -> Void) -> any DispatchSourceTimer {
+    let timer = DispatchSource.makeTimerSource(queue: .global())
+    timer.schedule(deadline: .now() + seconds, repeating: seconds)
+    timer.setEventHandler(handler: action)
+    timer.resume()
+    return timer
+  }
+
+  /// Tells how far the run is; items that were done before count for nothing, so that the remaining time is honest.
+  private func showProgress() {
+    let (outcome, isOver) = state.withLock { ($0.outcome, $0.isStopping) }
+    let (finished, open) = (outcome.done + outcome.failed - outcome.skipped, outcome.total - outcome.skipped)
+    guard outcome.total > 0, !isOver else { return }
+    context.progress.report(
+      phase: plan.job.name, fraction: open == 0 ? 1 : Double(finished) / Double(open),
+      detail: "\(finished + outcome.skipped) of \(outcome.total) items"
+        + (outcome.failed > 0 ? ", \(outcome.failed) failed" : ""))
   }
 
   /// Makes the folders of outputs, logs, records and claims, so that one that cannot be made or written is known at once.
@@ -157,7 +177,7 @@ public final class BatchRunner: Sendable {
   }
 
   private func finish(_ item: BatchItem, _ result: ItemResult) {
-    let fraction = state.withLock { state in
+    state.withLock { state in
       switch result {
       case .done(_, let wasDone):
         state.outcome.done += 1
@@ -168,14 +188,9 @@ public final class BatchRunner: Sendable {
       case .interrupted: state.isStopping = true
       case .busy: state.waiting.append((item, .now + .milliseconds(300)))
       }
-      let outcome = state.outcome
-      return (outcome.done + outcome.failed, outcome.total, outcome.failed)
     }
     if case .done(let seconds, let wasDone) = result { report(.done(item, seconds: seconds, wasDone: wasDone)) }
-    let (finished, total, failed) = fraction
-    context.progress.report(
-      phase: plan.job.name, fraction: Double(finished) / Double(max(1, total)),
-      detail: "\(finished) of \(total) items" + (failed > 0 ? ", \(failed) failed" : ""))
+    showProgress()
   }
 
   /// The steps of an item that are still to be run; nil for one that failed while this run went on.

@@ -68,6 +68,8 @@ final class StepRunner: Sendable {
       ended.exit = outcome.exit
       ended.seconds = (outcome.seconds * 1000).rounded() / 1000
       ended.peakMemoryBytes = outcome.peakMemoryBytes
+      // Ctrl-C reaches the command and this process, in any order.
+      if [130, 143].contains(outcome.exit) { pause(0.3) }
       if outcome.wasStopped || (outcome.exit != 0 && context.cancellation.isCancelled) {
         ended.state = .interrupted
         try writer.append(ended)

@@ -81,7 +81,8 @@ import Testing
     let both = try Tool.launch(["bash", "-c", script], in: place.url)
     #expect(both.status == 0, "\(both.errors)")
     #expect(place.begun.count == 30 && place.begun.values.allSatisfy { $0 == 1 }, "\(place.begun)")
-    #expect(place.names("job.manifest").count == 2 && place.names("job.claims").isEmpty)
+    // One of them may have come too late to do anything.
+    #expect((1...2).contains(place.names("job.manifest").count) && place.names("job.claims").isEmpty)
     let status = try place.status()
     #expect(status.count(.done) == 30)
     #expect(place.names("out").count == 30)

@@ -9,11 +9,12 @@ enum HelpCatalogue {
   /// Options that name files to write.
   private static let outputs: Set<String> = [
     "out", "residual", "quicklook", "composite", "guidance", "channel-quality", "report", "html", "endmembers-out",
-    "prob", "confidence", "stac",
+    "prob", "confidence", "stac", "split-out", "train-map", "test-map",
   ]
   /// Options that name files to read; a number or a word without dot and slash names something else.
   private static let inputs: Set<String> = [
     "endmembers", "library", "reference", "reference-endmembers", "noisy", "noise", "like", "split", "labels",
+    "scene",
   ]
   /// Options that name weights.
   private static let models: Set<String> = ["weights", "model", "adapter", "from"]
