@@ -108,7 +108,8 @@ public struct BatchJob: Sendable {
     steps = try reader.ordered(reader.steps(stepList))
     retries = try fields["retries"].map { try reader.number($0, "retries", 0...100) } ?? 0
     continuesOnError =
-      try fields["on_error"].map { try reader.choice($0, "on_error", ["continue", "stop"]) == "continue" } ?? true
+      try fields["on_error"].map { try reader.choice($0, "on_error", ["continue", "stop"]) == "continue" }
+      ?? true
   }
 
   /// A path as it is on disk: relative ones count from the folder of the job.

@@ -86,7 +86,8 @@ public struct BatchPlan: Sendable {
           let path = job.resolved(output)
           if let input = read[path] {
             throw BatchError.collidingOutputs(
-              path: job.path, detail: "the step \(step.id) of \(item.path) would write over the input \(input)")
+              path: job.path,
+              detail: "the step \(step.id) of \(item.path) would write over the input \(input)")
           }
           if let other = writers.updateValue((item, step.id), forKey: path) {
             throw BatchError.collidingOutputs(
@@ -112,7 +113,8 @@ public struct BatchPlan: Sendable {
           known[path] = exists
           guard exists else {
             throw BatchError.missingInputs(
-              path: job.path, detail: "\(file), which the step \(step.id) of \(item.path) reads, does not exist")
+              path: job.path,
+              detail: "\(file), which the step \(step.id) of \(item.path) reads, does not exist")
           }
         }
       }
@@ -135,7 +137,8 @@ struct StepCheck {
       guard let command = catalogue.command(step.command) else {
         let names = catalogue.commands.map { $0.words.joined(separator: " ") }
         throw error(
-          step.line, "`run: \(step.command.joined(separator: " "))` is no command; there are "
+          step.line,
+          "`run: \(step.command.joined(separator: " "))` is no command; there are "
             + names.joined(separator: ", "))
       }
       try check(step.options, of: step, command)
@@ -154,7 +157,8 @@ struct StepCheck {
     let name = "hsi " + command.words.joined(separator: " ")
     for option in options {
       if StepCheck.reserved.contains(option.name) {
-        throw error(option.line, "the step \(step.id): `\(option.name)` is decided by hsi batch (see `defaults`)")
+        throw error(
+          option.line, "the step \(step.id): `\(option.name)` is decided by hsi batch (see `defaults`)")
       }
       guard let known = command.option(option.name) else {
         throw error(option.line, "the step \(step.id): \(name) has no option --\(option.name)")
@@ -190,7 +194,8 @@ struct StepCheck {
     }
     let writes = step.options.contains { command.option($0.name)?.role == .output }
     guard step.output != nil || writes else {
-      throw error(step.line, "the step \(step.id) writes nothing: it has no `out` and no option that names a file")
+      throw error(
+        step.line, "the step \(step.id) writes nothing: it has no `out` and no option that names a file")
     }
   }
 }
@@ -267,7 +272,8 @@ struct ItemPlanner {
       digest.update(Array("\0\(name)\0\(value)".utf8))
     }
     let stem = (entry.variables["stem"] ?? "").prefix(40).map { character -> Character in
-      character.isASCII && (character.isLetter || character.isNumber || "_-".contains(character)) ? character : "_"
+      character.isASCII && (character.isLetter || character.isNumber || "_-".contains(character))
+        ? character : "_"
     }
     return String(stem) + "-" + digest.hexadecimal().prefix(10)
   }

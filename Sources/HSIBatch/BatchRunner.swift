@@ -123,7 +123,7 @@ public final class BatchRunner: Sendable {
         + (outcome.failed > 0 ? ", \(outcome.failed) failed" : ""))
   }
 
-  /// Makes the folders of outputs, logs, records and claims, so that one that cannot be made or written is known at once.
+  /// Makes the folders of outputs, logs, records and claims: one that cannot be made or written is known at once.
   private func prepareFolders(_ items: [BatchItem]) throws {
     let files = BatchFiles(plan.job)
     var folders: Set<String> = [files.manifest, files.claims, files.logs]
@@ -161,7 +161,10 @@ public final class BatchRunner: Sendable {
       let (item, isOver, tells) = state.withLock { state -> (BatchItem?, Bool, Int) in
         if state.isStopping { return (nil, true, 0) }
         if let item = state.pending.popFirst() { return (item, false, 0) }
-        guard let index = state.waiting.indices.min(by: { state.waiting[$0].notBefore < state.waiting[$1].notBefore })
+        guard
+          let index = state.waiting.indices.min(by: {
+            state.waiting[$0].notBefore < state.waiting[$1].notBefore
+          })
         else { return (nil, true, 0) }
         let tells = state.toldWaiting ? 0 : state.waiting.count
         state.toldWaiting = true
@@ -189,7 +192,9 @@ public final class BatchRunner: Sendable {
       case .busy: state.waiting.append((item, .now + .milliseconds(300)))
       }
     }
-    if case .done(let seconds, let wasDone) = result { report(.done(item, seconds: seconds, wasDone: wasDone)) }
+    if case .done(let seconds, let wasDone) = result {
+      report(.done(item, seconds: seconds, wasDone: wasDone))
+    }
     showProgress()
   }
 

@@ -65,7 +65,7 @@ enum ChildProcess {
     }
   }
 
-  /// What a program writes to standard output; nil when it cannot be started, fails or takes longer than `limit` seconds.
+  /// What a program prints and its exit code; nil when it cannot be started or takes longer than `limit` seconds.
   static func capture(_ line: [String], limit: Double = 20) -> (exit: Int, text: String)? {
     let path = FileManager.default.temporaryDirectory.path + "/hsi-\(getpid())-\(UUID().uuidString)"
     let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
@@ -97,13 +97,17 @@ enum ChildProcess {
     for number in [SIGINT, SIGTERM, SIGPIPE] { sigaddset(&signals, number) }
     posix_spawnattr_setsigdefault(&attributes, &signals)
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
-    let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }.map { "\($0.key)=\($0.value)" }
+    let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }.map {
+      "\($0.key)=\($0.value)"
+    }
     var pid: pid_t = 0
     let code = withStrings(line) { arguments in
-      withStrings(variables) { values in posix_spawnp(&pid, line[0], &actions, &attributes, arguments, values) }
+      withStrings(variables) { values in posix_spawnp(&pid, line[0], &actions, &attributes, arguments, values)
+      }
     }
     guard code == 0 else {
-      throw CoreError.cannotWrite(path: line[0], reason: "it cannot be started: " + String(cString: strerror(code)))
+      throw CoreError.cannotWrite(
+        path: line[0], reason: "it cannot be started: " + String(cString: strerror(code)))
     }
     return pid
   }

@@ -1,4 +1,4 @@
-/// A table in comma-separated text (RFC 4180: quotes, doubled quotes, line breaks inside quotes), names in its first row.
+/// A table in comma-separated text (RFC 4180: quotes, doubled quotes, line breaks in quotes), names in its first row.
 struct DelimitedTable {
   let columns: [String]
   /// The fields of each row, as many as columns, and the line where it begins.
@@ -58,7 +58,8 @@ struct DelimitedTable {
     }
     for row in rows.dropFirst() where row.fields.count != columns.count {
       throw TemplateProblem(
-        detail: "line \(row.line): it has \(row.fields.count) fields but the table has \(columns.count) columns")
+        detail:
+          "line \(row.line): it has \(row.fields.count) fields but the table has \(columns.count) columns")
     }
     self.rows = Array(rows.dropFirst())
   }

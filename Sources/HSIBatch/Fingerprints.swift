@@ -3,9 +3,9 @@ import Glibc
 import HSICore
 import Synchronization
 
-/// What the result of a step depends on, as one digest: command, options, seed, version of hsi, the inputs by path, size
-/// and time, the fingerprints of the steps before it, and the contents of weight files. Threads, memory and progress are
-/// left out: results do not depend on them.
+/// What the result of a step depends on, as one digest: command, options, seed, version of hsi, the inputs by path,
+/// size and time, the fingerprints of the steps before it, and the contents of weight files. Threads, memory and
+/// progress are left out: results do not depend on them.
 final class Fingerprints: Sendable {
   private let job: BatchJob
   private let version: String
@@ -63,7 +63,8 @@ final class Fingerprints: Sendable {
     var paths = [path]
     let name = FilePaths.name(path)
     let stem = FilePaths.stem(path)
-    let ending = name.count > FilePaths.name(stem).count ? String(name.dropFirst(FilePaths.name(stem).count + 1)) : ""
+    let ending =
+      name.count > FilePaths.name(stem).count ? String(name.dropFirst(FilePaths.name(stem).count + 1)) : ""
     if halves.contains(ending.lowercased()) {
       for half in halves {
         let other = half.isEmpty ? stem : stem + "." + half

@@ -1,8 +1,8 @@
 import Foundation
 import Glibc
 
-/// Paths that match a pattern: `*`, `?` and `[…]` within a name, `**` for any number of folders. Names that begin with a
-/// dot match only a pattern that does, too.
+/// Paths that match a pattern: `*`, `?` and `[…]` within a name, `**` for any number of folders. Names that begin
+/// with a dot match only a pattern that does, too.
 struct GlobPattern {
   /// Whether a text has wildcards at all.
   static func isPattern(_ text: String) -> Bool { text.contains { "*?[".contains($0) } }
@@ -37,7 +37,8 @@ struct GlobPattern {
     if component == "**" {
       walk(prefix, after.isEmpty ? ["*"] : after, folder, depth, &found)
       guard depth < GlobPattern.depthLimit else { return }
-      for name in names(prefix, folder) where !name.hasPrefix(".") && isFolder(prefix + name, folder, follows: false) {
+      for name in names(prefix, folder)
+      where !name.hasPrefix(".") && isFolder(prefix + name, folder, follows: false) {
         walk(prefix + name + "/", rest, folder, depth + 1, &found)
       }
       return

@@ -14,7 +14,8 @@ enum PathVariables {
     let parts = relative.split(separator: "/").filter { $0 != ".." && $0 != "." }
     return [
       "stem": FilePaths.name(FilePaths.stem(path)), "name": FilePaths.name(path),
-      "dir": FilePaths.folder(path), "index": "\(index)", "relpath": parts.joined(separator: "/"), "input": path,
+      "dir": FilePaths.folder(path), "index": "\(index)", "relpath": parts.joined(separator: "/"),
+      "input": path,
     ]
   }
 }
@@ -90,10 +91,12 @@ struct JobInputs {
     self.entries = entries
   }
 
-  private static func text(_ name: String, _ job: BatchJob, _ line: Int, _ isLenient: Bool) throws -> String? {
+  private static func text(_ name: String, _ job: BatchJob, _ line: Int, _ isLenient: Bool) throws -> String?
+  {
     guard let data = FileManager.default.contents(atPath: job.resolved(name)) else {
       if isLenient { return nil }
-      throw BatchError.missingInputs(path: job.path, detail: "line \(line): \(name) does not exist or cannot be read")
+      throw BatchError.missingInputs(
+        path: job.path, detail: "line \(line): \(name) does not exist or cannot be read")
     }
     guard let text = String(data: data, encoding: .utf8), !text.utf8.contains(0) else {
       throw BatchError.badJob(path: job.path, line: line, detail: "\(name) is not UTF-8 text")

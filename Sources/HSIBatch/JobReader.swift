@@ -27,7 +27,9 @@ struct JobReader {
     guard case .text(let text, let isPlain) = value.content else {
       throw error(value.line, "`\(name)` is a single value")
     }
-    guard !isPlain || !["", "~", "null"].contains(text) else { throw error(value.line, "`\(name)` has no value") }
+    guard !isPlain || !["", "~", "null"].contains(text) else {
+      throw error(value.line, "`\(name)` has no value")
+    }
     guard !text.isEmpty, !text.contains(where: { $0.isNewline || $0 == "\0" }) else {
       throw error(value.line, "`\(name)` is empty or longer than a line")
     }
@@ -181,7 +183,8 @@ struct JobReader {
       for case .step(let name) in step.inputs where !ids.contains(name) {
         throw error(
           step.line,
-          "the step \(step.id) takes its input from \(name), which is no step; a path has a dot or a slash in it")
+          "the step \(step.id) takes its input from \(name), which is no step; a path has a dot or a slash in it"
+        )
       }
     }
     var done: Set<String> = []

@@ -35,13 +35,15 @@ enum JobText {
   /// - Throws: `BatchError.badJob` with the line.
   static func parse(_ data: Data, path: String) throws -> JobValue {
     guard data.count <= sizeLimit else {
-      throw BatchError.badJob(path: path, line: nil, detail: "it is larger than 4 MiB; put inputs into a list")
+      throw BatchError.badJob(
+        path: path, line: nil, detail: "it is larger than 4 MiB; put inputs into a list")
     }
     guard let text = String(data: data, encoding: .utf8), !text.utf8.contains(0) else {
       throw BatchError.badJob(path: path, line: nil, detail: "it is not UTF-8 text")
     }
     guard !text.unicodeScalars.contains(where: { [0x85, 0x2028, 0x2029].contains($0.value) }) else {
-      throw BatchError.badJob(path: path, line: nil, detail: "it has line breaks that are none of a text file")
+      throw BatchError.badJob(
+        path: path, line: nil, detail: "it has line breaks that are none of a text file")
     }
     try refuseAnchors(text, path)
     try refuseDepth(text, path)
@@ -69,7 +71,8 @@ enum JobText {
     case .mapping(let mapping):
       let entries = try mapping.map { pair in
         guard case .scalar(let key) = pair.key else {
-          throw BatchError.badJob(path: path, line: pair.key.mark?.line ?? line, detail: "a key is not a word")
+          throw BatchError.badJob(
+            path: path, line: pair.key.mark?.line ?? line, detail: "a key is not a word")
         }
         let keyLine = key.mark?.line ?? line
         return JobEntry(
@@ -93,7 +96,9 @@ enum JobText {
     var isDoubtful = false
     var line = 1
     // A line break of YAML, too: those of Unicode were refused.
-    for part in text.utf8.split(omittingEmptySubsequences: false, whereSeparator: { $0 == 0x0A || $0 == 0x0D }) {
+    for part in text.utf8.split(
+      omittingEmptySubsequences: false, whereSeparator: { $0 == 0x0A || $0 == 0x0D })
+    {
       var begins = true
       var isMark = false
       var quote: UInt8?

@@ -50,14 +50,17 @@ final class Manifest: Sendable {
   }
 
   private static func add(_ line: Data, _ writer: String, _ state: inout State) {
-    guard line.count <= lineLimit, let record = try? JSONDecoder().decode(ManifestRecord.self, from: line) else {
+    guard line.count <= lineLimit, let record = try? JSONDecoder().decode(ManifestRecord.self, from: line)
+    else {
       state.damaged += 1
       return
     }
     let key = Key(item: record.item, step: record.step)
     if let other = state.last[key],
       (other.record.time, other.writer) > (record.time, writer) && other.writer != writer
-    { return }
+    {
+      return
+    }
     state.last[key] = (record, writer)
     for output in record.outputs {
       if let other = state.owners[output.path], other.time > record.time { continue }
@@ -115,7 +118,9 @@ final class ManifestWriter: Sendable {
       line.append(0x0A)
       var done = 0
       while done < line.count {
-        let count = line.withUnsafeBytes { write(state.descriptor, $0.baseAddress.map { $0 + done }, $0.count - done) }
+        let count = line.withUnsafeBytes {
+          write(state.descriptor, $0.baseAddress.map { $0 + done }, $0.count - done)
+        }
         if count < 0, errno == EINTR { continue }
         guard count > 0 else {
           let code = count == 0 ? ENOSPC : errno
@@ -126,7 +131,9 @@ final class ManifestWriter: Sendable {
         }
         done += count
       }
-      guard fsync(state.descriptor) == 0 || errno == EINVAL else { throw OutputFile.failure(errno, path: folder) }
+      guard fsync(state.descriptor) == 0 || errno == EINVAL else {
+        throw OutputFile.failure(errno, path: folder)
+      }
     }
   }
 
@@ -153,7 +160,8 @@ enum Folders {
     var isFolder: ObjCBool = false
     if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) {
       guard isFolder.boolValue else {
-        throw CoreError.cannotWrite(path: path, reason: "there is a file of this name where a folder is needed")
+        throw CoreError.cannotWrite(
+          path: path, reason: "there is a file of this name where a folder is needed")
       }
       return
     }

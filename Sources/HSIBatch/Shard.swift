@@ -12,7 +12,8 @@ public struct Shard: Hashable, Sendable {
       return
     }
     let parts = text.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
-    guard parts.count == 2, let number = parts[0], let count = parts[1], count >= 1, (0..<count).contains(number)
+    guard parts.count == 2, let number = parts[0], let count = parts[1], count >= 1,
+      (0..<count).contains(number)
     else {
       throw BatchError.badShard(text: text, requirement: "K/N with K from 0 to N - 1, or auto")
     }
@@ -23,7 +24,8 @@ public struct Shard: Hashable, Sendable {
     func value(_ name: String) -> Int? { environment["SLURM_ARRAY_TASK_" + name].flatMap { Int($0) } }
     guard let id = value("ID"), let count = value("COUNT") else {
       throw BatchError.badShard(
-        text: "auto", requirement: "K/N outside of a Slurm array (there is no SLURM_ARRAY_TASK_ID and _COUNT)")
+        text: "auto", requirement: "K/N outside of a Slurm array (there is no SLURM_ARRAY_TASK_ID and _COUNT)"
+      )
     }
     let number = (id - (value("MIN") ?? 0)) / max(1, value("STEP") ?? 1)
     guard count >= 1, (0..<count).contains(number) else {

@@ -37,7 +37,8 @@ public enum Slurm {
     try Folders.make(files.logs)
     let path = files.slurm + "/run.sh"
     try OutputFile.write(Data(script.text.utf8), to: path, overwrite: true)
-    guard let reply = ChildProcess.capture(["sbatch", "--parsable"] + options.arguments + [path], limit: 120) else {
+    guard let reply = ChildProcess.capture(["sbatch", "--parsable"] + options.arguments + [path], limit: 120)
+    else {
       throw BatchError.slurm(
         detail: "sbatch cannot be started, or does not answer",
         advice: "submit from a machine of the cluster; the script is \(path)")
@@ -50,7 +51,8 @@ public enum Slurm {
         advice: "change the options with --sbatch-arg; the script is \(path)")
     }
     let submission = SlurmSubmission(
-      id: id, submitted: ManifestRecord.now(), array: script.array, tasks: script.tasks, shards: script.shards,
+      id: id, submitted: ManifestRecord.now(), array: script.array, tasks: script.tasks,
+      shards: script.shards,
       onlyFailed: options.onlyFailed)
     try OutputFile.write(
       BatchJSON.data(submissions(job) + [submission]), to: files.slurm + "/jobs.json", overwrite: true)
@@ -66,9 +68,13 @@ public enum Slurm {
 
   /// `MaxArraySize` of the cluster; Slurm's default where it cannot be asked.
   public static func maximumArraySize() -> Int {
-    guard let reply = ChildProcess.capture(["scontrol", "show", "config"]), reply.exit == 0 else { return 1001 }
+    guard let reply = ChildProcess.capture(["scontrol", "show", "config"]), reply.exit == 0 else {
+      return 1001
+    }
     for line in reply.text.split(separator: "\n") where line.hasPrefix("MaxArraySize") {
-      if let value = line.split(separator: "=").last, let number = Int(String(value).trimmingSpaces), number > 1 {
+      if let value = line.split(separator: "=").last, let number = Int(String(value).trimmingSpaces),
+        number > 1
+      {
         return number
       }
     }
@@ -99,7 +105,8 @@ public enum Slurm {
   static func count(_ text: String) -> [String: Int] {
     var result: [String: Int] = [:]
     for line in text.split(separator: "\n") {
-      guard let word = line.split(separator: " ").first, word.allSatisfy({ $0.isUppercase || $0 == "_" }) else {
+      guard let word = line.split(separator: " ").first, word.allSatisfy({ $0.isUppercase || $0 == "_" })
+      else {
         continue
       }
       result[String(word), default: 0] += 1

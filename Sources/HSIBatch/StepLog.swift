@@ -47,7 +47,9 @@ final class StepLog {
     let own = lines.suffix(from: begin + 1).filter { !$0.hasPrefix("== ") }
     let prefix = "hsi: error: "
     if let line = own.last(where: { $0.hasPrefix(prefix) }) { return String(line.dropFirst(prefix.count)) }
-    if exit > 128 { return "ended by signal \(exit - 128)" + (exit == 137 ? " (killed; out of memory?)" : "") }
+    if exit > 128 {
+      return "ended by signal \(exit - 128)" + (exit == 137 ? " (killed; out of memory?)" : "")
+    }
     return own.last ?? "exit \(exit)"
   }
 }

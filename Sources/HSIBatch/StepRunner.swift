@@ -42,7 +42,8 @@ final class StepRunner: Sendable {
       record.state = .failed
       record.owned = false
       record.exit = 4
-      record.message = CoreError.outputExists(path: foreign).problem
+      record.message =
+        CoreError.outputExists(path: foreign).problem
         + " and was not made by this job; remove it, or set overwrite"
       try writer.append(record)
       return .failed(exit: 4, message: record.message ?? "")

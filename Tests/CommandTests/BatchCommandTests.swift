@@ -18,14 +18,19 @@ import Testing
     #expect(run.status == 5 && run.output.isEmpty)
     #expect(run.errorLines.count == 1)
     #expect(run.errors.contains("hsi: error: job.yml: 1 of 4 items failed; see hsi batch status job.yml"))
-    #expect(run.errors.contains("scenes/01.dat: step n failed with exit code 3:") && run.errors.contains("01.dat"))
+    #expect(
+      run.errors.contains("scenes/01.dat: step n failed with exit code 3:") && run.errors.contains("01.dat"))
     #expect(run.errors.contains("hsi: scenes/03.dat: done in "))
     for name in ["00", "02", "03"] {
-      #expect(place.exists("out/\(name)_n.npy") && place.exists("out/\(name)_d.npy") && place.exists("out/\(name).json"))
+      #expect(
+        place.exists("out/\(name)_n.npy") && place.exists("out/\(name)_d.npy")
+          && place.exists("out/\(name).json"))
     }
     let report = try JSONDecoder().decode(BatchReport.self, from: #require(place.data("job.report.json")))
     #expect(report.failures.map(\.input) == ["scenes/01.dat"] && report.failures[0].exit == 3)
-    #expect(report.failures[0].attempts == 2 && report.failures[0].logTail.contains { $0.hasPrefix("hsi: error: ") })
+    #expect(
+      report.failures[0].attempts == 2 && report.failures[0].logTail.contains { $0.hasPrefix("hsi: error: ") }
+    )
     #expect(report.done.count == 3 && report.counts["failed"] == 1)
     let status = try place.batch("status job.yml")
     #expect(status.status == 0 && status.output.hasPrefix("job.yml: 4 items: 3 done, 1 failed\n"))
@@ -46,7 +51,10 @@ import Testing
     try place.job(convert)
     let run = try place.batch("run job.yml -q")
     #expect(run.status == 1)
-    #expect(run.errors == "hsi: error: job.yml: all 2 items failed; see hsi batch status job.yml, and the logs; hsi batch retry runs the failed ones again [E-BATCH-NONE]\n")
+    #expect(
+      run.errors
+        == "hsi: error: job.yml: all 2 items failed; see hsi batch status job.yml, and the logs; hsi batch retry runs the failed ones again [E-BATCH-NONE]\n"
+    )
   }
 
   /// The bytes of shards, of workers and of one run are the same; `--shard auto` reads Slurm's variables.
@@ -122,7 +130,9 @@ import Testing
     let resumed = try place.batch("run job.yml")
     #expect(resumed.status == 0, "\(resumed.errors)")
     #expect(place.begun.filter { $0.key.hasSuffix(" q") }.values.sorted() == [1, 1, 1])
-    for name in whole.names("out") { #expect(whole.data("out/" + name) == place.data("out/" + name), "\(name)") }
+    for name in whole.names("out") {
+      #expect(whole.data("out/" + name) == place.data("out/" + name), "\(name)")
+    }
     #expect(place.names("out") == whole.names("out"))
   }
 
@@ -149,15 +159,33 @@ import Testing
   /// What is wrong with a job is found before anything runs; nothing is written.
   @Test(arguments: [
     ("  - { id: c, run: convert, out: \"{output}.npy\", wth: 1 }", 2, "line 6: unknown key `wth`"),
-    ("  - { id: c, run: convret, out: \"{output}.npy\" }", 2, "`run: convret` is no command; there are info, "),
+    (
+      "  - { id: c, run: convret, out: \"{output}.npy\" }", 2,
+      "`run: convret` is no command; there are info, "
+    ),
     ("  - { id: c, run: batch run, out: \"{output}.npy\" }", 2, "`run: batch run` is no command"),
-    ("  - { id: c, run: denoise, with: { methd: hyres }, out: \"{output}.npy\" }", 2, "hsi denoise has no option --methd"),
-    ("  - { id: c, run: convert, in: d, out: \"{output}.npy\" }\n  - { id: d, run: convert, in: c, out: \"{output}2.npy\" }", 2, "wait for each other in a circle"),
-    ("  - { id: c, run: convert, in: x, out: \"{output}.npy\" }", 2, "takes its input from x, which is no step"),
+    (
+      "  - { id: c, run: denoise, with: { methd: hyres }, out: \"{output}.npy\" }", 2,
+      "hsi denoise has no option --methd"
+    ),
+    (
+      "  - { id: c, run: convert, in: d, out: \"{output}.npy\" }\n  - { id: d, run: convert, in: c, out: \"{output}2.npy\" }",
+      2, "wait for each other in a circle"
+    ),
+    (
+      "  - { id: c, run: convert, in: x, out: \"{output}.npy\" }", 2,
+      "takes its input from x, which is no step"
+    ),
     ("  - { id: c, run: convert, out: \"out/all.npy\" }", 2, "out/all.npy would be written twice"),
     ("  - { id: c, run: convert, out: \"scenes/01.dat\" }", 2, "would write over the input scenes/01.dat"),
-    ("  - { id: c, run: unmix, with: { endmembers: none.sli }, out: \"{output}.npy\" }", 3, "none.sli, which the step c"),
-    ("  - { id: c, run: convert, out: \"file/{stem}.npy\" }", 4, "there is a file of this name where a folder is needed"),
+    (
+      "  - { id: c, run: unmix, with: { endmembers: none.sli }, out: \"{output}.npy\" }", 3,
+      "none.sli, which the step c"
+    ),
+    (
+      "  - { id: c, run: convert, out: \"file/{stem}.npy\" }", 4,
+      "there is a file of this name where a folder is needed"
+    ),
   ])
   func badJobs(steps: String, code: Int32, message: String) throws {
     let place = try BatchPlace(scenes: 2)
@@ -175,8 +203,10 @@ import Testing
     try place.job(convert)
     for (line, code, message) in [
       ("run none.yml", 3, "there is no such job file"), ("run scenes", 3, "the job file cannot be read"),
-      ("run job.yml --shard 2/2", 2, "--shard is 2/2 but must be K/N"), ("run job.yml --workers 0", 2, "--workers is 0"),
-      ("run job.yml --shard auto", 2, "SLURM_ARRAY_TASK_ID"), ("submit job.yml", 2, "--slurm"), ("run", 2, "job"),
+      ("run job.yml --shard 2/2", 2, "--shard is 2/2 but must be K/N"),
+      ("run job.yml --workers 0", 2, "--workers is 0"),
+      ("run job.yml --shard auto", 2, "SLURM_ARRAY_TASK_ID"), ("submit job.yml", 2, "--slurm"),
+      ("run", 2, "job"),
       ("run scenes/00.dat", 2, "it is not UTF-8 text"),
     ] {
       let result = try place.batch(line)
@@ -202,7 +232,9 @@ import Testing
   /// Threads, memory and seed: command line, then job file, then environment; workers share.
   @Test func precedence() throws {
     let place = try BatchPlace(scenes: 1)
-    try place.job("  - { id: n, run: simulate noise, out: \"{output}.npy\" }", more: "defaults: { threads: 3, memory: 512M, seed: 5 }")
+    try place.job(
+      "  - { id: n, run: simulate noise, out: \"{output}.npy\" }",
+      more: "defaults: { threads: 3, memory: 512M, seed: 5 }")
     let environment = ["HSI_NUM_THREADS": "2", "HSI_MEMORY": "1G", "HSI_SEED": "8"]
     func lastLine(_ options: String) throws -> String {
       let run = try place.batch("run job.yml -q --force " + options, environment: environment)
@@ -225,7 +257,8 @@ import Testing
     let text = try place.batch("plan job.yml --workers 2 -j 4 --memory 1G")
     #expect(text.status == 0 && text.errors.isEmpty)
     #expect(text.output.contains("job.yml: 2 items, steps n: simulate noise, d: denoise"))
-    #expect(text.output.contains("  1  scenes/01.dat → out/01_n.npy, out/01_d.npy, out/01.json, about 225 KiB"))
+    #expect(
+      text.output.contains("  1  scenes/01.dat → out/01_n.npy, out/01_d.npy, out/01.json, about 225 KiB"))
     #expect(text.output.contains("2 at a time, each with 2 threads and 512 MiB of memory"))
     let json = try place.batch("plan job.yml --json")
     let plan = try JSONDecoder().decode(PlanEstimate.self, from: Data(json.output.utf8))

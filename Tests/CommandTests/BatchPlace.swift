@@ -45,7 +45,8 @@ final class BatchPlace {
   /// Writes `job.yml` with steps and other keys.
   func job(_ steps: String, more: String = "") throws {
     try write(
-      "job.yml", "version: 1\ninputs: [\"scenes/*.dat\"]\noutput: \"out/{stem}\"\n\(more)\nsteps:\n\(steps)\n")
+      "job.yml", "version: 1\ninputs: [\"scenes/*.dat\"]\noutput: \"out/{stem}\"\n\(more)\nsteps:\n\(steps)\n"
+    )
   }
 
   func batch(_ line: String, environment: [String: String] = [:]) throws -> Tool.Result {
@@ -55,15 +56,17 @@ final class BatchPlace {
   /// All records of the manifest.
   func records() -> [ManifestRecord] {
     names("job.manifest").flatMap { name in
-      String(decoding: data("job.manifest/" + name) ?? Data(), as: UTF8.self).split(separator: "\n").compactMap {
-        try? JSONDecoder().decode(ManifestRecord.self, from: Data($0.utf8))
-      }
+      String(decoding: data("job.manifest/" + name) ?? Data(), as: UTF8.self).split(separator: "\n")
+        .compactMap {
+          try? JSONDecoder().decode(ManifestRecord.self, from: Data($0.utf8))
+        }
     }
   }
 
   /// How often each step was begun.
   var begun: [String: Int] {
-    Dictionary(records().filter { $0.state == .running }.map { ($0.item + " " + $0.step, 1) }, uniquingKeysWith: +)
+    Dictionary(
+      records().filter { $0.state == .running }.map { ($0.item + " " + $0.step, 1) }, uniquingKeysWith: +)
   }
 
   func status() throws -> BatchStatus {

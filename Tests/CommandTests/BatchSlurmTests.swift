@@ -26,7 +26,9 @@ import Testing
       for _ in 0..<3 {
         let folder = "/tmp/hsl" + String(UInt32.random(in: 0...UInt32.max), radix: 36)
         let up = try Tool.launch(
-          ["bash", "-c", Cluster.closing, Cluster.support.appendingPathComponent("slurm-up.sh").path, folder],
+          [
+            "bash", "-c", Cluster.closing, Cluster.support.appendingPathComponent("slurm-up.sh").path, folder,
+          ],
           environment: Cluster.path)
         if up.status == 0 {
           self.folder = folder
@@ -73,7 +75,8 @@ import Testing
 
   /// An array over several scenes ends with the bytes of a local run; the bad one's task is FAILED and is submitted again
   /// when it is mended.
-  @Test(.enabled(if: areInstalled, "needs slurmctld, slurmd, munged and sbatch: apt-get install slurm-wlm munge"))
+  @Test(
+    .enabled(if: areInstalled, "needs slurmctld, slurmd, munged and sbatch: apt-get install slurm-wlm munge"))
   func arrayEqualsLocalRun() throws {
     let local = try BatchPlace(scenes: 4)
     let place = try BatchPlace(scenes: 4, bad: [2])
@@ -85,10 +88,12 @@ import Testing
     #expect(try local.batch("run job.yml -q").status == 0)
 
     let cluster = try Cluster()
-    let script = try cluster.run("hsi batch submit --slurm job.yml --dry-run --concurrency 2 --time 5", place.url)
+    let script = try cluster.run(
+      "hsi batch submit --slurm job.yml --dry-run --concurrency 2 --time 5", place.url)
     #expect(script.status == 0 && script.output.contains("#SBATCH --array=0-3%2\n"))
     #expect(!place.exists("job.slurm"))
-    let submitted = try cluster.run("hsi batch submit --slurm job.yml --time 5 --sbatch-arg --comment=test", place.url)
+    let submitted = try cluster.run(
+      "hsi batch submit --slurm job.yml --time 5 --sbatch-arg --comment=test", place.url)
     #expect(submitted.status == 0, "\(submitted.errors)")
     let job = submitted.output.trimmingCharacters(in: .whitespacesAndNewlines)
     #expect(try cluster.wait(for: job))
@@ -104,8 +109,10 @@ import Testing
     let again = try cluster.run("hsi batch submit --slurm job.yml --only-failed --time 5 -q", place.url)
     #expect(again.status == 0, "\(again.errors)")
     #expect(try cluster.wait(for: again.output.trimmingCharacters(in: .whitespacesAndNewlines)))
-    let jobs = try JSONDecoder().decode([SlurmSubmission].self, from: #require(place.data("job.slurm/jobs.json")))
-    #expect(jobs.map(\.array) == ["0-3", "2"] && jobs.map(\.onlyFailed) == [false, true] && jobs[0].id == job)
+    let jobs = try JSONDecoder().decode(
+      [SlurmSubmission].self, from: #require(place.data("job.slurm/jobs.json")))
+    #expect(
+      jobs.map(\.array) == ["0-3", "2"] && jobs.map(\.onlyFailed) == [false, true] && jobs[0].id == job)
     for name in local.names("out") where name.hasSuffix(".npy") {
       #expect(local.data("out/" + name) == place.data("out/" + name), "\(name)")
     }
@@ -121,7 +128,8 @@ import Testing
     let place = try BatchPlace(scenes: 1)
     try place.job("  - { id: c, run: convert, out: \"{output}.npy\" }")
     let result = try Tool.launch(
-      ["/usr/bin/env", "PATH=/nowhere", Tool.executable.path, "batch", "submit", "--slurm", "job.yml"], in: place.url)
+      ["/usr/bin/env", "PATH=/nowhere", Tool.executable.path, "batch", "submit", "--slurm", "job.yml"],
+      in: place.url)
     #expect(result.status == 1 && result.errorLines.count == 1)
     #expect(result.errors.contains("sbatch cannot be started") && result.errors.contains("[E-SLURM]"))
     let dry = try Tool.run(["batch", "submit", "--slurm", "job.yml", "--dry-run"], in: place.url)

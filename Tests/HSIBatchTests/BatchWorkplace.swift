@@ -12,7 +12,9 @@ final class BatchWorkplace: Sendable {
   let url: URL
 
   /// In the sources: a script that was just written cannot always be run while other threads start processes.
-  static let tool = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Support/tool.sh").path
+  static let tool = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
+    "Support/tool.sh"
+  ).path
 
   init() throws {
     url = FileManager.default.temporaryDirectory.appendingPathComponent("hsi-batch-" + UUID().uuidString)
@@ -98,7 +100,8 @@ func runBatch(
     let text =
       switch event {
       case .done(let item, _, let wasDone): wasDone ? "skipped \(item.path)" : "done \(item.path)"
-      case .failed(let item, let step, let exit, let message, _): "failed \(item.path) \(step) \(exit) \(message)"
+      case .failed(let item, let step, let exit, let message, _):
+        "failed \(item.path) \(step) \(exit) \(message)"
       case .waiting: "waiting"
       case .damagedManifest(let lines): "damaged \(lines)"
       }

@@ -53,13 +53,15 @@ struct JobFileTests {
   func values(text: String) throws {
     let job = try parse(text)
     #expect(job.name == "job" && job.folder == "/tmp")
-    #expect(job.defaults == .init(threads: nil, memory: MemoryBudget(bytes: 8 << 30), overwrite: false, seed: "7"))
+    #expect(
+      job.defaults == .init(threads: nil, memory: MemoryBudget(bytes: 8 << 30), overwrite: false, seed: "7"))
     #expect(job.inputs.count == 3)
     #expect(job.steps.map(\.id) == ["dn", "ab"])
     #expect(job.steps[0].command == ["denoise"] && job.steps[1].inputs == [.step("dn")])
     #expect(job.retries == 1 && !job.continuesOnError)
     #expect(job.steps[0].options.map(\.name) == ["method", "set", "all"])
-    guard case .texts(let set) = job.steps[0].options[1].value, case .flag(true) = job.steps[0].options[2].value
+    guard case .texts(let set) = job.steps[0].options[1].value,
+      case .flag(true) = job.steps[0].options[2].value
     else {
       Issue.record("wrong kinds")
       return
@@ -67,34 +69,44 @@ struct JobFileTests {
     #expect(try set.map { try $0.expanded([:]) } == ["rank=12", "eps=1e-3"])
   }
 
-  @Test("are refused with the line", arguments: [
-    ("output: \"out", "outptu: \"out", "line 7: unknown key `outptu`; a job has the keys version, defaults, inputs"),
-    ("version: 1", "version: 2", "line 1: this hsi reads version 1"),
-    ("version: 1\n", "", "line 1: `version: 1` is missing"),
-    ("memory: 8G", "memory: much", "line 2: `memory` is a size"),
-    ("memory: 8G", "memroy: 8G", "line 2: unknown key `memroy`; `defaults` has the keys threads, memory"),
-    ("threads: auto", "threads: 0", "line 2: `threads` is a number from 1 to 4096"),
-    ("overwrite: false", "overwrite: maybe", "line 2: `overwrite` is true or false"),
-    ("seed: 7", "seed: -7", "line 2: `seed` is a number from 0, or random"),
-    ("list: granules.txt", "lits: granules.txt", "line 5: unknown key `lits`; an input has the keys list, table"),
-    ("list: granules.txt", "{ list: a, table: b }", "line 5: an input is a path"),
-    ("id: dn, ", "", "line 9: a step has no `id`"),
-    ("id: dn", "id: d/n", "line 9: `id` is a word"),
-    ("id: ab", "id: dn", "line 10: two steps have the id dn"),
-    ("id: ab", "id: stem", "line 10: the id stem is the name of a variable"),
-    ("in: dn", "in: dm", "line 10: the step ab takes its input from dm, which is no step"),
-    ("run: unmix,", "", "line 10: the step ab has no `run`"),
-    ("retries: 1", "retries: -1", "line 11: `retries` is a number from 0 to 100"),
-    ("on_error: stop", "on_error: panic", "line 12: `on_error` is continue or stop"),
-    ("{output}_ab.tif", "{output_ab.tif", "line 10: `out`: `{output_ab.tif` has a { without }"),
-    ("{output}_ab.tif", "output}_ab.tif", "line 10: `out`: `output}_ab.tif` has a } without {"),
-    ("retries: 1", "retries: [1", "line 12: no valid YAML"),
-    ("retries: 1", "retries: 1\nretries: 2", "the key retries stands twice"),
-    ("retries: 1", "retries: &x 1", "line 11: anchors and aliases (&name, *name) are not used in job files"),
-    ("\"scenes/*/rfl.hdr\" ", "*.hdr ", "line 4: anchors and aliases"),
-    ("retries: 1", "retries:", "line 11: `retries` has no value"),
-    ("with: { endmembers: lib.sli, method: fcls }", "with: fcls", "line 10: `with` is a mapping"),
-  ])
+  @Test(
+    "are refused with the line",
+    arguments: [
+      (
+        "output: \"out", "outptu: \"out",
+        "line 7: unknown key `outptu`; a job has the keys version, defaults, inputs"
+      ),
+      ("version: 1", "version: 2", "line 1: this hsi reads version 1"),
+      ("version: 1\n", "", "line 1: `version: 1` is missing"),
+      ("memory: 8G", "memory: much", "line 2: `memory` is a size"),
+      ("memory: 8G", "memroy: 8G", "line 2: unknown key `memroy`; `defaults` has the keys threads, memory"),
+      ("threads: auto", "threads: 0", "line 2: `threads` is a number from 1 to 4096"),
+      ("overwrite: false", "overwrite: maybe", "line 2: `overwrite` is true or false"),
+      ("seed: 7", "seed: -7", "line 2: `seed` is a number from 0, or random"),
+      (
+        "list: granules.txt", "lits: granules.txt",
+        "line 5: unknown key `lits`; an input has the keys list, table"
+      ),
+      ("list: granules.txt", "{ list: a, table: b }", "line 5: an input is a path"),
+      ("id: dn, ", "", "line 9: a step has no `id`"),
+      ("id: dn", "id: d/n", "line 9: `id` is a word"),
+      ("id: ab", "id: dn", "line 10: two steps have the id dn"),
+      ("id: ab", "id: stem", "line 10: the id stem is the name of a variable"),
+      ("in: dn", "in: dm", "line 10: the step ab takes its input from dm, which is no step"),
+      ("run: unmix,", "", "line 10: the step ab has no `run`"),
+      ("retries: 1", "retries: -1", "line 11: `retries` is a number from 0 to 100"),
+      ("on_error: stop", "on_error: panic", "line 12: `on_error` is continue or stop"),
+      ("{output}_ab.tif", "{output_ab.tif", "line 10: `out`: `{output_ab.tif` has a { without }"),
+      ("{output}_ab.tif", "output}_ab.tif", "line 10: `out`: `output}_ab.tif` has a } without {"),
+      ("retries: 1", "retries: [1", "line 12: no valid YAML"),
+      ("retries: 1", "retries: 1\nretries: 2", "the key retries stands twice"),
+      (
+        "retries: 1", "retries: &x 1", "line 11: anchors and aliases (&name, *name) are not used in job files"
+      ),
+      ("\"scenes/*/rfl.hdr\" ", "*.hdr ", "line 4: anchors and aliases"),
+      ("retries: 1", "retries:", "line 11: `retries` has no value"),
+      ("with: { endmembers: lib.sli, method: fcls }", "with: fcls", "line 10: `with` is a mapping"),
+    ])
   func refused(old: String, new: String, message: String) {
     let text = JobFileTests.good.replacingOccurrences(of: old, with: new)
     #expect(text != JobFileTests.good)
@@ -128,7 +140,8 @@ struct JobFileTests {
   func bombs() {
     var bomb = "version: 1\na: &a [x, x, x, x, x, x, x, x, x]\n"
     for (name, last) in zip("bcdefghi", "abcdefgh") {
-      bomb += "\(name): &\(name) [" + [String](repeating: "*\(last)", count: 9).joined(separator: ", ") + "]\n"
+      bomb +=
+        "\(name): &\(name) [" + [String](repeating: "*\(last)", count: 9).joined(separator: ", ") + "]\n"
     }
     #expect(problem(bomb).contains("line 2: anchors"))
     // Anchors behind what looks like a comment.
@@ -141,10 +154,14 @@ struct JobFileTests {
     #expect(problem("a: 'x &b *c' # &d *e").contains("unknown key `a`"))
     let open = String(repeating: "[", count: 100_000)
     let dashes = String(repeating: "- ", count: 100_000)
-    for text in [open, dashes, String(repeating: "{a: ", count: 50_000), open + String(repeating: "]", count: 100_000)] {
+    for text in [
+      open, dashes, String(repeating: "{a: ", count: 50_000), open + String(repeating: "]", count: 100_000),
+    ] {
       #expect(problem(text).contains("nested too deeply"))
     }
-    #expect(problem((0..<1000).map { String(repeating: " ", count: $0) + "a:" }.joined(separator: "\n")).contains("deep"))
+    #expect(
+      problem((0..<1000).map { String(repeating: " ", count: $0) + "a:" }.joined(separator: "\n")).contains(
+        "deep"))
     #expect(problem(String(repeating: "#", count: 5 << 20)).contains("larger than 4 MiB"))
     #expect(problem("").contains("it is empty"))
     #expect(problem("a: 1\n---\nb: 2").contains("E-JOB"))
@@ -166,7 +183,8 @@ struct JobFileTests {
         case 1: bytes.remove(at: place)
         case 2: bytes.insert(marks[random.below(marks.count)], at: place)
         case 3: bytes.removeSubrange(place..<min(bytes.count, place + random.below(40)))
-        default: bytes.insert(contentsOf: bytes[place..<min(bytes.count, place + random.below(60))], at: place)
+        default:
+          bytes.insert(contentsOf: bytes[place..<min(bytes.count, place + random.below(60))], at: place)
         }
         if bytes.isEmpty { bytes = [0x61] }
       }

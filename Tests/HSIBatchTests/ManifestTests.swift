@@ -10,7 +10,8 @@ struct ManifestTests {
     -> ManifestRecord
   {
     ManifestRecord(
-      time: time, item: item, step: "a", state: state, fingerprint: "f", outputs: [.init(path: item + ".tif", size: 3)],
+      time: time, item: item, step: "a", state: state, fingerprint: "f",
+      outputs: [.init(path: item + ".tif", size: 3)],
       owned: owned, attempt: 1)
   }
 
@@ -21,8 +22,10 @@ struct ManifestTests {
   @Test("merges the files of all writers by time")
   func merge() throws {
     let place = try BatchWorkplace()
-    try place.write("m/w-a-1.jsonl", line(record("x", .done, "2026-01-02")) + line(record("y", .failed, "2026-01-01")))
-    try place.write("m/w-b-1.jsonl", line(record("x", .failed, "2026-01-01")) + line(record("y", .done, "2026-01-03")))
+    try place.write(
+      "m/w-a-1.jsonl", line(record("x", .done, "2026-01-02")) + line(record("y", .failed, "2026-01-01")))
+    try place.write(
+      "m/w-b-1.jsonl", line(record("x", .failed, "2026-01-01")) + line(record("y", .done, "2026-01-03")))
     try place.write("m/other.jsonl", line(record("x", .interrupted, "2027-01-01")))
     let manifest = Manifest(folder: place.path("m"))
     manifest.refresh()
@@ -79,7 +82,8 @@ struct ManifestTests {
   func fuzz() throws {
     let place = try BatchWorkplace()
     var random = SplitMix(state: 2)
-    let good = Array(try (line(record("x", .done, "2026-01-01")) + line(record("y", .failed, "2026-01-01"))).utf8)
+    let good = Array(
+      try (line(record("x", .done, "2026-01-01")) + line(record("y", .failed, "2026-01-01"))).utf8)
     for round in 0..<500 {
       var bytes = good
       for _ in 0...random.below(8) {

@@ -75,15 +75,22 @@ struct RunnerTests {
     #expect(try run { $0.version = "test 2" } == both)
     #expect(try run() == both)
     #expect(try run { $0.seed = "9" } == both)
-    #expect(try run { $0.seed = "9"; $0.isForced = true } == both)
+    #expect(
+      try run {
+        $0.seed = "9"; $0.isForced = true
+      } == both)
     // Threads and memory do not matter.
-    #expect(try run { $0.seed = "9"; $0.workers = 2 } == [])
+    #expect(
+      try run {
+        $0.seed = "9"; $0.workers = 2
+      } == [])
   }
 
   @Test("sees other weights")
   func weights() throws {
     let place = try place(["x"])
-    let text = BatchWorkplace.simple.replacingOccurrences(of: "run: work", with: "run: work, with: {weights: w.bin}")
+    let text = BatchWorkplace.simple.replacingOccurrences(
+      of: "run: work", with: "run: work, with: {weights: w.bin}")
     try place.write("w.bin", "1")
     _ = try runBatch(place.plan(text), place.settings())
     try place.write("w.bin", "1")
@@ -103,7 +110,8 @@ struct RunnerTests {
     #expect(place.calls.filter { $0.hasPrefix("out/2.a ") }.count == 2, "tried again")
     #expect(place.calls.filter { $0.hasPrefix("out/1.a ") }.count == 2)
     #expect(!place.calls.contains { $0.hasPrefix("out/1.b ") }, "what needs a failed step is not run")
-    #expect(place.text("out/4.b") == "killedA\nkilledB\n" && !place.names("out").contains { $0.hasSuffix(".part") })
+    #expect(
+      place.text("out/4.b") == "killedA\nkilledB\n" && !place.names("out").contains { $0.hasSuffix(".part") })
     try place.write("in/1", "mended")
     try FileManager.default.removeItem(atPath: place.path("out/0.a"))
     var settings = place.settings()
@@ -126,7 +134,8 @@ struct RunnerTests {
     try place.write("out/0.txt", "precious")
     let run = try runBatch(place.plan(BatchWorkplace.simple), place.settings())
     #expect(run.outcome == BatchOutcome(total: 2, done: 1, failed: 1))
-    #expect(run.events.contains { $0.hasPrefix("failed in/0 a 4") && $0.contains("out/0.txt exists already") })
+    #expect(
+      run.events.contains { $0.hasPrefix("failed in/0 a 4") && $0.contains("out/0.txt exists already") })
     #expect(place.text("out/0.txt") == "precious")
     // Not after a failure either.
     #expect(try runBatch(place.plan(BatchWorkplace.simple), place.settings()).outcome.failed == 1)
@@ -178,7 +187,9 @@ struct RunnerTests {
     let outcomes = all.withLock { $0 }
     #expect(outcomes.count == 3)
     #expect(outcomes.allSatisfy { $0.total == 40 && $0.done == 36 && $0.failed == 4 })
-    let started = Dictionary(grouping: place.records().filter { $0.state == .running }) { $0.item + " " + $0.step }
+    let started = Dictionary(grouping: place.records().filter { $0.state == .running }) {
+      $0.item + " " + $0.step
+    }
     #expect(started.count == 36 * 2 + 4 && started.values.allSatisfy { $0.count == 1 })
     #expect(place.calls.count == 76)
     #expect(place.names("job.claims").isEmpty)
@@ -187,7 +198,8 @@ struct RunnerTests {
   @Test("stops its children and records that, when it is cancelled")
   func cancelled() throws {
     let place = try place(["x", "y"])
-    let text = BatchWorkplace.simple.replacingOccurrences(of: "run: work", with: "run: work, with: {wait: 30}")
+    let text = BatchWorkplace.simple.replacingOccurrences(
+      of: "run: work", with: "run: work, with: {wait: 30}")
     let flag = CancellationFlag()
     DispatchQueue.global().asyncAfter(deadline: .now() + 0.5) { flag.cancel() }
     let start = Date()
@@ -209,7 +221,8 @@ struct RunnerTests {
     let writer = ManifestWriter(folder: place.path("job.manifest"))
     try writer.append(
       ManifestRecord(
-        time: "", item: item, step: "a", state: .running, fingerprint: "f", outputs: [.init(path: "out/0.txt")],
+        time: "", item: item, step: "a", state: .running, fingerprint: "f",
+        outputs: [.init(path: "out/0.txt")],
         owned: true, attempt: 1))
     try place.write("out/0.txt", "old")
     try place.write("out/.0.txt.\(Worker.hostName).99999999.part", "half")
@@ -220,6 +233,21 @@ struct RunnerTests {
     #expect(BatchStatus(plan, version: "test 1", seed: "0").count(.interrupted) == 1)
     #expect(try runBatch(plan, place.settings()).outcome.done == 1)
     #expect(place.text("out/0.txt") == "x\n" && place.names("out") == ["0.txt"])
+  }
+
+  @Test("waits for an item of another machine, and takes it over when that gives no sign of life")
+  func lostMachine() throws {
+    let place = try place(["x", "y"])
+    let plan = try place.plan(BatchWorkplace.simple)
+    let elsewhere = Worker(host: "elsewhere", pid: 1, started: 1, machine: "another boot")
+    let holder = try JSONEncoder().encode(Claims.Holder(worker: elsewhere, number: 1))
+    try place.write(
+      "job.claims/\(plan.items[0].id)/owner.json", String(decoding: holder, as: UTF8.self))
+    var settings = place.settings()
+    settings.claimTimes = (heartbeat: 0.1, stale: 1)
+    let run = try runBatch(plan, settings)
+    #expect(run.events == ["done in/1", "waiting", "done in/0"])
+    #expect(run.outcome == BatchOutcome(total: 2, done: 2) && place.calls.count == 2)
   }
 
   @Test("says at once where it cannot write")
@@ -239,7 +267,8 @@ struct RunnerTests {
     let plan = try place.plan(graph)
     _ = try runBatch(plan, place.settings())
     let status = BatchStatus(plan, version: "test 1", seed: "0")
-    #expect(status.counts == ["done": 1, "failed": 1, "running": 0, "interrupted": 0, "outdated": 0, "pending": 0])
+    #expect(
+      status.counts == ["done": 1, "failed": 1, "running": 0, "interrupted": 0, "outdated": 0, "pending": 0])
     #expect(BatchStatus(plan, version: "test 2", seed: "0").count(.outdated) == 1)
     try BatchReport(status, plan.job, version: "test 1").write(plan.job)
     let data = try Data(contentsOf: place.url.appendingPathComponent("job.report.json"))
@@ -273,7 +302,9 @@ struct SlurmScriptTests {
     #expect(rest.array == "1,3-4" && rest.shards == 5 && rest.tasks == 3)
     let few = try script([0, 1, 2, 3, 4], maximum: 4)
     #expect(few.array == "0-2" && few.shards == 3 && few.tasks == 3)
-    let asked = try script([0, 1, 2, 3, 4]) { $0.arraySize = 2; $0.concurrency = 1 }
+    let asked = try script([0, 1, 2, 3, 4]) {
+      $0.arraySize = 2; $0.concurrency = 1
+    }
     #expect(asked.array == "0-1" && asked.shards == 2 && asked.text.contains("--array=0-1%1\n"))
     #expect(try script([2]) { $0.arraySize = 7 }.array == "0")
     #expect(SlurmScript.ranges([0, 1, 2, 7, 9, 10]) == ["0-2", "7", "9-10"])
@@ -287,7 +318,8 @@ struct SlurmScriptTests {
       $0.runOptions = ["--seed", "3"]
     }.text
     for line in [
-      "#!/bin/bash", "#SBATCH --cpus-per-task=4", "#SBATCH --mem=5376M", "#SBATCH --time=1:00:00", "#SBATCH --requeue",
+      "#!/bin/bash", "#SBATCH --cpus-per-task=4", "#SBATCH --mem=5376M", "#SBATCH --time=1:00:00",
+      "#SBATCH --requeue",
       "#SBATCH --open-mode=append", "#SBATCH --signal=B:TERM@60", "export OPENBLAS_NUM_THREADS=1",
       "export HSI_NUM_THREADS=\"${SLURM_CPUS_PER_TASK:-1}\"",
     ] { #expect(text.contains(line + "\n"), "\(line)") }
@@ -297,6 +329,9 @@ struct SlurmScriptTests {
   }
 
   @Test func statesAreCounted() {
-    #expect(Slurm.count("RUNNING\nPENDING\nRUNNING\nslurm_load: x\n\nCANCELLED by 0\n") == ["RUNNING": 2, "PENDING": 1, "CANCELLED": 1])
+    #expect(
+      Slurm.count("RUNNING\nPENDING\nRUNNING\nslurm_load: x\n\nCANCELLED by 0\n") == [
+        "RUNNING": 2, "PENDING": 1, "CANCELLED": 1,
+      ])
   }
 }

@@ -1,14 +1,17 @@
 import Foundation
 import HSIKit
 
-/// What the commands of `hsi` take, for jobs: read from the parser's own description of itself, so that it cannot differ.
+/// What the commands of `hsi` take, for jobs: read from the parser's own description, so that it cannot differ.
 enum HelpCatalogue {
   /// Commands that are no steps.
-  private static let excluded: Set<String> = ["batch", "help", "completion", "methods", "formats", "schema", "config"]
+  private static let excluded: Set<String> = [
+    "batch", "help", "completion", "methods", "formats", "schema", "config",
+  ]
 
   /// Options that name files to write.
   private static let outputs: Set<String> = [
-    "out", "residual", "quicklook", "composite", "guidance", "channel-quality", "report", "html", "endmembers-out",
+    "out", "residual", "quicklook", "composite", "guidance", "channel-quality", "report", "html",
+    "endmembers-out",
     "prob", "confidence", "stac", "split-out", "train-map", "test-map",
   ]
   /// Options that name files to read; a number or a word without dot and slash names something else.

@@ -32,12 +32,14 @@ struct BatchPlanCommand: ParsableCommand {
     let context = BatchSetting.resources(base, options, setting.plan.job)
     let status = BatchStatus(setting.plan, version: Version.text, seed: setting.seed)
     let estimate = PlanEstimate(
-      setting.plan, status, workers: try BatchSetting.workers(workers), context, measure: DiskEstimate.measure,
+      setting.plan, status, workers: try BatchSetting.workers(workers), context,
+      measure: DiskEstimate.measure,
       disk: DiskEstimate.bytes)
     if let free = estimate.diskFreeBytes, estimate.diskBytes > free {
       context.warn(
         "W-BATCH-DISK",
-        "the outputs may take \(MemoryBudget.text(estimate.diskBytes)) but \(MemoryBudget.text(free)) are free")
+        "the outputs may take \(MemoryBudget.text(estimate.diskBytes)) but \(MemoryBudget.text(free)) are free"
+      )
     }
     try Terminal.output(
       json ? String(decoding: try BatchJSON.data(estimate), as: UTF8.self) : BatchPlanCommand.text(estimate))

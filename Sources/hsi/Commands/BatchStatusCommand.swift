@@ -30,7 +30,8 @@ struct BatchStatusCommand: ParsableCommand {
     var status = BatchStatus(setting.plan, version: Version.text, seed: setting.seed)
     status.slurm = Slurm.states(setting.plan.job)
     if status.damagedLines > 0 {
-      context.warn("W-MANIFEST", "\(status.damagedLines) lines of the manifest cannot be read and are passed over")
+      context.warn(
+        "W-MANIFEST", "\(status.damagedLines) lines of the manifest cannot be read and are passed over")
     }
     try Terminal.output(
       json ? String(decoding: try BatchJSON.data(status), as: UTF8.self) : BatchStatusCommand.text(status))
@@ -43,7 +44,9 @@ struct BatchStatusCommand: ParsableCommand {
     for item in status.items {
       for step in item.steps where step.state == .failed {
         let tries = (step.attempts ?? 1) > 1 ? ", \(step.attempts ?? 1) tries" : ""
-        lines.append("  failed \(item.input), step \(step.id), exit code \(step.exit ?? 1)\(tries): \(step.message ?? "")")
+        lines.append(
+          "  failed \(item.input), step \(step.id), exit code \(step.exit ?? 1)\(tries): \(step.message ?? "")"
+        )
         lines.append("    log \(item.log)")
       }
       if let worker = item.worker { lines.append("  running \(item.input) (\(worker))") }

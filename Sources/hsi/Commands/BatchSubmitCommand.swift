@@ -49,7 +49,8 @@ struct BatchSubmitCommand: ParsableCommand {
     let context = try options.makeContext()
     guard slurm else {
       throw CoreError.invalidParameter(
-        name: "the scheduler", value: "not given", requirement: "--slurm; for others see docs/commands/batch.md")
+        name: "the scheduler", value: "not given",
+        requirement: "--slurm; for others see docs/commands/batch.md")
     }
     try check("--array-size", arraySize)
     try check("--concurrency", concurrency)
@@ -57,7 +58,9 @@ struct BatchSubmitCommand: ParsableCommand {
     let status = BatchStatus(setting.plan, version: Version.text, seed: setting.seed)
     let open = status.items.filter { onlyFailed ? $0.state == .failed : $0.state != .done }.map(\.index)
     guard !open.isEmpty else {
-      if !options.quiet { Terminal.write("hsi: nothing to submit: no item \(onlyFailed ? "failed" : "is left")\n") }
+      if !options.quiet {
+        Terminal.write("hsi: nothing to submit: no item \(onlyFailed ? "failed" : "is left")\n")
+      }
       return
     }
     let defaults = setting.plan.job.defaults
