@@ -22,10 +22,11 @@ struct HSICommand: ParsableCommand {
     version: Version.text,
     subcommands: [
       InfoCommand.self, QuicklookCommand.self, EndmembersCommand.self, UnmixCommand.self, DenoiseCommand.self,
-      SpectraCommand.self, SimulateCommand.self, EvaluateCommand.self, ConvertCommand.self, ModelCommand.self,
+      SpectraCommand.self, SimulateCommand.self, EvaluateCommand.self, ConvertCommand.self, BatchCommand.self,
+      ModelCommand.self,
       MethodsCommand.self,
       FormatsCommand.self,
-      SchemaCommand.self, CompletionCommand.self, TrainCommand.self, BatchCommand.self,
+      SchemaCommand.self, CompletionCommand.self, TrainCommand.self,
     ])
 
   /// Runs a command line and exits with the documented code.
@@ -37,6 +38,7 @@ struct HSICommand: ParsableCommand {
     }
     ProcessMemory.returnLargeBlocks()
     Interruption.install()
+    ParentGuard.install()
     if let executable = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") {
       HDF5Probe.install([executable, probeWord])
     }

@@ -26,23 +26,6 @@ enum Interruption {
       source.resume()
       sources.append(source)
     }
-    watchParent(queue)
-  }
-
-  nonisolated(unsafe) private static var parentTimer: (any DispatchSourceTimer)?
-
-  /// A step of `hsi batch` stops, as by SIGTERM, when the process that started it is gone.
-  private static func watchParent(_ queue: DispatchQueue) {
-    guard let parent = ParentWatch.parent(ProcessInfo.processInfo.environment) else { return }
-    let timer = DispatchSource.makeTimerSource(queue: queue)
-    timer.schedule(deadline: .now(), repeating: 0.25)
-    timer.setEventHandler {
-      guard getppid() != parent else { return }
-      parentTimer?.cancel()
-      handle(SIGTERM, queue)
-    }
-    parentTimer = timer
-    timer.resume()
   }
 
   private static func handle(_ number: Int32, _ queue: DispatchQueue) {
@@ -59,4 +42,7 @@ enum Interruption {
     Terminal.error(number == SIGTERM ? "terminated" : "interrupted")
     _exit(128 + (number == 0 ? SIGINT : number))
   }
+
+  /// Stops the work as SIGTERM does.
+  static func terminate() { handle(SIGTERM, .global()) }
 }
