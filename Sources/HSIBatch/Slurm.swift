@@ -85,8 +85,10 @@ public enum Slurm {
   public static func states(_ job: BatchJob) -> [SlurmJobState]? {
     let submissions = submissions(job)
     guard !submissions.isEmpty else { return nil }
+    // A controller that does not answer is not asked for each array again.
+    let end = ContinuousClock.now + .seconds(15)
     let states = submissions.suffix(20).compactMap { submission -> SlurmJobState? in
-      guard submission.id.allSatisfy(\.isNumber) else { return nil }
+      guard submission.id.allSatisfy(\.isNumber), ContinuousClock.now < end else { return nil }
       let questions = [
         ["squeue", "-h", "-r", "-t", "all", "-j", submission.id, "-o", "%T"],
         ["sacct", "-n", "-X", "-P", "-j", submission.id, "-o", "State"],

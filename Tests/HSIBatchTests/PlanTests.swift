@@ -168,6 +168,27 @@ struct PlanTests {
     #expect(throws: BatchError.self) { try BatchJob(path: place.url.path) }
   }
 
+  @Test("survive damaged tables and templates")
+  func fuzz() {
+    var random = SplitMix(state: 3)
+    let marks = Array("\",\n\r{}ab\u{FEFF}ä ".utf8)
+    for _ in 0..<3000 {
+      let bytes = (0..<random.below(60)).map { _ in marks[random.below(marks.count)] }
+      let text = String(decoding: bytes, as: UTF8.self)
+      do {
+        let table = try DelimitedTable(text)
+        #expect(table.rows.allSatisfy { $0.fields.count == table.columns.count })
+      } catch {
+        #expect(error is TemplateProblem)
+      }
+      do {
+        _ = try PathTemplate(text).expanded(["a": "1"])
+      } catch {
+        #expect(error is TemplateProblem)
+      }
+    }
+  }
+
   @Test("keep the names of items when others come and go")
   func identifiers() throws {
     let place = try BatchWorkplace()
