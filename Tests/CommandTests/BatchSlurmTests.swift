@@ -12,7 +12,9 @@ import Testing
     }
   }
 
-  static let areInstalled = programs.allSatisfy(exists)
+  static let isPossible =
+    programs.allSatisfy(exists)
+    && (try? Tool.launch(["bash", "-c", "getent hosts $(hostname -s)"]).status) == 0
 
   /// The daemons, in a folder with a short name: their sockets must fit into an address.
   private final class Cluster {
@@ -76,7 +78,9 @@ import Testing
   /// An array over several scenes ends with the bytes of a local run; the bad one's task is FAILED and is submitted again
   /// when it is mended.
   @Test(
-    .enabled(if: areInstalled, "needs slurmctld, slurmd, munged and sbatch: apt-get install slurm-wlm munge"))
+    .enabled(
+      if: isPossible,
+      "needs slurmctld, slurmd, munged and sbatch (apt-get install slurm-wlm munge) and a host name that resolves"))
   func arrayEqualsLocalRun() throws {
     let local = try BatchPlace(scenes: 4)
     let place = try BatchPlace(scenes: 4, bad: [2])
