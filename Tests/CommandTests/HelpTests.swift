@@ -8,7 +8,7 @@ import Testing
     "simulate scene", "simulate noise", "simulate labels", "classify", "classify split", "classify train",
     "classify finetune", "classify predict", "classify evaluate", "evaluate", "evaluate unmixing", "evaluate restoration", "convert",
     "model", "model info", "model convert", "model merge", "train", "train denoise", "methods", "formats", "schema",
-    "completion",
+    "completion", "batch", "batch plan", "batch run", "batch status", "batch retry", "batch submit",
   ]
 
   @Test(arguments: commands) func matchesSnapshot(command: String) throws {
