@@ -15,6 +15,8 @@ struct ConvertCommand: ParsableCommand {
         hsi convert scene.hdr scene.tif --window 0,0,256,256
         hsi convert scene.tif scene.dat --wl 400-900,1000-1300
         hsi convert scene.hdr scene.tif --of COG --co COMPRESS=DEFLATE
+        hsi convert salinas.mat salinas.tif --sensor aviris
+        hsi convert emit.nc emit.tif --ortho glt --stac emit.json
       """)
 
   @Argument(help: "The cube.")
@@ -23,6 +25,7 @@ struct ConvertCommand: ParsableCommand {
   @Argument(help: "The file to write.")
   var destination: String
 
+  @OptionGroup(title: "Map") var map: MapOptions
   @OptionGroup(title: "Input") var input: InputOptions
   @OptionGroup(title: "Output") var output: WritingOptions
   @OptionGroup(title: "Running") var options: RunOptions
@@ -33,10 +36,19 @@ struct ConvertCommand: ParsableCommand {
     let window = try input.scene.window(in: reader)
     let bands = try input.bands(of: reader, default: .all)
     let metadata = reader.metadata.selecting(bands: bands).cropping(to: window)
+    let grid = try map.grid(reader, window: window, context)
+    let options = try output.library(interleave: reader.interleave, inputs: reader.files, grid: grid)
+    if let item = map.stac {
+      try ProductPaths.check([destination, item], replaceable: nil, overwrite: output.overwrite, inputs: reader.files)
+    }
+    let shape = CubeShape(lines: window.lines, samples: window.samples, bands: bands.count)
     let writer = try RasterFormats.create(
-      destination, shape: CubeShape(lines: window.lines, samples: window.samples, bands: bands.count),
-      type: reader.sampleType, metadata: metadata,
-      options: output.library(interleave: reader.interleave, inputs: reader.files), context: context)
-    _ = try CubeCopy.run(from: reader, window: window, bands: bands, to: writer, context)
+      destination, shape: shape, type: reader.sampleType, metadata: metadata, options: options, context: context)
+    let files = try CubeCopy.run(from: reader, window: window, bands: bands, to: writer, context)
+    _ = try map.writeItem(
+      of: MapOptions.Raster(
+        path: destination, format: options.format, shape: shape, type: reader.sampleType, metadata: metadata),
+      grid: grid, others: files.filter { $0 != destination }.map { ReportOutput(path: $0, content: "sidecar") },
+      inputs: reader.files, overwrite: output.overwrite, context)
   }
 }
