@@ -142,7 +142,7 @@ import Testing
     ("convert in/s.dat o/x.tif --ortho glt", 3, "no geometry lookup table"),
     ("convert in/s.dat o/x.tif --ortho geoloc", 3, "no arrays of longitude and latitude"),
     ("convert in/s.dat o/x.tif --ortho nowhere", 3, "does not exist"),
-    ("convert in/s.dat o/x.tif --ortho in/s.dat", 3, "points to"),
+    ("convert in/s.dat o/x.tif --ortho in/s.dat", 3, "no cell"),
     ("convert in/s.dat o/x.tif --stac o/x.tif", 2, "different"),
     ("convert in/s.dat o/x.tif --stac in/s.dat", 4, "input"),
     ("convert in/s.dat o/x.tif --stac none/x.json", 4, "none"),

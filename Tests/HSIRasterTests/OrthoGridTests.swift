@@ -122,7 +122,7 @@ struct ImplausibleHDF5Tests {
     func bytes(_ values: [UInt64]) -> Data { values.reduce(into: Data()) { data, v in withUnsafeBytes(of: v) { data.append(contentsOf: $0) } } }
     let place = try #require(data.range(of: bytes([3, 4, 5])))
     data.replaceSubrange(place, with: bytes(extents))
-    let path = folder.path("\(extents.map(String.init).joined(separator: "x")).nc")
+    let path = folder.path + "/" + extents.map { "\($0)" }.joined(separator: "x") + ".nc"
     try data.write(to: URL(fileURLWithPath: path))
     return path
   }

@@ -18,7 +18,7 @@ public enum WeightSearch {
     guard !name.isEmpty, !name.contains("/"), !manager.fileExists(atPath: name) else { return name }
     for folder in folders(environment: environment) {
       for candidate in [name, name + ".safetensors"] {
-        let path = (folder as NSString).appendingPathComponent(candidate)
+        let path = folder + "/" + candidate
         var isFolder: ObjCBool = false
         if manager.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue { return path }
       }

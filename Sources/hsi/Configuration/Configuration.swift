@@ -14,9 +14,9 @@ struct Configuration {
     /// A variable of the environment.
     case environment(String)
     /// The project's file.
-    case project(file: String, line: Int?)
+    case project(file: String, line: Int)
     /// The user's file.
-    case user(file: String, line: Int?)
+    case user(file: String, line: Int)
     /// A rule of hsi.
     case builtIn(String)
   }
@@ -77,7 +77,7 @@ struct Configuration {
     for (name, value) in gdal where environment[name] == nil { GDAL.setConfiguration(name, value.text) }
   }
 
-  private mutating func add(_ file: SettingsFile, _ origin: (Int?) -> Origin) {
+  private mutating func add(_ file: SettingsFile, _ origin: (Int) -> Origin) {
     for (key, entry) in file.settings { values[key] = Value(text: entry.text, origin: origin(entry.line)) }
     for (name, entry) in file.gdal { gdal[name] = Value(text: entry.text, origin: origin(entry.line)) }
   }
@@ -100,7 +100,7 @@ extension Configuration.Origin {
     switch self {
     case .commandLine(let option): option
     case .environment(let variable): variable
-    case .project(let file, let line), .user(let file, let line): line.map { "\(file):\($0)" } ?? file
+    case .project(let file, let line), .user(let file, let line): "\(file):\(line)"
     case .builtIn(let rule): rule
     }
   }

@@ -1,6 +1,5 @@
 import Foundation
 import HSIKit
-import TOMLKit
 
 /// A configuration file: settings by key, and GDAL's options in the table `[gdal]`.
 ///
@@ -13,17 +12,16 @@ import TOMLKit
 /// GDAL_CACHEMAX = 512
 /// ```
 struct SettingsFile {
-  /// A value with the line that it stands on, where that is found.
+  /// A value with the line that it stands on.
   struct Entry {
     var text: String
-    var line: Int?
+    var line: Int
   }
 
   /// Name as it is shown.
   let name: String
   private(set) var settings: [String: Entry] = [:]
   private(set) var gdal: [(name: String, entry: Entry)] = []
-  private let lines: [Substring]
 
   private static let largest = 1 << 20
 
@@ -54,101 +52,70 @@ struct SettingsFile {
       throw ConfigurationError.unreadable(file: name, reason: "it is no UTF-8 text")
     }
     self.name = name
-    lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
-    let table: TOMLTable
+    let entries: [SettingsText.Entry]
     do {
-      table = try TOMLTable(string: text)
-    } catch let error as TOMLParseError {
-      throw ConfigurationError.syntax(
-        file: name, line: error.source.begin.line, reason: error.description.replacing("\n", with: " "))
+      entries = try SettingsText.parse(text)
+    } catch let error as SettingsText.Malformed {
+      throw ConfigurationError.syntax(file: name, line: error.line, reason: error.reason)
     }
-    for key in table.keys.sorted() {
-      guard let value = table[key] else { continue }
-      if key == "gdal" {
-        try readGDAL(value)
-      } else {
-        try read(key, value, environment)
-      }
+    for entry in entries {
+      if entry.path[0] == "gdal" { try readGDAL(entry) } else { try read(entry, environment) }
     }
   }
 
-  private mutating func read(
-    _ key: String, _ value: any TOMLValueConvertible, _ environment: [String: String]
-  ) throws {
-    let line = line(of: key, in: nil)
+  private mutating func read(_ entry: SettingsText.Entry, _ environment: [String: String]) throws {
+    let key = entry.path.joined(separator: ".")
     guard let setting = Setting.all.first(where: { $0.key == key }) else {
       throw ConfigurationError.unknownKey(
-        place: place(line), key: key, known: Setting.all.map(\.key) + ["the table [gdal]"])
+        place: place(entry.line), key: key, known: Setting.all.map(\.key) + ["the table [gdal]"])
     }
-    var texts = SettingsFile.texts(value, allowsList: setting.isPath)
+    var texts = SettingsFile.texts(entry.value, allowsList: setting.isPath)
     if setting.isPath { texts = texts?.map { resolved($0, environment) } }
     let text = texts?.joined(separator: ":")
     guard let text, setting.accepts(text) else {
       throw ConfigurationError.badValue(
-        place: place(line), key: key, value: text ?? "a \(value.type)", requirement: setting.requirement)
+        place: place(entry.line), key: key, value: text ?? "a list", requirement: setting.requirement)
     }
-    settings[key] = Entry(text: text, line: line)
+    settings[key] = Entry(text: text, line: entry.line)
   }
 
-  private mutating func readGDAL(_ value: any TOMLValueConvertible) throws {
-    guard let table = value.table else {
+  private mutating func readGDAL(_ entry: SettingsText.Entry) throws {
+    guard entry.path.count == 2, !entry.path[1].isEmpty, !entry.path[1].contains("=") else {
       throw ConfigurationError.badValue(
-        place: place(line(of: "gdal", in: nil)), key: "gdal", value: "a \(value.type)",
-        requirement: "a table of options, NAME = VALUE")
+        place: place(entry.line), key: entry.path.joined(separator: "."), value: "set",
+        requirement: "left out: [gdal] is a table of options, NAME = VALUE")
     }
-    for key in table.keys.sorted() {
-      guard let value = table[key] else { continue }
-      let line = line(of: key, in: "gdal")
-      guard let text = SettingsFile.texts(value, allowsList: false)?.first, !key.isEmpty, !key.contains("=") else {
-        throw ConfigurationError.badValue(
-          place: place(line), key: "gdal.\(key)", value: "a \(value.type)", requirement: "a text, a number or a truth value")
-      }
-      gdal.append((key, Entry(text: text, line: line)))
+    guard let text = SettingsFile.texts(entry.value, allowsList: false)?.first else {
+      throw ConfigurationError.badValue(
+        place: place(entry.line), key: entry.path.joined(separator: "."), value: "a list",
+        requirement: "a text, a number or a truth value")
     }
+    gdal.append((entry.path[1], Entry(text: text, line: entry.line)))
   }
 
   /// The texts of a value: of numbers and truth values too, of a list of texts where that is allowed.
-  private static func texts(_ value: any TOMLValueConvertible, allowsList: Bool) -> [String]? {
-    switch value.type {
-    case .string: return value.string.map { [$0] }
-    case .int: return value.int.map { ["\($0)"] }
-    case .double: return value.double.map { ["\($0)"] }
-    case .bool: return value.bool.map { [$0 ? "YES" : "NO"] }
-    case .array:
-      guard allowsList, let array = value.array else { return nil }
-      let parts = array.map { $0.string }
-      return parts.contains(nil) ? nil : parts.compactMap { $0 }
-    default: return nil
+  private static func texts(_ value: SettingsText.Value, allowsList: Bool) -> [String]? {
+    switch value {
+    case .text(let text): return [text]
+    case .whole(let number): return ["\(number)"]
+    case .real(let number): return ["\(number)"]
+    case .truth(let isTrue): return [isTrue ? "YES" : "NO"]
+    case .list(let items):
+      let texts = items.map { item -> String? in if case .text(let text) = item { text } else { nil } }
+      return allowsList && !texts.contains(nil) ? texts.compactMap { $0 } : nil
     }
   }
 
   /// A path of the file: `~/` is the home folder, other relative names start at the folder of the file.
   private func resolved(_ path: String, _ environment: [String: String]) -> String {
-    path.split(separator: ":").map { part in
+    let folder = name.lastIndex(of: "/").map { String(name[...$0]) } ?? ""
+    let parts = path.split(separator: ":").map { part -> String in
       if part.hasPrefix("~/"), let home = environment["HOME"] { return home + part.dropFirst() }
-      if part.hasPrefix("/") { return String(part) }
-      let folder = (name as NSString).deletingLastPathComponent
-      return folder.isEmpty || folder == "." ? String(part) : folder + "/" + part
-    }.joined(separator: ":")
+      return part.hasPrefix("/") || folder == "./" ? String(part) : folder + part
+    }
+    return parts.joined(separator: ":")
   }
 
   /// `FILE, line 3`.
-  private func place(_ line: Int?) -> String { line.map { "\(name), line \($0)" } ?? name }
-
-  /// The line on which a key stands, from 1; nil where it is written in a way that is not found.
-  private func line(of key: String, in section: String?) -> Int? {
-    var current: String?
-    for (index, line) in lines.enumerated() {
-      let text = line.trimmingCharacters(in: .whitespaces)
-      if text.hasPrefix("[") {
-        current = String(text.dropFirst().prefix { $0 != "]" }).trimmingCharacters(in: .whitespaces)
-        if section == nil, current?.split(separator: ".").first.map(String.init) == key { return index + 1 }
-        continue
-      }
-      guard current == section else { continue }
-      let name = text.prefix { $0 != "=" }.trimmingCharacters(in: CharacterSet(charactersIn: " \t\"'"))
-      if name == key || name.hasPrefix(key + ".") { return index + 1 }
-    }
-    return nil
-  }
+  private func place(_ line: Int) -> String { "\(name), line \(line)" }
 }
