@@ -49,7 +49,9 @@ public final class ScratchFile {
     var done = 0
     while let base = bytes.baseAddress, done < bytes.count {
       let step = pwrite(descriptor, base + done, bytes.count - done, offset + done)
-      if step > 0 { done += step } else if errno != EINTR {
+      if step > 0 {
+        done += step
+      } else if errno != EINTR {
         throw OutputFile.failure(errno, path: "a scratch file in \(folder)")
       }
     }
@@ -60,7 +62,8 @@ public final class ScratchFile {
   /// - Throws: `CoreError.cannotWrite` when it cannot be mapped.
   public func mapped() throws -> UnsafeRawBufferPointer {
     if mapping == nil {
-      guard let start = mmap(nil, max(1, size), PROT_READ, MAP_SHARED, descriptor, 0), start != MAP_FAILED else {
+      guard let start = mmap(nil, max(1, size), PROT_READ, MAP_SHARED, descriptor, 0), start != MAP_FAILED
+      else {
         throw OutputFile.failure(errno, path: "a scratch file in \(folder)")
       }
       mapping = UnsafeRawPointer(start)

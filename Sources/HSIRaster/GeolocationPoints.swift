@@ -44,7 +44,9 @@ struct GeolocationPoints {
     for line in stride(from: 0, to: window.lines, by: stepLine) {
       for sample in stride(from: 0, to: window.samples, by: stepSample) {
         let here = line * window.samples + sample
-        for other in [sample + 1 < window.samples ? here + 1 : nil, line + 1 < window.lines ? here + window.samples : nil] {
+        for other in [
+          sample + 1 < window.samples ? here + 1 : nil, line + 1 < window.lines ? here + window.samples : nil,
+        ] {
           guard let other else { continue }
           let distance = ground(here, x[other], y[other])
           if distance.isFinite, distance > 0 { distances.append(distance) }
@@ -60,7 +62,9 @@ struct GeolocationPoints {
     var best = [Int32](repeating: -1, count: lines * samples)
     var distance = [Float](repeating: .infinity, count: lines * samples)
     for i in x.indices where x[i].isFinite {
-      let (column, row) = (Int(((x[i] - left) / stepX).rounded(.down)), Int(((top - y[i]) / stepY).rounded(.down)))
+      let (column, row) = (
+        Int(((x[i] - left) / stepX).rounded(.down)), Int(((top - y[i]) / stepY).rounded(.down))
+      )
       // A point can be the nearest of its own cell and the cells around.
       for l in max(0, row - 1)...max(0, min(lines - 1, row + 1)) {
         for s in max(0, column - 1)...max(0, min(samples - 1, column + 1)) {

@@ -14,8 +14,8 @@ public struct MapFootprint: Sendable {
 
   /// The outline of a raster.
   ///
-  /// Edges are followed in steps for the box; the ring has the corners only. Tie points and geolocation arrays give their
-  /// bounding box.
+  /// Edges are followed in steps for the box; the ring has the corners only. Tie points and geolocation arrays give
+  /// their bounding box.
   /// - Returns: nil without reference system, or where it cannot be transformed.
   public init?(_ georeference: Georeference, lines: Int, samples: Int, context: RunContext) {
     guard let crs = georeference.crs else { return nil }
@@ -41,7 +41,9 @@ public struct MapFootprint: Sendable {
       corners = MapFootprint.box(arrays.valid)
       edge = corners
     }
-    guard !corners.isEmpty, let (ring, box, code, wkt) = MapFootprint.geographic(crs, corners, edge) else { return nil }
+    guard !corners.isEmpty, let (ring, box, code, wkt) = MapFootprint.geographic(crs, corners, edge) else {
+      return nil
+    }
     self.code = code
     self.wkt = wkt
     var points = ring
@@ -81,7 +83,8 @@ public struct MapFootprint: Sendable {
         OSRDestroySpatialReference(source)
         OSRDestroySpatialReference(target)
       }
-      guard OSRSetFromUserInput(source, crs) == OGRERR_NONE, OSRImportFromEPSG(target, 4326) == OGRERR_NONE else {
+      guard OSRSetFromUserInput(source, crs) == OGRERR_NONE, OSRImportFromEPSG(target, 4326) == OGRERR_NONE
+      else {
         return nil
       }
       for reference in [source, target] { OSRSetAxisMappingStrategy(reference, OAMS_TRADITIONAL_GIS_ORDER) }
@@ -123,7 +126,8 @@ struct GeolocationArrays {
   init(_ georeference: Georeference, context: RunContext) throws {
     guard case .geolocation(let x, let y) = georeference.mapping else {
       throw RasterError.inconsistent(
-        path: "the scene", reason: "it has no arrays of longitude and latitude", advice: "leave out --ortho geoloc")
+        path: "the scene", reason: "it has no arrays of longitude and latitude",
+        advice: "leave out --ortho geoloc")
     }
     let (first, second) = (try GeolocationArrays.read(x, context), try GeolocationArrays.read(y, context))
     guard first.lines == second.lines, first.samples == second.samples else {

@@ -62,7 +62,8 @@ public final class OrthoGrid: Sendable {
     case "geoloc":
       guard let georeference = reader.metadata.georeference, case .geolocation = georeference.mapping else {
         throw RasterError.inconsistent(
-          path: reader.path, reason: "it has no arrays of longitude and latitude", advice: "leave out --ortho")
+          path: reader.path, reason: "it has no arrays of longitude and latitude", advice: "leave out --ortho"
+        )
       }
       return try OrthoGrid.geolocated(georeference, swath: reader.shape, window: window, context)
     default:
@@ -91,7 +92,9 @@ public final class OrthoGrid: Sendable {
     _ lookup: GeometryLookup, swath: CubeShape, window: PixelWindow, _ context: RunContext
   ) throws -> OrthoGrid {
     let first = try RasterFormats.open(lookup.sample.path, context: context)
-    let second = lookup.line.path == lookup.sample.path ? first : try RasterFormats.open(lookup.line.path, context: context)
+    let second =
+      lookup.line.path == lookup.sample.path
+      ? first : try RasterFormats.open(lookup.line.path, context: context)
     let (path, shape) = (first.path, first.shape)
     guard shape.lines == second.shape.lines, shape.samples == second.shape.samples,
       lookup.sample.band < shape.bands, lookup.line.band < second.shape.bands
@@ -111,7 +114,8 @@ public final class OrthoGrid: Sendable {
     let height = max(1, min(shape.lines, (4 << 20) / max(1, shape.samples)))
     for top in stride(from: 0, to: shape.lines, by: height) {
       try context.checkCancellation()
-      let part = PixelWindow(line: top, sample: 0, lines: min(height, shape.lines - top), samples: shape.samples)
+      let part = PixelWindow(
+        line: top, sample: 0, lines: min(height, shape.lines - top), samples: shape.samples)
       try first.read(part, bands: [lookup.sample.band], into: columns)
       try second.read(part, bands: [lookup.line.band], into: rows)
       for line in 0..<part.lines {
@@ -154,7 +158,8 @@ public final class OrthoGrid: Sendable {
     let arrays = try GeolocationArrays(georeference, context: context)
     guard arrays.lines == swath.lines, arrays.samples == swath.samples else {
       throw RasterError.inconsistent(
-        path: "the scene", reason: "longitude and latitude have \(arrays.lines) × \(arrays.samples) pixels, the cube \(swath)",
+        path: "the scene",
+        reason: "longitude and latitude have \(arrays.lines) × \(arrays.samples) pixels, the cube \(swath)",
         advice: "leave out --ortho")
     }
     let points = GeolocationPoints(arrays, window)
@@ -170,13 +175,16 @@ public final class OrthoGrid: Sendable {
     )
     guard size.lines * size.samples <= 64 * Double(window.pixels) + 4096 else {
       throw RasterError.inconsistent(
-        path: "the scene", reason: "longitude and latitude jump: a grid would have \(Int(size.lines)) × \(Int(size.samples)) cells",
+        path: "the scene",
+        reason:
+          "longitude and latitude jump: a grid would have \(Int(size.lines)) × \(Int(size.samples)) cells",
         advice: "leave out --ortho")
     }
     let (lines, samples) = (Int(size.lines), Int(size.samples))
     try requireRoom(lines, samples, path: "the scene", context)
     let (left, top) = (extent.west - stepX / 2, extent.north + step / 2)
-    let nearest = points.nearest(lines: lines, samples: samples, left: left, top: top, stepX: stepX, stepY: step)
+    let nearest = points.nearest(
+      lines: lines, samples: samples, left: left, top: top, stepX: stepX, stepY: step)
     return OrthoGrid(
       lines: lines, samples: samples,
       georeference: Georeference(crs: georeference.crs, mapping: .affine([left, stepX, 0, top, 0, -step])),
@@ -187,7 +195,8 @@ public final class OrthoGrid: Sendable {
     let (cells, overflow) = lines.multipliedReportingOverflow(by: samples)
     guard !overflow, cells <= context.memory.bytes / 16 else {
       throw CoreError.memory(
-        purpose: "the map grid of \(path)", needed: overflow ? .max : cells * 16, budget: context.memory.bytes)
+        purpose: "the map grid of \(path)", needed: overflow ? .max : cells * 16, budget: context.memory.bytes
+      )
     }
   }
 }

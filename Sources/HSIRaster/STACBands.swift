@@ -10,7 +10,8 @@ enum STACBands {
   static func find(beside path: String, bands: Int) -> FoundWavelengths? {
     guard !GDAL.isRemote(path), bands > 0 else { return nil }
     let name = PathName(path)
-    for candidate in [name.stem + ".json", path + ".json", name.stem + "_stac.json"] where VSI.isFile(candidate) {
+    for candidate in [name.stem + ".json", path + ".json", name.stem + "_stac.json"]
+    where VSI.isFile(candidate) {
       guard let bytes = try? VSI.contents(candidate, limit: largest),
         let item = try? JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any],
         item["stac_version"] is String, let assets = item["assets"] as? [String: Any]

@@ -30,11 +30,13 @@ public struct SensorTable: Sendable {
   /// The instruments. A new one is one entry here.
   public static let all: [SensorTable] = [
     SensorTable(
-      "aviris", aliases: ["aviris-classic", "salinas"], "AVIRIS, 224 bands (Salinas Valley 1998 and later campaigns)",
+      "aviris", aliases: ["aviris-classic", "salinas"],
+      "AVIRIS, 224 bands (Salinas Valley 1998 and later campaigns)",
       avirisClassicCentres, nil,
       editions: [("Salinas, corrected", 224, without: [108...112, 154...167, 224...224])]),
     SensorTable(
-      "aviris-1992", aliases: ["indian-pines"], "AVIRIS, the 220 bands of Indian Pines 1992", aviris1992Centres,
+      "aviris-1992", aliases: ["indian-pines"], "AVIRIS, the 220 bands of Indian Pines 1992",
+      aviris1992Centres,
       aviris1992Widths,
       editions: [("Indian Pines, corrected", 220, without: [104...108, 150...163, 220...220])]),
     SensorTable(
@@ -45,10 +47,12 @@ public struct SensorTable: Sendable {
       "cave", aliases: [], "the CAVE camera, 31 bands",
       (0..<31).map { "\(400 + 10 * $0)" }.joined(separator: " "), nil),
     SensorTable(
-      "enmap", aliases: [], "EnMAP, 224 bands; 130 to 135 hold no data", enmapCentres, enmapWidths, bad: [130...135]),
+      "enmap", aliases: [], "EnMAP, 224 bands; 130 to 135 hold no data", enmapCentres, enmapWidths,
+      bad: [130...135]),
     SensorTable(
       "hyperion", aliases: ["eo-1", "botswana"],
-      "EO-1 Hyperion, 242 bands; 1 to 7, 58 to 76 and 225 to 242 are not calibrated", hyperionCentres, hyperionWidths,
+      "EO-1 Hyperion, 242 bands; 1 to 7, 58 to 76 and 225 to 242 are not calibrated", hyperionCentres,
+      hyperionWidths,
       bad: [1...7, 58...76, 225...242],
       editions: [("Botswana", 242, without: [1...9, 56...81, 98...101, 120...133, 165...186, 221...242])]),
     SensorTable("neon", aliases: ["neon-ais"], "NEON imaging spectrometer, 426 bands", neonCentres, nil),
@@ -92,7 +96,9 @@ public struct SensorTable: Sendable {
     _ name: String, aliases: [String], _ summary: String, _ centres: String, _ widths: String?,
     bad: [ClosedRange<Int>] = [], editions: [(name: String, of: Int, without: [ClosedRange<Int>])] = []
   ) {
-    func numbers(_ text: String) -> [Double] { text.split(whereSeparator: \.isWhitespace).compactMap { Double($0) } }
+    func numbers(_ text: String) -> [Double] {
+      text.split(whereSeparator: \.isWhitespace).compactMap { Double($0) }
+    }
     self.name = name
     self.aliases = aliases
     self.summary = summary

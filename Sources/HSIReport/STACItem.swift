@@ -60,7 +60,8 @@ public struct STACItem: Sendable {
 
   /// A description of a raster.
   public init(
-    path: String, mediaType: String, shape: CubeShape, type: SampleType, metadata: CubeMetadata, created: String
+    path: String, mediaType: String, shape: CubeShape, type: SampleType, metadata: CubeMetadata,
+    created: String
   ) {
     self.path = path
     self.mediaType = mediaType
@@ -124,7 +125,8 @@ public struct STACItem: Sendable {
   private func assets(_ itemPath: String) -> [String: JSONValue] {
     var main: [String: JSONValue] = [
       "href": .text(STACItem.reference(path, from: itemPath)), "type": .text(mediaType),
-      "roles": .array([.text("data")] + (metadata.quantity == .unknown ? [] : [.text(metadata.quantity.rawValue)])),
+      "roles": .array(
+        [.text("data")] + (metadata.quantity == .unknown ? [] : [.text(metadata.quantity.rawValue)])),
       "bands": .array((0..<metadata.bands).map(band)),
     ]
     if let classes = metadata.classes { main["classification:classes"] = .array(STACItem.classes(classes)) }
@@ -162,8 +164,12 @@ public struct STACItem: Sendable {
     if metadata.offset[index] != 0 { band["raster:offset"] = .number(metadata.offset[index]) }
     // Nanometres as micrometres, rounded to femtometres so that the division leaves no tail of digits.
     func micrometres(_ value: Double) -> JSONValue { .number((value * 1e6).rounded() / 1e9) }
-    if let centre = metadata.axis.wavelengths?[index], centre > 0 { band["eo:center_wavelength"] = micrometres(centre) }
-    if let width = metadata.axis.fwhm?[index], width > 0 { band["eo:full_width_half_max"] = micrometres(width) }
+    if let centre = metadata.axis.wavelengths?[index], centre > 0 {
+      band["eo:center_wavelength"] = micrometres(centre)
+    }
+    if let width = metadata.axis.fwhm?[index], width > 0 {
+      band["eo:full_width_half_max"] = micrometres(width)
+    }
     return .object(band)
   }
 
@@ -226,7 +232,8 @@ public struct STACItem: Sendable {
     while common < folder.count, common < file.count - 1, folder[common] == file[common] { common += 1 }
     let up = [String](repeating: "..", count: folder.count - common)
     let parts = (up.isEmpty ? ["."] : up) + file[common...]
-    return parts.map { $0.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? $0 }.joined(separator: "/")
+    return parts.map { $0.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? $0 }.joined(
+      separator: "/")
   }
 
   /// A date and time of a file as RFC 3339; nil for anything else.

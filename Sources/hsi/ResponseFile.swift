@@ -3,9 +3,9 @@ import HSIKit
 
 /// Arguments from files: `@FILE` or `--optfile FILE` stands for the words of a file.
 ///
-/// Words are separated by blanks and line ends; `'…'` and `"…"` keep blanks, a backslash keeps the next character (not
-/// inside `'…'`); a line that begins with `#` is a comment. Words that begin with `@` in a file are not expanded again. A
-/// name that begins with `@` is written `./@name`.
+/// Words are separated by blanks and line ends; `'…'` and `"…"` keep blanks, a backslash keeps the next character
+/// (not inside `'…'`); a line that begins with `#` is a comment. Words that begin with `@` in a file are not expanded
+/// again. A name that begins with `@` is written `./@name`.
 enum ResponseFile {
   private static let largest = 1 << 20
 

@@ -7,7 +7,8 @@ import Testing
 @Suite struct ArgumentTests {
   @Test(arguments: [
     ("a b", ["a", "b"]), ("  a\n\tb\n", ["a", "b"]), ("'a b' \"c d\"", ["a b", "c d"]), ("a\\ b", ["a b"]),
-    ("# c d\na # b\n#e", ["a", "#", "b"]), ("''", [""]), ("--x='1 2'", ["--x=1 2"]), ("", []), ("'\\'", ["\\"]),
+    ("# c d\na # b\n#e", ["a", "#", "b"]), ("''", [""]), ("--x='1 2'", ["--x=1 2"]), ("", []),
+    ("'\\'", ["\\"]),
     ("\"a\\\"b\"", ["a\"b"]),
   ])
   func words(text: String, wanted: [String]) { #expect(ResponseFile.words(text) == wanted) }
@@ -15,14 +16,19 @@ import Testing
   @Test func openQuote() { #expect(ResponseFile.words("a 'b") == nil) }
 
   @Test(arguments: [
-    ("-srcwin 1 2 3 4 in out", "--window=1,2,3,4 in out"), ("-projwin 1 9 5 2 in out", "--bbox=1,2,5,9 in out"),
-    ("-b 1 -b 3-4 in out", "-b 1,3-4 in out"), ("-ram 256 in", "--memory 256M in"), ("-ram 2G in", "--memory 2G in"),
-    ("--config A B in", "--config A=B in"), ("--config A=B in", "--config A=B in"), ("-a_nodata -9999 in", "--nodata=-9999 in"),
+    ("-srcwin 1 2 3 4 in out", "--window=1,2,3,4 in out"),
+    ("-projwin 1 9 5 2 in out", "--bbox=1,2,5,9 in out"),
+    ("-b 1 -b 3-4 in out", "-b 1,3-4 in out"), ("-ram 256 in", "--memory 256M in"),
+    ("-ram 2G in", "--memory 2G in"),
+    ("--config A B in", "--config A=B in"), ("--config A=B in", "--config A=B in"),
+    ("-a_nodata -9999 in", "--nodata=-9999 in"),
     ("--output-format ENVI", "--of ENVI"), ("-o out in", "in out"), ("--output=out in -- x", "in out -- x"),
     ("- -0", "- --null"), ("--json-usage", "--experimental-dump-help"),
   ])
   func spellings(given: String, wanted: String) {
-    #expect(ArgumentSpelling.tolerated(given.split(separator: " ").map(String.init)).joined(separator: " ") == wanted)
+    #expect(
+      ArgumentSpelling.tolerated(given.split(separator: " ").map(String.init)).joined(separator: " ")
+        == wanted)
   }
 
   private func run(_ line: [String], _ place: TemporaryFolder) throws -> Tool.Result {
@@ -33,7 +39,9 @@ import Testing
     let place = try SampleScene.workplace()
     try Data("# a window\n--window 2,3,4,5\nin/s.dat 'o/a b.dat'\n".utf8).write(
       to: place.url.appendingPathComponent("args"))
-    for (number, line) in [["convert", "@args"], ["convert", "--optfile", "args"], ["convert", "--optfile=args"]].enumerated() {
+    for (number, line) in [
+      ["convert", "@args"], ["convert", "--optfile", "args"], ["convert", "--optfile=args"],
+    ].enumerated() {
       let result = try run(line + (number > 0 ? ["--overwrite"] : []), place)
       #expect(result.status == 0, "\(result.errors)")
       #expect(try run(["info", "o/a b.dat"], place).output.contains("5 lines × 4 samples × 60 bands"))
@@ -48,7 +56,8 @@ import Testing
 
   @Test func bandsOfGDAL() throws {
     let place = try SampleScene.workplace()
-    let result = try run(["convert", "in/s.dat", "o/a.dat", "-b", "3", "-b", "1", "-srcwin", "0", "0", "2", "2"], place)
+    let result = try run(
+      ["convert", "in/s.dat", "o/a.dat", "-b", "3", "-b", "1", "-srcwin", "0", "0", "2", "2"], place)
     #expect(result.status == 0, "\(result.errors)")
     #expect(try run(["info", "o/a.dat"], place).output.contains("2 lines × 2 samples × 2 bands"))
   }
@@ -60,7 +69,9 @@ import Testing
       #expect(result.status == 0 && result.errors.isEmpty && result.output == topic.text + "\n")
       #expect(result.output.split(separator: "\n").allSatisfy { $0.count <= 82 }, "\(topic.name)")
     }
-    for setting in Setting.all { #expect(HelpTopics.text("configuration")?.contains(setting.variable) == true) }
+    for setting in Setting.all {
+      #expect(HelpTopics.text("configuration")?.contains(setting.variable) == true)
+    }
     #expect(try run(["help", "unmix"], place).output == run(["unmix", "--help"], place).output)
     let unknown = try run(["help", "cooking"], place)
     #expect(unknown.status == 2 && unknown.errors.contains("exit-codes"))
@@ -80,7 +91,8 @@ import Testing
     let place = try SampleScene.workplace()
     let tail = "--model hsdt-tiny --epochs 1 --out o/w.safetensors --patch 8"
     for (list, option) in [("printf 'in/none.dat\\n'", ""), ("printf 'in/none.dat\\0'", "-0")] {
-      let result = try Tool.launch(["bash", "-c", "\(list) | hsi train denoise - \(option) \(tail)"], in: place.url)
+      let result = try Tool.launch(
+        ["bash", "-c", "\(list) | hsi train denoise - \(option) \(tail)"], in: place.url)
       #expect(result.status == 3 && result.errors.contains("in/none.dat does not exist"), "\(result.errors)")
     }
     let empty = try Tool.launch(["bash", "-c", "hsi train denoise - \(tail) < /dev/null"], in: place.url)

@@ -38,7 +38,8 @@ import Testing
 
   @Test func precedence() throws {
     let place = try workplace(
-      project: "# this project\nthreads = 2\nseed = 7\n", user: "memory = \"700M\"\nthreads = 3\nlog = 'info'\n")
+      project: "# this project\nthreads = 2\nseed = 7\n",
+      user: "memory = \"700M\"\nthreads = 3\nlog = 'info'\n")
     let user = place.path("xdg/hsi/config.toml")
     #expect(try shown("memory", "", place) == ["734003200", "user file", user + ":1"])
     #expect(try shown("log", "", place) == ["info", "user file", user + ":3"])
@@ -51,8 +52,13 @@ import Testing
     // Slurm's allocation is a rule of hsi: what a file says comes before it.
     #expect(try shown("threads", "", place, ["SLURM_CPUS_PER_TASK": "1"])[0] == "2")
     let bare = try workplace()
-    #expect(try shown("threads", "", bare, ["SLURM_CPUS_PER_TASK": "1"]) == ["1", "built-in", "SLURM_CPUS_PER_TASK"])
-    #expect(try shown("tmpdir", "", bare, ["HSI_TMPDIR": "", "SLURM_TMPDIR": "", "TMPDIR": "/var/tmp"])[0] == "/var/tmp")
+    #expect(
+      try shown("threads", "", bare, ["SLURM_CPUS_PER_TASK": "1"]) == [
+        "1", "built-in", "SLURM_CPUS_PER_TASK",
+      ])
+    #expect(
+      try shown("tmpdir", "", bare, ["HSI_TMPDIR": "", "SLURM_TMPDIR": "", "TMPDIR": "/var/tmp"])[0]
+        == "/var/tmp")
   }
 
   /// The settings reach the work: the seed of the project's file is in the provenance, and a budget of 1 KiB is refused.
@@ -71,15 +77,22 @@ import Testing
     let small = try workplace(project: "memory = \"1K\"\n")
     #expect(try run("unmix in/s.dat o/b.tif --count 3", small).status == 6)
     let shown = try workplace(user: "progress = \"bar\"\n")
-    #expect(try run("unmix in/s.dat o/c.tif --endmembers in/s_endmembers.sli", shown).errors.contains("100 - done."))
+    #expect(
+      try run("unmix in/s.dat o/c.tif --endmembers in/s_endmembers.sli", shown).errors.contains("100 - done.")
+    )
   }
 
   @Test func gdalOptionsAndSecrets() throws {
-    let place = try workplace(project: "[gdal]\nGDAL_CACHEMAX = 100\nAWS_SECRET_ACCESS_KEY = \"hunter2\"\nX = true\n")
+    let place = try workplace(
+      project: "[gdal]\nGDAL_CACHEMAX = 100\nAWS_SECRET_ACCESS_KEY = \"hunter2\"\nX = true\n")
     #expect(try shown("gdal.GDAL_CACHEMAX", "", place) == ["100", "project file", "./.hsi.toml:2"])
     #expect(try shown("gdal.X", "", place)[0] == "YES")
-    #expect(try shown("gdal.GDAL_CACHEMAX", "--config GDAL_CACHEMAX 7", place) == ["7", "command line", "--config"])
-    #expect(try shown("gdal.GDAL_CACHEMAX", "", place, ["GDAL_CACHEMAX": "9"]) == ["9", "environment", "GDAL_CACHEMAX"])
+    #expect(
+      try shown("gdal.GDAL_CACHEMAX", "--config GDAL_CACHEMAX 7", place) == ["7", "command line", "--config"])
+    #expect(
+      try shown("gdal.GDAL_CACHEMAX", "", place, ["GDAL_CACHEMAX": "9"]) == [
+        "9", "environment", "GDAL_CACHEMAX",
+      ])
     let text = try run("config", place).output
     #expect(text.contains("***") && !text.contains("hunter2"))
   }
@@ -88,10 +101,14 @@ import Testing
     ("threads = \"many\"", "line 1: threads is many"), ("\nthreads = 0", "line 2: threads is 0"),
     ("# c\nthreds = 4", "line 2: there is no setting threds"), ("memory = [1, 2]", "line 1: memory is a"),
     ("seed = -1", "line 1: seed is -1"), ("threads = 1\nthreads = 2", "line 2"), ("x = [", "line 1"),
-    ("gdal = 3", "line 1: gdal is set"), ("[gdal]\nA = [1]", "line 2: gdal.A is a"), ("[log]\na = 1", "line 2: there is no setting log.a"),
-    ("[gdal]\n[gdal]", "line 2"), ("threads = 4 5", "line 1"), ("log = \"info", "line 1"), ("log = info", "line 1"),
-    ("seed = 0x", "line 1"), ("x = {a = 1}", "line 1"), ("[[x]]", "line 1"), ("= 3", "line 1"), ("a.\n", "line 1"),
-    ("device = \"tpu\"", "device is tpu"), ("progress = true", "progress is YES"), ("model_path = [1]", "model_path is a"),
+    ("gdal = 3", "line 1: gdal is set"), ("[gdal]\nA = [1]", "line 2: gdal.A is a"),
+    ("[log]\na = 1", "line 2: there is no setting log.a"),
+    ("[gdal]\n[gdal]", "line 2"), ("threads = 4 5", "line 1"), ("log = \"info", "line 1"),
+    ("log = info", "line 1"),
+    ("seed = 0x", "line 1"), ("x = {a = 1}", "line 1"), ("[[x]]", "line 1"), ("= 3", "line 1"),
+    ("a.\n", "line 1"),
+    ("device = \"tpu\"", "device is tpu"), ("progress = true", "progress is YES"),
+    ("model_path = [1]", "model_path is a"),
   ])
   func badFile(text: String, place wanted: String) throws {
     for isUser in [false, true] {
@@ -99,7 +116,9 @@ import Testing
       let result = try run("info in/s.dat", place)
       #expect(result.status == 2 && result.output.isEmpty)
       #expect(result.errorLines.count == 1 && result.errors.contains("[E-CONFIG]"), "\(result.errors)")
-      #expect(result.errors.contains(wanted) && result.errors.contains(isUser ? "config.toml" : "./.hsi.toml"), "\(result.errors)")
+      #expect(
+        result.errors.contains(wanted) && result.errors.contains(isUser ? "config.toml" : "./.hsi.toml"),
+        "\(result.errors)")
     }
   }
 
@@ -110,7 +129,8 @@ import Testing
   func badVariable(name: String, value: String) throws {
     let place = try workplace()
     let result = try run("info in/s.dat", place, [name: value])
-    #expect(result.status == 2 && result.errorLines.count == 1 && result.errors.contains(name), "\(result.errors)")
+    #expect(
+      result.status == 2 && result.errorLines.count == 1 && result.errors.contains(name), "\(result.errors)")
     #expect(try run("info in/s.dat", place, [name: ""]).status == 0)
   }
 
@@ -124,7 +144,8 @@ import Testing
   /// A folder in place of the file, and one that may not be read.
   @Test func unreadableFile() throws {
     let place = try workplace()
-    try FileManager.default.createDirectory(atPath: place.path(".hsi.toml"), withIntermediateDirectories: false)
+    try FileManager.default.createDirectory(
+      atPath: place.path(".hsi.toml"), withIntermediateDirectories: false)
     let result = try run("info in/s.dat", place)
     #expect(result.status == 2 && result.errors.contains("[E-CONFIG]"), "\(result.errors)")
     // What does not depend on settings goes on.
@@ -162,7 +183,8 @@ import Testing
     let bytes = Array(whole.utf8)
     var random = CounterRandom(seed: 5, stream: 1)
     func draw(_ bound: Int) -> Int { random.index(below: bound) }
-    let alphabet: [UInt8] = Array("[]{}=\"'\\#\n\t.,_-+:0123456789eExuU\u{0}\u{7f}".utf8) + [0x80, 0xC3, 0xFF]
+    let alphabet: [UInt8] =
+      Array("[]{}=\"'\\#\n\t.,_-+:0123456789eExuU\u{0}\u{7f}".utf8) + [0x80, 0xC3, 0xFF]
     var (passed, refused) = (0, 0)
     for round in 0..<3000 {
       var damaged = bytes
@@ -185,7 +207,8 @@ import Testing
     }
     #expect(passed > 50 && refused > 1000, "\(passed) \(refused)")
     for nested in ["[", "{a=", "a.", "[a."] {
-      let text = (nested == "{a=" ? "x = " : nested == "[" ? "x = " : "") + String(repeating: nested, count: 100_000)
+      let text =
+        (nested == "{a=" ? "x = " : nested == "[" ? "x = " : "") + String(repeating: nested, count: 100_000)
       #expect(throws: ConfigurationError.self) {
         try SettingsFile(Data(text.utf8), name: "f", environment: [:])
       }
@@ -211,11 +234,13 @@ import Testing
       """
     #expect(
       try SettingsText.parse(text) == [
-        Entry(path: ["a"], value: .whole(1), line: 2), Entry(path: ["b c", "d"], value: .text("x\t\"é"), line: 3),
+        Entry(path: ["a"], value: .whole(1), line: 2),
+        Entry(path: ["b c", "d"], value: .text("x\t\"é"), line: 3),
         Entry(
           path: ["t", "u", "list"],
           value: .list([.text("a"), .text("b"), .whole(-1000), .list([]), .whole(31)]), line: 5),
-        Entry(path: ["t", "u", "r"], value: .real(-1500), line: 8), Entry(path: ["t", "u", "n"], value: .truth(true), line: 9),
+        Entry(path: ["t", "u", "r"], value: .real(-1500), line: 8),
+        Entry(path: ["t", "u", "n"], value: .truth(true), line: 9),
       ])
     #expect(throws: SettingsText.Malformed(line: 2, reason: "a is set twice, first in line 1")) {
       try SettingsText.parse("a = 1\na = 2")
@@ -224,7 +249,8 @@ import Testing
 
   @Test func pathsOfFiles() throws {
     let file = try SettingsFile(
-      Data("tmpdir = \"scratch\"\nmodel_path = [\"~/m\", \"/abs\", \"x\"]".utf8), name: "/etc/hsi/config.toml",
+      Data("tmpdir = \"scratch\"\nmodel_path = [\"~/m\", \"/abs\", \"x\"]".utf8),
+      name: "/etc/hsi/config.toml",
       environment: ["HOME": "/home/me"])
     #expect(file.settings["tmpdir"]?.text == "/etc/hsi/scratch")
     #expect(file.settings["model_path"]?.text == "/home/me/m:/abs:/etc/hsi/x")

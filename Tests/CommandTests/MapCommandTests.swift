@@ -8,7 +8,9 @@ import Testing
   static let emit = fixtures.appendingPathComponent("emit_glt.nc").path
 
   private func run(_ line: String, _ place: TemporaryFolder) throws -> Tool.Result {
-    try Tool.run(line.split(separator: " ").map(String.init), in: place.url, environment: ["SOURCE_DATE_EPOCH": "1700000000"])
+    try Tool.run(
+      line.split(separator: " ").map(String.init), in: place.url,
+      environment: ["SOURCE_DATE_EPOCH": "1700000000"])
   }
 
   private func item(_ path: String, _ place: TemporaryFolder) throws -> [String: Any] {
@@ -46,11 +48,15 @@ import Testing
   @Test func lookupTableOfAWindow() throws {
     let place = try SampleScene.workplace()
     for threads in [1, 2] {
-      let line = "convert \(MapCommandTests.emit) o/\(threads).bsq --ortho glt --window 1,1,2,1 -b 1 -j \(threads) --memory 1M"
+      let line =
+        "convert \(MapCommandTests.emit) o/\(threads).bsq --ortho glt --window 1,1,2,1 -b 1 -j \(threads) --memory 1M"
       #expect(try run(line, place).status == 0)
     }
     let values = try SampleScene.floats(place.url.appendingPathComponent("o/1.bsq"))
-    #expect(values.enumerated().filter { $0.element != -9999 }.map { [$0.offset, Int($0.element)] } == [[8, 110], [14, 120]])
+    #expect(
+      values.enumerated().filter { $0.element != -9999 }.map { [$0.offset, Int($0.element)] } == [
+        [8, 110], [14, 120],
+      ])
     #expect(try SampleScene.floats(place.url.appendingPathComponent("o/2.bsq")) == values)
   }
 
@@ -70,7 +76,8 @@ import Testing
         let (x, y) = (10.25 + 0.5 * Double(3 - i), 49.75 - 0.5 * Double(j))
         let (column, row) = ((x - t[0]) / t[1], (y - t[3]) / t[5])
         let distance = pow(column - column.rounded(.down) - 0.5, 2) + pow(row - row.rounded(.down) - 0.5, 2)
-        cells[Int(row) * reader.shape.samples + Int(column), default: []].append((Float(100 * i + 10 * j), distance))
+        cells[Int(row) * reader.shape.samples + Int(column), default: []].append(
+          (Float(100 * i + 10 * j), distance))
       }
     }
     #expect(cells.count >= 8)
@@ -85,7 +92,8 @@ import Testing
     let place = try SampleScene.workplace()
     let spectra = "wavelength_nm,a,b\n400,0,50\n500,1,60\n600,2,70\n700,3,80\n800,4,220\n"
     try Data(spectra.utf8).write(to: place.url.appendingPathComponent("s.csv"))
-    let line = "unmix \(MapCommandTests.emit) o/X.bsq --endmembers s.csv --method nnls --residual o/X_rmse.bsq"
+    let line =
+      "unmix \(MapCommandTests.emit) o/X.bsq --endmembers s.csv --method nnls --residual o/X_rmse.bsq"
     #expect(try run(line.replacing("X", with: "swath"), place).status == 0)
     let result = try run(line.replacing("X", with: "map") + " --ortho glt --stac o/map.json", place)
     #expect(result.status == 0, "\(result.errors)")
@@ -175,7 +183,10 @@ import Testing
     #expect(assets["data"]?["href"] as? String == "./a.tif")
     let bands = try #require(assets["data"]?["bands"] as? [[String: Any]])
     #expect(bands.map { $0["eo:center_wavelength"] as? Double } == [0.4, 0.5, 0.6, 0.7, 0.8])
-    #expect(bands.allSatisfy { $0["eo:full_width_half_max"] as? Double == 0.0085 && $0["nodata"] as? Double == -9999 })
+    #expect(
+      bands.allSatisfy {
+        $0["eo:full_width_half_max"] as? Double == 0.0085 && $0["nodata"] as? Double == -9999
+      })
     let links = try #require(item["links"] as? [[String: Any]])
     #expect(links.count == 1 && links[0]["rel"] as? String == "derived_from")
     #expect((links[0]["href"] as? String)?.hasSuffix("emit_glt.nc") == true)
@@ -189,10 +200,12 @@ import Testing
     let place = try SampleScene.workplace()
     let cube = MapCommandTests.fixtures.appendingPathComponent("c_order.npy").path
     let result = try run("convert \(cube) o/a.npy --stac o/a.json", place)
-    #expect(result.status == 0 && result.errors.contains("W-STAC-TIME") && result.errors.contains("W-STAC-PLACE"))
+    #expect(
+      result.status == 0 && result.errors.contains("W-STAC-TIME") && result.errors.contains("W-STAC-PLACE"))
     let item = try item("o/a.json", place)
     #expect(item["geometry"] is NSNull && item["bbox"] == nil)
-    let denoised = try run("denoise in/s.dat o/d.dat --method mnf --stac o/d.json --report o/d_report.json", place)
+    let denoised = try run(
+      "denoise in/s.dat o/d.dat --method mnf --stac o/d.json --report o/d_report.json", place)
     #expect(denoised.status == 0, "\(denoised.errors)")
     let assets = try #require(try self.item("o/d.json", place)["assets"] as? [String: [String: Any]])
     #expect(assets.values.contains { $0["href"] as? String == "./d_report.json" })
@@ -213,7 +226,10 @@ import Testing
     let (wanted, found) = (try wavelengths(before), try wavelengths(after))
     #expect(found.source == "sidecar" && found.values.count == wanted.values.count)
     #expect(zip(found.values, wanted.values).allSatisfy { abs($0 - $1) < 1e-5 })
-    for text in ["{", "[]", "{\"stac_version\": 1}", "{\"stac_version\": \"1.1.0\", \"assets\": {\"d\": {\"href\": \"a.npy\", \"bands\": [{}]}}}"] {
+    for text in [
+      "{", "[]", "{\"stac_version\": 1}",
+      "{\"stac_version\": \"1.1.0\", \"assets\": {\"d\": {\"href\": \"a.npy\", \"bands\": [{}]}}}",
+    ] {
       try Data(text.utf8).write(to: place.url.appendingPathComponent("o/a.json"))
       let result = try run("info o/a.npy", place)
       #expect(result.status == 0 && result.output.contains("not in the file"))
@@ -223,7 +239,8 @@ import Testing
   @Test func sensorTables() throws {
     let place = try SampleScene.workplace()
     func cube(_ bands: Int) throws {
-      let result = try run("simulate scene o/c.dat --rows 4 --cols 4 --endmembers 2 --bands \(bands) --overwrite", place)
+      let result = try run(
+        "simulate scene o/c.dat --rows 4 --cols 4 --endmembers 2 --bands \(bands) --overwrite", place)
       #expect(result.status == 0, "\(result.errors)")
       #expect(try run("convert o/c.dat o/c\(bands).npy --overwrite", place).status == 0)
     }
@@ -237,7 +254,8 @@ import Testing
     let values = try #require(fact["value"] as? [Double])
     #expect(fact["source"] as? String == "user" && values.count == 204)
     // The first gap of the scene is that of bands 108 to 112: band 107 is followed by band 113.
-    #expect(values.first == 365.91 && values[106] == 1353.07 && values[107] == 1412.89 && values.last == 2486.3)
+    #expect(
+      values.first == 365.91 && values[106] == 1353.07 && values[107] == 1412.89 && values.last == 2486.3)
     #expect(try run("info o/c200.npy --sensor indian-pines", place).output.contains("400.02 to "))
     let wrong = try run("info o/c37.npy --sensor Hyperion", place)
     #expect(wrong.status == 3 && wrong.errors.contains("242 or 145"), "\(wrong.errors)")
@@ -247,5 +265,16 @@ import Testing
     // One whose number of bands does not fit leaves the file's own wavelengths alone.
     let kept = try run("info in/s.dat --sensor enmap", place)
     #expect(kept.status == 0 && kept.output.contains("[hdr]"))
+  }
+
+  /// Headers have a digest in the provenance, data with `--hash`.
+  @Test func digests() throws {
+    let place = try SampleScene.workplace()
+    let known = "--endmembers in/s_endmembers.sli"
+    for (options, count) in [("", 1), (" --hash", 3)] {
+      #expect(try run("unmix in/s.dat o/a.tif \(known) --overwrite\(options)", place).status == 0)
+      let inputs = try #require(try item("o/a.tif.prov.json", place)["inputs"] as? [[String: Any]])
+      #expect(inputs.filter { $0["sha256"] is String }.count == count, "\(inputs)")
+    }
   }
 }

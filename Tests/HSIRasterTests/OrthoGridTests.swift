@@ -101,7 +101,8 @@ struct OrthoGridTests {
     let counts = Dictionary(uniqueKeysWithValues: SensorTable.all.map { ($0.name, $0.wavelengths.count) })
     #expect(
       counts == [
-        "aviris": 224, "aviris-1992": 220, "aviris-1995": 224, "casi": 72, "cave": 31, "enmap": 224, "hyperion": 242,
+        "aviris": 224, "aviris-1992": 220, "aviris-1995": 224, "casi": 72, "cave": 31, "enmap": 224,
+        "hyperion": 242,
         "neon": 426,
       ])
     // Bands of corrected editions, by the lists of their publishers.
@@ -119,7 +120,9 @@ struct ImplausibleHDF5Tests {
   /// emit.nc with other extents of its cube.
   private func damaged(_ extents: [UInt64], _ folder: ScratchFolder) throws -> String {
     var data = try Data(contentsOf: URL(fileURLWithPath: formatFixture("emit.nc")))
-    func bytes(_ values: [UInt64]) -> Data { values.reduce(into: Data()) { data, v in withUnsafeBytes(of: v) { data.append(contentsOf: $0) } } }
+    func bytes(_ values: [UInt64]) -> Data {
+      values.reduce(into: Data()) { data, v in withUnsafeBytes(of: v) { data.append(contentsOf: $0) } }
+    }
     let place = try #require(data.range(of: bytes([3, 4, 5])))
     data.replaceSubrange(place, with: bytes(extents))
     let path = folder.path + "/" + extents.map { "\($0)" }.joined(separator: "x") + ".nc"
@@ -127,7 +130,10 @@ struct ImplausibleHDF5Tests {
     return path
   }
 
-  @Test(arguments: [[3, 4_000_000_000, 5], [3_000_000, 4_000_000, 5], [30_000, 30_000, 5], [UInt64(1) << 40, UInt64(1) << 40, 5]])
+  @Test(arguments: [
+    [3, 4_000_000_000, 5], [3_000_000, 4_000_000, 5], [30_000, 30_000, 5],
+    [UInt64(1) << 40, UInt64(1) << 40, 5],
+  ])
   func refused(extents: [UInt64]) throws {
     let folder = try ScratchFolder()
     let path = try damaged(extents, folder)

@@ -77,14 +77,17 @@ import Testing
 
   private func item(_ metadata: CubeMetadata) -> STACItem {
     var item = STACItem(
-      path: "/out/a scene.tif", mediaType: "image/tiff", shape: CubeShape(lines: 20, samples: 10, bands: metadata.bands),
+      path: "/out/a scene.tif", mediaType: "image/tiff",
+      shape: CubeShape(lines: 20, samples: 10, bands: metadata.bands),
       type: .int16, metadata: metadata, created: "2024-01-02T03:04:05Z")
     item.place = .init(rings: [[[9, 36], [9, 35], [10, 35], [10, 36], [9, 36]]], box: [9, 35, 10, 36])
     item.code = "EPSG:32633"
     item.wkt = "PROJCRS[]"
     item.software = ["hsi": "1"]
     item.derivedFrom = ["/data/in put.hdr", "https://example.org/x.tif?token=hunter2"]
-    item.others = [.init(path: "/out/a.png", title: "quicklook"), .init(path: "/out/b.png", title: "quicklook")]
+    item.others = [
+      .init(path: "/out/a.png", title: "quicklook"), .init(path: "/out/b.png", title: "quicklook"),
+    ]
     return item
   }
 
@@ -99,9 +102,13 @@ import Testing
     #expect(properties["proj:shape"] as? [Int] == [20, 10])
     let assets = try #require(object["assets"] as? [String: [String: Any]])
     let bands = try #require(assets["data"]?["bands"] as? [[String: Any]])
-    #expect(bands[0]["eo:center_wavelength"] as? Double == 0.48213 && bands[1]["eo:center_wavelength"] as? Double == 1.6537)
+    #expect(
+      bands[0]["eo:center_wavelength"] as? Double == 0.48213
+        && bands[1]["eo:center_wavelength"] as? Double == 1.6537)
     #expect(bands[0]["raster:scale"] as? Double == 1e-4 && bands[1]["raster:offset"] as? Double == 0.5)
-    #expect(bands[0]["nodata"] as? Double == -9999 && bands[1]["nodata"] as? String == "nan" && bands[2]["nodata"] == nil)
+    #expect(
+      bands[0]["nodata"] as? Double == -9999 && bands[1]["nodata"] as? String == "nan"
+        && bands[2]["nodata"] == nil)
     // A band without wavelength has none here either.
     #expect(bands[2]["eo:center_wavelength"] == nil)
     #expect(assets["data"]?["href"] as? String == "./a%20scene.tif")
@@ -109,13 +116,15 @@ import Testing
     let links = try #require(object["links"] as? [[String: Any]]).compactMap { $0["href"] as? String }
     #expect(links[0] == "../data/in%20put.hdr" && !links[1].contains("hunter2"))
     let text = String(decoding: try item.json(at: "/out/x.json"), as: UTF8.self)
-    #expect(text == String(decoding: try item.json(at: "/out/x.json"), as: UTF8.self) && text.hasSuffix("}\n"))
+    #expect(
+      text == String(decoding: try item.json(at: "/out/x.json"), as: UTF8.self) && text.hasSuffix("}\n"))
   }
 
   @Test func classesAndNothingKnown() throws {
     var classes = CubeMetadata(bands: 1)
     classes.classes = [
-      ClassEntry(name: "Unclassified", colour: [0, 0, 0]), ClassEntry(name: "low vegetation (wet)", colour: [0, 255, 16]),
+      ClassEntry(name: "Unclassified", colour: [0, 0, 0]),
+      ClassEntry(name: "low vegetation (wet)", colour: [0, 255, 16]),
       ClassEntry(name: "", colour: []),
     ]
     classes.quantity = .class
@@ -135,17 +144,23 @@ import Testing
     #expect(item.acquired == nil)
   }
 
-  @Test(arguments: [
-    ("2023-08-01T10:11:12+0000", "2023-08-01T10:11:12+00:00"), ("2021-05-06T10:00:00", "2021-05-06T10:00:00Z"),
-    ("2021-05-06", "2021-05-06T00:00:00Z"), ("2021-05-06T10:00", "2021-05-06T10:00:00Z"),
-    ("2021-05-06T10:00:00.123456Z", "2021-05-06T10:00:00.123456Z"), ("2021-13-06", nil), ("2021-05-06T25:00:00", nil),
-    ("yesterday", nil), ("", nil), ("06/05/2021", nil),
-  ] as [(String, String?)])
+  @Test(
+    arguments: [
+      ("2023-08-01T10:11:12+0000", "2023-08-01T10:11:12+00:00"),
+      ("2021-05-06T10:00:00", "2021-05-06T10:00:00Z"),
+      ("2021-05-06", "2021-05-06T00:00:00Z"), ("2021-05-06T10:00", "2021-05-06T10:00:00Z"),
+      ("2021-05-06T10:00:00.123456Z", "2021-05-06T10:00:00.123456Z"), ("2021-13-06", nil),
+      ("2021-05-06T25:00:00", nil),
+      ("yesterday", nil), ("", nil), ("06/05/2021", nil),
+    ] as [(String, String?)])
   func times(text: String, wanted: String?) { #expect(STACItem.time(text) == wanted) }
 
   @Test(arguments: [
-    ("/a/b/x.tif", "/a/b/i.json", "./x.tif"), ("/a/x.tif", "/a/b/i.json", "../x.tif"), ("/a/b/c/x.tif", "/a/b/i.json", "./c/x.tif"),
+    ("/a/b/x.tif", "/a/b/i.json", "./x.tif"), ("/a/x.tif", "/a/b/i.json", "../x.tif"),
+    ("/a/b/c/x.tif", "/a/b/i.json", "./c/x.tif"),
     ("/q/x.tif", "/a/b/i.json", "../../q/x.tif"), ("/vsimem/x.tif", "/a/i.json", "/vsimem/x.tif"),
   ])
-  func references(path: String, item: String, wanted: String) { #expect(STACItem.reference(path, from: item) == wanted) }
+  func references(path: String, item: String, wanted: String) {
+    #expect(STACItem.reference(path, from: item) == wanted)
+  }
 }

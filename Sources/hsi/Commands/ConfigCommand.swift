@@ -40,7 +40,8 @@ struct ConfigShowCommand: ParsableCommand {
     if json {
       var object: [String: Any] = [:]
       for row in rows {
-        object[row.key] = ["value": row.value, "source": row.origin.kind, "place": row.origin.place] as [String: Any]
+        object[row.key] =
+          ["value": row.value, "source": row.origin.kind, "place": row.origin.place] as [String: Any]
       }
       let data = try JSONSerialization.data(
         withJSONObject: object, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
@@ -48,12 +49,17 @@ struct ConfigShowCommand: ParsableCommand {
       return
     }
     let texts = rows.map { row in
-      [row.key, row.key == "memory" ? MemoryBudget.text(row.value as? Int ?? 0) : "\(row.value)", row.origin.kind,
-       row.origin.place]
+      [
+        row.key, row.key == "memory" ? MemoryBudget.text(row.value as? Int ?? 0) : "\(row.value)",
+        row.origin.kind,
+        row.origin.place,
+      ]
     }
     let widths = (0..<3).map { column in texts.map { $0[column].count }.max() ?? 0 }
     for row in texts {
-      let cells = zip(row, widths).map { $0.padding(toLength: max($1, $0.count), withPad: " ", startingAt: 0) }
+      let cells = zip(row, widths).map {
+        $0.padding(toLength: max($1, $0.count), withPad: " ", startingAt: 0)
+      }
       try Terminal.output((cells + [row[3]]).joined(separator: "  ") + "\n")
     }
   }
@@ -76,7 +82,9 @@ struct ConfigShowCommand: ParsableCommand {
       Row(
         key: "tmpdir", value: scratch?.value ?? "folder of the output",
         origin: origin("tmpdir", scratch?.rule ?? "default")),
-      Row(key: "model_path", value: configuration.values["model_path"]?.text ?? "", origin: origin("model_path", "default")),
+      Row(
+        key: "model_path", value: configuration.values["model_path"]?.text ?? "",
+        origin: origin("model_path", "default")),
     ]
     let given = Set(options.config.compactMap { $0.split(separator: "=").first.map(String.init) })
     for (name, value) in configuration.gdal.sorted(by: { $0.key < $1.key }) where !given.contains(name) {
@@ -84,7 +92,8 @@ struct ConfigShowCommand: ParsableCommand {
       // A setting whose name speaks of a secret is not shown.
       let shown = Secrets.masked("\(name)=\(set ?? value.text)").dropFirst(name.count + 1)
       rows.append(
-        Row(key: "gdal.\(name)", value: String(shown), origin: set == nil ? value.origin : .environment(name)))
+        Row(key: "gdal.\(name)", value: String(shown), origin: set == nil ? value.origin : .environment(name))
+      )
     }
     for entry in options.config {
       let parts = Secrets.masked(entry).split(separator: "=", maxSplits: 1)

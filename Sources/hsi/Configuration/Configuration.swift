@@ -1,8 +1,8 @@
 import Foundation
 import HSIKit
 
-/// What the user has settled beside the command line: `HSI_…` variables, the project's file `./.hsi.toml` and the user's
-/// file `$XDG_CONFIG_HOME/hsi/config.toml`, in this order of precedence.
+/// What the user has settled beside the command line: `HSI_…` variables, the project's file `./.hsi.toml` and the
+/// user's file `$XDG_CONFIG_HOME/hsi/config.toml`, in this order of precedence.
 ///
 /// The environment is the one place where libraries and child processes look: `install()` puts there what only a file
 /// says.
@@ -41,7 +41,8 @@ struct Configuration {
   ///
   /// - Throws: `ConfigurationError`, and `CoreError.invalidParameter` for a variable with a value that it cannot have.
   init(
-    environment: [String: String] = ProcessInfo.processInfo.environment, projectFile: String = Configuration.projectFile
+    environment: [String: String] = ProcessInfo.processInfo.environment,
+    projectFile: String = Configuration.projectFile
   ) throws {
     self.environment = environment
     if let path = Configuration.userFile(environment),
@@ -55,7 +56,8 @@ struct Configuration {
     for setting in Setting.all {
       guard let text = environment[setting.variable], !text.isEmpty else { continue }
       guard setting.accepts(text) else {
-        throw CoreError.invalidParameter(name: setting.variable, value: text, requirement: setting.requirement)
+        throw CoreError.invalidParameter(
+          name: setting.variable, value: text, requirement: setting.requirement)
       }
       values[setting.key] = Value(text: text, origin: .environment(setting.variable))
     }
@@ -64,7 +66,9 @@ struct Configuration {
 
   /// Where the user's file is; nil without a home.
   static func userFile(_ environment: [String: String]) -> String? {
-    if let folder = environment["XDG_CONFIG_HOME"], folder.hasPrefix("/") { return folder + "/hsi/config.toml" }
+    if let folder = environment["XDG_CONFIG_HOME"], folder.hasPrefix("/") {
+      return folder + "/hsi/config.toml"
+    }
     return environment["HOME"].flatMap { $0.isEmpty ? nil : $0 + "/.config/hsi/config.toml" }
   }
 

@@ -1,7 +1,7 @@
 import HSIKit
 
-/// A value that can stand in a configuration file, in an `HSI_…` variable of the environment and, mostly, on the command
-/// line.
+/// A value that can stand in a configuration file, in an `HSI_…` variable of the environment and, mostly, on the
+/// command line.
 struct Setting: Sendable {
   /// Key in a configuration file.
   let key: String
@@ -23,7 +23,8 @@ struct Setting: Sendable {
       requirement: "a number from 1 to 4096, or auto",
       accepts: { $0 == "auto" || (Int($0).map { (1...4096).contains($0) } ?? false) }),
     Setting(
-      key: "memory", variable: "HSI_MEMORY", meaning: "memory budget", requirement: "a size such as 512M or 4G",
+      key: "memory", variable: "HSI_MEMORY", meaning: "memory budget",
+      requirement: "a size such as 512M or 4G",
       accepts: { MemoryBudget($0) != nil }),
     Setting(
       key: "seed", variable: "HSI_SEED", meaning: "seed of all random draws",
@@ -39,12 +40,14 @@ struct Setting: Sendable {
       accepts: { ["text", "json"].contains($0) }),
     Setting(
       key: "device", variable: "HSI_DEVICE", meaning: "what computes; there is only the cpu",
-      requirement: "cpu, auto, cuda or cuda:N", accepts: { $0.wholeMatch(of: /cpu|auto|cuda(:[0-9]{1,3})?/) != nil }),
+      requirement: "cpu, auto, cuda or cuda:N",
+      accepts: { $0.wholeMatch(of: /cpu|auto|cuda(:[0-9]{1,3})?/) != nil }),
     Setting(
       key: "tmpdir", variable: "HSI_TMPDIR", meaning: "folder of scratch files", requirement: "a folder",
       isPath: true, accepts: { !$0.isEmpty }),
     Setting(
-      key: "model_path", variable: "HSI_MODEL_PATH", meaning: "folders of model files", requirement: "folders",
+      key: "model_path", variable: "HSI_MODEL_PATH", meaning: "folders of model files",
+      requirement: "folders",
       isPath: true, accepts: { !$0.isEmpty }),
   ]
 }

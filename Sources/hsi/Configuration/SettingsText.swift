@@ -1,5 +1,5 @@
-/// The part of TOML that configuration files need: tables `[name]`, keys (bare, quoted, dotted), texts in one line, whole
-/// and real numbers, truth values, lists of them, comments.
+/// The part of TOML that configuration files need: tables `[name]`, keys (bare, quoted, dotted), texts in one line,
+/// whole and real numbers, truth values, lists of them, comments.
 ///
 /// An own reader, because the TOML library at hand ends the process by an assertion on some malformed files.
 struct SettingsText {
@@ -66,7 +66,8 @@ struct SettingsText {
         try expect("=", "a key")
         let value = try value(depth: 0)
         if let earlier = entries.first(where: { $0.path == name }) {
-          throw Malformed(line: start, reason: "\(name.joined(separator: ".")) is set twice, first in line \(earlier.line)")
+          throw Malformed(
+            line: start, reason: "\(name.joined(separator: ".")) is set twice, first in line \(earlier.line)")
         }
         entries.append(Entry(path: name, value: value, line: start))
       }
@@ -86,7 +87,9 @@ struct SettingsText {
       case "\"", "'": names.append(try text())
       default:
         let start = place
-        while let c = peek, c.isASCII, c.properties.isAlphabetic || ("0"..."9").contains(c) || c == "_" || c == "-" {
+        while let c = peek, c.isASCII,
+          c.properties.isAlphabetic || ("0"..."9").contains(c) || c == "_" || c == "-"
+        {
           place += 1
         }
         guard place > start else { throw malformed("a name is missing") }
@@ -134,10 +137,14 @@ struct SettingsText {
         if let number = Int(digits.dropFirst(2), radix: radix), number >= 0 { return .whole(number) }
       }
       if let number = Int(digits) { return .whole(number) }
-      let isReal = digits.allSatisfy { "0123456789+-.eE".contains($0) } && digits.first.map { $0 != "." } ?? false
-      if isReal || ["inf", "+inf", "-inf", "nan"].contains(digits), let number = Double(digits) { return .real(number) }
+      let isReal =
+        digits.allSatisfy { "0123456789+-.eE".contains($0) } && digits.first.map { $0 != "." } ?? false
+      if isReal || ["inf", "+inf", "-inf", "nan"].contains(digits), let number = Double(digits) {
+        return .real(number)
+      }
     }
-    throw malformed(word.isEmpty ? "a value is missing" : "\(word.prefix(40)) is no value; texts stand in quotation marks")
+    throw malformed(
+      word.isEmpty ? "a value is missing" : "\(word.prefix(40)) is no value; texts stand in quotation marks")
   }
 
   /// `"…"` with escapes or `'…'` as it is.
@@ -154,7 +161,8 @@ struct SettingsText {
       case quote: return String(result)
       case "\n": throw Malformed(line: line, reason: "a quotation mark is not closed")
       case "\\" where quote == "\"": result.append(try escape())
-      case _ where c.value < 0x20 && c != "\t" || c.value == 0x7F: throw malformed("a text holds a control character")
+      case _ where c.value < 0x20 && c != "\t" || c.value == 0x7F:
+        throw malformed("a text holds a control character")
       default: result.append(c)
       }
     }

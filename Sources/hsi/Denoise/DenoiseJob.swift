@@ -27,7 +27,7 @@ struct DenoiseJob {
     let isLevelsFile = noise.map { Double($0) == nil } ?? false
     let given = try noise.map { try NoiseOption.levels($0, bands: bands, total: reader.shape.bands) }
     let inputs = reader.files + (named?.files ?? []) + (isLevelsFile ? [noise ?? ""] : [])
-    provenance.addInputs(reader.files + (isLevelsFile ? [noise ?? ""] : []))
+    provenance.addInputs(reader.files + (isLevelsFile ? [noise ?? ""] : []), hashData: products.hash)
     provenance.addInputs(named?.files ?? [], hashData: true)
     let grid = try map.grid(reader, window: source.window, context)
     let options = try output.library(interleave: reader.interleave, inputs: inputs, grid: grid)

@@ -14,10 +14,13 @@ enum InputList {
     guard let text = String(data: data ?? Data(), encoding: .utf8) else {
       throw RasterError.unreadable(path: "standard input", reason: "it is no UTF-8 text")
     }
-    let listed = text.split { separatedByNUL ? $0 == "\0" : $0.isNewline }.map(String.init).filter { !$0.isEmpty }
+    let listed = text.split { separatedByNUL ? $0 == "\0" : $0.isNewline }.map(String.init).filter {
+      !$0.isEmpty
+    }
     guard !listed.isEmpty else {
       throw RasterError.unreadable(path: "standard input", reason: "it names no file")
     }
-    return given[..<place].filter { $0 != "-" } + listed + given[given.index(after: place)...].filter { $0 != "-" }
+    return given[..<place].filter { $0 != "-" } + listed
+      + given[given.index(after: place)...].filter { $0 != "-" }
   }
 }

@@ -6,7 +6,10 @@ import HSIKit
 struct MapOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Bring results of a swath to a map grid, nearest pixel: glt (the product's lookup table), geoloc (its longitude and latitude), or a file with a lookup table.",
+      """
+      Bring results of a swath to a map grid, nearest pixel: glt (the product's lookup table), geoloc (its longitude \
+      and latitude), or a file with a lookup table.
+      """,
       valueName: "glt|geoloc|file"))
   var ortho: String?
 
@@ -22,7 +25,8 @@ struct MapOptions: ParsableArguments {
         path: reader.path, reason: "no cell of the map grid holds a pixel of the part that is processed",
         advice: "check --window and --ortho")
     }
-    context.logger.info("\(reader.path): \(grid.lines) × \(grid.samples) cells on the map, \(grid.filled) with a pixel")
+    context.logger.info(
+      "\(reader.path): \(grid.lines) × \(grid.samples) cells on the map, \(grid.filled) with a pixel")
     return grid
   }
 
@@ -57,7 +61,8 @@ struct MapOptions: ParsableArguments {
       path: raster.path, mediaType: MapOptions.mediaType(format), shape: shape, type: raster.type,
       metadata: metadata, created: now)
     if item.acquired == nil {
-      context.warn("W-STAC-TIME", "\(stac): the time of acquisition is not known; the time of processing stands for it")
+      context.warn(
+        "W-STAC-TIME", "\(stac): the time of acquisition is not known; the time of processing stands for it")
     }
     if let georeference = metadata.georeference {
       let footprint = MapFootprint(georeference, lines: shape.lines, samples: shape.samples, context: context)
