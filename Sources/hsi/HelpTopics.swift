@@ -72,10 +72,10 @@ enum HelpTopics {
   /// From the settings themselves, so that none is forgotten.
   private static var configuration: String {
     var text = """
-      An option beats an HSI_ variable of the environment, which beats the project's
-      file ./.hsi.toml, which beats the user's file $XDG_CONFIG_HOME/hsi/config.toml
-      (~/.config/hsi/config.toml), which beats the default. hsi config show prints
-      what is in force and where it comes from.
+      An option beats the defaults of a job file, which beat an HSI_ variable of the
+      environment, which beats the project's file ./.hsi.toml, which beats the user's
+      file $XDG_CONFIG_HOME/hsi/config.toml (~/.config/hsi/config.toml), which beats
+      the default. hsi config show prints what is in force and where it comes from.
 
       key          variable          what it is, and its values
 
