@@ -45,6 +45,18 @@ HSI_INLINE void L(spread_line)(const VECTOR d[4], VECTOR out[6]) {
     out[5] = d[3];
 }
 
+/// G g
+HSI_INLINE void L(pack_line)(const VECTOR g[3], VECTOR out[6]) {
+    const VECTOR a = (g[0] + g[2]) * (-1.0f / 6), b = g[1] * (-1.0f / 6);
+    const VECTOR c = g[0] * (1.0f / 24) + g[2] * (1.0f / 6), d = g[1] * (1.0f / 12);
+    out[0] = 0.25f * g[0];
+    out[1] = a + b;
+    out[2] = a - b;
+    out[3] = c + d;
+    out[4] = c - d;
+    out[5] = g[2];
+}
+
 /// G^T m
 HSI_INLINE void L(gather_line)(const VECTOR m[6], VECTOR out[3]) {
     const VECTOR p = m[1] + m[2], q = m[2] - m[1], r = m[3] + m[4], s = m[3] - m[4];

@@ -27,7 +27,8 @@ public final class SelfModulatedFeedForward: FeedForward {
   public var linears: [Linear] { [first, second, third] }
   private var channels: Int { first.input }
 
-  private var packed: Tensor {
+  /// The weights for the kernels, made again when they have changed.
+  var packed: Tensor {
     pack.get(
       version: linears.reduce(0) { $0 + $1.foldedVersion + ($1.bias?.version ?? 0) },
       count: hsi_smffn_packed_size(channels)
@@ -50,6 +51,22 @@ public final class SelfModulatedFeedForward: FeedForward {
     }
   }
 
+  /// Calls `compute` with room for the gradients of the weights, and hands what it adds to them on.
+  func accumulate(_ compute: (inout hsi_smffn_gradients) -> Void) {
+    let weights = linears.map { Tensor.zeros($0.weight.shape) }
+    let biases = linears.map { Tensor.zeros([$0.output]) }
+    var target = hsi_smffn_gradients(
+      w1: weights[0].output, b1: biases[0].output, w2: weights[1].output, b2: biases[1].output, w3: weights[2].output,
+      b3: biases[2].output)
+    compute(&target)
+    for (index, linear) in linears.enumerated() {
+      if linear.wantsWeightGradient { linear.accumulate(foldedGradient: weights[index]) }
+      if let bias = linear.bias, bias.isTrainable {
+        bias.accumulate { sum in for i in 0..<linear.output { sum[i] += biases[index].pointer[i] } }
+      }
+    }
+  }
+
   private struct Backward: Operation {
     let layer: SelfModulatedFeedForward
     let x: Variable
@@ -59,17 +76,10 @@ public final class SelfModulatedFeedForward: FeedForward {
     func backward(_ gradient: Tensor, _ gradients: inout Gradients) {
       let channels = layer.channels
       let dx = Tensor(uninitialised: x.shape)
-      let weights = layer.linears.map { Tensor.zeros($0.weight.shape) }
-      let biases = layer.linears.map { Tensor.zeros([$0.output]) }
       let scratch = Tensor(uninitialised: [hsi_smffn_backward_scratch_size(rows, channels)])
-      hsi_smffn_backward(
-        x.value.pointer, gradient.pointer, rows, channels, packed.pointer, dx.output, weights[0].output,
-        biases[0].output, weights[1].output, biases[1].output, weights[2].output, biases[2].output, scratch.output)
-      for (index, linear) in layer.linears.enumerated() {
-        if linear.wantsWeightGradient { linear.accumulate(foldedGradient: weights[index]) }
-        if let bias = linear.bias, bias.isTrainable {
-          bias.accumulate { sum in for i in 0..<linear.output { sum[i] += biases[index].pointer[i] } }
-        }
+      layer.accumulate { target in
+        hsi_smffn_backward(
+          x.value.pointer, gradient.pointer, rows, channels, packed.pointer, dx.output, &target, scratch.output)
       }
       gradients.add(dx, to: x)
     }
