@@ -106,6 +106,15 @@ HSI_INLINE void L(input_at)(const float *plane, winograd_place at, size_t count,
         row = (size_t)at.columns * at.channels;
         pixel = at.channels;
         d = plane + (size_t)at.top * row + (size_t)at.left * pixel;
+    } else if (count >= LANES) {
+        const int top = at.top < 0 ? -at.top : 0, bottom = at.rows - at.top < 6 ? at.rows - at.top : 6;
+        const int left = at.left < 0 ? -at.left : 0, right = at.columns - at.left < 6 ? at.columns - at.left : 6;
+        HSI_UNROLL for (int i = 0; i < 36; i++) L(write)(patch + i * LANES, (VECTOR)(0.0f), LANES);
+        for (int i = top; i < bottom; i++) {
+            const float *line = plane + ((ptrdiff_t)(at.top + i) * at.columns + at.left) * (ptrdiff_t)at.channels;
+            for (int j = left; j < right; j++)
+                L(write)(patch + (6 * i + j) * LANES, L(read)(line + (ptrdiff_t)j * (ptrdiff_t)at.channels, LANES), LANES);
+        }
     } else {
         for (int i = 0; i < 6; i++)
             for (int j = 0; j < 6; j++)

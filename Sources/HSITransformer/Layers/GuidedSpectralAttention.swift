@@ -9,7 +9,8 @@ import HSINumerics
 ///     y = x + (A (x Vᵀ)) Fᵀ
 ///
 /// In training a draw per call above 0.5 chooses the self query. x, y are `[B, D, rows, columns, C]`. The mixture of bands
-/// and the two linear maps commute, so F V is applied as one matrix.
+/// and the two linear maps commute, so F V is applied as one matrix; with adapters that are not a matrix (gate, dropout) every
+/// step is an operation of its own.
 /// Source: Lai, Yan, Fu, "Hybrid spectral denoising transformer with guided attention", ICCV 2023.
 public final class GuidedSpectralAttention {
   /// Which map is used outside training.
@@ -50,8 +51,27 @@ public final class GuidedSpectralAttention {
     query choice: Query = .automatic, _ tape: Tape
   ) -> Variable {
     precondition(skip.map { $0.value.count == x.value.count } ?? true, "sum of \(x.shape) and \(skip?.shape ?? [])")
-    if feedForward == nil, let skip { return add(self(x, query: choice, tape), skip, tape) }
-    let step = Step(self, x, usesSelfQuery(choice, bands: x.shape[1], tape))
+    let usesSelf = usesSelfQuery(choice, bands: x.shape[1], tape)
+    let isMatrix = linears.allSatisfy { $0.isFoldable(tape) }
+    if isMatrix, feedForward?.isFused(tape) ?? (skip == nil) { return fused(x, feedForward, skip, usesSelf, tape) }
+    let r = isMatrix ? fused(x, nil, nil, usesSelf, tape) : composed(x, usesSelf, tape)
+    let y = feedForward.map { $0(r, tape) } ?? r
+    return skip.map { add(y, $0, tape) } ?? y
+  }
+
+  /// The block by operations of its own, for adapters that are not a matrix (gate, dropout).
+  private func composed(_ x: Variable, _ usesSelf: Bool, _ tape: Tape) -> Variable {
+    let pooled = mean(x, over: 2..<4, tape)
+    let logits =
+      if let query, !usesSelf { query(pooled, tape) } else { matrixProduct(pooled, pooled, transposingSecond: true, tape) }
+    let mixed = matrixProduct(softmax(logits, tape), value(x, tape), shape: x.shape, tape)
+    return output(mixed, residual: x, tape)
+  }
+
+  private func fused(
+    _ x: Variable, _ feedForward: SelfModulatedFeedForward?, _ skip: Variable?, _ usesSelf: Bool, _ tape: Tape
+  ) -> Variable {
+    let step = Step(self, x, usesSelf)
     let matrices = Matrices(self)
     let parameters = linears.flatMap(\.parameters) + (feedForward?.linears.flatMap(\.parameters) ?? [])
     // What the feed-forward network got is kept where a gradient may be asked for.

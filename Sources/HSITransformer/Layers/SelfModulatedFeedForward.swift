@@ -5,7 +5,8 @@ import CKernels
 ///     y = w_2(GELU(w_1 x)) + a ⊙ σ(g),   [a; g] = w_3 x
 ///
 /// Exact GELU; all three maps have biases. One fused kernel: what is inside never reaches memory, and is computed again on
-/// the way back. Source: Lai, Yan, Fu, ICCV 2023.
+/// the way back. With adapters that are not a matrix (gate, dropout) the three maps are layers of their own.
+/// Source: Lai, Yan, Fu, ICCV 2023.
 public final class SelfModulatedFeedForward: FeedForward {
   let first: Linear
   let second: Linear
@@ -41,6 +42,7 @@ public final class SelfModulatedFeedForward: FeedForward {
 
   public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
     precondition(x.shape.last == channels, "SM-FFN \(first.weight.name) got an input of shape \(x.shape)")
+    guard isFused(tape) else { return composed(x, tape) }
     let rows = x.value.count / channels
     let y = Tensor(uninitialised: x.shape)
     let scratch = Tensor(uninitialised: [hsi_smffn_forward_scratch_size(channels)])
@@ -49,6 +51,15 @@ public final class SelfModulatedFeedForward: FeedForward {
     return tape.record(y, inputs: [x], parameters: linears.flatMap(\.parameters)) {
       Backward(layer: self, x: x, rows: rows, packed: packed)
     }
+  }
+
+  /// Whether all maps are one matrix in this pass.
+  func isFused(_ tape: Tape) -> Bool { linears.allSatisfy { $0.isFoldable(tape) } }
+
+  private func composed(_ x: Variable, _ tape: Tape) -> Variable {
+    let (value, gate) = halves(third(x, tape), tape)
+    let modulated = multiply(value, activation(.sigmoid, gate, tape), tape)
+    return second(activation(.gelu, first(x, tape), tape), residual: modulated, tape)
   }
 
   /// Calls `compute` with room for the gradients of the weights, and hands what it adds to them on.
