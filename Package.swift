@@ -101,10 +101,11 @@ let package = Package(
       name: "HSIClassificationTests",
       dependencies: ["CKernels", "HSIClassification", "HSITransformer", "HSITestSupport"],
       resources: [.copy("Fixtures")]),
-    .testTarget(name: "HSIBatchTests", dependencies: ["HSIBatch", "HSITestSupport"]),
+    .testTarget(
+      name: "HSIBatchTests", dependencies: ["HSIBatch", "HSITestSupport"], exclude: ["Support"]),
     .testTarget(name: "HSIReportTests", dependencies: ["HSIReport", "HSITestSupport"], exclude: ["Snapshots"]),
     .testTarget(
-      name: "CommandTests", dependencies: ["hsi", "HSIKit", "HSITestSupport"],
+      name: "CommandTests", dependencies: ["hsi", "HSIKit", "HSITestSupport"], exclude: ["Support"],
       resources: [.copy("Fixtures")]),
   ],
   swiftLanguageModes: [.v6],

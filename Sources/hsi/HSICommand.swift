@@ -17,12 +17,13 @@ struct HSICommand: ParsableCommand {
         hsi convert cube.mat cube.tif
 
       Data goes to standard output, everything else to standard error. Exit codes: 0 success, 1 processing failed, \
-      2 usage, 3 input, 4 output, 6 resources, 7 model, 130 interrupted, 143 terminated.
+      2 usage, 3 input, 4 output, 5 some items of a batch failed, 6 resources, 7 model, 130 interrupted, 143 terminated.
       """,
     version: Version.text,
     subcommands: [
       InfoCommand.self, QuicklookCommand.self, EndmembersCommand.self, UnmixCommand.self, DenoiseCommand.self,
-      SpectraCommand.self, SimulateCommand.self, EvaluateCommand.self, ConvertCommand.self, ModelCommand.self,
+      SpectraCommand.self, SimulateCommand.self, EvaluateCommand.self, ConvertCommand.self, BatchCommand.self,
+      ModelCommand.self,
       MethodsCommand.self,
       FormatsCommand.self,
       SchemaCommand.self, CompletionCommand.self, TrainCommand.self,
@@ -37,6 +38,7 @@ struct HSICommand: ParsableCommand {
     }
     ProcessMemory.returnLargeBlocks()
     Interruption.install()
+    ParentGuard.install()
     if let executable = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") {
       HDF5Probe.install([executable, probeWord])
     }

@@ -42,4 +42,7 @@ enum Interruption {
     Terminal.error(number == SIGTERM ? "terminated" : "interrupted")
     _exit(128 + (number == 0 ? SIGINT : number))
   }
+
+  /// Stops the work as SIGTERM does.
+  static func terminate() { handle(SIGTERM, .global()) }
 }

@@ -7,7 +7,7 @@ import Testing
     "", "info", "quicklook", "endmembers", "unmix", "denoise", "spectra", "spectra info", "spectra convert", "simulate",
     "simulate scene", "simulate noise", "evaluate", "evaluate unmixing", "evaluate restoration", "convert",
     "model", "model info", "model convert", "model merge", "train", "train denoise", "methods", "formats", "schema",
-    "completion",
+    "completion", "batch", "batch plan", "batch run", "batch status", "batch retry", "batch submit",
   ]
 
   @Test(arguments: commands) func matchesSnapshot(command: String) throws {
