@@ -28,8 +28,11 @@ struct TrainDenoiseCommand: ParsableCommand {
         hsi train denoise mine.hdr --from denoiser.safetensors --lora r=8 --out mine.safetensors --epochs 5
       """)
 
-  @Argument(help: "Clean scenes; bad bands are left out.")
+  @Argument(help: "Clean scenes; bad bands are left out. - reads their names from standard input.")
   var scenes: [String]
+
+  @Flag(help: "Names on standard input are separated by NUL (also -0).")
+  var null = false
 
   @Option(help: "Network: hsdt-tiny, hsdt-s, hsdt-m or hsdt-l.")
   var model = "hsdt-s"
@@ -88,8 +91,9 @@ struct TrainDenoiseCommand: ParsableCommand {
   @OptionGroup(title: "Input") var input: InputOptions
   @OptionGroup(title: "Running") var options: RunOptions
 
-  func run() throws {
+  mutating func run() throws {
     let context = try options.makeContext()
+    scenes = try InputList.names(scenes, separatedByNUL: null)
     let stem = (out as NSString).deletingPathExtension
     let statePath = stem + "_training.safetensors"
     let curvePath = stem + "_curve.svg"
@@ -147,7 +151,7 @@ struct TrainDenoiseCommand: ParsableCommand {
   private func trainedModel() throws -> HSDTModel {
     let adapter = try loraConfiguration()
     if let from {
-      let base = try HSDTModel.read(from)
+      let base = try HSDTModel.read(WeightSearch.locate(from))
       if let adapter {
         guard !base.network.hasAdapters else {
           throw CoreError.invalidParameter(
