@@ -7,13 +7,14 @@ import HSIKit
 struct HSICommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "hsi",
-    abstract: "Unmix and denoise hyperspectral scenes: any cube that GDAL can open, metadata intact.",
+    abstract: "Unmix, denoise and classify hyperspectral scenes: any cube that GDAL can open, metadata intact.",
     discussion: """
       Examples:
         hsi info scene.hdr
         hsi unmix scene.hdr abundances.tif --count auto --html report.html
         hsi unmix scene.tif abundances.tif --endmembers spectra.sli
         hsi denoise scene.tif clean.tif --html report.html
+        hsi classify train scene.tif labels.tif --model svm --out model.safetensors
         hsi convert cube.mat cube.tif
 
       Data goes to standard output, everything else to standard error. Exit codes: 0 success, 1 processing failed, \
@@ -23,6 +24,7 @@ struct HSICommand: ParsableCommand {
     version: Version.text,
     subcommands: [
       InfoCommand.self, QuicklookCommand.self, EndmembersCommand.self, UnmixCommand.self, DenoiseCommand.self,
+      ClassifyCommand.self,
       SpectraCommand.self, SimulateCommand.self, EvaluateCommand.self, ConvertCommand.self, BatchCommand.self,
       ModelCommand.self,
       MethodsCommand.self,

@@ -173,21 +173,7 @@ struct TrainDenoiseCommand: ParsableCommand {
       HSDT(configuration, seed: seed, initialisation: .xavierNormal), card: HSDTModel.card(model, configuration))
   }
 
-  private func loraConfiguration() throws -> LowRankAdapter.Configuration? {
-    guard let lora else { return nil }
-    var values: [String: Double] = [:]
-    for part in lora.split(separator: ",") {
-      let pair = part.split(separator: "=")
-      guard pair.count == 2, ["r", "alpha"].contains(String(pair[0])), let value = Double(pair[1]), value > 0 else {
-        throw CoreError.invalidParameter(name: "--lora", value: lora, requirement: "r=RANK or r=RANK,alpha=NUMBER")
-      }
-      values[String(pair[0])] = value
-    }
-    guard let rank = values["r"], rank >= 1, rank <= 256, rank == rank.rounded() else {
-      throw CoreError.invalidParameter(name: "--lora", value: lora, requirement: "r=RANK with a rank from 1 to 256")
-    }
-    return .init(rank: Int(rank), alpha: values["alpha"])
-  }
+  private func loraConfiguration() throws -> LowRankAdapter.Configuration? { try lora.map(LoRAOption.parse) }
 
   private func trainingRecipe(_ context: RunContext) throws -> DenoisingRecipe {
     guard (1...1_000_000).contains(epochs), (1...4096).contains(batch), rate > 0, rate <= 1 else {

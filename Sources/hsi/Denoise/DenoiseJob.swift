@@ -189,7 +189,7 @@ struct DenoiseJob {
 }
 
 /// Seconds between calls.
-private struct Stopwatch {
+struct Stopwatch {
   private var last = ContinuousClock.now
 
   mutating func lap() -> Double {
