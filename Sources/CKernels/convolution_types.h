@@ -38,6 +38,7 @@ typedef struct {
     int accumulate;
     int threes;               ///< taps come in threes that read neighbouring pixels, as do neighbouring outputs
     float leak;
+    ptrdiff_t ahead;          ///< floats from what a pixel reads to what it will read in a band to come; 0 for nothing
     hsi_tap tap[HSI_MAX_TAPS];
 } hsi_tap_row;
 

@@ -1,19 +1,13 @@
 // Linear layers: drivers over the pool. See include/hsi_nn_linear.h.
-#include "hsi_nn_linear.h"
+#include "nn_linear.h"
 
 #include "hsi_pool.h"
 #include "nn_partials.h"
 
-typedef struct {
-    void (*gemm)(const float *, size_t, const float *, const float *, const float *, size_t, float *, size_t, size_t,
-                 size_t, size_t);
-    void (*row_products)(size_t, const float *, size_t, size_t, const float *, size_t, size_t, float *, size_t, int);
-    void (*row_sums)(size_t, const float *, size_t, size_t, float *);
-    void (*pack_turned)(const float *, size_t, size_t, size_t, float *);
-} linear_table;
-
 #define HSI_BODY "nn_linear_body.h"
 #include "instantiate.h"
+
+const linear_table *hsi_linear_table(void) { return HSI_SELECT(linear); }
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 

@@ -8,6 +8,7 @@ import Testing
     "simulate scene", "simulate noise", "simulate labels", "classify", "classify split", "classify train",
     "classify finetune", "classify predict", "classify evaluate", "evaluate", "evaluate unmixing", "evaluate restoration", "convert",
     "model", "model info", "model convert", "model merge", "train", "train denoise", "methods", "formats", "schema",
+    "config", "config show",
     "completion", "batch", "batch plan", "batch run", "batch status", "batch retry", "batch submit",
   ]
 
@@ -27,7 +28,7 @@ import Testing
   }
 
   /// Commands that do something show how, in lines that a terminal does not break.
-  @Test(arguments: commands.filter { !["spectra", "simulate", "evaluate", "model", "train"].contains($0) })
+  @Test(arguments: commands.filter { !["spectra", "simulate", "evaluate", "model", "train", "config"].contains($0) })
   func hasExamples(command: String) throws {
     let result = try Tool.run(command.split(separator: " ").map(String.init) + ["--help"])
     let example = "  hsi " + command

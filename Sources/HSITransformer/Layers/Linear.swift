@@ -76,6 +76,11 @@ public final class Linear {
 
   // MARK: - For operations that compute with the whole matrix
 
+  /// Whether the layer is one matrix in this pass: a gate and dropout on an adapter's input are not.
+  func isFoldable(_ tape: Tape) -> Bool {
+    adapter.map { $0.gate == nil && !(tape.isTraining && $0.configuration.dropout > 0) } ?? true
+  }
+
   /// Sum of the versions of everything in `foldedWeight`.
   var foldedVersion: Int {
     weight.version

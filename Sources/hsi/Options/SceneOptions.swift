@@ -19,7 +19,9 @@ struct SceneOptions: ParsableArguments {
   @Option(help: "Wavelengths for a file that has none: a file, or FIRST:LAST:COUNT in nm.")
   var wavelengths: String?
 
-  @Option(help: "Instrument, for the metadata.")
+  @Option(
+    help: ArgumentHelp(
+      "Instrument; a known one (hsi formats lists them) gives the wavelengths of its bands.", valueName: "name"))
   var sensor: String?
 
   @Option(help: "Quantity: reflectance, radiance, dn …")
