@@ -28,6 +28,7 @@ typedef struct {
 
 static block_plan plan_of(const hsi_band_block *b, int backward) {
     block_plan p = {.planes = b->planes, .pixels = b->pixels, .channels = b->channels};
+    if (b->planes == 0 || b->pixels == 0 || b->channels == 0) return p;
     // Whole register tiles of 12 rows.
     p.chunk = CHUNK_FLOATS / (b->planes * b->channels) / 12 * 12;
     p.chunk = p.chunk < 12 ? 12 : p.chunk > MOST_PIXELS ? MOST_PIXELS : p.chunk;

@@ -22,7 +22,10 @@ import Testing
       shape: shape, metadata: CubeMetadata(bands: 9), pixels: pixels, positions: (0..<576).map { Int32($0) })
   }
 
-  private func trainer(seed: UInt64 = 3, epochs: Int = 2, settings: String = "test") throws -> DenoisingTrainer {
+  private func trainer(
+    seed: UInt64 = 3, epochs: Int = 2, frozenShare: Double = 0.25, loss: DenoisingRecipe.Loss = .squared,
+    settings: String = "test"
+  ) throws -> DenoisingTrainer {
     var configuration = HSDTConfiguration()
     configuration.channels = 4
     configuration.layers = 3
@@ -37,6 +40,8 @@ import Testing
     recipe.batch = 4
     recipe.patchesPerEpoch = 16
     recipe.seed = seed
+    recipe.frozenShare = frozenShare
+    recipe.loss = loss
     let patches = try TrainingPatches([scene()], recipe: cut, seed: seed)
     return try DenoisingTrainer(
       HSDT(configuration, seed: seed), patches: patches,
@@ -98,6 +103,42 @@ import Testing
     cut.scales = [.init(factor: 1, stride: 8)]
     cut.bandStride = 2
     return cut
+  }
+
+  /// Compact recipe, all of it frozen: running statistics keep their start values, and weights still move.
+  @Test func frozenStatisticsStay() throws {
+    for (share, moves) in [(1.0, false), (0.25, true)] {
+      let trainer = try trainer(epochs: 1, frozenShare: share)
+      let before = trainer.network.store.parameters.map(\.value.values)
+      try trainer.run(statePath: nil, evaluateEvery: 100, RunContext()) { _ in }
+      for (parameter, value) in zip(trainer.network.store.parameters, before) {
+        if parameter.name.contains("running") {
+          #expect((parameter.value.values != value) == moves, "\(parameter.name)")
+        }
+        if parameter.name == "tail.weight" { #expect(parameter.value.values != value) }
+      }
+    }
+  }
+
+  @Test(arguments: [("hsdt-tiny", 2, 16), ("hsdt-s", 1, 32), ("hsdt-m", 2, 16), ("hsdt-l", 1, 32)])
+  func memoryIsWhatWasSaid(_ name: String, _ batch: Int, _ size: Int) throws {
+    let configuration = try #require(HSDTConfiguration(named: name))
+    let pool = BufferPool()
+    try BufferPool.$current.withValue(pool) {
+      let network = HSDT(configuration)
+      let optimiser = Optimiser(.adam(), network.store.parameters.filter { !$0.isBuffer })
+      let x = Tensor.zeros([batch, 31, size, size, 1])
+      for _ in 0..<2 {
+        let tape = Tape(.training)
+        let loss = planeDecibelLoss(network(Variable(x), tape), x, planes: batch * 31, tape)
+        tape.backward(from: loss)
+        optimiser.step(rate: 1e-3)
+      }
+      let (used, said) = (
+        pool.statistics.peakBytesInUse, DenoisingTrainer.workingBytes(network, batch: batch, size: size)
+      )
+      #expect(used <= said && said < 2 * used, "\(name): \(used) used, \(said) said")
+    }
   }
 
   @Test func aStateOfAnotherRunIsRefused() throws {

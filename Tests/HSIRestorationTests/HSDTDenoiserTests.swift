@@ -8,7 +8,9 @@ import Testing
 @testable import HSIRestoration
 
 @Suite(.serialized) struct HSDTDenoiserTests {
-  @Test(arguments: [(64, 64, 8), (100, 31, 8), (37, 31, 15), (224, 31, 8), (5, 5, 0), (65, 64, 32), (1, 1, 0)])
+  @Test(arguments: [
+    (64, 64, 8), (100, 31, 8), (37, 31, 15), (224, 31, 8), (5, 5, 0), (65, 64, 32), (1, 1, 0),
+  ])
   func segmentsCoverAndSumToOne(_ length: Int, _ size: Int, _ overlap: Int) {
     let segments = Segments(length: length, size: size, overlap: overlap)
     var sums = [Float](repeating: 0, count: length)
@@ -59,7 +61,9 @@ import Testing
     for i in 0..<(scene.count * 7) { shifted.pointer[i] = 4 * scene.pixels.pointer[i] - 1024 }
     let a = try denoiser.denoise(scene, noise: nil, RunContext()).scene
     let b = try denoiser.denoise(scene.replacingPixels(by: shifted), noise: nil, RunContext()).scene
-    for i in 0..<(scene.count * 7) { #expect(abs(4 * a.pixels.pointer[i] - 1024 - b.pixels.pointer[i]) < 0.5) }
+    for i in 0..<(scene.count * 7) {
+      #expect(abs(4 * a.pixels.pointer[i] - 1024 - b.pixels.pointer[i]) < 0.5)
+    }
   }
 
   @Test func missingPixelsStayMissingAndDoNotSpread() throws {
@@ -109,6 +113,25 @@ import Testing
     #expect((difference / removed).squareRoot() < 0.1)
   }
 
+  /// The bundled weights on a noisy scene: seams of tiles are far below what the noise was.
+  @Test func seamsOfTheBundledWeights() throws {
+    let clean = scene(lines: 96, samples: 80, bands: 31)
+    let noise = NoiseRealisation(.gaussian(30), bands: 31, samples: 80, seed: 2)
+    let range = try DataRange(low: 1000, high: 1200)
+    noise.add(to: clean.pixels, positions: clean.positions, window: clean.shape.window, range: range)
+    var denoiser = try HSDTDenoiser(weights: nil)
+    let whole = try denoiser.denoise(clean, noise: nil, RunContext()).scene
+    denoiser.tile = 64
+    let tiled = try denoiser.denoise(clean, noise: nil, RunContext()).scene
+    var (removed, difference) = (0.0, 0.0)
+    for i in 0..<(clean.count * 31) {
+      removed += pow2(whole.pixels.pointer[i] - clean.pixels.pointer[i])
+      difference += pow2(whole.pixels.pointer[i] - tiled.pixels.pointer[i])
+    }
+    #expect(
+      (difference / removed).squareRoot() < 0.15 && difference > 0, "\((difference / removed).squareRoot())")
+  }
+
   @Test func threadsDoNotMatter() throws {
     let scene = scene(lines: 20, samples: 12, bands: 9)
     let results = try [1, 2, 5].map { threads in
@@ -127,7 +150,9 @@ import Testing
       let pool = BufferPool()
       try BufferPool.$current.withValue(pool) { _ = try denoiser.denoise(scene, noise: nil, RunContext()) }
       let used = pool.statistics.peakBytesInUse
-      #expect(used <= denoiser.workingBytes(scene.shape), "\(name): \(used) of \(denoiser.workingBytes(scene.shape))")
+      #expect(
+        used <= denoiser.workingBytes(scene.shape),
+        "\(name): \(used) of \(denoiser.workingBytes(scene.shape))")
     }
   }
 
@@ -140,7 +165,8 @@ import Testing
     let path = FileManager.default.temporaryDirectory.appendingPathComponent("hsi-\(UUID()).safetensors").path
     defer { try? FileManager.default.removeItem(atPath: path) }
     try SafetensorsWriter.write(
-      [("tail.weight", .floats(Tensor.zeros([1, 256, 3, 3, 3])))], card: HSDTModel.card("hsdt", claimed), to: path,
+      [("tail.weight", .floats(Tensor.zeros([1, 256, 3, 3, 3])))], card: HSDTModel.card("hsdt", claimed),
+      to: path,
       overwrite: false)
     let pool = BufferPool()
     BufferPool.$current.withValue(pool) {

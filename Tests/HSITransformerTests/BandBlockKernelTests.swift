@@ -18,6 +18,7 @@ extension NeuralKernelTests {
       Case(planes: 33, pixels: 1, channels: 1, hasFeedForward: true),
       Case(planes: 5, pixels: 230, channels: 64, hasFeedForward: false),
       Case(planes: 3, pixels: 101, channels: 33, hasFeedForward: true),
+      Case(planes: 2, pixels: 0, channels: 4, hasFeedForward: true),
     ]
 
     /// One block with its values; the reference is the composition of the definitions.

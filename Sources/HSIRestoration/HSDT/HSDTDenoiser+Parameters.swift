@@ -15,6 +15,10 @@ extension HSDTDenoiser {
       ParameterDescription("overlap", 32, in: 0...512, "pixels that neighbouring tiles share"),
       ParameterDescription("band_overlap", 8, in: 0...1000, "bands that neighbouring windows of bands share"),
       ParameterDescription(
+        "range", 1, in: 0...1,
+        "what stands for [0, 1]; 1: the range that the scene would have without noise; 0: smallest and largest value"
+      ),
+      ParameterDescription(
         "flex", 0, in: 0...1, "1: all bands at once whatever the network was built for; 0: windows of bands"),
     ])
 
@@ -28,6 +32,7 @@ extension HSDTDenoiser {
     tile = parameters["tile"].map { Int($0) }
     tileOverlap = Int(parameters.value("overlap"))
     bandOverlap = Int(parameters.value("band_overlap"))
+    usesNoisyRange = parameters.value("range") >= 0.5
     bandHandling = parameters.value("flex") >= 0.5 ? .flex : .automatic
   }
 }

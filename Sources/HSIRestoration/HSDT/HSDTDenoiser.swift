@@ -4,7 +4,7 @@ import HSITransformer
 
 /// Restores whole scenes with HSDT: normalisation, windows of bands, tiles, padding, blending.
 ///
-/// The scene is brought to [0, 1] by its smallest and largest value, holes are filled from their surroundings, rows and
+/// The scene is brought to [0, 1] by the range that it would have without its noise, holes are filled from their surroundings, rows and
 /// columns are padded by reflection to what the network needs. A scene of more bands than the network was built for is
 /// restored in overlapping windows of that many bands, one of fewer bands with the self query, which has no band-sized
 /// parameter. Where the whole image does not fit the memory budget it is cut into tiles that overlap by
@@ -28,6 +28,8 @@ public struct HSDTDenoiser: Denoiser {
   public var bandOverlap = 8
   /// Pixels that neighbouring tiles share.
   public var tileOverlap = 32
+  /// Whether [0, 1] is the range that the scene would have without its noise (`NoisyRange`), or that of the noisy values.
+  public var usesNoisyRange = true
   /// Largest edge of a tile; nil for what the memory budget allows.
   public var tile: Int?
 
@@ -37,7 +39,9 @@ public struct HSDTDenoiser: Denoiser {
   public var description: DenoiserDescription { HSDTDenoiser.description }
 
   public func workingBytes(_ shape: CubeShape) -> Int {
-    2 * 4 * shape.pixels * shape.bands + tileBytes(edge: smallestTile, bands: min(shape.bands, windowBands(shape.bands)))
+    // Input and output as full images, and the places of 2 × 2 and 3 × 3 pixels that the noise is estimated on.
+    let images = 2 * 4 * shape.pixels * shape.bands + 48 * shape.pixels
+    return images + tileBytes(edge: smallestTile, bands: min(shape.bands, windowBands(shape.bands)))
   }
 
   private var configuration: HSDTConfiguration { model.network.configuration }
@@ -51,7 +55,8 @@ public struct HSDTDenoiser: Denoiser {
   /// Bytes of one pass over `edge × edge × bands`, by the widths of the values that are alive together at full resolution (two
   /// skips, input and output of a stage, and what its convolutions keep), with a third for the coarser levels and scratch.
   private func tileBytes(edge: Int, bands: Int) -> Int {
-    let padded = (edge + configuration.granularity - 1) / configuration.granularity * configuration.granularity
+    let padded =
+      (edge + configuration.granularity - 1) / configuration.granularity * configuration.granularity
     return padded * padded * bands * 4 * (HSDTDenoiser.liveVolumes * configuration.channels + 4)
   }
 
@@ -67,9 +72,10 @@ public struct HSDTDenoiser: Denoiser {
     }
     var extent = DataRange.Accumulator()
     extent.add(finite.pixels)
-    guard let range = try? extent.range(), range.width > 0 else {
+    guard let extremes = try? extent.range(), extremes.width > 0 else {
       return unchanged(scene, "all its values are equal", context)
     }
+    let range = self.range(of: finite, extremes: extremes, noise: noise, context)
     let (bands, lines, samples) = (scene.shape.bands, scene.shape.lines, scene.shape.samples)
     let plane = lines * samples
     var input = Tensor(uninitialised: [bands, lines, samples])
@@ -93,7 +99,8 @@ public struct HSDTDenoiser: Denoiser {
         for band in spectral.starts {
           try context.checkCancellation()
           let place = Place(
-            band: band, line: line, sample: sample, bands: spectral.size, lines: rows.size, samples: columns.size)
+            band: band, line: line, sample: sample, bands: spectral.size, lines: rows.size,
+            samples: columns.size)
           let restored = pass(input, place, lines: lines, samples: samples)
           output.withMutableValues { values in
             blend(restored, place, rows, columns, spectral, into: values, lines: lines, samples: samples)
@@ -120,8 +127,24 @@ public struct HSDTDenoiser: Denoiser {
     return DenoisedScene(scene: result, facts: ["tiles": Double(total)])
   }
 
+  /// What stands for [0, 1].
+  private func range(of scene: Cube, extremes: DataRange, noise: NoiseLevels?, _ context: RunContext)
+    -> DataRange
+  {
+    guard usesNoisyRange else { return extremes }
+    let (range, strength) = NoisyRange.estimate(scene, extremes: extremes, noise: noise)
+    // No network has learnt noise beyond σ 75 of 255.
+    let width = max(range.width, min(extremes.width, strength * 255 / 75))
+    context.logger.info(
+      "hsdt: \(range.low) to \(range.low + width) stand for 0 to 1; values reach from \(extremes.low) to \(extremes.high)"
+    )
+    return (try? DataRange(low: range.low, high: range.low + width)) ?? extremes
+  }
+
   /// Brings the bands to [0, 1] as full images.
-  private func normalise(_ scene: Cube, _ range: DataRange, into planes: inout Tensor, _ context: RunContext) throws {
+  private func normalise(_ scene: Cube, _ range: DataRange, into planes: inout Tensor, _ context: RunContext)
+    throws
+  {
     let (bands, plane) = (scene.shape.bands, scene.shape.pixels)
     let filling = PlaneFilling(scene)
     let (low, factor) = (Float(range.low), 1 / Float(range.width))
@@ -137,13 +160,18 @@ public struct HSDTDenoiser: Denoiser {
   }
 
   /// The largest edge of a tile whose pass fits what is left of the budget beside scene, input and output.
-  private func tileEdge(lines: Int, samples: Int, bands: Int, _ scene: Cube, _ context: RunContext) throws -> Int {
+  private func tileEdge(lines: Int, samples: Int, bands: Int, _ scene: Cube, _ context: RunContext) throws
+    -> Int
+  {
     let whole = max(lines, samples)
     if let tile { return min(max(tile, configuration.granularity), whole) }
-    let held = scene.count * (scene.shape.bands * 4 + 4) + 2 * 4 * scene.shape.pixels * scene.shape.bands
+    let held =
+      scene.count * (scene.shape.bands * 4 + 4) + scene.shape.pixels * (2 * 4 * scene.shape.bands + 48)
     let left = context.memory.bytes - held
     var edge = whole
-    while edge > smallestTile, tileBytes(edge: edge, bands: bands) > left { edge = max(smallestTile, edge * 7 / 8) }
+    while edge > smallestTile, tileBytes(edge: edge, bands: bands) > left {
+      edge = max(smallestTile, edge * 7 / 8)
+    }
     guard edge < whole else { return whole }
     edge = max(smallestTile, edge / configuration.granularity * configuration.granularity)
     context.logger.info("hsdt: tiles of \(edge) × \(edge) pixels keep the work within \(context.memory)")
@@ -227,7 +255,9 @@ struct Segments: Sendable {
     self.starts = starts
     var sums = [Float](repeating: 0, count: length)
     for start in starts {
-      for i in 0..<self.size { sums[start + i] += Segments.ramp(i, from: start, size: self.size, length: length) }
+      for i in 0..<self.size {
+        sums[start + i] += Segments.ramp(i, from: start, size: self.size, length: length)
+      }
     }
     self.sums = sums
   }

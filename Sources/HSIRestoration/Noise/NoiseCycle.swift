@@ -15,17 +15,22 @@ public struct NoiseCycle: Hashable, Sendable {
   public static let complex = NoiseCycle(
     models: [.standard(.noniid), .standard(.impulse), .standard(.stripe), .standard(.deadline)])
 
-  /// Everything from the weak noise of a good sensor (σ 2) to `blind` and `complex`; the mixture is never trained on.
-  public static let general = NoiseCycle(
-    models: [
-      .gaussian(10), .standard(.noniid), .gaussian(30), .standard(.impulse), .gaussian(50), .standard(.stripe),
-      .gaussian(70), .standard(.deadline), .gaussian(4), .standard(.noniid), .gaussian(50), .gaussian(2),
+  /// Everything: Gaussian noise of every strength from that of a good sensor (σ 1) on, bands of different strength, impulses,
+  /// stripes, dead columns, and all of them together.
+  public static let general: NoiseCycle = {
+    let (any, weak) = (NoiseModel.uniform(1, 75), NoiseModel.uniform(1, 20))
+    let bands = NoiseModel.perBand([2, 5, 10, 20, 30, 40, 50, 70])
+    return NoiseCycle(models: [
+      any, .standard(.noniid), .standard(.mixture), weak, .standard(.impulse), any, .standard(.stripe), bands,
+      .standard(.mixture), any, .standard(.deadline), weak,
     ])
+  }()
 
   /// One of each kind for judging a network in training, the mixture included.
   public static let judging = NoiseCycle(
     models: [
-      .gaussian(30), .standard(.mixture), .gaussian(50), .standard(.noniid), .gaussian(70), .standard(.stripe),
+      .gaussian(30), .standard(.mixture), .gaussian(50), .standard(.noniid), .gaussian(70),
+      .standard(.stripe),
       .gaussian(10), .standard(.impulse),
     ])
 

@@ -70,6 +70,14 @@ public struct NoiseModel: Hashable, Sendable {
   /// Gaussian noise of one σ (0–255 scale, not negative).
   static func gaussian(_ sigma: Double) -> NoiseModel { NoiseModel(unchecked: .gaussian, sigmas: [sigma]) }
 
+  /// Gaussian noise whose σ is uniform between two values (0–255 scale, ascending, not negative).
+  static func uniform(_ lowest: Double, _ highest: Double) -> NoiseModel {
+    NoiseModel(unchecked: .blind, sigmas: [lowest, highest])
+  }
+
+  /// Bands that each draw their σ from a list (0–255 scale, not negative).
+  static func perBand(_ sigmas: [Double]) -> NoiseModel { NoiseModel(unchecked: .noniid, sigmas: sigmas) }
+
   /// A kind with its default σ.
   static func standard(_ kind: Kind) -> NoiseModel {
     NoiseModel(unchecked: kind, sigmas: defaultSigmas(kind))

@@ -23,6 +23,8 @@ enum NoiseStream: UInt64 {
   case order = 0x19
   /// The seed of the noise of a training patch.
   case sample = 0x1A
+  /// Light and colour of a training patch.
+  case light = 0x1B
 
   /// The generator of a band and line (each below 2²⁴ and 2³²) under a seed.
   func random(_ seed: UInt64, band: Int = 0, line: Int = 0) -> CounterRandom {

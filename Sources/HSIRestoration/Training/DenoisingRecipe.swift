@@ -19,6 +19,14 @@ public struct DenoisingRecipe: Sendable, Equatable {
     }
   }
 
+  /// What is made small.
+  public enum Loss: String, Sendable, Codable, CaseIterable {
+    /// Mean squared error over all values: the published loss; strong noise dominates it.
+    case squared
+    /// Mean over samples and bands of the logarithm of their squared error, in effect the MPSNR (`planeDecibelLoss`).
+    case decibel
+  }
+
   /// The stages, in order.
   public var stages: [Stage]
   /// Patches per step.
@@ -29,6 +37,11 @@ public struct DenoisingRecipe: Sendable, Equatable {
   public var clipNorm: Double?
   /// Decay of the moving average of the weights that is evaluated and kept; nil for none.
   public var averageDecay: Double?
+  /// The loss.
+  public var loss = Loss.squared
+  /// Last part of all steps in which batch normalisation keeps its running statistics, as it does in use. Batches differ in
+  /// brightness and noise, and what a network learns to do with the statistics of a batch fails with others.
+  public var frozenShare = 0.0
   /// Seed of order, augmentation, noise and branch draws.
   public var seed: UInt64 = 0
 
@@ -58,16 +71,18 @@ public struct DenoisingRecipe: Sendable, Equatable {
     ])
   }()
 
-  /// One stage for a small budget: Gaussian noise of all strengths and complex noise from the start, one half cosine of the
-  /// learning rate after a short warm-up, averaged weights.
+  /// One stage for a small budget: noise of all kinds and strengths from the start, one half cosine of the
+  /// learning rate after a short warm-up, averaged weights, frozen batch statistics in the last quarter.
   public static func compact(epochs: Int, rate: Double = 2e-3) -> DenoisingRecipe {
     var recipe = DenoisingRecipe(stages: [
       Stage(
         epochs: epochs, noise: .general,
-        rate: .cosine(rate: rate, floor: rate / 100, warmUp: min(1, Double(epochs) / 20), end: Double(epochs)))
+        rate: .cosine(rate: rate, floor: rate / 100, warmUp: min(1, Double(epochs) / 20), end: Double(epochs))
+      )
     ])
     recipe.averageDecay = 0.998
     recipe.clipNorm = 1
+    recipe.frozenShare = 0.25
     return recipe
   }
 

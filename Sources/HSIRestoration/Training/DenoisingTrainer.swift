@@ -8,7 +8,7 @@ public struct DenoisingRecord: Codable, Sendable, Equatable {
   public struct Point: Codable, Sendable, Equatable {
     /// Steps done.
     public var step: Int
-    /// Mean squared error, mean over the steps since the last point.
+    /// Loss, mean over the steps since the last point.
     public var loss: Double
     /// Validation MPSNR in dB, where it was measured.
     public var psnr: Double?
@@ -39,7 +39,8 @@ public struct DenoisingValidation: Sendable {
     let size = patches.recipe.size
     pairs = (0..<min(count, patches.count)).map { i in
       let index = i * patches.count / min(count, patches.count)
-      return DenoisingTrainer.sample(patches, [index], epoch: nil, size: size, noise: { _ in noise.model(sample: i) })
+      return DenoisingTrainer.sample(
+        patches, [index], epoch: nil, size: size, noise: { _ in noise.model(sample: i) })
     }
   }
 
@@ -67,7 +68,7 @@ public struct DenoisingValidation: Sendable {
 /// Trains HSDT on clean patches with simulated noise.
 ///
 /// Step, order, augmentation, noise and branch draws are functions of the seed, and the state that is saved is complete: a
-/// run that was stopped and resumed ends with the same bytes as one that was not. Loss: mean squared error. Optimiser: Adam.
+/// run that was stopped and resumed ends with the same bytes as one that was not. Optimiser: Adam.
 /// The weights kept are those of the best validation MPSNR.
 public final class DenoisingTrainer {
   /// The network in training.
@@ -101,6 +102,20 @@ public final class DenoisingTrainer {
     average = recipe.averageDecay.map { ExponentialMovingAverage(network.store, decay: $0) }
     stepsPerEpoch = max(1, min(recipe.patchesPerEpoch ?? patches.count, patches.count) / recipe.batch)
     record = DenoisingRecord(settings: settings)
+  }
+
+  /// Bytes of training a network of a configuration beside the patches: what a step keeps for the way back, by volumes of the head's
+  /// width at full resolution, and weights with gradients, moments and average. Held to the truth by a test.
+  public static func workingBytes(_ network: HSDT, batch: Int, size: Int) -> Int {
+    let configuration = network.configuration
+    let values = batch * configuration.bands * size * size
+    let parameters = network.store.parameters.reduce(0) { $0 + $1.value.count }
+    return 4 * values * (trainingVolumes(configuration) * configuration.channels + 8) + 6 * 4 * parameters
+  }
+
+  /// Volumes of the head's width at full resolution that are alive at the end of a forward pass.
+  private static func trainingVolumes(_ configuration: HSDTConfiguration) -> Int {
+    30 + 8 * configuration.layers
   }
 
   /// Steps of the whole run.
@@ -171,8 +186,16 @@ public final class DenoisingTrainer {
     let (noisy, clean) = DenoisingTrainer.sample(
       patches, Array(order.indices[first..<(first + recipe.batch)]), epoch: epoch, size: patches.recipe.size,
       noise: { stage.noise.model(sample: base + $0) })
-    let tape = Tape(.training, seed: recipe.seed, stream: UInt64(record.step))
-    let loss = meanSquaredError(network(Variable(noisy), tape), clean, tape)
+    let isFrozen = Double(record.step) >= (1 - recipe.frozenShare) * Double(steps)
+    let tape = Tape(isFrozen ? .evaluation : .training, seed: recipe.seed, stream: UInt64(record.step))
+    // Evaluation draws no branches; a quarter of the steps keeps the self query in practice.
+    let query: GuidedSpectralAttention.Query = isFrozen && tape.draw() < 0.25 ? .selfQuery : .automatic
+    let restored = network(Variable(noisy), query: query, tape)
+    let loss =
+      switch recipe.loss {
+      case .squared: meanSquaredError(restored, clean, tape)
+      case .decibel: planeDecibelLoss(restored, clean, planes: clean.shape[0] * clean.shape[1], tape)
+      }
     tape.backward(from: loss)
     if let clipNorm = recipe.clipNorm { optimiser.clipGradients(toNorm: clipNorm) }
     optimiser.step(rate: rate)

@@ -8,7 +8,7 @@ import HSINumerics
 /// more bands than a patch has, windows are taken: contiguous ones and, where asked for, every k-th band. A scene with
 /// fewer bands is refused: interpolated channels would have no noise of their own to learn from.
 ///
-/// Patch `i` in epoch `e` is a pure function of scenes, recipe, seed, `i` and `e`. Memory: 1.31 times the scenes.
+/// Patch `i` in epoch `e` is a pure function of scenes, recipe, seed, `i` and `e`. Memory: `workingBytes`.
 public final class TrainingPatches: @unchecked Sendable {
   /// How patches are cut.
   public struct Recipe: Hashable, Sendable {
@@ -38,6 +38,8 @@ public final class TrainingPatches: @unchecked Sendable {
     public var bandSteps = [1]
     /// Distance between the first bands of neighbouring band windows; the last window ends at the last band.
     public var bandStride = 31
+    /// Whether patches get a light of their own in every epoch; see `PatchLight`.
+    public var variesLight = false
 
     /// Patches of 31 × 64 × 64, strides 64, 32 and 32, contiguous bands: the recipe of HSDT.
     public init() {}
@@ -61,6 +63,8 @@ public final class TrainingPatches: @unchecked Sendable {
   public let seed: UInt64
   /// The places of all patches: scene by scene, scale by scale, line by line, then by bands.
   public let places: [Place]
+  /// A digest of the scenes' normalised values: a state of a training run is continued with the same scenes only.
+  public let fingerprint: UInt64
   private let images: [[Image]]
 
   /// A scene at one scale.
@@ -75,7 +79,16 @@ public final class TrainingPatches: @unchecked Sendable {
   /// - Parameter scenes: cubes whose bands are all to be used (leave bad ones out when reading).
   /// - Throws: `CoreError.invalidParameter` for a recipe with sizes, strides or steps below 1;
   ///   `RestorationError.tooFewBands`; `.tooFewPixels`, `.noVariation` for a scene that has no range of values.
-  public init(_ scenes: [Cube], recipe: Recipe = Recipe(), seed: UInt64 = 0) throws {
+  public convenience init(_ scenes: [Cube], recipe: Recipe = Recipe(), seed: UInt64 = 0) throws {
+    try self.init(count: scenes.count, recipe: recipe, seed: seed) { scenes[$0] }
+  }
+
+  /// Cuts scenes that are fetched one after another, so that only one is in memory beside the patches.
+  ///
+  /// - Parameters:
+  ///   - count: number of scenes.
+  ///   - scene: gives scene `i`.
+  public init(count: Int, recipe: Recipe = Recipe(), seed: UInt64 = 0, scene: (Int) throws -> Cube) throws {
     let numbers = [recipe.bands, recipe.size, recipe.bandStride] + recipe.bandSteps
     guard (numbers + recipe.scales.flatMap { [$0.factor, $0.stride] }).allSatisfy({ $0 >= 1 }) else {
       throw CoreError.invalidParameter(name: "patch recipe", value: "\(recipe)", requirement: "above 0")
@@ -84,9 +97,13 @@ public final class TrainingPatches: @unchecked Sendable {
     self.seed = seed
     var places: [Place] = []
     var images: [[Image]] = []
-    for (index, scene) in scenes.enumerated() {
+    var digest = Fingerprint()
+    for index in 0..<count {
+      let scene = try scene(index)
       let windows = try TrainingPatches.bandWindows(of: scene.shape.bands, recipe)
       let full = try TrainingPatches.normalised(scene)
+      digest.add(full.pixels)
+      digest.add(full.isValid)
       var scales: [Image] = []
       for (scaleIndex, scale) in recipe.scales.enumerated() {
         let image = scale.factor == 1 ? full : TrainingPatches.reduced(full, by: scale.factor)
@@ -103,6 +120,21 @@ public final class TrainingPatches: @unchecked Sendable {
     }
     self.places = places
     self.images = images
+    fingerprint = digest.value
+  }
+
+  /// Bytes that the patches of a scene need while they exist.
+  public static func workingBytes(_ shape: CubeShape, recipe: Recipe) -> Int {
+    recipe.scales.reduce(0) { sum, scale in
+      let (lines, samples) = (shape.lines / scale.factor, shape.samples / scale.factor)
+      let places =
+        lines < recipe.size || samples < recipe.size
+        ? 0 : ((lines - recipe.size) / scale.stride + 1) * ((samples - recipe.size) / scale.stride + 1)
+      let windows = recipe.bandSteps.count * (shape.bands / recipe.bandStride + 1)
+      // Places and the order of an epoch.
+      let tables = places * windows * (MemoryLayout<Place>.stride + 2 * MemoryLayout<Int>.stride)
+      return sum + lines * samples * (4 * shape.bands + 1) + tables
+    }
   }
 
   /// Number of patches of an epoch.
@@ -140,6 +172,9 @@ public final class TrainingPatches: @unchecked Sendable {
           out[b * size * size] = values[band * place.bandStep]
         }
       }
+    }
+    if recipe.variesLight, let epoch {
+      PatchLight(seed: seed, epoch: epoch, patch: index, bands: bands).apply(to: target, pixels: size * size)
     }
   }
 

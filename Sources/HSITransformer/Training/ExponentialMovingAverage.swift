@@ -1,4 +1,4 @@
-/// A slowly moving copy of a network's weights and buffers: `a ← d·a + (1 − d)·w`, whose noise is smaller than theirs.
+/// A slowly moving copy of a network's trainable weights and its buffers: `a ← d·a + (1 − d)·w`, whose noise is smaller than theirs.
 ///
 /// The decay of step t is `min(decay, (1 + t) / (10 + t))`, so that the start does not weigh on it.
 public final class ExponentialMovingAverage {
@@ -20,12 +20,16 @@ public final class ExponentialMovingAverage {
     steps += 1
     let keep = Float(min(decay, Double(1 + steps) / Double(10 + steps)))
     for (index, parameter) in store.parameters.enumerated() {
+      // d·w + (1 − d)·w differs from w by rounding: weights that do not learn stay what they are.
+      guard parameter.isTrainable || parameter.isBuffer else { continue }
       if parameter.isInteger {
         averages[index] = parameter.value.copy()
         continue
       }
       let source = parameter.value.pointer
-      averages[index].withMutableValues { for i in $0.indices { $0[i] = keep * $0[i] + (1 - keep) * source[i] } }
+      averages[index].withMutableValues {
+        for i in $0.indices { $0[i] = keep * $0[i] + (1 - keep) * source[i] }
+      }
     }
   }
 

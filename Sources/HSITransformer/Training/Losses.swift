@@ -1,5 +1,6 @@
 import CKernels
 import Foundation
+import HSINumerics
 
 /// `mean (x − t)²` over all values. The target gets no gradient.
 public func meanSquaredError(_ x: Variable, _ target: Tensor, _ tape: Tape) -> Variable {
@@ -20,6 +21,42 @@ public func meanAbsoluteError(_ x: Variable, _ target: Tensor, _ tape: Tape) -> 
   let sum = hsi_absolute_error(
     x.value.pointer, target.pointer, target.count, 1 / Float(target.count), gradient.output, scratch.output)
   let loss = Tensor([], [Float(sum / Double(target.count))])
+  return tape.record(loss, inputs: [x]) { Scaled(x: x, direction: gradient, factor: 1) }
+}
+
+/// Mean over planes of `½ ln(mean (x − t)² + floor)`: up to sign and factor the PSNR, so that weakly and strongly disturbed planes
+/// weigh the same, where the mean squared error hears only the loudest.
+///
+/// - Parameters:
+///   - planes: number of equal parts, in memory order, each of which has its own error (samples · bands for `[B, D, H, W, 1]`).
+///   - floor: squared error below which improvements count less and less; 10⁻⁵ is 50 dB.
+public func planeDecibelLoss(
+  _ x: Variable, _ target: Tensor, planes: Int, floor: Double = 1e-5, _ tape: Tape
+) -> Variable {
+  precondition(
+    x.value.count == target.count && planes > 0 && target.count % planes == 0,
+    "loss of \(x.shape) against \(target.shape)")
+  let size = target.count / planes
+  let gradient = Tensor(uninitialised: x.shape)
+  let losses = Tensor(uninitialised: [planes])
+  nonisolated(unsafe) let (values, wanted) = (x.value.pointer, target.pointer)
+  nonisolated(unsafe) let (out, parts) = (gradient.output, losses.output)
+  Parallel.forEach(planes) { plane in
+    let start = plane * size
+    var sum = 0.0
+    for i in start..<(start + size) {
+      let difference = values[i] - wanted[i]
+      out[i] = difference
+      sum += Double(difference * difference)
+    }
+    let error = sum / Double(size) + floor
+    parts[plane] = Float(0.5 * log(error))
+    let factor = Float(1 / (error * Double(target.count)))
+    for i in start..<(start + size) { out[i] *= factor }
+  }
+  var sum = 0.0
+  for plane in 0..<planes { sum += Double(losses.pointer[plane]) }
+  let loss = Tensor([], [Float(sum / Double(planes))])
   return tape.record(loss, inputs: [x]) { Scaled(x: x, direction: gradient, factor: 1) }
 }
 
@@ -56,7 +93,8 @@ public func spectralAngleLoss(_ x: Variable, _ target: Tensor, _ tape: Tape) -> 
 /// Mean cross entropy of logits `[batch, classes]` with label smoothing s: target `(1 − s) onehot + s / classes`.
 public func crossEntropy(_ logits: Variable, labels: [Int], smoothing: Double = 0, _ tape: Tape) -> Variable {
   let (batch, classes) = (logits.shape[0], logits.shape[1])
-  precondition(labels.count == batch && labels.allSatisfy { (0..<classes).contains($0) }, "labels for \(logits.shape)")
+  precondition(
+    labels.count == batch && labels.allSatisfy { (0..<classes).contains($0) }, "labels for \(logits.shape)")
   let probabilities = logits.value.copy()
   Softmax.rows(probabilities)
   var sum = 0.0
@@ -71,7 +109,9 @@ public func crossEntropy(_ logits: Variable, labels: [Int], smoothing: Double = 
     }
   }
   let loss = Tensor([], [Float(sum / Double(batch))])
-  return tape.record(loss, inputs: [logits]) { Scaled(x: logits, direction: probabilities, factor: 1 / Float(batch)) }
+  return tape.record(loss, inputs: [logits]) {
+    Scaled(x: logits, direction: probabilities, factor: 1 / Float(batch))
+  }
 }
 
 /// A loss whose gradient is known up to a factor when the loss is.

@@ -1,13 +1,21 @@
 import Foundation
 import HSICore
 
+/// How the endmembers of a simulated scene lie in the plane.
+protocol AbundanceLayout: Sendable {
+  /// Abundances of a line, samples × endmembers.
+  func line(_ line: Int, into abundances: UnsafeMutablePointer<Float>)
+  /// Light of the samples of a line where the layout has one, with a texture of the given strength.
+  func light(_ line: Int, texture: Double) -> [Double]?
+}
+
 /// Abundance maps that look like land: each endmember rules a few patches, with mixed seams between them.
 ///
 /// Every endmember has a smooth random field `f_k` and, at a place of its own, a bump that guarantees it a pure
 /// region. `p = softmax(τ f)`; abundances below a small floor are cut to exactly 0 and the rest is scaled to sum
 /// one, so the inside of patches is exactly pure. With a purity below 1 everything is drawn to the centre of the
 /// simplex until no abundance exceeds it.
-struct AbundanceField: Sendable {
+struct AbundanceField: AbundanceLayout {
   let endmembers: Int
   let samples: Int
   private let fields: [SmoothField]
@@ -50,7 +58,8 @@ struct AbundanceField: Sendable {
     bumps = places
   }
 
-  /// Abundances of a line, samples × endmembers.
+  func light(_ line: Int, texture: Double) -> [Double]? { nil }
+
   func line(_ line: Int, into abundances: UnsafeMutablePointer<Float>) {
     var values = [Double](repeating: 0, count: samples)
     var all = [Double](repeating: 0, count: samples * endmembers)

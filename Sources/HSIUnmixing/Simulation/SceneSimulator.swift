@@ -4,6 +4,15 @@ import HSINumerics
 
 /// What a simulated scene is to be like.
 public struct SceneRecipe: Sendable {
+  /// How endmembers lie in the plane.
+  public enum Layout: String, Sendable, Codable, CaseIterable {
+    /// Smooth patches with mixed seams, like land seen from far.
+    case patches
+    /// Opaque discs and bars of all sizes over each other (dead leaves), each with a light and a texture of its own: edges, flat
+    /// areas and textures as in photographs. For training denoisers.
+    case leaves
+  }
+
   /// Rows and columns.
   public var lines: Int
   public var samples: Int
@@ -11,6 +20,10 @@ public struct SceneRecipe: Sendable {
   public var endmembers: SpectralLibrary
   /// Signal-to-noise ratio in dB over the clean channels, `10 log₁₀(Σ‖x‖² / Σ‖n‖²)`; nil for no noise at all.
   public var snr: Double? = 35
+  /// How endmembers lie in the plane.
+  public var layout = Layout.patches
+  /// Strength of the fractal texture of `leaves`: standard deviation of the logarithm of the light in the most textured leaf.
+  public var texture = 0.3
   /// Typical size of patches in pixels; nil for a seventh of the shorter side, at least 3.
   public var patch: Double?
   /// How sharp the seams between patches are; 1 mixes everywhere, 8 hardly anywhere.
@@ -60,6 +73,7 @@ public struct SimulationTruth: Sendable, Codable {
   public var endmembers: [String]
   /// As asked for, dB.
   public var snrDb: Double?
+  public var layout: SceneRecipe.Layout
   public var purity: Double
   public var shadow: Double
   public var relief: Double
@@ -99,7 +113,7 @@ public final class SceneSimulator: StripSource {
   public let blockLines = 1
   public var workingBytesPerLine: Int { 8 * shape.samples * (2 * recipe.endmembers.count + 4) }
 
-  fileprivate let field: AbundanceField
+  fileprivate let field: any AbundanceLayout
   fileprivate let cancellation: CancellationFlag
   private let shadowField: SmoothField
   private let reliefField: SmoothField
@@ -126,10 +140,19 @@ public final class SceneSimulator: StripSource {
     let (count, bands) = (library.count, library.bands)
     shape = CubeShape(lines: recipe.lines, samples: recipe.samples, bands: bands)
     let patch = recipe.patch ?? max(3, Double(min(recipe.lines, recipe.samples)) / 7)
-    field = try AbundanceField(
-      endmembers: count, lines: recipe.lines, samples: recipe.samples, patch: patch,
-      sharpness: recipe.sharpness,
-      purity: recipe.purity, seed: recipe.seed, cancellation: cancellation)
+    field =
+      switch recipe.layout {
+      case .patches:
+        try AbundanceField(
+          endmembers: count, lines: recipe.lines, samples: recipe.samples, patch: patch,
+          sharpness: recipe.sharpness,
+          purity: recipe.purity, seed: recipe.seed, cancellation: cancellation)
+      case .leaves:
+        try LeavesField(
+          endmembers: count, lines: recipe.lines, samples: recipe.samples, patch: patch,
+          purity: recipe.purity,
+          seed: recipe.seed, cancellation: cancellation)
+      }
     shadowField = SmoothField(samples: recipe.samples, length: 0.7 * patch, seed: recipe.seed, stream: 1000)
     reliefField = SmoothField(samples: recipe.samples, length: 1.5 * patch, seed: recipe.seed, stream: 1001)
     let wavelengths = library.axis.wavelengths
@@ -190,7 +213,8 @@ public final class SceneSimulator: StripSource {
     SimulationTruth(
       description: "Ground truth of a scene simulated by hsi; no measurement",
       seed: recipe.seed, lines: shape.lines, samples: shape.samples, bands: shape.bands,
-      endmembers: recipe.endmembers.names, snrDb: recipe.snr, purity: recipe.purity, shadow: recipe.shadow,
+      endmembers: recipe.endmembers.names, snrDb: recipe.snr, layout: recipe.layout, purity: recipe.purity,
+      shadow: recipe.shadow,
       relief: recipe.relief, variability: recipe.variability,
       corruptedChannels: corruptions.map {
         .init(band: $0.band + 1, wavelengthNm: metadata.axis.wavelengths?[$0.band], kind: $0.kind)
@@ -201,7 +225,7 @@ public final class SceneSimulator: StripSource {
     let (samples, bands, count) = (shape.samples, shape.bands, recipe.endmembers.count)
     let abundances = PixelMatrix(rows: samples, columns: count)
     field.line(line, into: abundances.pointer)
-    let light = SceneSimulator.illumination(recipe, shadowField, reliefField, line, samples)
+    let light = SceneSimulator.illumination(recipe, field, shadowField, reliefField, line, samples)
     var clean = [Double](repeating: 0, count: bands)
     for sample in 0..<samples {
       let pixel = UInt64(line) * UInt64(samples) + UInt64(sample)
@@ -234,13 +258,15 @@ public final class SceneSimulator: StripSource {
 extension SceneSimulator {
   /// Factor of light per sample of a line.
   private static func illumination(
-    _ recipe: SceneRecipe, _ shadow: SmoothField, _ relief: SmoothField, _ line: Int, _ samples: Int
+    _ recipe: SceneRecipe, _ field: any AbundanceLayout, _ shadow: SmoothField, _ relief: SmoothField,
+    _ line: Int,
+    _ samples: Int
   ) -> [Double] {
-    var light = [Double](repeating: 1, count: samples)
-    var values = light
+    var light = field.light(line, texture: recipe.texture) ?? [Double](repeating: 1, count: samples)
+    var values = [Double](repeating: 0, count: samples)
     if recipe.relief > 0 {
       relief.line(line, into: &values)
-      for i in 0..<samples { light[i] = max(0.1, 1 + recipe.relief * values[i]) }
+      for i in 0..<samples { light[i] *= max(0.1, 1 + recipe.relief * values[i]) }
     }
     if recipe.shadow > 0 {
       shadow.line(line, into: &values)
@@ -284,7 +310,7 @@ extension SceneSimulator {
 
   /// Mean and mean square of the clean signal per band, over a lattice of at most 64 × 64 pixels.
   private static func moments(
-    _ recipe: SceneRecipe, _ shape: CubeShape, _ field: AbundanceField, _ shadow: SmoothField,
+    _ recipe: SceneRecipe, _ shape: CubeShape, _ field: any AbundanceLayout, _ shadow: SmoothField,
     _ relief: SmoothField, _ place: [Double], _ cancellation: CancellationFlag
   ) throws -> (mean: [Double], square: [Double]) {
     let (stepY, stepX) = ((shape.lines + 63) / 64, (shape.samples + 63) / 64)
@@ -296,7 +322,7 @@ extension SceneSimulator {
     for line in stride(from: stepY / 2, to: shape.lines, by: stepY) {
       if cancellation.isCancelled { throw CoreError.cancelled }
       field.line(line, into: abundances.pointer)
-      let light = illumination(recipe, shadow, relief, line, shape.samples)
+      let light = illumination(recipe, field, shadow, relief, line, shape.samples)
       for sample in stride(from: stepX / 2, to: shape.samples, by: stepX) {
         let pixel = UInt64(line) * UInt64(shape.samples) + UInt64(sample)
         signal(recipe, abundances.row(sample), light[sample], place, pixel: pixel, into: &clean)
@@ -365,6 +391,7 @@ extension SceneSimulator {
       try require(patch >= 1 && patch.isFinite, "patch", patch, "at least 1 pixel")
     }
     try require((0.1...100).contains(recipe.sharpness), "sharpness", recipe.sharpness, "from 0.1 to 100")
+    try require((0...2).contains(recipe.texture), "texture", recipe.texture, "from 0 to 2")
     try require((0...1).contains(recipe.purity), "purity", recipe.purity, "from 0 to 1")
     try require((0...1).contains(recipe.shadow), "shadow", recipe.shadow, "from 0 to 1")
     try require((0...1).contains(recipe.relief), "relief", recipe.relief, "from 0 to 1")
@@ -398,7 +425,7 @@ public final class SimulatedAbundances: StripSource {
   public let metadata: CubeMetadata
   public let blockLines = 1
   public var workingBytesPerLine: Int { 8 * shape.samples * (shape.bands + 1) }
-  private let field: AbundanceField
+  private let field: any AbundanceLayout
   private let cancellation: CancellationFlag
 
   fileprivate init(_ scene: SceneSimulator) {

@@ -22,6 +22,7 @@ struct SimulateSceneCommand: ParsableCommand {
       Examples:
         hsi simulate scene scene.dat --rows 128 --cols 128 --endmembers 5 --snr 30
         hsi simulate scene scene.tif --rows 100 --cols 100 --endmembers spectra.sli --bad-bands 20 --flag-bad-bands
+        hsi simulate scene clean.dat --layout leaves --endmembers 12 --snr none --variability 0
         hsi simulate scene pure.dat --rows 64 --cols 64 --endmembers 4 --snr none --shadow 0 --relief 0 --variability 0
       """)
 
@@ -63,6 +64,15 @@ struct SimulateSceneCommand: ParsableCommand {
 
   @Option(help: "Typical size of patches in pixels.")
   var patch: Double?
+
+  @Option(
+    help:
+      "patches: smooth, with mixed seams; leaves: discs and bars of all sizes with textures, as in photographs."
+  )
+  var layout = SceneRecipe.Layout.patches
+
+  @Option(help: "Strength of the texture of leaves, 0 to 2.")
+  var texture: Double?
 
   @Option(name: .customLong("ot"), help: "Type of the samples: float32, or int16 or uint16 scaled by 10000.")
   var type = "float32"
@@ -135,6 +145,8 @@ struct SimulateSceneCommand: ParsableCommand {
     recipe.relief = relief ?? recipe.relief
     recipe.variability = variability ?? recipe.variability
     recipe.patch = patch
+    recipe.layout = layout
+    recipe.texture = texture ?? recipe.texture
     recipe.seed = context.seed
     return recipe
   }
@@ -151,3 +163,5 @@ struct SimulateSceneCommand: ParsableCommand {
     }
   }
 }
+
+extension SceneRecipe.Layout: ExpressibleByArgument {}

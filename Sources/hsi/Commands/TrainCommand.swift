@@ -43,13 +43,16 @@ struct TrainDenoiseCommand: ParsableCommand {
   @Option(help: "Weights to start from.")
   var from: String?
 
-  @Option(help: ArgumentHelp("Train low-rank adapters beside the weights of --from only.", valueName: "r=8[,alpha=16]"))
+  @Option(
+    help: ArgumentHelp(
+      "Train low-rank adapters beside the weights of --from only.", valueName: "r=8[,alpha=16]"))
   var lora: String?
 
   @Flag(help: "Continue the run whose state is beside OUT.")
   var resume = false
 
-  @Option(help: "Schedule: compact (all noise at once, one cosine) or paper (three stages of HSDT, 110 epochs).")
+  @Option(
+    help: "Schedule: compact (all noise at once, one cosine) or paper (three stages of HSDT, 110 epochs).")
   var recipe = "compact"
 
   @Option(help: "Epochs of the compact schedule.")
@@ -76,7 +79,19 @@ struct TrainDenoiseCommand: ParsableCommand {
   @Option(help: "Highest learning rate of the compact schedule.")
   var rate = 2e-3
 
-  @Option(help: "Scenes to judge by, comma-separated (default: the last one, kept out of the training when there are more).")
+  @Option(
+    help:
+      "What the compact schedule makes small: squared (error) or decibel (its logarithm per sample and band)."
+  )
+  var loss = DenoisingRecipe.Loss.squared
+
+  @Option(help: "Last share of the compact schedule in which batch statistics are frozen, 0 to 1.")
+  var freezeNorms = 0.25
+
+  @Option(
+    help:
+      "Scenes to judge by, comma-separated (default: the last one, kept out of the training when there are more)."
+  )
   var validation: String?
 
   @Option(help: "Steps between evaluations.")
@@ -97,12 +112,20 @@ struct TrainDenoiseCommand: ParsableCommand {
     let stem = (out as NSString).deletingPathExtension
     let statePath = stem + "_training.safetensors"
     let curvePath = stem + "_curve.svg"
-    if !resume { for path in [out, statePath, curvePath] { try OutputFile(path, overwrite: overwrite).discard() } }
+    if !resume {
+      for path in [out, statePath, curvePath] { try OutputFile(path, overwrite: overwrite).discard() }
+    }
     let trained = try trainedModel()
     try checkNumbers(granularity: trained.network.configuration.granularity)
-    let (training, judging) = try patches(bands: trained.network.configuration.bands, context)
+    let (training, judging) = try patches(trained.network, context)
     let recipe = try trainingRecipe(context)
-    let settings = try description(training.count)
+    let summary = try description(training.count)
+    let settings =
+      summary
+      + String(
+        format: ", stride %d, scales %@, band steps %@, scenes %016llx, validation %016llx", stride ?? patch,
+        scales, bandSteps,
+        training.fingerprint, judging.fingerprint)
     let trainer = try DenoisingTrainer(
       trained.network, patches: training, validation: DenoisingValidation(judging, noise: .judging),
       recipe: recipe, settings: settings)
@@ -114,14 +137,17 @@ struct TrainDenoiseCommand: ParsableCommand {
     model.card.createdBy = Version.text
     model.card.source = from
     let isComplete = try trainer.run(
-      statePath: statePath, evaluateEvery: evaluateEvery, stopAfter: minutes.map { $0 * 60 } ?? .infinity, context
+      statePath: statePath, evaluateEvery: evaluateEvery, stopAfter: minutes.map { $0 * 60 } ?? .infinity,
+      context
     ) { trainer in
       let record = trainer.record
       model.card.training =
-        "\(settings); best at step \(record.bestStep) of \(trainer.steps), "
+        "\(summary); best at step \(record.bestStep) of \(trainer.steps), "
         + String(format: "%.0f s of training", record.seconds)
       model.card.metrics = [
-        .init(name: "MPSNR", value: record.best ?? .nan, unit: "dB", conditions: "validation patches, noise of all kinds")
+        .init(
+          name: "MPSNR", value: record.best ?? .nan, unit: "dB",
+          conditions: "validation patches, noise of all kinds")
       ]
       try model.write(to: out, overwrite: true)
       OutputFile.keepFinished()
@@ -145,7 +171,8 @@ struct TrainDenoiseCommand: ParsableCommand {
     try check("--stride", stride, (1...4096).contains(stride ?? 1), "from 1 to 4096")
     try check("--evaluate-every", evaluateEvery, evaluateEvery >= 1, "a number from 1")
     try check(
-      "--patches-per-epoch", patchesPerEpoch, (patchesPerEpoch ?? batch) >= batch, "at least --batch (\(batch))")
+      "--patches-per-epoch", patchesPerEpoch, (patchesPerEpoch ?? batch) >= batch,
+      "at least --batch (\(batch))")
   }
 
   private func trainedModel() throws -> HSDTModel {
@@ -155,7 +182,8 @@ struct TrainDenoiseCommand: ParsableCommand {
       if let adapter {
         guard !base.network.hasAdapters else {
           throw CoreError.invalidParameter(
-            name: "--from", value: from, requirement: "without adapters when --lora is given (fold them: hsi model merge)")
+            name: "--from", value: from,
+            requirement: "without adapters when --lora is given (fold them: hsi model merge)")
         }
         base.network.attachAdapters(adapter)
         base.network.store.train { $0.name.contains("lora_") }
@@ -166,11 +194,13 @@ struct TrainDenoiseCommand: ParsableCommand {
       throw CoreError.invalidParameter(name: "--lora", value: lora ?? "", requirement: "used with --from")
     }
     guard let configuration = HSDTConfiguration(named: model), configuration.inputChannels == 1 else {
-      throw RestorationError.unknownModel(name: model, known: HSDTConfiguration.names.filter { $0 != "hsdt-pnp" })
+      throw RestorationError.unknownModel(
+        name: model, known: HSDTConfiguration.names.filter { $0 != "hsdt-pnp" })
     }
     let seed = try options.makeContext().seed
     return HSDTModel(
-      HSDT(configuration, seed: seed, initialisation: .xavierNormal), card: HSDTModel.card(model, configuration))
+      HSDT(configuration, seed: seed, initialisation: .xavierNormal),
+      card: HSDTModel.card(model, configuration))
   }
 
   private func loraConfiguration() throws -> LowRankAdapter.Configuration? { try lora.map(LoRAOption.parse) }
@@ -182,7 +212,14 @@ struct TrainDenoiseCommand: ParsableCommand {
     }
     var result: DenoisingRecipe
     switch recipe {
-    case "compact": result = .compact(epochs: epochs, rate: rate)
+    case "compact":
+      guard (0...1).contains(freezeNorms) else {
+        throw CoreError.invalidParameter(
+          name: "--freeze-norms", value: "\(freezeNorms)", requirement: "from 0 to 1")
+      }
+      result = .compact(epochs: epochs, rate: rate)
+      result.frozenShare = freezeNorms
+      result.loss = loss
     case "paper": result = .paper
     default:
       throw CoreError.invalidParameter(name: "--recipe", value: recipe, requirement: "compact or paper")
@@ -196,19 +233,21 @@ struct TrainDenoiseCommand: ParsableCommand {
   private func numbers(_ text: String, _ name: String) throws -> [Int] {
     let values = text.split(separator: ",").compactMap { Int($0) }
     guard !values.isEmpty, values.allSatisfy({ (1...64).contains($0) }) else {
-      throw CoreError.invalidParameter(name: name, value: text, requirement: "numbers from 1 to 64, comma-separated")
+      throw CoreError.invalidParameter(
+        name: name, value: text, requirement: "numbers from 1 to 64, comma-separated")
     }
     return values
   }
 
   private func patches(
-    bands: Int, _ context: RunContext
+    _ network: HSDT, _ context: RunContext
   ) throws -> (training: TrainingPatches, judging: TrainingPatches) {
     var recipe = TrainingPatches.Recipe()
-    recipe.bands = bands
+    recipe.bands = network.configuration.bands
     recipe.size = patch
     recipe.scales = try numbers(scales, "--scales").map { .init(factor: $0, stride: stride ?? patch) }
     recipe.bandSteps = try numbers(bandSteps, "--band-steps")
+    recipe.variesLight = self.recipe == "compact"
     let names = validation?.split(separator: ",").map(String.init)
     var training = scenes
     var judges = names ?? []
@@ -218,10 +257,41 @@ struct TrainDenoiseCommand: ParsableCommand {
     }
     var judgingRecipe = recipe
     judgingRecipe.bandSteps = [1]
+    try requireMemory(training, judges, recipe, judgingRecipe, network, context)
     return (
-      try TrainingPatches(try training.map { try load($0, context) }, recipe: recipe, seed: context.seed),
-      try TrainingPatches(try judges.map { try load($0, context) }, recipe: judgingRecipe, seed: context.seed)
+      try TrainingPatches(count: training.count, recipe: recipe, seed: context.seed) {
+        try load(training[$0], context)
+      },
+      try TrainingPatches(count: judges.count, recipe: judgingRecipe, seed: context.seed) {
+        try load(judges[$0], context)
+      }
     )
+  }
+
+  /// Refuses what does not fit the budget before anything is read: patches of all scenes, the largest scene while it is
+  /// cut, and a step of the network.
+  private func requireMemory(
+    _ training: [String], _ judges: [String], _ recipe: TrainingPatches.Recipe,
+    _ judging: TrainingPatches.Recipe,
+    _ network: HSDT, _ context: RunContext
+  ) throws {
+    var (kept, largest) = (0, 0)
+    for (paths, recipe) in [(training, recipe), (judges, judging)] {
+      for path in paths {
+        let shape = try input.source(try input.open(path, context), bands: .good, context).shape
+        kept += TrainingPatches.workingBytes(shape, recipe: recipe)
+        largest = max(largest, shape.pixels * (4 * shape.bands + 4))
+      }
+    }
+    let step = DenoisingTrainer.workingBytes(network, batch: batch, size: patch)
+    let needed = kept + max(largest, step)
+    guard needed <= context.memory.bytes else {
+      throw CoreError.memory(
+        purpose:
+          "training on patches of \(scenes.count) scenes (\(MemoryBudget.text(kept))) in steps of \(batch) patches "
+          + "(\(MemoryBudget.text(step)); a smaller --batch or --patch needs less)", needed: needed,
+        budget: context.memory.bytes)
+    }
   }
 
   private func load(_ path: String, _ context: RunContext) throws -> Cube {
@@ -231,7 +301,7 @@ struct TrainDenoiseCommand: ParsableCommand {
 
   private func description(_ patches: Int) throws -> String {
     "\(from ?? model)\(lora.map { " lora \($0)" } ?? ""), \(recipe) recipe, epochs \(epochs), batch \(batch), patch \(patch), "
-      + "patches \(patches), per epoch \(patchesPerEpoch ?? patches), rate \(rate), seed \(try options.makeContext().seed)"
+      + "patches \(patches), per epoch \(patchesPerEpoch ?? patches), rate \(rate), \(recipe == "compact" ? "loss \(loss.rawValue), frozen \(freezeNorms), " : "")seed \(try options.makeContext().seed)"
   }
 }
 
@@ -240,7 +310,8 @@ enum TrainingCurve {
   static func svg(_ record: DenoisingRecord) -> Data {
     let points = record.curve.filter { $0.psnr != nil }
     let chart = LineChart(
-      title: "Validation MPSNR", summary: "MPSNR in dB of the validation patches by training step.", xLabel: "step",
+      title: "Validation MPSNR", summary: "MPSNR in dB of the validation patches by training step.",
+      xLabel: "step",
       yLabel: "MPSNR (dB)",
       series: [
         LineChart.Series(
@@ -250,3 +321,5 @@ enum TrainingCurve {
     return Data(chart.svg(identifier: "psnr").utf8)
   }
 }
+
+extension DenoisingRecipe.Loss: ExpressibleByArgument {}

@@ -9,31 +9,60 @@ import Testing
   private let b = Reference([2, 3, 4], seed: 2)
 
   @Test func sumsAndProducts() {
-    GradientCheck()(inputs: [a, b]) { add($0[0], $0[1], $1) } reference: { $0[0] + $0[1] }
-    GradientCheck()(inputs: [a, b]) { multiply($0[0], $0[1], $1) } reference: { $0[0] * $0[1] }
-    GradientCheck()(inputs: [a, b], constants: [1]) { multiply($0[0], $0[1], $1) } reference: { $0[0] * $0[1] }
-    GradientCheck()(inputs: [a]) { scale($0[0], by: -1.5, $1) } reference: { $0[0].map { -1.5 * $0 } }
-    GradientCheck()(inputs: [a]) { reshape($0[0], [6, 4], $1) } reference: { Reference([6, 4], $0[0].values) }
+    GradientCheck()(inputs: [a, b]) {
+      add($0[0], $0[1], $1)
+    } reference: {
+      $0[0] + $0[1]
+    }
+    GradientCheck()(inputs: [a, b]) {
+      multiply($0[0], $0[1], $1)
+    } reference: {
+      $0[0] * $0[1]
+    }
+    GradientCheck()(inputs: [a, b], constants: [1]) {
+      multiply($0[0], $0[1], $1)
+    } reference: {
+      $0[0] * $0[1]
+    }
+    GradientCheck()(inputs: [a]) {
+      scale($0[0], by: -1.5, $1)
+    } reference: {
+      $0[0].map { -1.5 * $0 }
+    }
+    GradientCheck()(inputs: [a]) {
+      reshape($0[0], [6, 4], $1)
+    } reference: {
+      Reference([6, 4], $0[0].values)
+    }
   }
 
   /// A value that is used several times gets the sum of the gradients, and shared gradients are not overwritten.
   @Test func valuesUsedTwice() {
-    GradientCheck()(inputs: [a]) { multiply($0[0], $0[0], $1) } reference: { $0[0] * $0[0] }
+    GradientCheck()(inputs: [a]) {
+      multiply($0[0], $0[0], $1)
+    } reference: {
+      $0[0] * $0[0]
+    }
     GradientCheck()(inputs: [a, b]) { x, tape in
       let sum = add(x[0], x[1], tape)
       return add(add(sum, x[0], tape), multiply(sum, x[1], tape), tape)
-    } reference: { p in p[0] + p[0] + p[1] + (p[0] + p[1]) * p[1] }
+    } reference: { p in
+      p[0] + p[0] + p[1] + (p[0] + p[1]) * p[1]
+    }
   }
 
   @Test(arguments: Activation.allCases)
   func activations(_ function: Activation) {
-    GradientCheck()(inputs: [a.map { 2 * $0 }]) { activation(function, $0[0], $1) } reference: {
+    GradientCheck()(inputs: [a.map { 2 * $0 }]) {
+      activation(function, $0[0], $1)
+    } reference: {
       $0[0].map { x in
         switch function {
         case .relu: max(x, 0)
         case .leakyReLU: x > 0 ? x : 0.01 * x
         case .gelu: gelu(x)
-        case .geluTanh: 0.5 * x * (1 + Foundation.tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
+        case .geluTanh:
+          0.5 * x * (1 + Foundation.tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
         case .silu: x * sigmoid(x)
         case .sigmoid: sigmoid(x)
         case .tanh: Foundation.tanh(x)
@@ -43,13 +72,25 @@ import Testing
   }
 
   @Test func slices() {
-    GradientCheck()(inputs: [a]) { channels($0[0], 1..<3, $1) } reference: { $0[0].columns(1..<3) }
-    GradientCheck()(inputs: [a]) { channel($0[0], 3, $1) } reference: { $0[0].columns(3..<4) }
+    GradientCheck()(inputs: [a]) {
+      channels($0[0], 1..<3, $1)
+    } reference: {
+      $0[0].columns(1..<3)
+    }
+    GradientCheck()(inputs: [a]) {
+      channel($0[0], 3, $1)
+    } reference: {
+      $0[0].columns(3..<4)
+    }
     GradientCheck()(inputs: [a]) { x, tape in
       let (first, second) = halves(x[0], tape)
       return multiply(first, second, tape)
-    } reference: { $0[0].columns(0..<2) * $0[0].columns(2..<4) }
-    GradientCheck()(inputs: [a, Reference([2, 3, 1], seed: 3)]) { concatenate($0, $1) } reference: { p in
+    } reference: {
+      $0[0].columns(0..<2) * $0[0].columns(2..<4)
+    }
+    GradientCheck()(inputs: [a, Reference([2, 3, 1], seed: 3)]) {
+      concatenate($0, $1)
+    } reference: { p in
       var joined: [Double] = []
       for row in 0..<6 {
         joined += p[0].values[(row * 4)..<(row * 4 + 4)]
@@ -61,37 +102,59 @@ import Testing
 
   @Test func repeatedOperands() {
     let table = Reference([3, 4], seed: 4)
-    GradientCheck()(inputs: [a, table]) { add($0[0], $0[1], repeatedOver: 0..<1, $1) } reference: { p in
+    GradientCheck()(inputs: [a, table]) {
+      add($0[0], $0[1], repeatedOver: 0..<1, $1)
+    } reference: { p in
       Reference([2, 3, 4], p[0].values.indices.map { p[0].values[$0] + p[1].values[$0 % 12] })
     }
     let vectors = Reference([2, 4], seed: 5)
-    GradientCheck()(inputs: [a, vectors]) { multiply($0[0], $0[1], repeatedOver: 1..<2, $1) } reference: { p in
+    GradientCheck()(inputs: [a, vectors]) {
+      multiply($0[0], $0[1], repeatedOver: 1..<2, $1)
+    } reference: { p in
       Reference([2, 3, 4], p[0].values.indices.map { p[0].values[$0] * p[1].values[$0 / 12 * 4 + $0 % 4] })
     }
     let factors = Reference([2], seed: 6)
-    GradientCheck()(inputs: [a, factors]) { multiply($0[0], $0[1], repeatedOver: 1..<3, $1) } reference: { p in
+    GradientCheck()(inputs: [a, factors]) {
+      multiply($0[0], $0[1], repeatedOver: 1..<3, $1)
+    } reference: { p in
       Reference([2, 3, 4], p[0].values.indices.map { p[0].values[$0] * p[1].values[$0 / 12] })
     }
     // Long enough for several partial sums.
-    GradientCheck()(inputs: [Reference([1, 300, 3], seed: 7)]) { mean($0[0], over: 1..<2, $1) } reference: { p in
+    GradientCheck()(inputs: [Reference([1, 300, 3], seed: 7)]) {
+      mean($0[0], over: 1..<2, $1)
+    } reference: { p in
       Reference([1, 3], (0..<3).map { c in (0..<300).reduce(0) { $0 + p[0].values[$1 * 3 + c] } / 300 })
     }
   }
 
   @Test func orders() {
-    GradientCheck()(inputs: [a]) { permute($0[0], [2, 0, 1], $1) } reference: { p in
+    GradientCheck()(inputs: [a]) {
+      permute($0[0], [2, 0, 1], $1)
+    } reference: { p in
       Reference([4, 2, 3], (0..<24).map { p[0].values[$0 % 6 * 4 + $0 / 6] })
     }
-    GradientCheck()(inputs: [a]) { softmax($0[0], $1) } reference: { $0[0].softmax }
+    GradientCheck()(inputs: [a]) {
+      softmax($0[0], $1)
+    } reference: {
+      $0[0].softmax
+    }
     let image = Reference([1, 2, 4, 2], seed: 8)
     // Channel c·4 + 2·dy + dx of an unshuffled pixel.
-    GradientCheck()(inputs: [image]) { pixelUnshuffle($0[0], by: 2, $1) } reference: { p in
-      Reference([1, 1, 2, 8], (0..<16).map { i in
-        let (column, c, dy, dx) = (i / 8, i % 8 / 4, i % 4 / 2, i % 2)
-        return p[0].values[(dy * 4 + 2 * column + dx) * 2 + c]
-      })
+    GradientCheck()(inputs: [image]) {
+      pixelUnshuffle($0[0], by: 2, $1)
+    } reference: { p in
+      Reference(
+        [1, 1, 2, 8],
+        (0..<16).map { i in
+          let (column, c, dy, dx) = (i / 8, i % 8 / 4, i % 4 / 2, i % 2)
+          return p[0].values[(dy * 4 + 2 * column + dx) * 2 + c]
+        })
     }
-    GradientCheck()(inputs: [image]) { pixelShuffle(pixelUnshuffle($0[0], by: 2, $1), by: 2, $1) } reference: { $0[0] }
+    GradientCheck()(inputs: [image]) {
+      pixelShuffle(pixelUnshuffle($0[0], by: 2, $1), by: 2, $1)
+    } reference: {
+      $0[0]
+    }
   }
 
   @Test func rowMaps() {
@@ -100,11 +163,13 @@ import Testing
     GradientCheck()(inputs: [a, fill]) {
       rearrange($0[0], map, width: 4, fill: $0[1], shape: [2, 5, 4], $1)
     } reference: { p in
-      Reference([2, 5, 4], (0..<40).map { i in
-        let (sample, row, c) = (i / 20, i % 20 / 4, i % 4)
-        let source = Int(map.sources[row])
-        return source < 0 ? p[1].values[c] : p[0].values[(sample * 3 + source) * 4 + c]
-      })
+      Reference(
+        [2, 5, 4],
+        (0..<40).map { i in
+          let (sample, row, c) = (i / 20, i % 20 / 4, i % 4)
+          let source = Int(map.sources[row])
+          return source < 0 ? p[1].values[c] : p[0].values[(sample * 3 + source) * 4 + c]
+        })
     }
   }
 
@@ -127,26 +192,51 @@ import Testing
   @Test func losses() {
     let x = Reference([3, 4], seed: 11)
     let target = Reference([3, 4], seed: 12)
-    GradientCheck()(inputs: [x]) { meanSquaredError($0[0], target.tensor, $1) } reference: { p in
+    GradientCheck()(inputs: [x]) {
+      meanSquaredError($0[0], target.tensor, $1)
+    } reference: { p in
       Reference([], [zip(p[0].values, target.values).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) } / 12])
     }
-    GradientCheck()(inputs: [x]) { meanAbsoluteError($0[0], target.tensor, $1) } reference: { p in
+    GradientCheck()(inputs: [x]) {
+      meanAbsoluteError($0[0], target.tensor, $1)
+    } reference: { p in
       Reference([], [zip(p[0].values, target.values).reduce(0) { $0 + abs($1.0 - $1.1) } / 12])
     }
-    GradientCheck()(inputs: [x]) { spectralAngleLoss($0[0], target.tensor, $1) } reference: { p in
+    GradientCheck()(inputs: [x]) {
+      spectralAngleLoss($0[0], target.tensor, $1)
+    } reference: { p in
       let angles = (0..<3).map { row -> Double in
         let (u, v) = (p[0].values[(row * 4)..<(row * 4 + 4)], target.values[(row * 4)..<(row * 4 + 4)])
-        func dot(_ a: ArraySlice<Double>, _ b: ArraySlice<Double>) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
+        func dot(_ a: ArraySlice<Double>, _ b: ArraySlice<Double>) -> Double {
+          zip(a, b).reduce(0) { $0 + $1.0 * $1.1 }
+        }
         return acos(dot(u, v) / (dot(u, u) * dot(v, v)).squareRoot())
       }
       return Reference([], [angles.reduce(0, +) / 3])
     }
+    for floor in [1e-5, 0.3] {
+      GradientCheck()(inputs: [x]) {
+        planeDecibelLoss($0[0], target.tensor, planes: 3, floor: floor, $1)
+      } reference: { p in
+        let parts = (0..<3).map { plane -> Double in
+          let error = (0..<4).reduce(0.0) {
+            let difference = p[0].values[plane * 4 + $1] - target.values[plane * 4 + $1]
+            return $0 + difference * difference / 4
+          }
+          return 0.5 * log(error + floor)
+        }
+        return Reference([], [parts.reduce(0, +) / 3])
+      }
+    }
     for smoothing in [0, 0.1] {
-      GradientCheck()(inputs: [x]) { crossEntropy($0[0], labels: [2, 0, 3], smoothing: smoothing, $1) } reference: { p in
+      GradientCheck()(inputs: [x]) {
+        crossEntropy($0[0], labels: [2, 0, 3], smoothing: smoothing, $1)
+      } reference: { p in
         let logs = p[0].softmax.map { log($0) }
         let sum = [2, 0, 3].enumerated().reduce(0.0) { total, item in
           let row = logs.values[(item.offset * 4)..<(item.offset * 4 + 4)]
-          return total - (1 - smoothing) * row[row.startIndex + item.element] - smoothing / 4 * row.reduce(0, +)
+          return total - (1 - smoothing) * row[row.startIndex + item.element] - smoothing / 4
+            * row.reduce(0, +)
         }
         return Reference([], [sum / 3])
       }
