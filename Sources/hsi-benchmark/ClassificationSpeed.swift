@@ -36,6 +36,7 @@ struct ClassificationSpeed: ParsableCommand {
     }
     let x = noise([batch, 15, 15, 15, 1])
     let seconds: Double
+    let clock = ProcessClock()
     if isTraining {
       let network = try checkpoint.network()
       network.trainAdapters()
@@ -63,12 +64,19 @@ struct ClassificationSpeed: ParsableCommand {
       format: "%@: %.0f ms, %.1f patches/s, peak %.0f MiB resident, %.0f MiB of tensors",
       isTraining ? "adapter training step" : "inference", seconds * 1e3, Double(batch) / seconds, peakMebibytes,
       Double(BufferPool.current.statistics.peakBytesInUse) / 1048576)
+    line += String(format: ", %.0f ms of processor time per run", 1e3 * clock.seconds / Double(runs + 1))
     if let rival {
       line += String(
-        format: "; PyTorch %.0f ms (least), %.1f patches/s, peak %.0f MiB resident; ratio %.2f", rival.seconds * 1e3,
-        Double(batch) / rival.seconds, rival.mebibytes, rival.seconds / seconds)
+        format: "; PyTorch %.0f ms (least), %.1f patches/s, %.0f ms of processor time, peak %.0f MiB resident; ratio %.2f",
+        rival.seconds * 1e3, Double(batch) / rival.seconds, rival.processor * 1e3, rival.mebibytes, rival.seconds / seconds)
     }
     print(line)
+  }
+
+  /// Processor time of this process since it was made.
+  private struct ProcessClock {
+    private let start = clock()
+    var seconds: Double { Double(clock() - start) / Double(CLOCKS_PER_SEC) }
   }
 
   /// Largest resident memory of this process so far.
@@ -86,7 +94,9 @@ struct ClassificationSpeed: ParsableCommand {
     return (input.reshaped(input.shape + [1]), output)
   }
 
-  private func peer(_ python: String, isTraining: Bool, batch: Int) throws -> (seconds: Double, mebibytes: Double) {
+  private func peer(_ python: String, isTraining: Bool, batch: Int) throws
+    -> (seconds: Double, processor: Double, mebibytes: Double)
+  {
     func run(_ arguments: [String]) throws -> [String: Any] {
       let process = Process()
       process.executableURL = URL(fileURLWithPath: python)
@@ -107,7 +117,8 @@ struct ClassificationSpeed: ParsableCommand {
     ])
     func number(_ names: String...) -> Double { names.lazy.compactMap { report[$0] as? Double }.first ?? .nan }
     return (
-      number("min_s", "least_s", "wall_min_s"), number("peak_rss_mib", "peak_mib")
+      number("min_s", "least_s", "wall_min_s"), number("cpu_s"),
+      number("peak_rss_mib", "peak_mib")
     )
   }
 

@@ -21,8 +21,8 @@ public enum PatchStandardisation: String, Sendable, Codable, CaseIterable {
 /// | preset | components, side | stem, width | depths | heads | windows | expansion | r | parameters (16 classes) |
 /// |---|---|---|---|---|---|---|---|---|
 /// | `lola-specvit` | 15, 15 | 32 64, 96 | 3 4 19 | 4 8 16 | 7 7 7 | 4 | 16 | 254 642 348 |
-/// | `lola-specvit-small` | 15, 11 | 16 32, 48 | 2 2 4 | 3 6 12 | 5 3 2 | 2 | 8 | see `parameterCount` |
-/// | `lola-specvit-tiny` | 15, 9 | 8 16, 32 | 2 2 | 2 4 | 4 2 | 2 | 4 | see `parameterCount` |
+/// | `lola-specvit-small` | 15, 11 | 16 32, 48 | 2 2 4 | 3 6 12 | 5 3 2 | 2 | 8 | 6 808 914 |
+/// | `lola-specvit-tiny` | 15, 5 | 8 16, 32 | 2 2 | 2 4 | 2 1 | 2 | 4 | 459 100 |
 public struct LoLAConfiguration: Sendable, Codable, Equatable {
   /// Number of principal components K.
   public var components = 15
@@ -72,8 +72,8 @@ public struct LoLAConfiguration: Sendable, Codable, Equatable {
       (expansion, rank, alpha) = (2, 8, 16)
       startFresh()
     case "lola-specvit-tiny":
-      (side, stem, width) = (9, [8, 16], 32)
-      (depths, heads, windows) = ([2, 2], [2, 4], [4, 2])
+      (side, stem, width) = (5, [8, 16], 32)
+      (depths, heads, windows) = ([2, 2], [2, 4], [2, 1])
       (expansion, rank, alpha) = (2, 4, 8)
       startFresh()
     default: return nil

@@ -14,7 +14,8 @@ public struct SpectralCNN: Classifier {
 
   private static var recipe: PatchRecipe {
     var recipe = PatchRecipe()
-    (recipe.epochs, recipe.augments) = (100, false)
+    recipe.epochs = 100
+    recipe.augmentation.turns = false
     return recipe
   }
   private let recipe: PatchRecipe
@@ -22,7 +23,6 @@ public struct SpectralCNN: Classifier {
   public init(_ parameters: MethodParameters) throws {
     var recipe = SpectralCNN.recipe
     PatchParameters.apply(parameters, to: &recipe)
-    recipe.augments = false
     self.recipe = recipe
   }
 

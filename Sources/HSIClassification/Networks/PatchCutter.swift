@@ -24,18 +24,31 @@ public struct PatchCutter: Sendable {
   ///   - places: `line · samples + sample` in the image.
   ///   - orientations: for each patch one of the eight symmetries of the square: bit 0 exchanges lines and samples, bits 1
   ///     and 2 turn them round.
-  public func patches(_ image: FeatureImage, _ places: [Int], orientations: [Int]? = nil) -> Tensor {
+  ///   - isScaled: false leaves the scaling to a later call of `scale`.
+  public func patches(
+    _ image: FeatureImage, _ places: [Int], orientations: [Int]? = nil, isScaled: Bool = true
+  ) -> Tensor {
     let (count, area) = (image.components, side * side)
-    let result = Tensor(uninitialised: [places.count, count, side, side, 1])
-    nonisolated(unsafe) let target = UnsafeMutablePointer(mutating: result.pointer)
+    var result = Tensor(uninitialised: [places.count, count, side, side, 1])
+    let target = result.output
     Parallel.forEach(places.count) { b in
-      let patch = target + b * count * area
-      cut(image, places[b], orientation: orientations?[b] ?? 0, patch)
-      if standardisation == .patch {
-        for k in 0..<count { standardise(patch + k * area, count: area) }
+      cut(image, places[b], orientation: orientations?[b] ?? 0, target + b * count * area)
+    }
+    if isScaled { scale(&result) }
+    return result
+  }
+
+  /// Scales patches as `standardisation` says.
+  func scale(_ patches: inout Tensor) {
+    guard standardisation == .patch else { return }
+    let (planes, area) = (patches.shape[0] * patches.shape[1], side * side)
+    patches.withMutableValues { values in
+      guard let base = values.baseAddress else { return }
+      nonisolated(unsafe) let target = base
+      Parallel.forEachChunk(of: planes, chunk: 64) { _, range in
+        for plane in range { standardise(target + plane * area, count: area) }
       }
     }
-    return result
   }
 
   private func cut(_ image: FeatureImage, _ place: Int, orientation: Int, _ patch: UnsafeMutablePointer<Float>) {

@@ -51,6 +51,9 @@ extension PatchModel {
 }
 
 extension Features {
+  /// The features of a spectrum of zeros.
+  var dark: [Float] { apply(PixelMatrix(rows: 1, columns: bands)).values }
+
   /// The features of some lines of a scene as an image; missing pixels hold zeros.
   func image(_ scene: Cube, lines: Range<Int>) -> FeatureImage {
     let rows = scene.rows(lines: lines)
@@ -78,7 +81,7 @@ extension PatchTrainer {
     try run(
       features.image(task.scene, lines: 0..<task.scene.shape.lines),
       training: PatchTrainer.samples(task, task.training), validation: PatchTrainer.samples(task, task.validation),
-      name: name, context)
+      dark: features.dark, name: name, context)
   }
 }
 
@@ -90,7 +93,14 @@ enum PatchParameters {
       ParameterDescription("rate", recipe.rate, in: 1e-8...1, "learning rate"),
       ParameterDescription("batch", Double(recipe.batch), in: 1...4096, "patches per batch"),
       ParameterDescription(
-        "augment", recipe.augments ? 1 : 0, in: 0...1, "1 turns and mirrors every patch at random, 0 does not"),
+        "turn", recipe.augmentation.turns ? 1 : 0, in: 0...1, "1 turns and mirrors every patch at random, 0 does not"),
+      ParameterDescription(
+        "gain", recipe.augmentation.gain, in: 0...0.9, "spread of a random factor on the spectra of a patch"),
+      ParameterDescription(
+        "noise", recipe.augmentation.noise, in: 0...10, "standard deviation of random noise on whitened features"),
+      ParameterDescription(
+        "replace", recipe.augmentation.replaced, in: 0...1,
+        "largest share of neighbours that the middle pixel replaces at random"),
     ]
   }
 
@@ -98,6 +108,9 @@ enum PatchParameters {
     recipe.epochs = Int(parameters.value("epochs"))
     recipe.rate = parameters.value("rate")
     recipe.batch = Int(parameters.value("batch"))
-    recipe.augments = parameters.value("augment") >= 0.5
+    recipe.augmentation.turns = parameters.value("turn") >= 0.5
+    recipe.augmentation.gain = parameters.value("gain")
+    recipe.augmentation.noise = parameters.value("noise")
+    recipe.augmentation.replaced = parameters.value("replace")
   }
 }

@@ -23,7 +23,7 @@ public struct PatchRecipe: Sendable, Codable, Equatable {
   }
 
   /// Passes over the training pixels.
-  public var epochs = 60
+  public var epochs = 30
   /// Patches per batch.
   public var batch = 32
   /// Batches per step; their mean gradient counts. What is left over at the end of an epoch is discarded.
@@ -50,8 +50,8 @@ public struct PatchRecipe: Sendable, Codable, Equatable {
   public var evaluateEvery = 5
   /// Evaluations without a better one after which training stops; nil for never.
   public var patience: Int?
-  /// Whether every patch is turned and mirrored at random.
-  public var augments = true
+  /// Random changes of patches.
+  public var augmentation = PatchAugmentation()
 
   /// For networks that are trained anew.
   public init() {}
@@ -64,7 +64,7 @@ public struct PatchRecipe: Sendable, Codable, Equatable {
     case "script", "paper":
       (epochs, batch, floor) = (100, 32, 1e-6)
       (schedule, scope, otherRateFactor) = (.restarts, .adapters, 0.1)
-      (patience, augments) = (15, false)
+      (patience, augmentation) = (15, .none)
       (rate, warmUp, clipNorm, accumulation) = name == "script" ? (2e-5, 5, 0.5, 2) : (1e-4, 10, 1, 1)
     default: return nil
     }

@@ -32,6 +32,7 @@ public final class PatchTrainer {
   private let recipe: PatchRecipe
   private let optimiser: Optimiser
   private let groups: [[Parameter]]
+  private var dark: [Float] = []
   private var best: (accuracy: Double, loss: Double, values: [Tensor])?
 
   /// A trainer of the weights that the recipe names.
@@ -49,10 +50,13 @@ public final class PatchTrainer {
 
   /// Trains to the end of the recipe.
   ///
+  /// - Parameter dark: the components of a spectrum of zeros (see `PatchAugmentation`).
   /// - Throws: `CoreError.cancelled`.
   public func run(
-    _ image: FeatureImage, training: Samples, validation: Samples = Samples(), name: String, _ context: RunContext
+    _ image: FeatureImage, training: Samples, validation: Samples = Samples(), dark: [Float] = [], name: String,
+    _ context: RunContext
   ) throws {
+    self.dark = dark
     guard !training.places.isEmpty else { return }
     let batches = (training.places.count + recipe.batch - 1) / recipe.batch
     var (sum, count, stale) = (0.0, 0, 0)
@@ -103,12 +107,12 @@ public final class PatchTrainer {
     _ context: RunContext
   ) -> Double {
     let number = UInt64(epoch) * UInt64(batches) + UInt64(batch)
-    var orientations: [Int]?
-    if recipe.augments {
-      var random = CounterRandom(seed: context.seed, stream: number &+ 0x4155_4700_0000_0000)
-      orientations = indices.map { _ in random.index(below: 8) }
-    }
-    let x = cutter.patches(image, indices.map { samples.places[$0] }, orientations: orientations)
+    var random = CounterRandom(seed: context.seed, stream: number &+ 0x4155_4700_0000_0000)
+    let orientations = recipe.augmentation.orientations(indices.count, &random)
+    // Changes come before the scaling of patches, which would undo a factor.
+    var x = cutter.patches(image, indices.map { samples.places[$0] }, orientations: orientations, isScaled: false)
+    recipe.augmentation.change(&x, dark: dark, seed: context.seed, stream: number)
+    cutter.scale(&x)
     let tape = Tape(.training, seed: context.seed, stream: number)
     let loss = crossEntropy(
       network(Variable(x), tape), labels: indices.map { samples.labels[$0] }, smoothing: recipe.labelSmoothing, tape)

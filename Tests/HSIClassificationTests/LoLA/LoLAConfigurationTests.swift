@@ -47,6 +47,11 @@ import Testing
       let configuration = LoLAConfiguration(named: name)
       #expect(configuration?.isSensible == true)
     }
+    // As documented, for 16 classes.
+    #expect(LoLAConfiguration(named: "lola-specvit-tiny")?.parameterCount == 459_100)
+    #expect(LoLAConfiguration(named: "lola-specvit-tiny")?.adapterParameterCount == 173_376)
+    #expect(LoLAConfiguration(named: "lola-specvit-small")?.parameterCount == 6_808_914)
+    #expect(LoLAConfiguration(named: "lola-specvit-small")?.adapterParameterCount == 2_830_976)
     #expect(LoLAConfiguration(named: "lola") == nil)
     #expect(LoLAConfiguration(named: "lola-specvit") == LoLAConfiguration())
     #expect(LoLAConfiguration().tokenSides == [7, 4, 2])

@@ -71,12 +71,17 @@ import Testing
       let tape = Tape(.evaluation)
       tape.backward(from: loss(tape))
       let weights = network.store.parameters.filter { !$0.isBuffer }
+      let norm = weights.reduce(0.0) { $0 + ($1.gradient?.values.reduce(0.0) { $0 + Double($1) * Double($1) } ?? 0) }.squareRoot()
+      let count = Double(weights.reduce(0) { $0 + $1.value.count }).squareRoot()
       for direction in 0..<3 {
         // Along the gradient itself and along random directions.
         var slope = 0.0
         let steps = weights.map { parameter -> Tensor in
           let gradient = parameter.gradient ?? .zeros(parameter.shape)
-          let step = Tensor(parameter.shape, gradient.values.map { Float((direction == 0 ? 3 : 1) * Double($0) + (direction == 0 ? 0 : 0.02 * random.normal())) })
+          // Of length 1 along the gradient, of length 2 with as much again of anything else.
+          let step = Tensor(
+            parameter.shape,
+            gradient.values.map { Float(Double($0) / norm + (direction == 0 ? 0 : random.normal() / count)) })
           slope += zip(gradient.values, step.values).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
           return step
         }
@@ -89,7 +94,7 @@ import Testing
           return Double(loss(Tape(.evaluation)).value.scalar)
         }
         // Fourth-order differences.
-        let h: Float = 0.02
+        let h: Float = 2e-3
         let found = (8 * (value(h) - value(-h)) - (value(2 * h) - value(-2 * h))) / (12 * Double(h))
         #expect(abs(found - slope) < 0.02 * abs(slope) + 1e-5, "\(kind), direction \(direction): \(found), \(slope)")
       }
