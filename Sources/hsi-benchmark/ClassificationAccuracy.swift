@@ -128,8 +128,8 @@ struct ClassificationAccuracy: ParsableCommand {
       pixels, half of the 15 × 15 patch of the released LoLA-SpecViT; all models are tested on the same pixels. **Random**: pixels of
       every class at random, the rest is tested on, as most published figures are made. Every classifier has its default
       parameters; scaling and components are fitted on training pixels only. OA, AA and kappa in percent, mean ± standard deviation
-      over the seeds, which decide the split and the start of the training; time is that of training, on two cores that other
-      work used too.
+      over the seeds (no deviation where there is one), which decide the split and the start of the training; time is that of
+      training, on two cores that other work used too.
 
       Read the random columns as what they are: **leaked**. The last column says how many test pixels have training pixels inside
       the patch that decides about them; the others are still neighbours of training pixels, and fields of Salinas-A are so uniform
@@ -137,6 +137,7 @@ struct ClassificationAccuracy: ParsableCommand {
       optimistic: same scene, same day, same sensor. Their deviations are large because a few blocks stand for a class.
       EnMAP Potsdam is hard for another reason too: pixels of 30 m mix roofs, pavement and trees of a town, and a label names the
       largest part only.
+
 
       """
     for scene in ClassificationAccuracy.scenes {
@@ -161,7 +162,9 @@ struct ClassificationAccuracy: ParsableCommand {
               cells.append("–")
               continue
             }
-            let text = String(format: "%.1f ± %.1f", mean, Spread(values).deviation)
+            let text =
+              values.count > 1
+              ? String(format: "%.1f ± %.1f", mean, Spread(values).deviation) : String(format: "%.1f", mean)
             cells.append(mean >= 100 * best(scheme) { $0[keyPath: value] } - 0.05 ? "**\(text)**" : text)
           }
         }
