@@ -24,6 +24,10 @@ struct ClassificationAccuracy: ParsableCommand {
     var training, test: Int
     /// Test pixels with training pixels in the patch of the model, and half its side.
     var overlapping, radius: Int
+    /// What is special about a run that was kept, such as earlier presets; `--resume` measures the model anew beside it.
+    var note: String?
+
+    var title: String { "`\(model)`" + (note.map { " (\($0))" } ?? "") }
   }
 
   /// Half of 15, the patch of the released network: the guard band of all disjoint splits, so that all models are tested
@@ -52,7 +56,7 @@ struct ClassificationAccuracy: ParsableCommand {
             .split(labels, context)
           for name in names
           where !records.contains(where: {
-            $0.scene == scene.name && $0.scheme == scheme.rawValue && $0.seed == seed && $0.model == name
+            $0.scene == scene.name && $0.scheme == scheme.rawValue && $0.seed == seed && $0.model == name && $0.note == nil
           }) {
             records.append(try measure(name, cube, labels, split, scene.name, scheme.rawValue, seed, context))
             try write(records)
@@ -143,12 +147,14 @@ struct ClassificationAccuracy: ParsableCommand {
     for scene in ClassificationAccuracy.scenes {
       let here = records.filter { $0.scene == scene.name }
       guard let any = here.first(where: { $0.scheme == "disjoint" }) ?? here.first else { continue }
-      let order = Classifiers.descriptions.map(\.id).filter { id in here.contains { $0.model == id } }
+      let order = Classifiers.descriptions.flatMap { entry in
+        Set(here.filter { $0.model == entry.id }.map(\.title)).sorted()
+      }
       page += "## \(scene.name)\n\n\(any.training) training pixels; disjoint: about \(any.test) test pixels (seed \(any.seed)).\n\n"
       page += "| model | OA disjoint | AA disjoint | kappa disjoint | OA random | AA random | kappa random | training s | seeds "
       page += "| test pixels with training pixels in their patch, random |\n|---|---|---|---|---|---|---|---|---|---|\n"
       func rows(_ model: String, _ scheme: String) -> [Record] {
-        here.filter { $0.model == model && $0.scheme == scheme }
+        here.filter { $0.title == model && $0.scheme == scheme }
       }
       func best(_ scheme: String, _ value: (Record) -> Double) -> Double {
         order.compactMap { mean(rows($0, scheme).map(value)) }.max() ?? 0
@@ -174,7 +180,7 @@ struct ClassificationAccuracy: ParsableCommand {
         let random = rows(model, "random")
         let share = mean(random.map { Double($0.overlapping) / Double(max(1, $0.test)) })
         cells.append(random.first?.radius == 0 ? "single pixels" : share.map { String(format: "%.0f %%", 100 * $0) } ?? "–")
-        page += "| `\(model)` | \(cells.joined(separator: " | ")) |\n"
+        page += "| \(model) | \(cells.joined(separator: " | ")) |\n"
       }
       page += "\n"
     }
