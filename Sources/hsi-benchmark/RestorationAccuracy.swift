@@ -169,6 +169,12 @@ struct RestorationAccuracy: ParsableCommand {
 
 
       """
+    let runs = methods.map { method in
+      Set(records.filter { $0.method == method }.map { "\($0.scene) \($0.seed)" }).count
+    }
+    for (method, count) in zip(methods, runs) where count < runs.max() ?? 0 {
+      page += "`\(method)` was run on \(count) of the \(runs.max() ?? 0) pairs of scene and seed.\n\n"
+    }
     for noise in RestorationAccuracy.noises {
       let here = records.filter { $0.noise == noise.name }
       guard !here.isEmpty else { continue }
