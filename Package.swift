@@ -23,7 +23,6 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
     .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
-    .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
   ],
   targets: [
     // Libraries of the system, found by pkg-config (Debian package names in the README).
@@ -73,7 +72,7 @@ let package = Package(
       name: "hsi",
       dependencies: [
         "HSIKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "Logging", package: "swift-log"), .product(name: "TOMLKit", package: "TOMLKit"),
+        .product(name: "Logging", package: "swift-log"),
       ]),
     .executableTarget(
       name: "hsi-benchmark",
@@ -101,10 +100,11 @@ let package = Package(
       name: "HSIClassificationTests",
       dependencies: ["CKernels", "HSIClassification", "HSITransformer", "HSITestSupport"],
       resources: [.copy("Fixtures")]),
-    .testTarget(name: "HSIBatchTests", dependencies: ["HSIBatch", "HSITestSupport"]),
+    .testTarget(
+      name: "HSIBatchTests", dependencies: ["HSIBatch", "HSITestSupport"], exclude: ["Support"]),
     .testTarget(name: "HSIReportTests", dependencies: ["HSIReport", "HSITestSupport"], exclude: ["Snapshots"]),
     .testTarget(
-      name: "CommandTests", dependencies: ["hsi", "HSIKit", "HSITestSupport"],
+      name: "CommandTests", dependencies: ["hsi", "HSIKit", "HSITestSupport"], exclude: ["Support"],
       resources: [.copy("Fixtures")]),
   ],
   swiftLanguageModes: [.v6],

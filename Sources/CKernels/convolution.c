@@ -11,7 +11,7 @@
 enum {
     UNIT_COLUMNS = 256,      // pixels of a line that are worked on at once
     UNIT_LINES = 8,          // lines of a unit: they share what they read
-    UNIT_FLOATS = 32 << 10,  // of a unit that is a piece of a whole plane
+    UNIT_FLOATS = 16 << 10,  // of a unit that is a piece of a whole plane
     CHAIN = 512,             // pixels that a weight gradient sums in one chain
     WORK_PER_ITEM = 4 << 20, // products of a pool item, about
     MAX_PARTS = 64,          // partial sums of a weight gradient
@@ -172,6 +172,9 @@ static void taps_line(const taps_job *job, const plane_unit *unit, int line, int
     row.y = job->target + (((size_t)unit->plane * (size_t)job->target_rows + (size_t)line) * (size_t)job->target_columns +
                            (size_t)phase) * row.outputs;
     row.taps = 0;
+    // Without taps in the plane there is little work for what is read: the band that comes into view next is asked for.
+    if (c->plane_taps == 1 && c->depth_taps > 1 && unit->band + 2 < c->depth)
+        row.ahead = 2 * (ptrdiff_t)job->source_rows * (ptrdiff_t)line_size;
     for (int kd = 0; kd < c->depth_taps; kd++) {
         const int band = unit->band + kd - depth_padding;
         if (band < 0 || band >= c->depth) continue;

@@ -58,7 +58,7 @@ HSI_INLINE void K(split_row)(const hsi_tap_row *row,
             q = end - 1;
             continue;
         }
-        hsi_tap inside[27]; // single pixels: no block looks at neighbouring taps
+        hsi_tap inside[HSI_MAX_TAPS]; // single pixels: no block looks at neighbouring taps
         int count = 0;
         for (int t = 0; t < row->taps; t++)
             if (row->tap[t].first <= q && q < row->tap[t].end) inside[count++] = row->tap[t];

@@ -67,6 +67,12 @@ enum { L(TAPS_MOST) = LANES == 16 ? 6 : 12, L(TAPS_MORE) = 6, L(TAPS_FEW) = 3, L
 enum { L(TAPS_MOST) = LANES == 16 ? 2 : 4, L(TAPS_MORE) = 2, L(TAPS_FEW) = 2, L(TAPS_VECTORS) = 1 };
 #endif
 
+/// Asks for what `pixels` pixels will read in a band to come.
+HSI_INLINE void L(taps_ask)(const hsi_tap_row *row, int q, size_t pixels, size_t x_step) {
+    const float *next = row->x + row->ahead + (ptrdiff_t)(x_step * (size_t)q);
+    for (size_t i = 0; i < pixels * row->inputs; i += 16) __builtin_prefetch(next + i, 0, 2);
+}
+
 /// Pixels q..<end of a panel of `vectors` vectors.
 HSI_INLINE void L(taps_panel)(const hsi_tap_row *row, const hsi_tap *taps, int tap_count, const float *panel, int q, int end,
                               size_t o, const int vectors, const size_t step) {
@@ -76,8 +82,10 @@ HSI_INLINE void L(taps_panel)(const hsi_tap_row *row, const hsi_tap *taps, int t
         const float *w = panel + LANES * v;
         const size_t at = o + (size_t)(LANES * v);
         int p = q;
-        for (; p + L(TAPS_MOST) <= end; p += L(TAPS_MOST))
+        for (; p + L(TAPS_MOST) <= end; p += L(TAPS_MOST)) {
+            if (row->ahead && at == 0) L(taps_ask)(row, p, L(TAPS_MOST), step ? step : row->x_step);
             L(taps_tile)(row, taps, tap_count, w, width, p, at, L(TAPS_MOST), together, step);
+        }
         for (; p + L(TAPS_MORE) <= end; p += L(TAPS_MORE))
             L(taps_tile)(row, taps, tap_count, w, width, p, at, L(TAPS_MORE), together, step);
         for (; p + L(TAPS_FEW) <= end; p += L(TAPS_FEW))

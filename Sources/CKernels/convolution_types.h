@@ -17,6 +17,8 @@ HSI_INLINE size_t hsi_panel_width(size_t left) { return left > 24 ? 32 : left > 
 /// Columns after padding.
 HSI_INLINE size_t hsi_panel_columns(size_t columns) { return (columns + 7) / 8 * 8; }
 
+enum { HSI_MAX_TAPS = 9 * HSI_CONVOLUTION_MAX_DEPTH_TAPS };
+
 /// One tap of one output row: pixel q reads x[offset + q * x_step ...], which lies inside the input for
 /// first <= q < end.
 typedef struct {
@@ -36,7 +38,8 @@ typedef struct {
     int accumulate;
     int threes;               ///< taps come in threes that read neighbouring pixels, as do neighbouring outputs
     float leak;
-    hsi_tap tap[27];
+    ptrdiff_t ahead;          ///< floats from what a pixel reads to what it will read in a band to come; 0 for nothing
+    hsi_tap tap[HSI_MAX_TAPS];
 } hsi_tap_row;
 
 /// Values of pixels for sums over them: pixel n of line i starts at p + i * line + n * step.

@@ -54,6 +54,8 @@ static inline void K(gemm)(const float *a, size_t lda, const float *packed, cons
 #define HSI_TILES(many, vectors, width)                                                                            \
     for (; i + many <= rows; i += many)                                                                                \
         K(gemm_tile)(a + i * lda, lda, panel, b, s ? s + i * lds : NULL, lds, c + i * ldc + j, ldc, width, depth, many, vectors); \
+    for (; many > 4 && i + 4 <= rows; i += 4)                                                                           \
+        K(gemm_tile)(a + i * lda, lda, panel, b, s ? s + i * lds : NULL, lds, c + i * ldc + j, ldc, width, depth, 4, vectors); \
     for (; i < rows; i++)                                                                                              \
         K(gemm_tile)(a + i * lda, lda, panel, b, s ? s + i * lds : NULL, lds, c + i * ldc + j, ldc, width, depth, 1, vectors);
         if (width == 32) {

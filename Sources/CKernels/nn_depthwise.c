@@ -8,6 +8,7 @@ typedef struct {
     const float *x, *dy, *packed, *bias;
     float *y, *partials;
     size_t planes, rows, columns, channels, per_item;
+    int accumulate;
 } depthwise_job;
 
 typedef struct {
@@ -23,9 +24,9 @@ typedef struct {
     const depthwise_table *table;
 } depthwise_run;
 
-void hsi_depthwise_pack(const float *weights, size_t channels, int mirrored, float *packed) {
+void hsi_depthwise_pack(const float *weights, size_t stride, size_t channels, int mirrored, float *packed) {
     for (size_t t = 0; t < 9; t++)
-        for (size_t c = 0; c < channels; c++) packed[t * channels + c] = weights[c * 9 + (mirrored ? 8 - t : t)];
+        for (size_t c = 0; c < channels; c++) packed[t * channels + c] = weights[c * stride + (mirrored ? 8 - t : t)];
 }
 
 static void forward_item(void *context, int index) {
@@ -36,10 +37,11 @@ static void forward_item(void *context, int index) {
 }
 
 void hsi_depthwise_forward(const float *x, size_t planes, size_t rows, size_t columns, size_t channels,
-                           const float *packed, const float *bias, float *y) {
+                           const float *packed, const float *bias, int accumulate, float *y) {
     if (planes * rows * columns * channels == 0) return;
     depthwise_run run = {{.x = x, .packed = packed, .bias = bias, .y = y, .planes = planes, .rows = rows,
-                          .columns = columns, .channels = channels, .per_item = 32768 / (columns * channels) + 1},
+                          .columns = columns, .channels = channels, .per_item = 32768 / (columns * channels) + 1,
+                          .accumulate = accumulate},
                          HSI_SELECT(depthwise)};
     hsi_pool_run((int)((planes * rows + run.job.per_item - 1) / run.job.per_item), forward_item, &run);
 }

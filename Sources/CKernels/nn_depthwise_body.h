@@ -32,7 +32,7 @@ HSI_INLINE void K(depthwise_strip)(const depthwise_job *job, size_t plane, size_
         window[a][1] = K(lanes_of)(lines[a] + c, left, whole);
     }
     for (size_t j = 0; j < job->columns; j++) {
-        f32x16 acc = bias;
+        f32x16 acc = job->accumulate ? bias + K(lanes_of)(y + j * channels, left, whole) : bias;
         HSI_UNROLL for (int a = 0; a < 3; a++) {
             window[a][2] = j + 1 < job->columns ? K(lanes_of)(lines[a] + (j + 1) * channels + c, left, whole) : (f32x16)(0.0f);
             HSI_UNROLL for (int b = 0; b < 3; b++) acc += w[3 * a + b] * window[a][b];

@@ -19,7 +19,7 @@ typedef double (*elementwise_function)(const elementwise_job *, size_t first, si
 
 enum {
     ADD, MULTIPLY, SCALE, AXPY, FORWARD, BACKWARD = FORWARD + 8, SQUARES = BACKWARD + 8, SQUARED_ERROR, ABSOLUTE_ERROR,
-    ADAM, SGD, FUNCTIONS,
+    ADAM, SGD, SILU_PRODUCT, GATED_SUM, FUNCTIONS,
     KINDS = 8,
     BLOCK = 16384 // values per item of cheap functions
 };
@@ -67,6 +67,12 @@ void hsi_add(const float *a, const float *b, size_t count, float *y) {
 }
 void hsi_multiply(const float *a, const float *b, size_t count, float *y) {
     run(MULTIPLY, (elementwise_job){.a = a, .b = b, .y = y, .count = count});
+}
+void hsi_silu_product(const float *a, const float *b, size_t count, float *y) {
+    run(SILU_PRODUCT, (elementwise_job){.a = a, .b = b, .y = y, .count = count});
+}
+void hsi_gated_sum(const float *logits, const float *x, const float *addend, size_t count, float *y) {
+    run(GATED_SUM, (elementwise_job){.a = logits, .b = x, .y = y, .m = (float *)(uintptr_t)addend, .count = count});
 }
 void hsi_scale(const float *x, size_t count, float scale, float shift, float *y) {
     run(SCALE, (elementwise_job){.a = x, .y = y, .count = count, .p = {scale, shift}});

@@ -47,6 +47,24 @@ HSI_EACH(multiply, job->b, r = a * b)
 HSI_EACH(scale, HSI_NONE, r = p0 * a + p1)
 HSI_EACH(axpy, job->y, r = b + p0 * a)
 
+HSI_EACH(silu_product, job->b, r = a * K(sigmoid)(a) * b)
+
+/// The gate's logits in a, what passes it in b, what is added in m unless null.
+static double K(gated_sum)(const elementwise_job *job, size_t first, size_t end) {
+    for (size_t i = first; i < end; i += 16) {
+        const size_t left = end - i < 16 ? end - i : 16;
+        const int whole = left == 16;
+        const f32x16 a = whole ? K(load)(job->a + i) : K(load_partial)(job->a + i, left, 0.0f);
+        const f32x16 b = whole ? K(load)(job->b + i) : K(load_partial)(job->b + i, left, 0.0f);
+        f32x16 r = (f32x16)(0.0f);
+        if (job->m) r = whole ? K(load)(job->m + i) : K(load_partial)(job->m + i, left, 0.0f);
+        r += K(sigmoid)(a) * b;
+        if (whole) K(store)(job->y + i, r);
+        else K(store_partial)(job->y + i, r, left);
+    }
+    return 0;
+}
+
 HSI_EACH(leaky_forward, HSI_NONE, r = K(select)(a > 0.0f, a, p0 * a))
 HSI_EACH(gelu_forward, HSI_NONE, r = K(gelu)(a))
 HSI_EACH(gelu_tanh_forward, HSI_NONE, r = K(gelu_tanh)(a))
@@ -151,5 +169,5 @@ static const elementwise_function K(elementwise)[FUNCTIONS] = {
     K(leaky_backward), K(gelu_backward), K(gelu_tanh_backward), K(silu_backward),
     K(sigmoid_backward), K(tanh_backward), K(erf_backward), K(exp_backward),
     K(squares),      K(squared_error),  K(absolute_error), K(adam),
-    K(sgd),
+    K(sgd),          K(silu_product),   K(gated_sum),
 };

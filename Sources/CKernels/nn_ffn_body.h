@@ -12,8 +12,8 @@ HSI_INLINE void K(store_up_to)(float *p, f32x16 v, size_t left) {
 }
 
 /// work: block x 4C.
-static void K(ffn_forward)(const ffn_layout *l, const float *x, size_t rows, const float *packed, float *y,
-                           float *work) {
+static void K(ffn_forward)(const ffn_layout *l, const float *x, size_t rows, const float *packed, const float *skip,
+                           float *y, float *work) {
     size_t c = l->channels;
     for (size_t first = 0; first < rows; first += l->block) {
         size_t count = rows - first < l->block ? rows - first : l->block;
@@ -23,9 +23,12 @@ static void K(ffn_forward)(const ffn_layout *l, const float *x, size_t rows, con
         for (size_t n = 0; n < count; n++) {
             float *h = work + n * 4 * c, *a = h + 2 * c, *g = a + c;
             for (size_t i = 0; i < 2 * c; i += 16)
-                K(store_up_to)(h + i, K(gelu)(K(load_up_to)(h + i, 2 * c - i)), 2 * c - i);
-            for (size_t i = 0; i < c; i += 16)
-                K(store_up_to)(ys + n * c + i, K(load_up_to)(a + i, c - i) * K(sigmoid)(K(load_up_to)(g + i, c - i)), c - i);
+                K(store_up_to)(h + i, K(gelu_fast)(K(load_up_to)(h + i, 2 * c - i)), 2 * c - i);
+            for (size_t i = 0; i < c; i += 16) {
+                f32x16 v = K(load_up_to)(a + i, c - i) * K(sigmoid)(K(load_up_to)(g + i, c - i));
+                if (skip) v += K(load_up_to)(skip + (first + n) * c + i, c - i);
+                K(store_up_to)(ys + n * c + i, v, c - i);
+            }
         }
         K(gemm)(work, 4 * c, packed + l->contract, packed + l->contract_bias, ys, c, ys, c, count, c, 2 * c);
     }

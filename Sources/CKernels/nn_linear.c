@@ -1,55 +1,115 @@
 // Linear layers: drivers over the pool. See include/hsi_nn_linear.h.
-#include "hsi_nn_linear.h"
+#include "nn_linear.h"
 
 #include "hsi_pool.h"
 #include "nn_partials.h"
 
-typedef struct {
-    void (*gemm)(const float *, size_t, const float *, const float *, const float *, size_t, float *, size_t, size_t,
-                 size_t, size_t);
-    void (*row_products)(size_t, const float *, size_t, size_t, const float *, size_t, size_t, float *, size_t, int);
-    void (*row_sums)(size_t, const float *, size_t, size_t, float *);
-} linear_table;
-
 #define HSI_BODY "nn_linear_body.h"
 #include "instantiate.h"
+
+const linear_table *hsi_linear_table(void) { return HSI_SELECT(linear); }
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
 // MARK: - Forward
 
+/// Items are pieces of rows, of columns (whole panels), or both. Every value is one chain over the inputs, so that it is
+/// the same however the work is cut.
 typedef struct {
     const linear_table *table;
-    const float *x, *packed, *bias, *residual;
-    float *y;
-    size_t rows, input, output, rows_per_item;
+    const float *x, *packed, *weights, *bias, *residual; // packed, or weights
+    float *y, *scratch;
+    int transposed;
+    size_t rows, input, output, rows_per_item, columns_per_item, column_items;
 } forward_job;
+
+/// About 2 million products (some 40 us) per item; `least` rows at least where there are as many.
+static void cut_forward(forward_job *job, size_t least) {
+    enum { PRODUCTS = 2000000, MOST_ROWS = 384 };
+    const size_t input = job->input ? job->input : 1;
+    size_t rows = (size_t)PRODUCTS / (job->output * input);
+    job->columns_per_item = (job->output + 31) / 32 * 32;
+    if (rows < least) { // a large matrix: all of the rows (or even parts of many) at a few panels
+        const size_t pieces = (job->rows + MOST_ROWS - 1) / MOST_ROWS;
+        rows = ((job->rows + pieces - 1) / pieces + 11) / 12 * 12;
+        const size_t columns = (size_t)PRODUCTS / (rows * input) / 32 * 32;
+        if (columns < job->columns_per_item) job->columns_per_item = columns < 32 ? 32 : columns;
+    }
+    job->rows_per_item = rows < 12 ? 12 : rows > 1536 ? 1536 : rows / 12 * 12;
+    job->column_items = (job->output + job->columns_per_item - 1) / job->columns_per_item;
+}
 
 static void forward_item(void *context, int index) {
     const forward_job *job = context;
-    size_t first = (size_t)index * job->rows_per_item, end = smaller(first + job->rows_per_item, job->rows);
-    job->table->gemm(job->x + first * job->input, job->input, job->packed, job->bias,
-                     job->residual ? job->residual + first * job->output : NULL, job->output,
-                     job->y + first * job->output, job->output, end - first, job->output, job->input);
+    const size_t first = (size_t)index / job->column_items * job->rows_per_item;
+    const size_t end = smaller(first + job->rows_per_item, job->rows);
+    const size_t left = (size_t)index % job->column_items * job->columns_per_item;
+    const size_t right = smaller(left + job->columns_per_item, job->output);
+    for (size_t j = left; j < right;) {
+        // What is packed already is one piece; else a panel at a time.
+        const size_t columns = job->packed ? right - j : smaller(32, right - j);
+        const float *panels = job->packed ? job->packed + j * job->input : job->scratch;
+        if (!job->packed) {
+            float *target = job->scratch + (size_t)hsi_pool_thread_index() * 32 * job->input;
+            panels = target;
+            if (job->transposed) {
+                job->table->pack_turned(job->weights + j * job->input, job->input, job->input, columns, target);
+            } else {
+                const size_t width = columns > 16 ? 32 : 16;
+                for (size_t k = 0; k < job->input; k++) {
+                    memcpy(target + k * width, job->weights + k * job->output + j, columns * sizeof(float));
+                    if (columns < width) memset(target + k * width + columns, 0, (width - columns) * sizeof(float));
+                }
+            }
+        }
+        const size_t at = first * job->output + j;
+        job->table->gemm(job->x + first * job->input, job->input, panels, job->bias ? job->bias + j : NULL,
+                         job->residual ? job->residual + at : NULL, job->output, job->y + at, job->output, end - first,
+                         columns, job->input);
+        j += columns;
+    }
+}
+
+static void run_forward(forward_job *job, size_t least) {
+    if (job->rows == 0 || job->output == 0) return;
+    cut_forward(job, least);
+    hsi_pool_run((int)((job->rows + job->rows_per_item - 1) / job->rows_per_item * job->column_items), forward_item, job);
 }
 
 void hsi_linear_forward(const float *x, size_t rows, size_t input, const float *packed, const float *bias,
                         size_t output, const float *residual, float *y) {
-    if (rows == 0 || output == 0) return;
-    // About 4 Mflop (some 40 us) per item, a multiple of the 12-row tile.
-    size_t per_item = (size_t)2000000 / (output * (input ? input : 1));
-    per_item = per_item < 12 ? 12 : per_item > 1536 ? 1536 : per_item / 12 * 12;
-    forward_job job = {HSI_SELECT(linear), x, packed, bias, residual, y, rows, input, output, per_item};
-    hsi_pool_run((int)((rows + per_item - 1) / per_item), forward_item, &job);
+    forward_job job = {.table = HSI_SELECT(linear), .x = x, .packed = packed, .bias = bias, .residual = residual, .y = y,
+                       .rows = rows, .input = input, .output = output};
+    run_forward(&job, 96);
+}
+
+size_t hsi_linear_unpacked_scratch_size(size_t input) { return (size_t)hsi_pool_threads() * 32 * input; }
+
+void hsi_linear_forward_unpacked(const float *x, size_t rows, size_t input, const float *weights, int transposed,
+                                 const float *bias, size_t output, const float *residual, float *y, float *scratch) {
+    forward_job job = {.table = HSI_SELECT(linear), .x = x, .weights = weights, .bias = bias, .residual = residual,
+                       .y = y, .scratch = scratch, .transposed = transposed, .rows = rows, .input = input,
+                       .output = output};
+    run_forward(&job, 1536);
+}
+
+typedef struct {
+    const linear_table *table;
+    const float *weights;
+    float *packed;
+    size_t output, input;
+} pack_job;
+
+static void pack_item(void *context, int index) {
+    const pack_job *job = context;
+    const size_t j = (size_t)index * 32;
+    job->table->pack_turned(job->weights + j * job->input, job->input, job->input, smaller(32, job->output - j),
+                            job->packed + j * job->input);
 }
 
 void hsi_gemm_pack_transposed(const float *weights, size_t output, size_t input, float *packed) {
-    for (size_t j = 0; j < output; j += 32) {
-        size_t left = output - j, width = left > 16 ? 32 : 16;
-        float *panel = packed + j * input;
-        for (size_t k = 0; k < input; k++)
-            for (size_t i = 0; i < width; i++) panel[k * width + i] = i < left ? weights[(j + i) * input + k] : 0.0f;
-    }
+    pack_job job = {HSI_SELECT(linear), weights, packed, output, input};
+    hsi_pool_run((int)((output + 31) / 32), pack_item, &job);
 }
 
 // MARK: - Weight gradient

@@ -30,6 +30,25 @@ HSI_INLINE f32x16 K(gelu)(f32x16 x) {
     return x * K(normal)(x, &density);
 }
 
+/// x Phi(x) without an exponential: Phi - 1/2 = x P(x^2) / Q(x^2) up to 5.3, where it is all but 1/2. Absolute error 2e-7
+/// max(1, |x|), half the cost of K(gelu), whose relative error is small in the negative tail too.
+HSI_INLINE f32x16 K(gelu_fast)(f32x16 x) {
+    f32x16 c = K(min)(K(max)(x, (f32x16)(-5.3f)), (f32x16)(5.3f)), s = c * c;
+    f32x16 p = (f32x16)(1.2110236e-10f);
+    p = p * s - 2.2522061e-8f;
+    p = p * s + 3.0380704e-6f;
+    p = p * s + 1.4817121e-4f;
+    p = p * s + 4.3649073e-3f;
+    p = p * s + 3.3696815e-2f;
+    p = p * s + 0.3989422f;
+    f32x16 q = (f32x16)(5.5279485e-5f);
+    q = q * s + 1.7000692e-3f;
+    q = q * s + 2.7799029e-2f;
+    q = q * s + 0.25113067f;
+    q = q * s + 1.0f;
+    return x * (c * p / q + 0.5f);
+}
+
 HSI_INLINE f32x16 K(erf)(f32x16 x) {
     f32x16 s = x * x, density;
     f32x16 p = (f32x16)(-0.00061052846f);

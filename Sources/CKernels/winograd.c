@@ -44,7 +44,7 @@ static winograd_plan plan_of(const hsi_convolution *c) {
             p.block_tiles = p.tiles;
             p.group_bands = c->depth < rows / p.tiles ? c->depth : rows / p.tiles;
         }
-        slots = (size_t)(p.block_tiles * (p.group_bands + 2));
+        slots = (size_t)(p.block_tiles * (p.group_bands + p.depth_taps - 1));
         p.units = c->samples * ((p.tiles + p.block_tiles - 1) / p.block_tiles);
     }
     // The odd line keeps the points of a tile in different sets of the first-level cache.
@@ -63,50 +63,40 @@ size_t hsi_winograd_packed_size(size_t depth_taps, size_t inputs, size_t outputs
     return POINTS * depth_taps * inputs * hsi_panel_columns(outputs);
 }
 
-static const double G[6][3] = {{1.0 / 4, 0, 0},
-                               {-1.0 / 6, -1.0 / 6, -1.0 / 6},
-                               {-1.0 / 6, 1.0 / 6, -1.0 / 6},
-                               {1.0 / 24, 1.0 / 12, 1.0 / 6},
-                               {1.0 / 24, -1.0 / 12, 1.0 / 6},
-                               {0, 0, 1}};
-
 typedef struct {
     const float *weights;
     float *packed;
     size_t depth_taps, inputs, outputs, input_stride, output_stride;
     int flipped;
+    const winograd_table *table;
 } pack_job;
 
-/// G g G^T of all taps from one input channel, packed [point][panel][depth tap][input][width].
+/// G g G^T of all taps from one input channel, packed [point][panel][depth tap][input][width], for eight outputs at a time.
 static void pack_item(void *context, int index) {
     const pack_job *job = context;
     const size_t taps = 9 * job->depth_taps, depth = job->depth_taps * job->inputs, k = (size_t)index;
     const size_t point_size = depth * hsi_panel_columns(job->outputs);
     for (size_t o = 0; o < job->outputs;) {
         const size_t width = hsi_panel_width(job->outputs - o);
-        for (size_t i = 0; i < width; i++)
+        for (size_t i = 0; i < width; i += 8) {
+            const size_t left = o + i < job->outputs ? job->outputs - o - i : 0, count = left < 8 ? left : 8;
             for (size_t kd = 0; kd < job->depth_taps; kd++) {
-                double g[3][3] = {{0}}, rows[6][3];
-                if (o + i < job->outputs)
-                    for (size_t t = 0; t < 9; t++) {
-                        const size_t tap = 9 * kd + t;
-                        g[t / 3][t % 3] = job->weights[(o + i) * job->output_stride + k * job->input_stride +
-                                                       (job->flipped ? taps - 1 - tap : tap)];
-                    }
-                for (int a = 0; a < 6; a++)
-                    for (int b = 0; b < 3; b++) rows[a][b] = G[a][0] * g[0][b] + G[a][1] * g[1][b] + G[a][2] * g[2][b];
-                float *target = job->packed + o * depth + (kd * job->inputs + k) * width + i;
-                for (int a = 0; a < 6; a++)
-                    for (int b = 0; b < 6; b++, target += point_size)
-                        *target = (float)(rows[a][0] * G[b][0] + rows[a][1] * G[b][1] + rows[a][2] * G[b][2]);
+                float g[9][8] = {{0}};
+                for (size_t j = 0; j < count; j++) {
+                    const float *w = job->weights + (o + i + j) * job->output_stride + k * job->input_stride;
+                    for (size_t t = 0; t < 9; t++) g[t][j] = w[job->flipped ? taps - 1 - 9 * kd - t : 9 * kd + t];
+                }
+                job->table->pack(g[0], job->packed + o * depth + (kd * job->inputs + k) * width + i, point_size);
             }
+        }
         o += width;
     }
 }
 
 void hsi_winograd_pack(const float *weights, size_t depth_taps, size_t inputs, size_t outputs, size_t input_stride,
                        size_t output_stride, int flipped, float *packed) {
-    pack_job job = {weights, packed, depth_taps, inputs, outputs, input_stride, output_stride, flipped};
+    pack_job job = {weights, packed, depth_taps, inputs, outputs, input_stride, output_stride, flipped,
+                    HSI_SELECT(winograd)};
     hsi_pool_run((int)inputs, pack_item, &job);
 }
 
@@ -189,13 +179,13 @@ static void transform_band(const winograd_plan *p, const winograd_table *table, 
     }
 }
 
-/// Moves the last two bands of a group to the front: they are the first two of the next.
-static void keep_two_bands(const winograd_plan *p, int bands, int tiles, float *v) {
-    const size_t band = (size_t)tiles * p->chunk;
+/// Moves the last bands of a group, one fewer than depth taps, to the front: they are the first of the next.
+static void keep_last_bands(const winograd_plan *p, int bands, int tiles, float *v) {
+    const size_t band = (size_t)tiles * p->chunk, kept = (size_t)(p->depth_taps - 1);
     for (size_t point = 0; point < POINTS; point++)
         for (size_t chunk = 0; chunk < p->chunks; chunk++) {
             float *first = v + point * p->input_point + chunk * p->chunk_step;
-            memmove(first, first + (size_t)bands * band, 2 * band * sizeof(float));
+            memmove(first, first + (size_t)bands * band, kept * band * sizeof(float));
         }
 }
 
@@ -207,14 +197,14 @@ static void transform_group(const winograd_plan *p, const winograd_table *table,
         return;
     }
     const size_t tiles = (size_t)walk->count;
+    const int halo = p->depth_taps / 2;
     if (walk->band == 0) {
-        transform_band(p, table, x, walk, -1, 0, v);
-        transform_band(p, table, x, walk, 0, tiles, v);
+        for (int b = 0; b < 2 * halo; b++) transform_band(p, table, x, walk, b - halo, (size_t)b * tiles, v);
     } else {
-        keep_two_bands(p, p->group_bands, walk->count, v);
+        keep_last_bands(p, p->group_bands, walk->count, v);
     }
-    for (int b = 2; b < walk->bands + 2; b++)
-        transform_band(p, table, x, walk, walk->band + b - 1, (size_t)b * tiles, v);
+    for (int b = 2 * halo; b < walk->bands + 2 * halo; b++)
+        transform_band(p, table, x, walk, walk->band + b - halo, (size_t)b * tiles, v);
 }
 
 /// Adds the pixels of tiles to what will be asked for: `rows` rows from each tile's top + `shift`, `first` bands on.

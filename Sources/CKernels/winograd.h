@@ -1,4 +1,4 @@
-// Winograd's F(4 x 4, 3 x 3) for planes of 3 x 3 taps, with one or three depth taps. Private.
+// Winograd's F(4 x 4, 3 x 3) for planes of 3 x 3 taps, with any odd number of depth taps. Private.
 #ifndef HSI_WINOGRAD_H
 #define HSI_WINOGRAD_H
 
@@ -59,6 +59,8 @@ typedef struct {
     void (*outer)(const winograd_plan *, const float *, const float *, size_t, float *, winograd_ahead *);
     /// G^T of the sum of `parts` partial sums G, of one depth tap and input: result[9][padded outputs].
     void (*gather)(const winograd_plan *, const float *, size_t, int, size_t, float *);
+    /// G g G^T of nine taps [9][8] of eight outputs, the points `size_t` floats apart.
+    void (*pack)(const float *, float *, size_t);
 } winograd_table;
 
 int hsi_uses_winograd(const hsi_convolution *c, int exact);

@@ -74,6 +74,21 @@ static void K(gather_taps)(const winograd_plan *p, const float *partials, size_t
         K(gather_8)(partials + row * columns + o, point, part_size, parts, result + o, columns);
 }
 
+static void K(pack_taps)(const float *taps, float *packed, size_t point) {
+    f32x8 rows[6][3];
+    HSI_UNROLL for (int j = 0; j < 3; j++) {
+        f32x8 g[3], out[6];
+        HSI_UNROLL for (int i = 0; i < 3; i++) g[i] = K(read_8)(taps + 8 * (3 * i + j), 8);
+        K(pack_line_8)(g, out);
+        HSI_UNROLL for (int i = 0; i < 6; i++) rows[i][j] = out[i];
+    }
+    HSI_UNROLL for (int i = 0; i < 6; i++) {
+        f32x8 out[6];
+        K(pack_line_8)(rows[i], out);
+        HSI_UNROLL for (int j = 0; j < 6; j++) K(write_8)(packed + (size_t)(6 * i + j) * point, out[j], 8);
+    }
+}
+
 // MARK: - Products
 
 static void K(multiply_points)(const winograd_plan *p, const float *v, size_t rows, const float *packed, float *m,
@@ -118,5 +133,5 @@ static void K(outer_points)(const winograd_plan *p, const float *v, const float 
 #undef WIDE
 
 static const winograd_table K(winograd) = {
-    K(input_tile), K(multiply_points), K(output_tile), K(spread_tile), K(outer_points), K(gather_taps),
+    K(input_tile), K(multiply_points), K(output_tile), K(spread_tile), K(outer_points), K(gather_taps), K(pack_taps),
 };

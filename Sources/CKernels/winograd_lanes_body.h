@@ -45,6 +45,18 @@ HSI_INLINE void L(spread_line)(const VECTOR d[4], VECTOR out[6]) {
     out[5] = d[3];
 }
 
+/// G g
+HSI_INLINE void L(pack_line)(const VECTOR g[3], VECTOR out[6]) {
+    const VECTOR a = (g[0] + g[2]) * (-1.0f / 6), b = g[1] * (-1.0f / 6);
+    const VECTOR c = g[0] * (1.0f / 24) + g[2] * (1.0f / 6), d = g[1] * (1.0f / 12);
+    out[0] = 0.25f * g[0];
+    out[1] = a + b;
+    out[2] = a - b;
+    out[3] = c + d;
+    out[4] = c - d;
+    out[5] = g[2];
+}
+
 /// G^T m
 HSI_INLINE void L(gather_line)(const VECTOR m[6], VECTOR out[3]) {
     const VECTOR p = m[1] + m[2], q = m[2] - m[1], r = m[3] + m[4], s = m[3] - m[4];
@@ -94,6 +106,15 @@ HSI_INLINE void L(input_at)(const float *plane, winograd_place at, size_t count,
         row = (size_t)at.columns * at.channels;
         pixel = at.channels;
         d = plane + (size_t)at.top * row + (size_t)at.left * pixel;
+    } else if (count >= LANES) {
+        const int top = at.top < 0 ? -at.top : 0, bottom = at.rows - at.top < 6 ? at.rows - at.top : 6;
+        const int left = at.left < 0 ? -at.left : 0, right = at.columns - at.left < 6 ? at.columns - at.left : 6;
+        HSI_UNROLL for (int i = 0; i < 36; i++) L(write)(patch + i * LANES, (VECTOR)(0.0f), LANES);
+        for (int i = top; i < bottom; i++) {
+            const float *line = plane + ((ptrdiff_t)(at.top + i) * at.columns + at.left) * (ptrdiff_t)at.channels;
+            for (int j = left; j < right; j++)
+                L(write)(patch + (6 * i + j) * LANES, L(read)(line + (ptrdiff_t)j * (ptrdiff_t)at.channels, LANES), LANES);
+        }
     } else {
         for (int i = 0; i < 6; i++)
             for (int j = 0; j < 6; j++)

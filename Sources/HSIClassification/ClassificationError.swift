@@ -4,16 +4,45 @@ import HSICore
 public enum ClassificationError: HSIError {
   /// No classifier of this name.
   case unknownMethod(name: String, known: [String])
+  /// A raster that cannot be a map of classes.
+  case badLabels(path: String, reason: String, advice: String)
+  /// No pixel has a class.
+  case noLabels(path: String)
+  /// A raster does not lie on the pixels of another.
+  case grid(path: String, reason: String, advice: String)
+  /// A class has too few pixels for what is asked.
+  case tooFewPixels(name: String, count: Int, needed: Int, purpose: String)
+  /// Fewer than two classes.
+  case tooFewClasses(count: Int)
+  /// All training pixels are alike.
+  case constantSpectra
+  /// A file that holds no classifier, or a damaged one.
+  case badModel(path: String, reason: String)
+  /// A model that cannot be applied to a scene.
+  case modelMismatch(model: String, reason: String, advice: String)
+  /// The model cannot be adapted.
+  case notAdaptable(model: String, kind: String)
 
   public var category: ErrorCategory {
     switch self {
     case .unknownMethod: .usage
+    case .badLabels, .noLabels, .grid, .tooFewPixels, .tooFewClasses, .constantSpectra: .input
+    case .badModel, .modelMismatch, .notAdaptable: .model
     }
   }
 
   public var identifier: String {
     switch self {
     case .unknownMethod: "E-METHOD"
+    case .badLabels: "E-LABELS"
+    case .noLabels: "E-LABELS-EMPTY"
+    case .grid: "E-LABELS-GRID"
+    case .tooFewPixels: "E-CLASS-SIZE"
+    case .tooFewClasses: "E-CLASSES"
+    case .constantSpectra: "E-CONSTANT"
+    case .badModel: "E-MODEL-FILE"
+    case .modelMismatch: "E-MODEL-SCENE"
+    case .notAdaptable: "E-MODEL-ADAPT"
     }
   }
 
@@ -21,12 +50,30 @@ public enum ClassificationError: HSIError {
     switch self {
     case .unknownMethod(let name, let known):
       "there is no classifier \(name); known: \(known.joined(separator: ", "))"
+    case .badLabels(let path, let reason, _): "\(path) is no map of classes: \(reason)"
+    case .noLabels(let path): "no pixel of \(path) has a class: all are 0 or no data"
+    case .grid(let path, let reason, _): "\(path): \(reason)"
+    case .tooFewPixels(let name, let count, let needed, let purpose):
+      "\(ClassTable.title(name)) has \(count) pixel\(count == 1 ? "" : "s") but \(purpose) needs \(needed)"
+    case .tooFewClasses(let count):
+      "the labels hold \(count) class\(count == 1 ? "" : "es") but classification needs 2"
+    case .constantSpectra: "all training pixels have the same spectrum"
+    case .badModel(let path, let reason): "\(path) holds no classifier that can be used: \(reason)"
+    case .modelMismatch(let model, let reason, _): "\(model) does not fit the scene: \(reason)"
+    case .notAdaptable(let model, let kind): "\(model) is a \(kind), which has no weights that LoRA could adapt"
     }
   }
 
   public var advice: String? {
     switch self {
     case .unknownMethod: "see hsi methods"
+    case .badLabels(_, _, let advice), .grid(_, _, let advice), .modelMismatch(_, _, let advice): advice
+    case .noLabels: "check the file, or name the right array with --label-var"
+    case .tooFewPixels: "label more pixels, merge the class with another, or ask for fewer training pixels"
+    case .tooFewClasses: "check that the labels cover the pixels that are valid in the scene"
+    case .constantSpectra: "check the labels, --nodata and the bands"
+    case .badModel: "use a file that hsi classify train wrote"
+    case .notAdaptable: "train it anew with hsi classify train, or adapt a lola-specvit model"
     }
   }
 }

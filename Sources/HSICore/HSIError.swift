@@ -12,6 +12,8 @@ public enum ErrorCategory: String, Sendable, Codable {
   case resource
   /// A model file is missing or does not match its input.
   case model
+  /// Some items of a batch failed while others are done.
+  case partial
   /// The user or the system asked to stop.
   case interrupted
 }

@@ -183,7 +183,7 @@ public final class ProgressDisplay: ProgressReporter {
   }
 
   /// `4.2 s`, `1:05 min`, `2:07 h`.
-  static func duration(_ seconds: Double) -> String {
+  public static func duration(_ seconds: Double) -> String {
     if seconds < 9.95 { return "\(Double(Int((seconds * 10).rounded())) / 10) s" }
     let whole = Int(min(seconds, 1e9).rounded())
     func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }

@@ -21,31 +21,60 @@ public struct ResourceDefaults: Sendable {
     self.readFile = readFile
   }
 
+  /// A default with the rule that it follows from, for `hsi config show`.
+  public struct Choice<Value: Sendable>: Sendable {
+    public var value: Value
+    /// A variable of the environment, or a few words.
+    public var rule: String
+  }
+
   /// `HSI_NUM_THREADS`, else `SLURM_CPUS_PER_TASK`, else the control group's quota, else all cores.
-  public var threads: Int {
+  public var threads: Int { threadChoice.value }
+
+  /// `threads` with its rule.
+  public var threadChoice: Choice<Int> {
     for name in ["HSI_NUM_THREADS", "SLURM_CPUS_PER_TASK"] {
-      if let text = environment[name], let count = Int(text), count > 0 { return count }
+      if let text = environment[name], let count = Int(text), count > 0 { return Choice(value: count, rule: name) }
     }
-    if let quota = processorQuota { return max(1, min(cores, Int(quota.rounded(.up)))) }
-    return cores
+    if let quota = processorQuota {
+      return Choice(value: max(1, min(cores, Int(quota.rounded(.up)))), rule: "quota of the control group")
+    }
+    return Choice(value: cores, rule: "all cores")
   }
 
   /// `HSI_MEMORY`, else `SLURM_MEM_PER_NODE` or `SLURM_MEM_PER_CPU` × cores (MB), else 80 % of the control group's
   /// limit, else half of the free memory; at least 256 MiB.
-  public var memory: MemoryBudget {
-    if let text = environment["HSI_MEMORY"], let budget = MemoryBudget(text) { return budget }
-    if let text = environment["SLURM_MEM_PER_NODE"], let megabytes = Int(text), megabytes > 0 {
-      return MemoryBudget(bytes: megabytes << 20)
+  public var memory: MemoryBudget { memoryChoice.value }
+
+  /// `memory` with its rule.
+  public var memoryChoice: Choice<MemoryBudget> {
+    if let text = environment["HSI_MEMORY"], let budget = MemoryBudget(text) {
+      return Choice(value: budget, rule: "HSI_MEMORY")
     }
-    if let text = environment["SLURM_MEM_PER_CPU"], let megabytes = Int(text), megabytes > 0 {
+    if let text = environment["SLURM_MEM_PER_NODE"], let megabytes = Int(text), (1...1 << 40).contains(megabytes) {
+      return Choice(value: MemoryBudget(bytes: megabytes << 20), rule: "SLURM_MEM_PER_NODE")
+    }
+    if let text = environment["SLURM_MEM_PER_CPU"], let megabytes = Int(text), (1...1 << 30).contains(megabytes) {
       let cpus = environment["SLURM_CPUS_PER_TASK"].flatMap { Int($0) } ?? 1
-      return MemoryBudget(bytes: megabytes * max(1, cpus) << 20)
+      return Choice(
+        value: MemoryBudget(bytes: megabytes * min(max(1, cpus), 1 << 12) << 20),
+        rule: "SLURM_MEM_PER_CPU × SLURM_CPUS_PER_TASK")
     }
     let free = availableBytes ?? Int(ProcessInfo.processInfo.physicalMemory)
     if let limit = controlGroupLimit, limit < Int(ProcessInfo.processInfo.physicalMemory) {
-      return MemoryBudget(bytes: max(256 << 20, min(limit / 5 * 4, free)))
+      return Choice(
+        value: MemoryBudget(bytes: max(256 << 20, min(limit / 5 * 4, free))),
+        rule: "80 % of the limit of the control group")
     }
-    return MemoryBudget(bytes: max(256 << 20, free / 2))
+    return Choice(value: MemoryBudget(bytes: max(256 << 20, free / 2)), rule: "half of the free memory")
+  }
+
+  /// Folder of scratch files: `HSI_TMPDIR`, else `SLURM_TMPDIR`, else `TMPDIR`; nil for that of the output.
+  public var scratchFolder: Choice<String>? {
+    for name in ["HSI_TMPDIR", "SLURM_TMPDIR", "TMPDIR"] {
+      if let path = environment[name], !path.isEmpty { return Choice(value: path, rule: name) }
+    }
+    return nil
   }
 
   private var processorQuota: Double? {

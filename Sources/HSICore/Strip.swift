@@ -60,6 +60,12 @@ extension StripSource {
   public func forEachStrip(
     _ context: RunContext, label: String, extraBytesPerPixel: Int = 0, _ body: (Strip) throws -> Void
   ) throws {
+    let perLine = shape.samples * (shape.bands * 4 + 5 + extraBytesPerPixel) + workingBytesPerLine
+    guard perLine <= max(context.memory.bytes, 64 << 20) else {
+      throw CoreError.memory(
+        purpose: "one line of \(shape.samples) samples × \(shape.bands) bands", needed: perLine,
+        budget: context.memory.bytes)
+    }
     let height = stripLines(context.memory, extraBytesPerPixel: extraBytesPerPixel)
     let strip = Strip()
     var line = 0

@@ -36,6 +36,12 @@ public struct SceneStatistics: Sendable {
     _ source: any StripSource, _ context: RunContext, label: String = "statistics",
     precision: Precision = .single
   ) throws {
+    let needed = StatisticsAccumulator.bytes(bands: source.shape.bands, precision: precision)
+    guard needed <= Double(max(context.memory.bytes, 64 << 20)) else {
+      throw CoreError.memory(
+        purpose: "statistics of \(source.shape.bands) bands", needed: Int(min(needed, 5e18)),
+        budget: context.memory.bytes)
+    }
     let accumulator = StatisticsAccumulator(bands: source.shape.bands, precision: precision)
     if let cube = source as? Cube {
       try context.checkCancellation()
@@ -77,6 +83,12 @@ public final class StatisticsAccumulator {
   private let work: UnsafeMutableRawPointer
   private let workStride: Int
   private let extremes: PixelMatrix
+
+  /// Memory that an accumulator takes: the products of a batch of blocks, their sum, and the covariance at the end.
+  static func bytes(bands: Int, precision: SceneStatistics.Precision) -> Double {
+    let square = Double(bands) * Double(bands)
+    return square * (Double(batch) * (precision == .single ? 4 : 8) + 16)
+  }
 
   /// An accumulator for spectra of `bands` values.
   public init(bands: Int, precision: SceneStatistics.Precision = .single) {

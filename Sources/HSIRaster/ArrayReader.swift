@@ -22,6 +22,7 @@ final class ArrayReader: ConcurrentCubeReader {
   let interleave: Interleave
   let blockLines: Int
   let files: [String]
+  let lookup: GeometryLookup?
   var allowsConcurrentReads: Bool { source is StridedArray }
   private let source: any CubeArraySource
   /// What `source` points into.
@@ -32,7 +33,7 @@ final class ArrayReader: ConcurrentCubeReader {
   /// - Throws: `RasterError.unreadable` for an empty array.
   init(
     path: String, format: String, files: [String], metadata: CubeMetadata, source: any CubeArraySource,
-    owner: AnyObject? = nil
+    owner: AnyObject? = nil, lookup: GeometryLookup? = nil
   ) throws {
     let shape = source.shape
     guard shape.lines > 0, shape.samples > 0, shape.bands > 0, shape.bands == metadata.bands,
@@ -44,6 +45,7 @@ final class ArrayReader: ConcurrentCubeReader {
     self.metadata = metadata
     self.source = source
     self.owner = owner
+    self.lookup = lookup
     self.shape = shape
     sampleType = source.type
     interleave = source.interleave
@@ -139,18 +141,21 @@ struct HDF5Source: CubeArraySource {
     for segment in segments { segment.array.setCache(bytes: HDF5Source.cacheBytes(segment, type: type)) }
   }
 
-  /// Room for the chunks that one row of windows meets: at most 64 MiB, at least 1 MiB.
+  /// Room for the chunks that one row of windows meets: at most 64 MiB, at least 1 MiB and one chunk, which would be
+  /// unpacked again for every window otherwise.
   private static func cacheBytes(_ segment: Segment, type: SampleType) -> Int {
-    guard let chunk = segment.array.chunk, case .axes(let axes) = segment.layout else { return 16 << 20 }
+    guard let chunk = segment.array.chunk else { return 16 << 20 }
+    let one = chunk.reduce(type.size) { $0.multipliedReportingOverflow(by: $1).partialValue }
+    guard case .axes(let axes) = segment.layout else { return max(16 << 20, one) }
     var bytes = type.size
     for (index, extent) in segment.array.dimensions.enumerated() {
       let size = max(1, min(chunk[index], extent))
       let chunks = index == axes.line ? 1 : (extent + size - 1) / size
       let (product, overflow) = bytes.multipliedReportingOverflow(by: chunks * size)
-      if overflow { return 64 << 20 }
+      if overflow { return max(64 << 20, one) }
       bytes = product
     }
-    return min(64 << 20, max(1 << 20, bytes))
+    return max(one, min(64 << 20, max(1 << 20, bytes)))
   }
 
   var blockLines: Int {

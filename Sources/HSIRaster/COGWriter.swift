@@ -15,7 +15,7 @@ public final class COGWriter: CubeWriter {
   private let output: OutputFile
   private let creationOptions: [String]
 
-  /// Creates the temporary GeoTIFF beside the output.
+  /// Creates the temporary GeoTIFF in the folder of scratch files.
   ///
   /// - Throws: as `GeoTIFFWriter`.
   public init(
@@ -37,7 +37,8 @@ public final class COGWriter: CubeWriter {
       context.warn("W-COG-BANDS", "\(path): a COG of \(shape.bands) bands shows single bands slowly")
     }
     output = try OutputFile(path, overwrite: options.overwrite, inputs: options.inputs)
-    plainPath = output.temporaryPath + ".tmp.tif"
+    let scratch = (output.temporaryPath as NSString).lastPathComponent
+    plainPath = ScratchFile.folder(for: path) + "/" + scratch + ".tmp.tif"
     var intermediate = OutputOptions()
     intermediate.overwrite = true
     intermediate.interleave = .bip

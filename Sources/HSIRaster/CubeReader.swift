@@ -60,8 +60,14 @@ public protocol CubeReader: AnyObject {
   var blockLines: Int { get }
   /// Every file that the cube consists of (header, data, sidecars): inputs that must not be overwritten.
   var files: [String] { get }
+  /// The geometry lookup table of a swath product that has one.
+  var lookup: GeometryLookup? { get }
   /// Reads the given bands (0-based, in this order) of a window.
   func read(_ window: PixelWindow, bands: [Int], into block: StoredBlock) throws
+}
+
+extension CubeReader {
+  public var lookup: GeometryLookup? { nil }
 }
 
 /// A cube being written. A format is one type that conforms. Lines arrive in order, full width, all bands.

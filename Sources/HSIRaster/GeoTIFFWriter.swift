@@ -149,9 +149,14 @@ public final class GeoTIFFWriter: CubeWriter {
     let sidecar = output.temporaryPath + ".aux.xml"
     var written = [path]
     if access(sidecar, F_OK) == 0 {
-      guard rename(sidecar, path + ".aux.xml") == 0 else {
+      // An output like any other, so that it goes when the rest of the work fails.
+      do {
+        let aside = try OutputFile(path + ".aux.xml", overwrite: true)
+        guard rename(sidecar, aside.temporaryPath) == 0 else { throw OutputFile.failure(errno, path: path + ".aux.xml") }
+        try aside.commit()
+      } catch {
         discard()
-        throw CoreError.cannotWrite(path: path + ".aux.xml", reason: String(cString: strerror(errno)))
+        throw error
       }
       written.append(path + ".aux.xml")
     } else {

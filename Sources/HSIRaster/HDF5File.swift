@@ -246,6 +246,49 @@ final class HDF5Array {
     return product
   }
 
+  /// What speaks against the array being whole: an axis beyond any scene, or so many numbers that the file, which is
+  /// far smaller, can hold hardly any of them. Nil for a plausible one.
+  ///
+  /// Damaged files claim such arrays; reading them would take hours and fill the memory. Compression by deflate saves
+  /// at most a factor of 1032.
+  var implausible: String? {
+    if let axis = dimensions.first(where: { $0 > 1 << 22 }) { return "an axis of \(axis)" }
+    guard let type, let stored = VSI.status(file.path)?.size else { return nil }
+    var claims = [count]
+    if let chunk {
+      claims.append(chunk.reduce(Int?(1)) { total, extent in total.flatMap { HDF5Array.product($0, extent) } })
+    }
+    for claim in claims {
+      guard let claim, let bytes = HDF5Array.product(claim, type.size) else {
+        return "more numbers than any memory holds"
+      }
+      if bytes > max(256 << 20, stored > Int.max / 1200 ? Int.max : 1200 * stored) {
+        return "\(MemoryBudget.text(bytes)) of numbers in a file of \(MemoryBudget.text(stored))"
+      }
+    }
+    return nil
+  }
+
+  private static func product(_ a: Int, _ b: Int) -> Int? {
+    let (result, overflow) = a.multipliedReportingOverflow(by: b)
+    return overflow ? nil : result
+  }
+
+  /// - Throws: `RasterError.unreadable` when the array is not plausible; `CoreError.memory` when one of its chunks,
+  ///   which can only be read whole, does not fit.
+  func require(_ context: RunContext) throws {
+    if let reason = implausible {
+      throw RasterError.unreadable(
+        path: file.path, reason: "it is damaged or hardly written: \(path) claims \(reason)")
+    }
+    guard let chunk, let type else { return }
+    let bytes = chunk.reduce(type.size, *)
+    guard bytes <= max(context.memory.bytes / 2, 64 << 20) else {
+      throw CoreError.memory(
+        purpose: "one chunk of \(file.path)\(path)", needed: 2 * bytes, budget: context.memory.bytes)
+    }
+  }
+
   /// Reopens the array with a cache that holds `bytes` of decompressed chunks.
   func setCache(bytes: Int) {
     guard chunk != nil else { return }

@@ -29,8 +29,18 @@ public enum HDF5Probe {
     for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
     var none = rlimit(rlim_cur: 0, rlim_max: 0)
     setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
-    return walk(path)
+    let isOpen = walk(path)
+    var usage = rusage()
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    if Int(usage.ru_maxrss) << 10 > largest(for: VSI.status(path)?.size ?? 0) { _exit(excess) }
+    return isOpen
   }
+
+  /// Exit status of a child that took more memory than any whole file of its size needs.
+  private static let excess: Int32 = 9
+
+  /// Memory that walking a file of so many bytes may take: damaged lengths of texts make the library ask for gigabytes.
+  static func largest(for size: Int) -> Int { (1 << 30) + 2 * min(size, Int.max / 4) }
 
   /// Opens every object of a file; true when the file itself could be opened.
   static func walk(_ path: String) -> Bool {
@@ -72,6 +82,10 @@ public enum HDF5Probe {
         status & 0x7F == SIGALRM ? "does not come to an end on it within a minute" : "crashes on it"
       throw RasterError.unreadable(
         path: path, reason: "it is damaged: the HDF5 library \(reason) (tried in a process of its own)")
+    }
+    guard status >> 8 != excess else {
+      throw RasterError.unreadable(
+        path: path, reason: "it is damaged: the HDF5 library takes more than 1 GiB of memory for a look at it")
     }
     state.withLock { _ = $0.passed.insert(path) }
   }

@@ -23,7 +23,7 @@ enum HDF5Products {
     /// The array at a path, unless another one is wanted.
     func array(_ path: String) -> HDF5Array? {
       guard wanted == nil || wanted == path, let array = file.array(path), array.dimensions.count == 3,
-        array.type != nil
+        array.type != nil, array.implausible == nil
       else { return nil }
       return array
     }
@@ -80,7 +80,21 @@ enum HDF5Products {
     }
     let axes = ArrayAxes(line: 0, sample: 1, band: 2)
     HDF5Format.conventions(file, array, axes: axes, metadata: &metadata)
-    return request.cube("NetCDF (EMIT)", array, axes: axes, metadata: metadata)
+    var cube = request.cube("NetCDF (EMIT)", array, axes: axes, metadata: metadata)
+    cube.lookup = emitLookup(file)
+    return cube
+  }
+
+  /// The lookup table of EMIT and the grid that its global attributes describe.
+  private static func emitLookup(_ file: HDF5File) -> GeometryLookup? {
+    guard file.exists("/location/glt_x"), file.exists("/location/glt_y"),
+      let transform = file.attribute("geotransform")?.numbers, transform.count == 6
+    else { return nil }
+    let crs = file.attribute("spatial_ref")?.text ?? HDF5Format.wellKnownText(epsg: 4326)
+    return GeometryLookup(
+      sample: .init(path: file.path + "//location/glt_x", band: 0),
+      line: .init(path: file.path + "//location/glt_y", band: 0),
+      georeference: Georeference(crs: crs, mapping: .affine(transform)))
   }
 
   // MARK: - AVIRIS-3: [wavelength, y, x]

@@ -8,6 +8,8 @@ struct HDF5Cube {
   var format: String
   var segments: [HDF5Source.Segment]
   var metadata: CubeMetadata
+  /// The product's geometry lookup table.
+  var lookup: GeometryLookup?
 }
 
 /// Local HDF5, HDF-EOS5 and NetCDF-4 files: sensor products by their layout (`HDF5Products`), other files by their
@@ -34,10 +36,11 @@ public enum HDF5Format: CubeFormat {
     let cube =
       try HDF5Products.cube(file, wanted: wanted, options: options, path: path, context: context)
       ?? general(file, wanted: wanted, options: options, path: path, context: context)
+    for segment in cube.segments { try segment.array.require(context) }
     let source = try HDF5Source(file: file, segments: cube.segments)
     return try ArrayReader(
       path: path, format: cube.format, files: [location.file], metadata: cube.metadata, source: source,
-      owner: file)
+      owner: file, lookup: cube.lookup)
   }
 
   // MARK: - Files of no known product
@@ -46,6 +49,7 @@ public enum HDF5Format: CubeFormat {
     _ file: HDF5File, wanted: String?, options: OpenOptions, path: String, context: RunContext
   ) throws -> HDF5Cube {
     let array = try choice(file, wanted: wanted, path: path)
+    try array.require(context)
     let rank = array.dimensions.count
     guard rank == 2 || rank == 3 else {
       throw RasterError.unsupported(

@@ -379,11 +379,19 @@ struct MATLAB73Container: MATLABContainer {
         path: path,
         reason: "it has no variable \(name); it has " + (entries.map { $0.summary }.joined(separator: ", ")))
     }
-    guard let references = array.references() else { return array }
+    guard let references = array.references() else { return try plausible(array) }
     guard references.indices.contains((index ?? 1) - 1) else {
       throw RasterError.unreadable(path: path, reason: "\(name) has only \(references.count) elements")
     }
-    return try file.open(references[(index ?? 1) - 1])
+    return try plausible(file.open(references[(index ?? 1) - 1]))
+  }
+
+  private func plausible(_ array: HDF5Array) throws -> HDF5Array {
+    if let reason = array.implausible {
+      throw RasterError.unreadable(
+        path: path, reason: "it is damaged or hardly written: \(array.path) claims \(reason)")
+    }
+    return array
   }
 
   func entry(_ name: String) throws -> MATLABEntry { MATLAB73Container.entry(try array(name), name: name) }

@@ -13,6 +13,7 @@ final class MetadataOverride: ConcurrentCubeReader {
   var interleave: Interleave { reader.interleave }
   var blockLines: Int { reader.blockLines }
   var files: [String] { reader.files }
+  var lookup: GeometryLookup? { reader.lookup }
   var allowsConcurrentReads: Bool { (reader as? any ConcurrentCubeReader)?.allowsConcurrentReads ?? false }
 
   private init(_ reader: any CubeReader, metadata: CubeMetadata) {
@@ -31,6 +32,12 @@ final class MetadataOverride: ConcurrentCubeReader {
     var metadata = reader.metadata
     var isChanged = false
     let bands = metadata.bands
+    if metadata.axis.wavelengths == nil, options.wavelengths == nil, let file = reader.files.first,
+      let found = STACBands.find(beside: file, bands: bands)
+    {
+      found.install(in: &metadata, path: reader.path, context: context)
+      isChanged = metadata.axis.wavelengths != nil
+    }
     if let nodata = options.nodata {
       if case .value(let value) = nodata {
         metadata.nodata = [Double?](repeating: value, count: bands)
@@ -55,12 +62,33 @@ final class MetadataOverride: ConcurrentCubeReader {
       metadata.sensor = sensor
       metadata.sources["sensor"] = .user
       isChanged = true
+      if options.wavelengths == nil {
+        try install(sensor: sensor, in: &metadata, path: reader.path, context: context)
+      }
     }
     if let text = options.wavelengths {
       try install(text, in: &metadata, path: reader.path, context: context)
       isChanged = true
     }
     return isChanged ? MetadataOverride(reader, metadata: metadata) : reader
+  }
+
+  /// The nominal wavelengths of an instrument that has a table, whatever the file says.
+  private static func install(
+    sensor: String, in metadata: inout CubeMetadata, path: String, context: RunContext
+  ) throws {
+    guard let table = SensorTable.named(sensor) else {
+      context.logger.info("\(path): there is no table of wavelengths for \(sensor); it is a name only")
+      return
+    }
+    if table.install(in: &metadata, path: path, context: context) { return }
+    let counts = table.counts.map { "\($0)" }.joined(separator: " or ")
+    guard metadata.axis.wavelengths != nil else {
+      throw RasterError.inconsistent(
+        path: path, reason: "it has \(metadata.bands) bands but \(table.name) has \(counts)",
+        advice: "choose another --sensor, or give --wavelengths")
+    }
+    context.logger.info("\(path): \(table.name) has \(counts) bands; the file's own wavelengths stay")
   }
 
   private static func install(

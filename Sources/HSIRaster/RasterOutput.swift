@@ -49,6 +49,8 @@ public struct OutputOptions: Sendable {
   /// Order of the bands in a GeoTIFF: `bsq` for maps that people look at, `bip` for cubes that are processed again;
   /// nil chooses `bip` where there are wavelengths.
   public var interleave: Interleave?
+  /// The map grid that results of a swath are brought to.
+  public var ortho: OrthoGrid?
 
   /// Defaults: format by extension, no overwriting.
   public init() {}
@@ -76,6 +78,13 @@ extension RasterFormats {
     }
     guard shape.lines > 0, shape.samples > 0, shape.bands > 0 else {
       throw CoreError.cannotWrite(path: path, reason: "an image of \(shape) has no pixels")
+    }
+    if let grid = options.ortho {
+      var plain = options
+      plain.ortho = nil
+      let (placed, size) = grid.placing(metadata, shape, type: type)
+      let target = try create(path, shape: size, type: type, metadata: placed, options: plain, context: context)
+      return try OrthoWriter(target, grid: grid, swath: shape, nodata: placed.nodata, context: context)
     }
     switch format {
     case .geoTIFF:

@@ -82,7 +82,7 @@ public enum RestorationError: HSIError {
     case .otherTraining: "repeat the options of that run, or leave out --resume"
     case .unknownModel: nil
     case .unknownArchitecture: "name the network with --model"
-    case .noBundledWeights: "give --weights, or name their folder in HSI_WEIGHTS"
+    case .noBundledWeights: "give --weights, or name their folder in HSI_MODEL_PATH"
     case .unusableNoise: "give one standard deviation per band, or leave it out to have it estimated"
     }
   }

@@ -116,9 +116,13 @@ public final class ParameterStore: @unchecked Sendable {
   public private(set) var parameters: [Parameter] = []
   private var byName: [String: Parameter] = [:]
   private var random: CounterRandom
+  private let isBlank: Bool
 
-  /// An empty store; initial weights are drawn under `seed`.
-  public init(seed: UInt64 = 0) { random = CounterRandom(seed: seed, stream: 0x1217) }
+  /// An empty store; initial weights are drawn under `seed`, or zero when `isBlank`: for networks that are loaded.
+  public init(seed: UInt64 = 0, isBlank: Bool = false) {
+    random = CounterRandom(seed: seed, stream: 0x1217)
+    self.isBlank = isBlank
+  }
 
   /// The parameter of a name.
   public subscript(name: String) -> Parameter? { byName[name] }
@@ -144,8 +148,10 @@ public final class ParameterStore: @unchecked Sendable {
     _ name: String, _ shape: [Int], _ initialisation: Initialisation, isBuffer: Bool, isInteger: Bool
   ) -> Parameter {
     precondition(byName[name] == nil, "two parameters are named \(name)")
+    let isDrawn = isBuffer || !isBlank
     let parameter = Parameter(
-      name: name, value: initialisation.draw(shape, &random), isBuffer: isBuffer, isInteger: isInteger)
+      name: name, value: isDrawn ? initialisation.draw(shape, &random) : .zeros(shape), isBuffer: isBuffer,
+      isInteger: isInteger)
     parameters.append(parameter)
     byName[name] = parameter
     return parameter

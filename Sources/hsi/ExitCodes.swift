@@ -6,6 +6,7 @@ enum ExitCodes {
   static let usage: Int32 = 2
   static let input: Int32 = 3
   static let output: Int32 = 4
+  static let partial: Int32 = 5
   static let resource: Int32 = 6
   static let model: Int32 = 7
   static let interrupted: Int32 = 130
@@ -19,6 +20,7 @@ enum ExitCodes {
     case .output: output
     case .resource: resource
     case .model: model
+    case .partial: partial
     case .interrupted: interrupted
     }
   }

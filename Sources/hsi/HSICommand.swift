@@ -7,24 +7,28 @@ import HSIKit
 struct HSICommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "hsi",
-    abstract: "Unmix and denoise hyperspectral scenes: any cube that GDAL can open, metadata intact.",
+    abstract: "Unmix, denoise and classify hyperspectral scenes: any cube that GDAL can open, metadata intact.",
     discussion: """
       Examples:
         hsi info scene.hdr
         hsi unmix scene.hdr abundances.tif --count auto --html report.html
         hsi unmix scene.tif abundances.tif --endmembers spectra.sli
         hsi denoise scene.tif clean.tif --html report.html
+        hsi classify train scene.tif labels.tif --model svm --out model.safetensors
         hsi convert cube.mat cube.tif
 
       Data goes to standard output, everything else to standard error. Exit codes: 0 success, 1 processing failed, \
-      2 usage, 3 input, 4 output, 6 resources, 7 model, 130 interrupted, 143 terminated.
+      2 usage, 3 input, 4 output, 5 some items of a batch failed, 6 resources, 7 model, 130 interrupted, 143 terminated. \
+      More: hsi help arguments, configuration, exit-codes, names, wavelengths.
       """,
     version: Version.text,
     subcommands: [
       InfoCommand.self, QuicklookCommand.self, EndmembersCommand.self, UnmixCommand.self, DenoiseCommand.self,
-      SpectraCommand.self, SimulateCommand.self, EvaluateCommand.self, ConvertCommand.self, ModelCommand.self,
+      ClassifyCommand.self,
+      SpectraCommand.self, SimulateCommand.self, EvaluateCommand.self, ConvertCommand.self, BatchCommand.self,
+      ModelCommand.self,
       MethodsCommand.self,
-      FormatsCommand.self,
+      FormatsCommand.self, ConfigCommand.self,
       SchemaCommand.self, CompletionCommand.self, TrainCommand.self,
     ])
 
@@ -37,15 +41,37 @@ struct HSICommand: ParsableCommand {
     }
     ProcessMemory.returnLargeBlocks()
     Interruption.install()
+    ParentGuard.install()
     if let executable = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") {
       HDF5Probe.install([executable, probeWord])
     }
     do {
-      var command = try parseAsRoot(ArgumentSpelling.tolerated(arguments))
+      if let text = try helpTopic(arguments) {
+        try Terminal.output(text)
+        return
+      }
+      Self.arguments = try ResponseFile.expand(arguments)
+      var command = try parseAsRoot(ArgumentSpelling.tolerated(Self.arguments))
       try command.run()
     } catch {
       exit(with: error)
     }
+  }
+
+  /// The command line of this run without the program, response files expanded; set once, before anything runs.
+  nonisolated(unsafe) private(set) static var arguments: [String] = []
+
+  /// What `hsi help TOPIC` prints; nil where the parser's own help is meant.
+  ///
+  /// - Throws: `CoreError.invalidParameter` for a word that is neither topic nor command.
+  private static func helpTopic(_ arguments: [String]) throws -> String? {
+    guard arguments.count == 2, arguments[0] == "help", !arguments[1].hasPrefix("-") else { return nil }
+    if let text = HelpTopics.text(arguments[1]) { return text }
+    let commands = configuration.subcommands.compactMap { $0.configuration.commandName }
+    guard !(commands + ["help"]).contains(arguments[1]) else { return nil }
+    throw CoreError.invalidParameter(
+      name: "the topic", value: arguments[1],
+      requirement: "a command, or one of " + HelpTopics.all.map(\.name).joined(separator: ", "))
   }
 
   /// Identifier of what the parser of command lines refuses.

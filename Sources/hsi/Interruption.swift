@@ -3,7 +3,7 @@ import HSIKit
 import Synchronization
 
 /// SIGINT and SIGTERM: the work is asked to stop, unfinished outputs are deleted, and the process exits with
-/// 128 + signal, at the latest after `grace` seconds.
+/// 128 + signal, at the latest after `grace` seconds. SIGUSR1: where the work stands, on standard error.
 enum Interruption {
   /// Set when a signal arrived; every command runs under it.
   static let flag = CancellationFlag()
@@ -26,6 +26,21 @@ enum Interruption {
       source.resume()
       sources.append(source)
     }
+    signal(SIGUSR1, SIG_IGN)
+    let source = DispatchSource.makeSignalSource(signal: SIGUSR1, queue: queue)
+    source.setEventHandler { reportProgress() }
+    source.resume()
+    sources.append(source)
+  }
+
+  private static let display = Mutex<ProgressDisplay?>(nil)
+
+  /// Names the display whose state SIGUSR1 prints.
+  static func watch(_ display: ProgressDisplay) { self.display.withLock { $0 = display } }
+
+  private static func reportProgress() {
+    let summary = display.withLock { $0?.summary } ?? ""
+    Terminal.write((summary.isEmpty ? "hsi: no phase is under way" : "hsi: " + summary.replacing("\n", with: "; ")) + "\n")
   }
 
   private static func handle(_ number: Int32, _ queue: DispatchQueue) {
@@ -42,4 +57,7 @@ enum Interruption {
     Terminal.error(number == SIGTERM ? "terminated" : "interrupted")
     _exit(128 + (number == 0 ? SIGINT : number))
   }
+
+  /// Stops the work as SIGTERM does.
+  static func terminate() { handle(SIGTERM, .global()) }
 }

@@ -5,9 +5,11 @@ import Testing
 @Suite struct HelpTests {
   static let commands = [
     "", "info", "quicklook", "endmembers", "unmix", "denoise", "spectra", "spectra info", "spectra convert", "simulate",
-    "simulate scene", "simulate noise", "evaluate", "evaluate unmixing", "evaluate restoration", "convert",
+    "simulate scene", "simulate noise", "simulate labels", "classify", "classify split", "classify train",
+    "classify finetune", "classify predict", "classify evaluate", "evaluate", "evaluate unmixing", "evaluate restoration", "convert",
     "model", "model info", "model convert", "model merge", "train", "train denoise", "methods", "formats", "schema",
-    "completion",
+    "config", "config show",
+    "completion", "batch", "batch plan", "batch run", "batch status", "batch retry", "batch submit",
   ]
 
   @Test(arguments: commands) func matchesSnapshot(command: String) throws {
@@ -26,7 +28,7 @@ import Testing
   }
 
   /// Commands that do something show how, in lines that a terminal does not break.
-  @Test(arguments: commands.filter { !["spectra", "simulate", "evaluate", "model", "train"].contains($0) })
+  @Test(arguments: commands.filter { !["spectra", "simulate", "evaluate", "model", "train", "config"].contains($0) })
   func hasExamples(command: String) throws {
     let result = try Tool.run(command.split(separator: " ").map(String.init) + ["--help"])
     let example = "  hsi " + command

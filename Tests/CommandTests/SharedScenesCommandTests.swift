@@ -58,3 +58,32 @@ struct SharedScenesCommandTests {
     #expect((copy as? [String: Any])?["bands"] as? Int == bands)
   }
 }
+
+/// Classification of published scenes with labels.
+@Suite(.enabled(if: SharedData.root != nil, "no shared data"))
+struct SharedLabelsCommandTests {
+  @Test(arguments: [
+    ("salinas-a/SalinasA_corrected.mat", "salinas-a/SalinasA_gt.mat", 6, 0.9),
+    ("enmap-potsdam/enmap_potsdam_north.tif", "enmap-potsdam/labels_north.tif", 5, 0.25),
+  ])
+  func splitTrainPredictEvaluate(scene: String, labels: String, classes: Int, least: Double) throws {
+    guard let scene = SharedData.path(scene), let labels = SharedData.path(labels) else { return }
+    let place = try TemporaryFolder()
+    func run(_ arguments: [String]) throws -> Tool.Result {
+      let result = try Tool.run(["classify"] + arguments, in: place.url)
+      #expect(result.status == 0, "\(arguments.joined(separator: " "))\n\(result.errors)")
+      return result
+    }
+    // Every class has training and test pixels with the guard band of a 15 × 15 patch.
+    let table = try run(["split", labels, "--out", "s.tif"])
+    #expect(!table.errors.contains("W-SPLIT-CLASS"))
+    let rows = table.output.split(separator: "\n").dropFirst().map { $0.split(separator: " ").compactMap { Int($0) } }
+    #expect(rows.count == classes + 1)
+    for row in rows { #expect(row.suffix(4)[row.suffix(4).startIndex] > 0 && row.suffix(2)[row.suffix(2).startIndex] > 0) }
+    _ = try run(["train", scene, labels, "--model", "gml", "--split", "s.tif", "--out", "m.safetensors"])
+    _ = try run(["predict", scene, "m.tif", "--model", "m.safetensors"])
+    let output = try run(["evaluate", "m.tif", labels, "--split", "s.tif", "--report", "-"]).output
+    let report = try #require(JSONSerialization.jsonObject(with: Data(output.utf8)) as? [String: Any])
+    #expect((report["overall"] as? Double ?? 0) > least)
+  }
+}

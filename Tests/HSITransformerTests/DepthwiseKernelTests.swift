@@ -36,14 +36,17 @@ extension NeuralKernelTests {
           }
         }
       }
+      let twice = dx.map { 2 * $0 }
       atEveryKernelLevel { level in
         let (out, packed) = (Floats(zeros: x.count), Floats(zeros: 9 * c))
-        hsi_depthwise_pack(w.pointer, c, 0, packed.pointer)
-        hsi_depthwise_forward(x.pointer, planes, rows, columns, c, packed.pointer, b.pointer, out.pointer)
+        hsi_depthwise_pack(w.pointer, 9, c, 0, packed.pointer)
+        hsi_depthwise_forward(x.pointer, planes, rows, columns, c, packed.pointer, b.pointer, 0, out.pointer)
         #expect(relativeError(out, y) < 1e-6, "level \(level)")
-        hsi_depthwise_pack(w.pointer, c, 1, packed.pointer)
-        hsi_depthwise_forward(dy.pointer, planes, rows, columns, c, packed.pointer, nil, out.pointer)
+        hsi_depthwise_pack(w.pointer, 9, c, 1, packed.pointer)
+        hsi_depthwise_forward(dy.pointer, planes, rows, columns, c, packed.pointer, nil, 0, out.pointer)
         #expect(relativeError(out, dx) < 1e-6, "level \(level)")
+        hsi_depthwise_forward(dy.pointer, planes, rows, columns, c, packed.pointer, nil, 1, out.pointer)
+        #expect(relativeError(out, twice) < 1e-6, "level \(level)")
         let (foundW, foundB) = (Floats(zeros: 9 * c), Floats(zeros: c))
         let scratch = Scratch(hsi_depthwise_weight_gradient_scratch_size(planes, rows, c))
         hsi_depthwise_weight_gradient(

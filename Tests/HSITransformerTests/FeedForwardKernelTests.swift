@@ -35,15 +35,20 @@ extension NeuralKernelTests {
       func backward(_ x: Floats, _ dy: Floats, rows: Int) -> [Floats] {
         let g = [rows * c, 2 * c * c, 2 * c, 2 * c * c, c, 2 * c * c, 2 * c].map { Floats(zeros: $0) }
         let scratch = Scratch(hsi_smffn_backward_scratch_size(rows, c))
+        var target = Layer.gradients(g[1...])
         hsi_smffn_backward(
-          x.pointer, dy.pointer, rows, c, packed.pointer, g[0].pointer, g[1].pointer, g[2].pointer,
-          g[3].pointer,
-          g[4].pointer, g[5].pointer, g[6].pointer, scratch.pointer)
+          x.pointer, dy.pointer, rows, c, packed.pointer, g[0].pointer, &target, scratch.pointer)
         return g
       }
 
+      /// Where the gradients of w1, b1, w2, b2, w3, b3 go.
+      static func gradients(_ g: ArraySlice<Floats>) -> hsi_smffn_gradients {
+        let p = g.map(\.pointer)
+        return hsi_smffn_gradients(w1: p[0], b1: p[1], w2: p[2], b2: p[3], w3: p[4], b3: p[5])
+      }
+
       /// The same in double.
-      func reference(_ x: Floats, _ dy: Floats, rows: Int) -> (y: [Double], gradients: [[Double]]) {
+      func reference(_ x: [Double], _ dy: [Double], rows: Int) -> (y: [Double], gradients: [[Double]]) {
         var y = [Double](repeating: 0, count: rows * c)
         var g = [rows * c, 2 * c * c, 2 * c, 2 * c * c, c, 2 * c * c, 2 * c].map {
           [Double](repeating: 0, count: $0)
@@ -87,7 +92,7 @@ extension NeuralKernelTests {
       let layer = Layer(channels: channels)
       let x = Floats(rows * channels, seed: 1)
       let dy = Floats(rows * channels, seed: 2)
-      let expected = layer.reference(x, dy, rows: rows)
+      let expected = layer.reference(x.doubles, dy.doubles, rows: rows)
       atEveryKernelLevel { level in
         #expect(relativeError(layer.forward(x, rows: rows), expected.y) < 1e-6, "level \(level)")
         for (i, found) in layer.backward(x, dy, rows: rows).enumerated() {
@@ -101,9 +106,9 @@ extension NeuralKernelTests {
       let layer = Layer(channels: 3)
       let dy = Floats(6, seed: 2)
       let x = Floats(6, seed: 1)
-      let gradient = layer.reference(x, dy, rows: 2).gradients[0]
+      let gradient = layer.reference(x.doubles, dy.doubles, rows: 2).gradients[0]
       func loss(_ values: [Double]) -> Double {
-        let y = layer.reference(Floats(values.map { Float($0) }), dy, rows: 2).y
+        let y = layer.reference(values, dy.doubles, rows: 2).y
         return zip(y, dy.doubles).reduce(0) { $0 + $1.0 * $1.1 }
       }
       let step = 1.0 / 1024

@@ -21,6 +21,7 @@
 #include "hsi_memory.h"
 #include "hsi_nmf.h"
 #include "hsi_nn_attention.h"
+#include "hsi_nn_band_block.h"
 #include "hsi_nn_depthwise.h"
 #include "hsi_nn_elementwise.h"
 #include "hsi_nn_ffn.h"

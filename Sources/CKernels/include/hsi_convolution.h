@@ -8,6 +8,8 @@
 extern "C" {
 #endif
 
+enum { HSI_CONVOLUTION_MAX_DEPTH_TAPS = 7 };
+
 /// A convolution (cross-correlation) with zero padding of half a kernel, stride 1 over depth.
 ///
 /// Input [samples][depth][rows][columns][input_channels], output [samples][depth][output rows][output columns]
@@ -16,7 +18,7 @@ extern "C" {
 ///
 /// exact != 0 asks for the direct sum (error about 1e-6 of the largest output, 2e-6 at 27 x 100 products). Otherwise
 /// 3 x 3 planes with stride 1 and at least 5 channels on both sides go through Winograd's F(4 x 4, 3 x 3) (Lavin & Gray
-/// 2016), about 5e-6 to 2e-5 of the largest output, at 2 to 3 times the speed. With three depth taps the sum over depth is inside the 36 products.
+/// 2016), about 5e-6 to 2e-5 of the largest output, at 2 to 3 times the speed. With more depth taps than one the sum over depth is inside the 36 products.
 /// Everything else is direct anyway.
 ///
 /// Results do not depend on the number of threads. Packed weights depend only on channels, taps and stride: the same
@@ -24,7 +26,7 @@ extern "C" {
 typedef struct hsi_convolution {
     int samples, depth, rows, columns; ///< of the input
     int input_channels, output_channels;
-    int depth_taps;   ///< 1 or 3
+    int depth_taps;   ///< 1, 3, 5 or 7
     int plane_taps;   ///< 1 or 3, the same for rows and columns
     int plane_stride; ///< 1 or 2, the same for rows and columns
 } hsi_convolution;

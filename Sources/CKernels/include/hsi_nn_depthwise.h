@@ -8,14 +8,14 @@
 extern "C" {
 #endif
 
-/// packed[tap][channel] from weights[channel][3][3]; the mirrored taps (for the data gradient) when mirrored != 0.
-/// 9 * channels floats.
-void hsi_depthwise_pack(const float *weights, size_t channels, int mirrored, float *packed);
+/// packed[tap][channel] from weights[channel][3][3], the channels `stride` floats apart (9, or 27 for one depth tap of a
+/// 3 x 3 x 3 filter); the mirrored taps (for the data gradient) when mirrored != 0. 9 * channels floats.
+void hsi_depthwise_pack(const float *weights, size_t stride, size_t channels, int mirrored, float *packed);
 
-/// y[p, i, j, c] = bias[c] + sum w[c, a, b] x[p, i + a - 1, j + b - 1, c] over [planes][rows][columns][channels]; bias may
-/// be null. The gradient of x is the same call with dy and the mirrored weights. y is not x.
+/// y[p, i, j, c] = [accumulate ? y : 0] + bias[c] + sum w[c, a, b] x[p, i + a - 1, j + b - 1, c] over
+/// [planes][rows][columns][channels]; bias may be null. A volume is the sum over its depth taps. The gradient of x is the same call with dy and the mirrored weights. y is not x.
 void hsi_depthwise_forward(const float *x, size_t planes, size_t rows, size_t columns, size_t channels,
-                           const float *packed, const float *bias, float *y);
+                           const float *packed, const float *bias, int accumulate, float *y);
 
 /// Floats of scratch for hsi_depthwise_weight_gradient.
 size_t hsi_depthwise_weight_gradient_scratch_size(size_t planes, size_t rows, size_t channels);

@@ -20,6 +20,11 @@ void hsi_scale(const float *x, size_t count, float scale, float shift, float *y)
 /// y += scale * x.
 void hsi_axpy(const float *x, size_t count, float scale, float *y);
 
+/// y = a sigmoid(a) b.
+void hsi_silu_product(const float *a, const float *b, size_t count, float *y);
+/// y = addend + sigmoid(logits) x; addend null = 0.
+void hsi_gated_sum(const float *logits, const float *x, const float *addend, size_t count, float *y);
+
 // MARK: - Activations
 
 enum {

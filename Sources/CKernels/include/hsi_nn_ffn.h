@@ -2,7 +2,7 @@
 //
 //     h = w1 x + b1 (2C),  [a; g] = w3 x + b3 (C each),  y = w2 gelu(h) + b2 + a * sigmoid(g)
 //
-// gelu is the exact one (erf). Weights are [out][in]: w1 2C x C, w2 C x 2C, w3 2C x C.
+// gelu is the one with erf, within 2e-7 max(1, |h|). Weights are [out][in]: w1 2C x C, w2 C x 2C, w3 2C x C.
 #ifndef HSI_NN_FFN_H
 #define HSI_NN_FFN_H
 
@@ -26,13 +26,18 @@ size_t hsi_smffn_forward_scratch_size(size_t channels);
 /// whatever rows share the call. Cost 12 C^2 flops and 3 C exponentials per row.
 void hsi_smffn_forward(const float *x, size_t rows, size_t channels, const float *packed, float *y, float *scratch);
 
+/// Gradients of the weights and biases, in their order.
+typedef struct hsi_smffn_gradients {
+    float *w1, *b1, *w2, *b2, *w3, *b3;
+} hsi_smffn_gradients;
+
 /// Floats of scratch (8-byte aligned) for hsi_smffn_backward, for the present number of pool threads.
 size_t hsi_smffn_backward_scratch_size(size_t rows, size_t channels);
 
 /// Gradients given dy, recomputing the hidden values: dx is written (it may be dy but not x), the others are added to.
 /// Rows are split by their number alone; fp32 within an item, fp64 between items. Cost 32 C^2 flops per row.
 void hsi_smffn_backward(const float *x, const float *dy, size_t rows, size_t channels, const float *packed, float *dx,
-                        float *dw1, float *db1, float *dw2, float *db2, float *dw3, float *db3, float *scratch);
+                        const hsi_smffn_gradients *gradients, float *scratch);
 
 #ifdef __cplusplus
 }

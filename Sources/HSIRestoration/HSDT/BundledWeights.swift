@@ -8,7 +8,7 @@ public enum BundledWeights {
 
   /// The path of a bundled file, or nil where this installation has none.
   ///
-  /// Looked for in the folder that `HSI_WEIGHTS` names, in the package's resources beside the executable, in
+  /// Looked for in the folders of `HSI_MODEL_PATH`, in the package's resources beside the executable, in
   /// `share/hsi` beside its `bin`, and in the checkout that the program was built from.
   public static func path(_ name: String = denoiser) -> String? {
     let executable = (Bundle.main.executableURL ?? Bundle.main.bundleURL).deletingLastPathComponent()
@@ -18,9 +18,7 @@ public enum BundledWeights {
       executable.deletingLastPathComponent().appendingPathComponent("share/hsi"),
       sources.appendingPathComponent("Resources"),
     ]
-    if let named = ProcessInfo.processInfo.environment["HSI_WEIGHTS"] {
-      folders.insert(URL(fileURLWithPath: named), at: 0)
-    }
+    folders.insert(contentsOf: WeightSearch.folders().map { URL(fileURLWithPath: $0) }, at: 0)
     return folders.map { $0.appendingPathComponent(name).path }
       .first { FileManager.default.fileExists(atPath: $0) }
   }

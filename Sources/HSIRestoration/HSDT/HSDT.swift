@@ -67,17 +67,13 @@ public final class HSDT: @unchecked Sendable {
       h = stage(h, query, tape)
       if index < encoder.count - 1 { skips.append(h) }
     }
-    for (index, stage) in decoder.enumerated() {
-      if index > 0, let skip = skips.popLast() { h = add(h, skip, tape) }
-      h = stage(h, query, tape)
-    }
-    if let skip = skips.popLast() { h = add(h, skip, tape) }
+    for stage in decoder { h = stage(h, adding: skips.popLast(), query, tape) }
     let image = x.shape[4] == 1 ? x : channel(x, 0, tape)
     return add(tail(h, tape), image, tape)
   }
 }
 
-/// One stage of HSDT: (enlargement) → convolution → batch normalisation → block.
+/// One stage of HSDT: (enlargement) → convolution → batch normalisation → block (→ sum with a skip).
 final class HSDTStage {
   enum Resampling { case none, down, up }
 
@@ -108,17 +104,19 @@ final class HSDTStage {
 
   var linears: [Linear] { block.linears }
 
-  func callAsFunction(_ x: Variable, _ query: GuidedSpectralAttention.Query, _ tape: Tape) -> Variable {
+  func callAsFunction(
+    _ x: Variable, adding skip: Variable? = nil, _ query: GuidedSpectralAttention.Query, _ tape: Tape
+  ) -> Variable {
     var h = x
     if resampling == .up {
       h = resizeBilinear(h, rows: 2 * h.shape[2], columns: 2 * h.shape[3], alignsCorners: true, tape)
     }
     if !tape.isRecording, let folded = separable?.inference(h.value, norm) ?? dense?.inference(h.value, norm?.runningAffine) {
-      return block(Variable(folded), query, tape)
+      return block(Variable(folded), adding: skip, query, tape)
     }
     if let separable { h = separable(h, tape) } else if let dense { h = dense(h, tape) }
     if let norm { h = norm(h, tape) }
-    return block(h, query, tape)
+    return block(h, adding: skip, query, tape)
   }
 }
 
@@ -147,8 +145,18 @@ final class HSDTBlock {
 
   var linears: [Linear] { (attention?.linears ?? []) + (feedForward?.linears ?? []) }
 
-  func callAsFunction(_ x: Variable, _ query: GuidedSpectralAttention.Query, _ tape: Tape) -> Variable {
-    guard let attention, let feedForward else { return activation(.tanh, x, tape) }
-    return feedForward(attention(x, query: query, tape), tape)
+  func callAsFunction(
+    _ x: Variable, adding skip: Variable? = nil, _ query: GuidedSpectralAttention.Query, _ tape: Tape
+  ) -> Variable {
+    if let attention, let fused = feedForward as? SelfModulatedFeedForward {
+      return attention(x, feedForward: fused, adding: skip, query: query, tape)
+    }
+    let y: Variable
+    if let attention, let feedForward {
+      y = feedForward(attention(x, query: query, tape), tape)
+    } else {
+      y = activation(.tanh, x, tape)
+    }
+    return skip.map { add(y, $0, tape) } ?? y
   }
 }

@@ -24,6 +24,25 @@ public struct Heads: Sendable {
   var length: Int { x.shape[1] }
   var rows: Int { count ?? length }
   var stride: Int { x.value.count / max(sequences * length, 1) }
+  /// Where head h of the first row of sequence n begins.
+  func start(_ n: Int, _ h: Int) -> Int { n * length * stride + offset + h * width }
+}
+
+/// The gradients of arrays that queries, keys and values are views of: views of the same one share it.
+struct ViewGradients {
+  private var targets: [(variable: Variable, tensor: Tensor)] = []
+
+  /// Zeros of the shape of a view's array, or what another view of it has got; nil for constants.
+  mutating func target(_ view: Heads) -> Tensor? {
+    guard let node = view.x.node else { return nil }
+    if let known = targets.first(where: { $0.variable.node == node }) { return known.tensor }
+    targets.append((view.x, Tensor.zeros(view.x.shape)))
+    return targets.last?.tensor
+  }
+
+  func add(to gradients: inout Gradients) {
+    for (variable, tensor) in targets { gradients.add(tensor, to: variable) }
+  }
 }
 
 /// Multi-head attention,
@@ -96,10 +115,6 @@ private final class AttentionStep: Operation {
     BLAS.prepare()
   }
 
-  private func start(_ view: Heads, _ n: Int, _ h: Int) -> Int {
-    n * view.length * view.stride + view.offset + h * view.width
-  }
-
   func forward() -> Tensor {
     let y = Tensor(uninitialised: [sequences, lq, heads * values.width])
     let (q, k, v) = (queries.x.value.pointer, keys.x.value.pointer, values.x.value.pointer)
@@ -107,7 +122,7 @@ private final class AttentionStep: Operation {
       for h in 0..<heads {
         let map = probabilities.output + (n * heads + h) * lq * lk
         StridedProducts.multiply(
-          q + start(queries, n, h), queries.stride, .none, k + start(keys, n, h), keys.stride, .transposed, map, lk,
+          q + queries.start(n, h), queries.stride, .none, k + keys.start(n, h), keys.stride, .transposed, map, lk,
           m: lq, n: lk, k: queries.width, scale: scale)
         if let bias = bias?.value.pointer {
           for i in 0..<(lq * lk) { map[i] += bias[h * lq * lk + i] }
@@ -118,7 +133,7 @@ private final class AttentionStep: Operation {
         }
         Softmax.rows(map, rows: lq, columns: lk)
         StridedProducts.multiply(
-          map, lk, .none, v + start(values, n, h), values.stride, .none,
+          map, lk, .none, v + values.start(n, h), values.stride, .none,
           y.output + n * lq * heads * values.width + h * values.width, heads * values.width, m: lq, n: values.width,
           k: lk)
       }
@@ -127,15 +142,8 @@ private final class AttentionStep: Operation {
   }
 
   func backward(_ gradient: Tensor, _ gradients: inout Gradients) {
-    // One gradient per array: views of the same one share it.
-    var targets: [(variable: Variable, tensor: Tensor)] = []
-    func target(_ view: Heads) -> Tensor? {
-      guard let node = view.x.node else { return nil }
-      if let known = targets.first(where: { $0.variable.node == node }) { return known.tensor }
-      targets.append((view.x, Tensor.zeros(view.x.shape)))
-      return targets.last?.tensor
-    }
-    let (dq, dk, dv) = (target(queries), target(keys), target(values))
+    var targets = ViewGradients()
+    let (dq, dk, dv) = (targets.target(queries), targets.target(keys), targets.target(values))
     let (q, k, v) = (queries.x.value.pointer, keys.x.value.pointer, values.x.value.pointer)
     let wantsBias = bias?.needsGradient ?? false
     let wantsLogits = dq != nil || dk != nil || wantsBias
@@ -153,12 +161,12 @@ private final class AttentionStep: Operation {
           let dyStride = heads * values.width
           if let dv {
             StridedProducts.multiply(
-              map, lk, .transposed, dy, dyStride, .none, dv.output + start(values, n, h), values.stride, m: lk,
+              map, lk, .transposed, dy, dyStride, .none, dv.output + values.start(n, h), values.stride, m: lk,
               n: values.width, k: lq, keep: 1)
           }
           guard wantsLogits else { continue }
           StridedProducts.multiply(
-            dy, dyStride, .none, v + start(values, n, h), values.stride, .transposed, logits.output, lk, m: lq, n: lk,
+            dy, dyStride, .none, v + values.start(n, h), values.stride, .transposed, logits.output, lk, m: lq, n: lk,
             k: values.width)
           Softmax.rowsBackward(logits, output: map, rows: lq, columns: lk)
           if wantsBias {
@@ -167,18 +175,18 @@ private final class AttentionStep: Operation {
           }
           if let dq {
             StridedProducts.multiply(
-              logits.pointer, lk, .none, k + start(keys, n, h), keys.stride, .none, dq.output + start(queries, n, h),
+              logits.pointer, lk, .none, k + keys.start(n, h), keys.stride, .none, dq.output + queries.start(n, h),
               queries.stride, m: lq, n: queries.width, k: lk, scale: scale, keep: 1)
           }
           if let dk {
             StridedProducts.multiply(
-              logits.pointer, lk, .transposed, q + start(queries, n, h), queries.stride, .none,
-              dk.output + start(keys, n, h), keys.stride, m: lk, n: queries.width, k: lq, scale: scale, keep: 1)
+              logits.pointer, lk, .transposed, q + queries.start(n, h), queries.stride, .none,
+              dk.output + keys.start(n, h), keys.stride, m: lk, n: queries.width, k: lq, scale: scale, keep: 1)
           }
         }
       }
     }
-    for (variable, tensor) in targets { gradients.add(tensor, to: variable) }
+    targets.add(to: &gradients)
     if let bias, wantsBias {
       let sum = Tensor.zeros(bias.shape)
       for part in 0..<parts {

@@ -111,8 +111,9 @@ public final class BatchNorm {
           inputGradient.output, gamma, beta, scratch.output)
         // With running statistics the batch has no part in the normalisation.
         if !usesBatch {
-          hsi_affine_channels(
-            gradient.pointer, rows, channels, scale.pointer, Tensor.zeros([channels]).pointer, inputGradient.output)
+          // A name of its own: what a temporary holds may be gone before the call.
+          let none = Tensor.zeros([channels])
+          hsi_affine_channels(gradient.pointer, rows, channels, scale.pointer, none.pointer, inputGradient.output)
         }
       }
       switch (layer.weight.isTrainable, layer.bias.isTrainable) {

@@ -47,10 +47,6 @@ private final class ChannelAttentionStep: Operation {
     BLAS.prepare()
   }
 
-  private func start(_ view: Heads, _ b: Int, _ h: Int) -> Int {
-    b * view.length * view.stride + view.offset + h * view.width
-  }
-
   /// `uᵀ w` over the pixels, `[B, heads, c, c]`: fp32 over 2048 pixels, fp64 beyond.
   private func products(
     _ u: UnsafePointer<Float>, _ uStride: Int, _ uStart: (Int, Int) -> Int, _ w: UnsafePointer<Float>, _ wStride: Int,
@@ -81,7 +77,7 @@ private final class ChannelAttentionStep: Operation {
   /// Lengths of the channels of a view along the pixels.
   private func measure(_ view: Heads, slot: Int) {
     Parallel.forEach(batch * heads) { pair in
-      let from = view.x.value.pointer + start(view, pair / heads, pair % heads)
+      let from = view.x.value.pointer + view.start(pair / heads, pair % heads)
       for c in 0..<width {
         var sum = 0.0
         for p in 0..<pixels { sum += Double(from[p * view.stride + c]) * Double(from[p * view.stride + c]) }
@@ -94,8 +90,8 @@ private final class ChannelAttentionStep: Operation {
     measure(q, slot: 0)
     measure(k, slot: 1)
     let gram = products(
-      q.x.value.pointer, q.stride, { self.start(self.q, $0, $1) }, k.x.value.pointer, k.stride,
-      { self.start(self.k, $0, $1) })
+      q.x.value.pointer, q.stride, { self.q.start($0, $1) }, k.x.value.pointer, k.stride,
+      { self.k.start($0, $1) })
     let y = Tensor(uninitialised: [batch, pixels, heads * width])
     let size = width * width
     Parallel.forEach(batch * heads) { pair in
@@ -110,27 +106,21 @@ private final class ChannelAttentionStep: Operation {
       }
       Softmax.rows(map, rows: width, columns: width)
       StridedProducts.multiply(
-        v.x.value.pointer + start(v, b, h), v.stride, .none, map, width, .transposed,
+        v.x.value.pointer + v.start(b, h), v.stride, .none, map, width, .transposed,
         y.output + b * pixels * heads * width + h * width, heads * width, m: pixels, n: width, k: width)
     }
     return y
   }
 
   func backward(_ gradient: Tensor, _ gradients: inout Gradients) {
-    var targets: [(variable: Variable, tensor: Tensor)] = []
-    func target(_ view: Heads) -> Tensor? {
-      guard let node = view.x.node else { return nil }
-      if let known = targets.first(where: { $0.variable.node == node }) { return known.tensor }
-      targets.append((view.x, Tensor.zeros(view.x.shape)))
-      return targets.last?.tensor
-    }
-    let (dq, dk, dv) = (target(q), target(k), target(v))
+    var targets = ViewGradients()
+    let (dq, dk, dv) = (targets.target(q), targets.target(k), targets.target(v))
     let size = width * width
     let outStride = heads * width
     let (pixels, heads, width) = (pixels, heads, width)
     let mapGradient = products(
       gradient.pointer, outStride, { $0 * pixels * outStride + $1 * width }, v.x.value.pointer, v.stride,
-      { self.start(self.v, $0, $1) })
+      { self.v.start($0, $1) })
     Softmax.rowsBackward(mapGradient, output: maps.pointer, rows: batch * heads * width, columns: width)
     let temperatures = Tensor.zeros(temperature.shape)
     for pair in 0..<(batch * heads) {
@@ -143,7 +133,7 @@ private final class ChannelAttentionStep: Operation {
       let dy = gradient.pointer + b * pixels * outStride + h * width
       if let dv {
         StridedProducts.multiply(
-          dy, outStride, .none, maps.pointer + pair * size, width, .none, dv.output + start(v, b, h), v.stride,
+          dy, outStride, .none, maps.pointer + pair * size, width, .none, dv.output + v.start(b, h), v.stride,
           m: pixels, n: width, k: width, keep: 1)
       }
       // Gradient of the unnormalised products, and what the lengths take back.
@@ -162,11 +152,11 @@ private final class ChannelAttentionStep: Operation {
       }
       func add(_ target: Tensor?, _ own: Heads, _ other: Heads, _ order: Transposition, _ slot: Int) {
         guard let target else { return }
-        let to = target.output + start(own, b, h)
+        let to = target.output + own.start(b, h)
         StridedProducts.multiply(
-          other.x.value.pointer + start(other, b, h), other.stride, .none, scaled.pointer, width, order, to, own.stride,
+          other.x.value.pointer + other.start(b, h), other.stride, .none, scaled.pointer, width, order, to, own.stride,
           m: pixels, n: width, k: width, keep: 1)
-        let from = own.x.value.pointer + start(own, b, h)
+        let from = own.x.value.pointer + own.start(b, h)
         for p in 0..<pixels {
           for c in 0..<width { to[p * own.stride + c] -= back.pointer[slot * width + c] * from[p * own.stride + c] }
         }
@@ -174,7 +164,7 @@ private final class ChannelAttentionStep: Operation {
       add(dq, q, k, .transposed, 0)
       add(dk, k, q, .none, 1)
     }
-    for (variable, tensor) in targets { gradients.add(tensor, to: variable) }
+    targets.add(to: &gradients)
     gradients.add(temperatures, to: temperature)
   }
 }

@@ -50,8 +50,8 @@ public final class Convolution {
 
   /// An affine map per output channel, `scale ⊙ y + shift`, to be folded into the weights.
   package struct ChannelAffine {
-    let scale: Tensor
-    let shift: Tensor
+    package let scale: Tensor
+    package let shift: Tensor
     /// Changes when the map does.
     let version: Int
     /// Nowhere negative: then it also commutes with the leaky rectifier.

@@ -55,6 +55,7 @@ public final class GeneralConvolution {
     let patches = Tensor(uninitialised: [map.outputCount * input])
     let count = map.outputCount / taps
     let packed = forwardPack.get(version: weight.version, count: hsi_gemm_packed_size(taps * input, output)) {
+      let matrix = matrix
       hsi_gemm_pack_transposed(matrix.pointer, output, taps * input, $0)
     }
     for sample in 0..<shape[0] {
@@ -119,7 +120,10 @@ public final class GeneralConvolution {
       let packed = dx.map { _ in
         layer.backwardPack.get(
           version: layer.weight.version, count: hsi_gemm_packed_size(output, taps * input)
-        ) { hsi_gemm_pack(layer.matrix.pointer, taps * input, output, taps * input, $0) }
+        ) {
+          let matrix = layer.matrix
+          hsi_gemm_pack(matrix.pointer, taps * input, output, taps * input, $0)
+        }
       }
       for sample in 0..<x.shape[0] {
         let dy = gradient.pointer + sample * count * output

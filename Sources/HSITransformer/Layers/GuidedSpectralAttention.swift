@@ -9,7 +9,8 @@ import HSINumerics
 ///     y = x + (A (x Vᵀ)) Fᵀ
 ///
 /// In training a draw per call above 0.5 chooses the self query. x, y are `[B, D, rows, columns, C]`. The mixture of bands
-/// and the two linear maps commute, so F V is applied as one matrix.
+/// and the two linear maps commute, so F V is applied as one matrix; with adapters that are not a matrix (gate, dropout) every
+/// step is an operation of its own.
 /// Source: Lai, Yan, Fu, "Hybrid spectral denoising transformer with guided attention", ICCV 2023.
 public final class GuidedSpectralAttention {
   /// Which map is used outside training.
@@ -42,18 +43,54 @@ public final class GuidedSpectralAttention {
 
   public var linears: [Linear] { [query, value, output].compactMap { $0 } }
 
-  /// Applies the block.
-  public func callAsFunction(_ x: Variable, query choice: Query = .automatic, _ tape: Tape) -> Variable {
-    let step = Step(self, x, usesSelfQuery(choice, bands: x.shape[1], tape))
-    let combined = combinedMatrix
-    let mixed = step.mixed(step.maps, transposed: false, of: x.value)
+  /// Applies the block, and after it the feed-forward network and a sum where they are given: one pass over memory.
+  ///
+  ///     r = x + (A (x Vᵀ)) Fᵀ,   y = feedForward(r) + skip
+  public func callAsFunction(
+    _ x: Variable, feedForward: SelfModulatedFeedForward? = nil, adding skip: Variable? = nil,
+    query choice: Query = .automatic, _ tape: Tape
+  ) -> Variable {
+    precondition(skip.map { $0.value.count == x.value.count } ?? true, "sum of \(x.shape) and \(skip?.shape ?? [])")
+    let usesSelf = usesSelfQuery(choice, bands: x.shape[1], tape)
+    let isMatrix = linears.allSatisfy { $0.isFoldable(tape) }
+    if isMatrix, feedForward?.isFused(tape) ?? (skip == nil) { return fused(x, feedForward, skip, usesSelf, tape) }
+    let r = isMatrix ? fused(x, nil, nil, usesSelf, tape) : composed(x, usesSelf, tape)
+    let y = feedForward.map { $0(r, tape) } ?? r
+    return skip.map { add(y, $0, tape) } ?? y
+  }
+
+  /// The block by operations of its own, for adapters that are not a matrix (gate, dropout).
+  private func composed(_ x: Variable, _ usesSelf: Bool, _ tape: Tape) -> Variable {
+    let pooled = mean(x, over: 2..<4, tape)
+    let logits =
+      if let query, !usesSelf { query(pooled, tape) } else { matrixProduct(pooled, pooled, transposingSecond: true, tape) }
+    let mixed = matrixProduct(softmax(logits, tape), value(x, tape), shape: x.shape, tape)
+    return output(mixed, residual: x, tape)
+  }
+
+  private func fused(
+    _ x: Variable, _ feedForward: SelfModulatedFeedForward?, _ skip: Variable?, _ usesSelf: Bool, _ tape: Tape
+  ) -> Variable {
+    let step = Step(self, x, usesSelf)
+    let matrices = Matrices(self)
+    let parameters = linears.flatMap(\.parameters) + (feedForward?.linears.flatMap(\.parameters) ?? [])
+    // What the feed-forward network got is kept where a gradient may be asked for.
+    let keeps = feedForward != nil && tape.isRecording
+    let inner = keeps ? Tensor(uninitialised: x.shape) : nil
     let y = Tensor(uninitialised: x.shape)
-    let channels = x.shape[4]
-    hsi_linear_forward(
-      mixed.pointer, x.value.count / channels, channels, packed(combined, forward: true).pointer, nil, channels,
-      x.value.pointer, y.output)
-    return tape.record(y, inputs: [x], parameters: linears.flatMap(\.parameters)) {
-      Backward(layer: self, step: step, combined: combined)
+    let weights = feedForward?.packed
+    var block = step.block
+    let scratch = Tensor(uninitialised: [hsi_band_block_forward_scratch_size(&block, weights == nil ? 0 : 1)])
+    for b in 0..<step.samples {
+      let start = b * step.bands * step.plane
+      hsi_band_block_forward(
+        &block, step.maps.pointer + b * step.bands * step.bands, matrices.forward.pointer, weights?.pointer,
+        x.value.pointer + start, skip.map { $0.value.pointer + start }, inner.map { $0.output + start },
+        y.output + start, scratch.output)
+    }
+    return tape.record(y, inputs: [x] + (skip.map { [$0] } ?? []), parameters: parameters) {
+      Backward(
+        layer: self, step: step, matrices: matrices, feedForward: feedForward, weights: weights, inner: inner, skip: skip)
     }
   }
 
@@ -68,24 +105,27 @@ public final class GuidedSpectralAttention {
     return isDrawn || (!tape.isTraining && choice == .selfQuery) || bands != query.output
   }
 
-  /// F V.
-  private var combinedMatrix: Tensor {
-    let channels = value.input
-    let product = Tensor(uninitialised: [channels, channels])
-    Products.multiply(
-      output.foldedWeight.pointer, .none, value.foldedWeight.pointer, .none, product.output, m: channels, n: channels,
-      k: channels)
-    return product
-  }
+  /// F V, packed for both directions.
+  private struct Matrices {
+    let forward: Tensor
+    let backward: Tensor
 
-  private func packed(_ matrix: Tensor, forward: Bool) -> Tensor {
-    let channels = value.input
-    let version = value.foldedVersion + output.foldedVersion
-    return pack[forward ? 0 : 1].get(version: version, count: hsi_gemm_packed_size(channels, channels)) {
-      if forward {
-        hsi_gemm_pack_transposed(matrix.pointer, channels, channels, $0)
-      } else {
-        hsi_gemm_pack(matrix.pointer, channels, channels, channels, $0)
+    init(_ layer: GuidedSpectralAttention) {
+      let channels = layer.value.input
+      let version = layer.value.foldedVersion + layer.output.foldedVersion
+      let count = hsi_gemm_packed_size(channels, channels)
+      func product() -> Tensor {
+        let product = Tensor(uninitialised: [channels, channels])
+        Products.multiply(
+          layer.output.foldedWeight.pointer, .none, layer.value.foldedWeight.pointer, .none, product.output, m: channels,
+          n: channels, k: channels)
+        return product
+      }
+      forward = layer.pack[0].get(version: version, count: count) {
+        hsi_gemm_pack_transposed(product().pointer, channels, channels, $0)
+      }
+      backward = layer.pack[1].get(version: version, count: count) {
+        hsi_gemm_pack(product().pointer, channels, channels, channels, $0)
       }
     }
   }
@@ -102,6 +142,7 @@ public final class GuidedSpectralAttention {
     var channels: Int { x.shape[4] }
     /// Values of one band.
     var plane: Int { pixels * channels }
+    var block: hsi_band_block { hsi_band_block(planes: bands, pixels: pixels, channels: channels) }
 
     init(_ layer: GuidedSpectralAttention, _ x: Variable, _ isSelf: Bool) {
       self.x = x
@@ -125,47 +166,43 @@ public final class GuidedSpectralAttention {
       }
       Softmax.rows(maps)
     }
-
-    /// `y[d] = Σ_j A[d, j] x[j]` for every sample.
-    func mixed(_ maps: Tensor, transposed: Bool, of x: Tensor, addingTo sum: Tensor? = nil) -> Tensor {
-      let y = sum ?? Tensor(uninitialised: x.shape)
-      for b in 0..<samples {
-        hsi_mix_planes(
-          maps.pointer + b * bands * bands, x.pointer + b * bands * plane, bands, plane, transposed ? 1 : 0,
-          sum == nil ? 0 : 1, y.output + b * bands * plane)
-      }
-      return y
-    }
   }
 
   private struct Backward: Operation {
     let layer: GuidedSpectralAttention
     let step: Step
-    let combined: Tensor
+    let matrices: Matrices
+    let feedForward: SelfModulatedFeedForward?
+    /// Of the feed-forward network, packed; what it got.
+    let weights: Tensor?
+    let inner: Tensor?
+    let skip: Variable?
 
     func backward(_ gradient: consuming Tensor, _ gradients: inout Gradients) {
+      if let skip { gradients.add(gradient, to: skip) }
       let (bands, channels, samples) = (step.bands, step.channels, step.samples)
-      let rows = samples * bands * step.pixels
-      if layer.value.wantsWeightGradient || layer.output.wantsWeightGradient {
-        let mixed = step.mixed(step.maps, transposed: false, of: step.x.value)
-        let sum = Tensor.zeros([channels, channels])
-        let scratch = Tensor(
-          uninitialised: [hsi_linear_weight_gradient_scratch_size(rows, channels, channels)])
-        hsi_linear_weight_gradient(
-          mixed.pointer, gradient.pointer, rows, channels, channels, sum.output, nil, scratch.output)
-        share(sum)
+      let wantsMatrix = layer.value.wantsWeightGradient || layer.output.wantsWeightGradient
+      let matrix = Tensor.zeros([wantsMatrix ? channels * channels : 1])
+      let maps = Tensor(uninitialised: step.maps.shape)
+      let inputGradient = Tensor(uninitialised: step.x.shape)
+      var block = step.block
+      let scratch = Tensor(uninitialised: [hsi_band_block_backward_scratch_size(&block, weights == nil ? 0 : 1)])
+      let dy = consume gradient
+      func run(_ target: hsi_smffn_gradients) {
+        for b in 0..<samples {
+          let start = b * bands * step.plane
+          var targets = hsi_band_block_gradients(
+            a: maps.output + b * bands * bands, m: wantsMatrix ? matrix.output : nil, ffn: target)
+          hsi_band_block_backward(
+            &block, step.maps.pointer + b * bands * bands, matrices.backward.pointer, weights?.pointer,
+            step.x.value.pointer + start, inner.map { $0.pointer + start }, dy.pointer + start,
+            inputGradient.output + start, &targets, scratch.output)
+        }
       }
-      // Gradient of the mixed bands, dz = dy F V.
-      let mixedGradient = Tensor(uninitialised: step.x.shape)
-      hsi_linear_forward(
-        gradient.pointer, rows, channels, layer.packed(combined, forward: false).pointer, nil, channels, nil,
-        mixedGradient.output)
-      let pooledGradient = poolGradient(mixedGradient)
+      if let feedForward { feedForward.accumulate { run($0) } } else { run(hsi_smffn_gradients()) }
+      if wantsMatrix { share(matrix) }
+      let pooledGradient = poolGradient(maps)
       guard step.x.needsGradient else { return }
-      // The residual hands the gradient on as it is; the rest is added to it.
-      var residual = consume gradient
-      if !residual.isUnique { residual = residual.copy() }
-      let inputGradient = step.mixed(step.maps, transposed: true, of: mixedGradient, addingTo: residual)
       hsi_add_plane_vectors(
         inputGradient.output, samples * bands, step.pixels, channels, pooledGradient.pointer,
         1 / Float(step.pixels))
@@ -191,38 +228,33 @@ public final class GuidedSpectralAttention {
       }
     }
 
-    /// Through softmax and map to the pooled features `[B, D, C]` (and to the query's weights).
-    private func poolGradient(_ mixedGradient: Tensor) -> Tensor {
+    /// From the gradient of the maps through softmax to the pooled features `[B, D, C]` (and to the query's weights).
+    private func poolGradient(_ maps: Tensor) -> Tensor {
       let (bands, channels) = (step.bands, step.channels)
       let result = Tensor(uninitialised: step.pooled.shape)
-      let products = Tensor(uninitialised: [bands, bands])
-      let scratch = Tensor(uninitialised: [hsi_plane_products_scratch_size(bands, step.plane)])
+      Softmax.rowsBackward(maps, output: step.maps.pointer, rows: step.samples * bands, columns: bands)
       let queryGradient = step.isSelf ? nil : layer.query.map { Tensor.zeros($0.weight.shape) }
       for b in 0..<step.samples {
-        hsi_plane_products(
-          mixedGradient.pointer + b * bands * step.plane, step.x.value.pointer + b * bands * step.plane, bands,
-          step.plane, products.output, scratch.output)
-        Softmax.rowsBackward(
-          products, output: step.maps.pointer + b * bands * bands, rows: bands, columns: bands)
+        let products = maps.pointer + b * bands * bands
         let pooled = step.pooled.pointer + b * bands * channels
         let target = result.output + b * bands * channels
         if let query = layer.query, let queryGradient {
           Products.multiply(
-            products.pointer, .none, query.foldedWeight.pointer, .none, target, m: bands, n: channels, k: bands)
+            products, .none, query.foldedWeight.pointer, .none, target, m: bands, n: channels, k: bands)
           Products.multiply(
-            products.pointer, .transposed, pooled, .none, queryGradient.output, m: bands, n: channels, k: bands,
+            products, .transposed, pooled, .none, queryGradient.output, m: bands, n: channels, k: bands,
             keep: 1)
           if let bias = query.bias, bias.isTrainable {
             bias.accumulate { sum in
-              for i in 0..<bands { for j in 0..<bands { sum[j] += products.pointer[i * bands + j] } }
+              for i in 0..<bands { for j in 0..<bands { sum[j] += products[i * bands + j] } }
             }
           }
         } else {
           // d(p pᵀ): (dS + dSᵀ) p.
           Products.multiply(
-            products.pointer, .none, pooled, .none, target, m: bands, n: channels, k: bands)
+            products, .none, pooled, .none, target, m: bands, n: channels, k: bands)
           Products.multiply(
-            products.pointer, .transposed, pooled, .none, target, m: bands, n: channels, k: bands, keep: 1)
+            products, .transposed, pooled, .none, target, m: bands, n: channels, k: bands, keep: 1)
         }
       }
       if let queryGradient, let query = layer.query, query.wantsWeightGradient {

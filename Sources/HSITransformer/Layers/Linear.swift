@@ -1,7 +1,7 @@
 import CKernels
 import HSINumerics
 
-/// A linear map of the last axis, `y = W x + b`, that may carry a low-rank adapter.
+/// A linear map of the last axis, `y = W x + b`, that may carry low-rank adapters, one of which may be gated.
 ///
 /// `weight` is `[out, in]` (a 1 × 1 convolution of a checkpoint, `[out, in, 1, …]`, loads into it), `bias` `[out]`.
 public final class Linear {
@@ -9,8 +9,8 @@ public final class Linear {
   public let weight: Parameter
   /// `[out]`, or none.
   public let bias: Parameter?
-  /// The adapter, if one was attached.
-  public private(set) var adapter: LowRankAdapter?
+  /// The adapters in the order in which they were attached.
+  public private(set) var adapters: [LowRankAdapter] = []
   /// Where an adapter's parameters go.
   let scope: ParameterScope
 
@@ -49,53 +49,66 @@ public final class Linear {
     _ configuration: LowRankAdapter.Configuration, at place: ParameterScope? = nil,
     initialisation: Initialisation? = nil
   ) {
-    precondition(adapter == nil, "\(weight.name) has an adapter already")
-    adapter = LowRankAdapter(
-      place ?? scope, input: input, output: output, configuration, initialisation: initialisation)
+    precondition(
+      !configuration.isGated || adapters.allSatisfy { $0.gate == nil }, "\(weight.name) has a gated adapter already")
+    adapters.append(
+      LowRankAdapter(place ?? scope, input: input, output: output, configuration, initialisation: initialisation))
   }
 
-  /// All parameters, the adapter's included.
-  public var parameters: [Parameter] { [weight] + (bias.map { [$0] } ?? []) + (adapter?.parameters ?? []) }
+  /// All parameters, those of the adapters included.
+  public var parameters: [Parameter] { [weight] + (bias.map { [$0] } ?? []) + adapters.flatMap(\.parameters) }
 
-  /// Folds the adapter's product (and residual) into `weight`, after which they are zero. The gate depends on the input and
+  /// The first adapter.
+  public var adapter: LowRankAdapter? { adapters.first }
+
+  /// Folds the adapters' products (and residuals) into `weight`, after which they are zero. A gate depends on the input and
   /// cannot be folded: layers with one are left alone, and false is returned.
   @discardableResult
   public func foldAdapter() -> Bool {
-    guard let adapter else { return true }
-    guard adapter.gate == nil else { return false }
+    guard !hasGate else { return false }
     weight.set(foldedWeight)
-    for parameter in adapter.parameters { parameter.update { $0.update(repeating: 0) } }
+    for parameter in adapters.flatMap(\.parameters) { parameter.update { $0.update(repeating: 0) } }
     return true
   }
 
+  private var hasGate: Bool { adapters.contains { $0.gate != nil } }
+  private var residuals: [Parameter] { adapters.compactMap(\.residual) }
+
   // MARK: - For operations that compute with the whole matrix
+
+  /// Whether the layer is one matrix in this pass: a gate and dropout on an adapter's input are not.
+  func isFoldable(_ tape: Tape) -> Bool {
+    adapter.map { $0.gate == nil && !(tape.isTraining && $0.configuration.dropout > 0) } ?? true
+  }
 
   /// Sum of the versions of everything in `foldedWeight`.
   var foldedVersion: Int {
     weight.version
-      + (adapter.map { $0.down.version + $0.up.version + ($0.residual?.version ?? 0) + 1 } ?? 0)
+      + adapters.reduce(0) { $0 + $1.down.version + $1.up.version + ($1.residual?.version ?? 0) + 1 }
   }
 
-  /// `W + (α/r) U D + R` (without the product when there is a gate), `[out, in]`.
+  /// `W + Σ (α/r) U D + R` (without products that have a gate), `[out, in]`.
   var foldedWeight: Tensor {
-    guard let adapter else { return weight.value }
+    guard !adapters.isEmpty else { return weight.value }
     if let folded, folded.version == foldedVersion { return folded.tensor }
-    var sum = adapter.gate == nil ? adapter.product : Tensor.zeros(weight.shape)
-    Elementwise.add(weight.value, into: &sum)
-    if let residual = adapter.residual { Elementwise.add(residual.value, into: &sum) }
+    var sum = weight.value.copy()
+    for adapter in adapters {
+      if adapter.gate == nil { Elementwise.add(adapter.product, into: &sum) }
+      if let residual = adapter.residual { Elementwise.add(residual.value, into: &sum) }
+    }
     folded = (foldedVersion, sum)
     return sum
   }
 
   /// True when a gradient of `foldedWeight` has somewhere to go.
   var wantsWeightGradient: Bool {
-    weight.isTrainable || adapter?.parameters.contains(where: \.isTrainable) ?? false
+    weight.isTrainable || adapters.contains { $0.parameters.contains(where: \.isTrainable) }
   }
 
   /// Hands a gradient of `foldedWeight` to the weight and to the adapter.
   func accumulate(foldedGradient gradient: Tensor) {
     if weight.isTrainable { weight.accumulate(gradient) }
-    adapter?.accumulate(foldedGradient: gradient.pointer)
+    for adapter in adapters { adapter.accumulate(foldedGradient: gradient.pointer) }
   }
 
   // MARK: - Evaluation
@@ -105,35 +118,33 @@ public final class Linear {
     precondition(x.shape.last == input, "\(weight.name) \(weight.shape) got an input of shape \(x.shape)")
     let rows = x.value.count / input
     let y = Tensor(uninitialised: x.shape.dropLast() + [output])
-    let isLowRank = adapter.map { $0.gate != nil || (tape.isRecording && prefersLowRank($0, rows: rows, tape)) } ?? false
+    let isLowRank = hasGate || (tape.isRecording && prefersLowRank(tape))
     let base = isLowRank ? weightWithoutProduct : foldedWeight
     forward(
       x.value, base, version: isLowRank ? baseVersion : foldedVersion, rows: rows, residual: residual?.value, y)
-    var saved: AdapterStep?
-    if isLowRank, let adapter {
-      saved = AdapterStep(self, adapter, x.value, rows: rows, tape, addingTo: y)
-    }
+    let saved = isLowRank ? adapters.map { AdapterStep(self, $0, x.value, rows: rows, tape, addingTo: y) } : []
     return tape.record(y, inputs: [x] + (residual.map { [$0] } ?? []), parameters: parameters) {
-      Backward(layer: self, x: x, residual: residual, rows: rows, adapterStep: saved, base: base)
+      Backward(layer: self, x: x, residual: residual, rows: rows, adapterSteps: saved, base: base)
     }
   }
 
   /// Two thin products cost less than the folding and the gradient of a whole matrix when there are few rows; dropout on
   /// the adapter's input needs them.
-  private func prefersLowRank(_ adapter: LowRankAdapter, rows: Int, _ tape: Tape) -> Bool {
-    (tape.isTraining && adapter.configuration.dropout > 0) || !weight.isTrainable
+  private func prefersLowRank(_ tape: Tape) -> Bool {
+    !adapters.isEmpty
+      && (!weight.isTrainable || (tape.isTraining && adapters.contains { $0.configuration.dropout > 0 }))
   }
 
   /// The version of `weightWithoutProduct` as a pack's key, apart from those of `foldedWeight`: a frozen base is packed once
   /// for a whole training of its adapter.
-  fileprivate var baseVersion: Int { -2 - weight.version - (adapter?.residual?.version ?? 0) }
+  fileprivate var baseVersion: Int { -2 - weight.version - residuals.reduce(0) { $0 + $1.version } }
 
   /// `W + R`.
   private var weightWithoutProduct: Tensor {
-    guard let residual = adapter?.residual else { return weight.value }
+    guard !residuals.isEmpty else { return weight.value }
     if let withoutProduct, withoutProduct.version == baseVersion { return withoutProduct.tensor }
-    var sum = weight.value.copy()
-    Elementwise.add(residual.value, into: &sum)
+    var sum = Elementwise.add(weight.value, residuals[0].value)
+    for residual in residuals.dropFirst() { Elementwise.add(residual.value, into: &sum) }
     withoutProduct = (baseVersion, sum)
     return sum
   }
@@ -141,20 +152,15 @@ public final class Linear {
   private func forward(
     _ x: Tensor, _ matrix: Tensor, version: Int, rows: Int, residual: Tensor?, _ y: Tensor
   ) {
-    let packed = forwardPack.get(version: version, count: hsi_gemm_packed_size(input, output)) {
-      hsi_gemm_pack_transposed(matrix.pointer, output, input, $0)
-    }
-    hsi_linear_forward(
-      x.pointer, rows, input, packed.pointer, bias?.value.pointer, output, residual?.pointer, y.output)
+    LinearProducts.forward(
+      x.pointer, rows: rows, matrix, version, forwardPack, bias: bias?.value.pointer, residual: residual?.pointer,
+      y.output)
   }
 
   /// `dx = dy · matrix`, `matrix` `[out, in]`.
   fileprivate func dataGradient(_ dy: Tensor, _ matrix: Tensor, rows: Int, version: Int) -> Tensor {
     let dx = Tensor(uninitialised: [rows, input])
-    let packed = backwardPack.get(version: version, count: hsi_gemm_packed_size(output, input)) {
-      hsi_gemm_pack(matrix.pointer, input, output, input, $0)
-    }
-    hsi_linear_forward(dy.pointer, rows, output, packed.pointer, nil, input, nil, dx.output)
+    LinearProducts.dataGradient(dy.pointer, rows: rows, matrix, version, backwardPack, residual: nil, dx.output)
     return dx
   }
 
@@ -163,16 +169,15 @@ public final class Linear {
     let x: Variable
     let residual: Variable?
     let rows: Int
-    let adapterStep: AdapterStep?
+    let adapterSteps: [AdapterStep]
     let base: Tensor
 
     func backward(_ gradient: Tensor, _ gradients: inout Gradients) {
       if let residual { gradients.add(gradient, to: residual) }
       let (input, output) = (layer.input, layer.output)
+      let matrices = [layer.weight] + layer.residuals
       let wantsMatrix =
-        adapterStep == nil
-        ? layer.wantsWeightGradient
-        : layer.weight.isTrainable || layer.adapter?.residual?.isTrainable ?? false
+        adapterSteps.isEmpty ? layer.wantsWeightGradient : matrices.contains(where: \.isTrainable)
       let wantsBias = layer.bias?.isTrainable ?? false
       if wantsMatrix {
         let sum = Tensor.zeros([output, input])
@@ -182,12 +187,10 @@ public final class Linear {
             x.value.pointer, gradient.pointer, rows, input, output, sum.output, bias, scratch.output)
         }
         if let bias = layer.bias, wantsBias { bias.accumulate { run($0) } } else { run(nil) }
-        if adapterStep == nil {
+        if adapterSteps.isEmpty {
           layer.accumulate(foldedGradient: sum)
         } else {
-          for parameter in [layer.weight, layer.adapter?.residual].compactMap({ $0 }) where parameter.isTrainable {
-            parameter.accumulate(sum)
-          }
+          for parameter in matrices where parameter.isTrainable { parameter.accumulate(sum) }
         }
       } else if wantsBias, let bias = layer.bias {
         let sum = Tensor(uninitialised: [output])
@@ -197,11 +200,52 @@ public final class Linear {
       var inputGradient: Tensor?
       if x.needsGradient {
         inputGradient = layer.dataGradient(
-          gradient, base, rows: rows, version: adapterStep == nil ? layer.foldedVersion : layer.baseVersion)
+          gradient, base, rows: rows, version: adapterSteps.isEmpty ? layer.foldedVersion : layer.baseVersion)
       }
-      adapterStep?.backward(gradient, x: x.value, inputGradient: &inputGradient)
+      for step in adapterSteps { step.backward(gradient, x: x.value, inputGradient: &inputGradient) }
       if let inputGradient { gradients.add(inputGradient.reshaped(x.shape), to: x) }
     }
+  }
+}
+
+/// Products of rows with matrices `[out, in]`. Small matrices are packed once per version; large ones, of which packed copies
+/// would double the memory of a network, column by column while they are used. Both give the same bits.
+private enum LinearProducts {
+  /// Values from which a matrix is large.
+  static let large = 1 << 16
+
+  /// `y = x Mᵀ + bias + residual`.
+  static func forward(
+    _ x: UnsafePointer<Float>, rows: Int, _ matrix: Tensor, _ version: Int, _ pack: PackedWeights,
+    bias: UnsafePointer<Float>?, residual: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>
+  ) {
+    let (output, input) = (matrix.shape[0], matrix.count / matrix.shape[0])
+    guard matrix.count < large else {
+      let scratch = Tensor(uninitialised: [hsi_linear_unpacked_scratch_size(input)])
+      hsi_linear_forward_unpacked(x, rows, input, matrix.pointer, 1, bias, output, residual, y, scratch.output)
+      return
+    }
+    let packed = pack.get(version: version, count: hsi_gemm_packed_size(input, output)) {
+      hsi_gemm_pack_transposed(matrix.pointer, output, input, $0)
+    }
+    hsi_linear_forward(x, rows, input, packed.pointer, bias, output, residual, y)
+  }
+
+  /// `dx = dy M + residual`.
+  static func dataGradient(
+    _ dy: UnsafePointer<Float>, rows: Int, _ matrix: Tensor, _ version: Int, _ pack: PackedWeights,
+    residual: UnsafePointer<Float>?, _ dx: UnsafeMutablePointer<Float>
+  ) {
+    let (output, input) = (matrix.shape[0], matrix.count / matrix.shape[0])
+    guard matrix.count < large else {
+      let scratch = Tensor(uninitialised: [hsi_linear_unpacked_scratch_size(output)])
+      hsi_linear_forward_unpacked(dy, rows, output, matrix.pointer, 0, nil, input, residual, dx, scratch.output)
+      return
+    }
+    let packed = pack.get(version: version, count: hsi_gemm_packed_size(output, input)) {
+      hsi_gemm_pack(matrix.pointer, input, output, input, $0)
+    }
+    hsi_linear_forward(dy, rows, output, packed.pointer, nil, input, residual, dx)
   }
 }
 
@@ -250,10 +294,9 @@ private struct AdapterStep {
       low.pointer, .none, adapter.up.value.pointer, .transposed, product.output, m: rows, n: output, k: rank,
       scale: adapter.scale)
     let logits = Tensor(uninitialised: [rows, output])
-    let packed = layer.gatePack.get(version: gateWeight.version, count: hsi_gemm_packed_size(input, output)) {
-      hsi_gemm_pack_transposed(gateWeight.value.pointer, output, input, $0)
-    }
-    hsi_linear_forward(x.pointer, rows, input, packed.pointer, nil, output, nil, logits.output)
+    LinearProducts.forward(
+      x.pointer, rows: rows, gateWeight.value, gateWeight.version, layer.gatePack, bias: nil, residual: nil,
+      logits.output)
     let gate = Elementwise.apply(.sigmoid, logits)
     Elementwise.add(Elementwise.multiply(gate, product), into: y)
     self.product = product
@@ -277,10 +320,9 @@ private struct AdapterStep {
         }
       }
       if let target = inputGradient?.output {
-        let packed = layer.gateBackwardPack.get(
-          version: gateWeight.version, count: hsi_gemm_packed_size(output, input)
-        ) { hsi_gemm_pack(gateWeight.value.pointer, input, output, input, $0) }
-        hsi_linear_forward(logitGradient.pointer, rows, output, packed.pointer, nil, input, target, target)
+        LinearProducts.dataGradient(
+          logitGradient.pointer, rows: rows, gateWeight.value, gateWeight.version, layer.gateBackwardPack,
+          residual: target, target)
       }
     }
     if adapter.up.isTrainable {

@@ -5,7 +5,8 @@ import CKernels
 ///     y = w_2(GELU(w_1 x)) + a ⊙ σ(g),   [a; g] = w_3 x
 ///
 /// Exact GELU; all three maps have biases. One fused kernel: what is inside never reaches memory, and is computed again on
-/// the way back. Source: Lai, Yan, Fu, ICCV 2023.
+/// the way back. With adapters that are not a matrix (gate, dropout) the three maps are layers of their own.
+/// Source: Lai, Yan, Fu, ICCV 2023.
 public final class SelfModulatedFeedForward: FeedForward {
   let first: Linear
   let second: Linear
@@ -27,7 +28,8 @@ public final class SelfModulatedFeedForward: FeedForward {
   public var linears: [Linear] { [first, second, third] }
   private var channels: Int { first.input }
 
-  private var packed: Tensor {
+  /// The weights for the kernels, made again when they have changed.
+  var packed: Tensor {
     pack.get(
       version: linears.reduce(0) { $0 + $1.foldedVersion + ($1.bias?.version ?? 0) },
       count: hsi_smffn_packed_size(channels)
@@ -40,6 +42,7 @@ public final class SelfModulatedFeedForward: FeedForward {
 
   public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
     precondition(x.shape.last == channels, "SM-FFN \(first.weight.name) got an input of shape \(x.shape)")
+    guard isFused(tape) else { return composed(x, tape) }
     let rows = x.value.count / channels
     let y = Tensor(uninitialised: x.shape)
     let scratch = Tensor(uninitialised: [hsi_smffn_forward_scratch_size(channels)])
@@ -47,6 +50,31 @@ public final class SelfModulatedFeedForward: FeedForward {
     hsi_smffn_forward(x.value.pointer, rows, channels, packed.pointer, y.output, scratch.output)
     return tape.record(y, inputs: [x], parameters: linears.flatMap(\.parameters)) {
       Backward(layer: self, x: x, rows: rows, packed: packed)
+    }
+  }
+
+  /// Whether all maps are one matrix in this pass.
+  func isFused(_ tape: Tape) -> Bool { linears.allSatisfy { $0.isFoldable(tape) } }
+
+  private func composed(_ x: Variable, _ tape: Tape) -> Variable {
+    let (value, gate) = halves(third(x, tape), tape)
+    let modulated = multiply(value, activation(.sigmoid, gate, tape), tape)
+    return second(activation(.gelu, first(x, tape), tape), residual: modulated, tape)
+  }
+
+  /// Calls `compute` with room for the gradients of the weights, and hands what it adds to them on.
+  func accumulate(_ compute: (inout hsi_smffn_gradients) -> Void) {
+    let weights = linears.map { Tensor.zeros($0.weight.shape) }
+    let biases = linears.map { Tensor.zeros([$0.output]) }
+    var target = hsi_smffn_gradients(
+      w1: weights[0].output, b1: biases[0].output, w2: weights[1].output, b2: biases[1].output, w3: weights[2].output,
+      b3: biases[2].output)
+    compute(&target)
+    for (index, linear) in linears.enumerated() {
+      if linear.wantsWeightGradient { linear.accumulate(foldedGradient: weights[index]) }
+      if let bias = linear.bias, bias.isTrainable {
+        bias.accumulate { sum in for i in 0..<linear.output { sum[i] += biases[index].pointer[i] } }
+      }
     }
   }
 
@@ -59,17 +87,10 @@ public final class SelfModulatedFeedForward: FeedForward {
     func backward(_ gradient: Tensor, _ gradients: inout Gradients) {
       let channels = layer.channels
       let dx = Tensor(uninitialised: x.shape)
-      let weights = layer.linears.map { Tensor.zeros($0.weight.shape) }
-      let biases = layer.linears.map { Tensor.zeros([$0.output]) }
       let scratch = Tensor(uninitialised: [hsi_smffn_backward_scratch_size(rows, channels)])
-      hsi_smffn_backward(
-        x.value.pointer, gradient.pointer, rows, channels, packed.pointer, dx.output, weights[0].output,
-        biases[0].output, weights[1].output, biases[1].output, weights[2].output, biases[2].output, scratch.output)
-      for (index, linear) in layer.linears.enumerated() {
-        if linear.wantsWeightGradient { linear.accumulate(foldedGradient: weights[index]) }
-        if let bias = linear.bias, bias.isTrainable {
-          bias.accumulate { sum in for i in 0..<linear.output { sum[i] += biases[index].pointer[i] } }
-        }
+      layer.accumulate { target in
+        hsi_smffn_backward(
+          x.value.pointer, gradient.pointer, rows, channels, packed.pointer, dx.output, &target, scratch.output)
       }
       gradients.add(dx, to: x)
     }

@@ -13,20 +13,16 @@ public final class WindowAttention {
   public let qkv: Linear
   /// C → C.
   public let projection: Linear
-  /// Biases by relative position.
-  public let bias: RelativePositionBias
-  /// Number of heads.
-  public let heads: Int
-  private var maps: [WindowGeometry: (partition: RowMap, reverse: RowMap)] = [:]
-  private var masks: [WindowGeometry: Tensor] = [:]
+  private let mixing: WindowMixing
 
-  /// A layer whose linear maps `makeLinear(scope, in, out)` makes, so that they may carry adapters from the start.
+  /// A layer whose linear maps `makeLinear(scope, in, out)` makes, so that they may carry adapters from the start. With
+  /// `attendsPadding` false padded positions are left out of the softmax.
   public init(
     _ scope: ParameterScope, channels: Int, heads: Int, window: Int, storesIndex: Bool = false,
-    makeLinear: (ParameterScope, Int, Int) -> Linear = { Linear($0, input: $1, output: $2) }
+    attendsPadding: Bool = true, makeLinear: (ParameterScope, Int, Int) -> Linear = { Linear($0, input: $1, output: $2) }
   ) {
-    self.heads = heads
-    bias = RelativePositionBias(scope, window: window, heads: heads, storesIndex: storesIndex)
+    mixing = WindowMixing(
+      scope, heads: heads, window: window, storesIndex: storesIndex, attendsPadding: attendsPadding)
     qkv = makeLinear(scope["qkv"], channels, 3 * channels)
     projection = makeLinear(scope["proj"], channels, channels)
   }
@@ -34,12 +30,9 @@ public final class WindowAttention {
   /// The linear maps that may carry adapters.
   public var linears: [Linear] { [qkv, projection] }
 
-  private var channels: Int { projection.input }
-  private var window: Int { bias.window }
-
   /// Attention inside ready windows `[N, w², C]`; `mask` `[M, w², w²]` is added, window n takes mask `n mod M`.
   public func callAsFunction(windows x: Variable, mask: Tensor? = nil, _ tape: Tape) -> Variable {
-    projection(attend(qkv(x, tape), mask: mask, tape), tape)
+    projection(mixing(windows: qkv(x, tape), mask: mask, tape), tape)
   }
 
   /// Attention inside the windows of images `[B, H, W, C]`.
@@ -48,51 +41,9 @@ public final class WindowAttention {
   ///   - shift: cyclic shift; positions that meet only through it are masked with −100.
   ///   - masks: false leaves that mask away.
   public func callAsFunction(_ x: Variable, shift: Int = 0, masks isMasked: Bool = true, _ tape: Tape) -> Variable {
-    let (batch, rows, columns) = (x.shape[0], x.shape[1], x.shape[2])
-    let geometry = WindowGeometry(rows: rows, columns: columns, window: window, shift: shift)
     let tokens = qkv(x, tape)
-    if geometry.windows == 1, geometry.isPadded, shift == 0 {
-      return projection(sharedPadding(tokens, batch: batch, rows: rows, columns: columns, tape), tape)
-    }
-    let (partition, reverse) = rowMaps(geometry)
-    let windows = rearrange(
-      tokens, partition, width: 3 * channels, fill: paddedRow(tape),
-      shape: [batch * geometry.windows, geometry.positions, 3 * channels], tape)
-    let mixed = attend(windows, mask: shift > 0 && isMasked ? mask(geometry) : nil, tape)
-    let image = rearrange(mixed, reverse, width: channels, shape: [batch, rows, columns, channels], tape)
-    return projection(image, tape)
-  }
-
-  /// What `qkv` gives for a row of zeros.
-  private func paddedRow(_ tape: Tape) -> Variable {
-    qkv.bias.map { tape.variable($0) } ?? Variable(.zeros([3 * channels]))
-  }
-
-  private func attend(_ windows: Variable, mask: Tensor?, _ tape: Tape) -> Variable {
-    packedAttention(windows, heads: heads, bias: bias(tape), mask: mask, tape)
-  }
-
-  private func sharedPadding(_ tokens: Variable, batch: Int, rows: Int, columns: Int, _ tape: Tape) -> Variable {
-    let count = rows * columns
-    let positions = (0..<count).map { $0 / columns * window + $0 % columns }
-    let mixed = packedAttention(
-      reshape(tokens, [batch, count, 3 * channels], tape), heads: heads, bias: bias.bias(positions, tape),
-      padding: (paddedRow(tape), bias.paddingBias(positions, tape)), tape)
-    return reshape(mixed, [batch, rows, columns, channels], tape)
-  }
-
-  private func rowMaps(_ geometry: WindowGeometry) -> (partition: RowMap, reverse: RowMap) {
-    if let known = maps[geometry] { return known }
-    let partition = geometry.partition
-    let made = (partition, partition.inverse)
-    maps[geometry] = made
-    return made
-  }
-
-  private func mask(_ geometry: WindowGeometry) -> Tensor {
-    if let known = masks[geometry] { return known }
-    let made = geometry.shiftMask()
-    masks[geometry] = made
-    return made
+    // What `qkv` gives for a row of zeros.
+    let padded = qkv.bias.map { tape.variable($0) } ?? Variable(.zeros([qkv.output]))
+    return projection(mixing(tokens, padded: padded, shift: shift, masks: isMasked, tape), tape)
   }
 }

@@ -78,16 +78,27 @@ public final class Optimiser {
   }
 
   /// Changes all weights that have a gradient, and forgets the gradients.
-  public func step(rate: Double) {
-    for group in groups {
+  public func step(rate: Double) { step(rates: groups.map { _ in rate }) }
+
+  /// The same with a rate for each group, and gradients that count as if scaled to a norm of at most `clipNorm`, which costs
+  /// no pass over them. Returns their norm, 0 without a limit.
+  @discardableResult
+  public func step(rates: [Double], clipNorm: Double? = nil) -> Double {
+    precondition(rates.count == groups.count)
+    let norm = clipNorm == nil ? 0 : gradientNorm
+    let factor = clipNorm.map { norm > $0 ? $0 / (norm + 1e-6) : 1 } ?? 1
+    for (group, rate) in zip(groups, rates) {
       for parameter in group.parameters where parameter.isTrainable {
-        if let gradient = parameter.gradient { apply(gradient, to: parameter, rate: rate * group.rateFactor) }
+        if let gradient = parameter.gradient {
+          apply(gradient, scale: factor, to: parameter, rate: rate * group.rateFactor)
+        }
         parameter.clearGradient()
       }
     }
+    return norm
   }
 
-  private func apply(_ gradient: Tensor, to parameter: Parameter, rate: Double) {
+  private func apply(_ gradient: Tensor, scale: Double, to parameter: Parameter, rate: Double) {
     let usesSecond = if case .sgd = rule { false } else { true }
     var state =
       moments.removeValue(forKey: parameter.name)
@@ -98,7 +109,7 @@ public final class Optimiser {
         guard let first = first.baseAddress, let weights = weights.baseAddress else { return }
         switch rule {
         case .sgd(let momentum, let decay):
-          hsi_sgd_step(rate, momentum, decay, 1, 0, weights, gradient.pointer, gradient.count, first)
+          hsi_sgd_step(rate, momentum, decay, scale, 0, weights, gradient.pointer, gradient.count, first)
         case .adam(let beta1, let beta2, let epsilon, let decay),
           .adamW(let beta1, let beta2, let epsilon, let decay):
           let isDecoupled = if case .adamW = rule { true } else { false }
@@ -106,7 +117,7 @@ public final class Optimiser {
             guard let second = second.baseAddress else { return }
             var settings = hsi_adam(
               learning_rate: rate, beta1: beta1, beta2: beta2, epsilon: epsilon, weight_decay: decay,
-              decoupled: isDecoupled ? 1 : 0, gradient_scale: 1, step: state.steps)
+              decoupled: isDecoupled ? 1 : 0, gradient_scale: scale, step: state.steps)
             hsi_adam_step(&settings, weights, gradient.pointer, gradient.count, first, second)
           }
         }

@@ -90,6 +90,7 @@ struct MappedSource: WeightSource {
 
   func withBytes(_ body: (UnsafeRawBufferPointer, _ swaps: Bool) throws -> Void) throws {
     try withExtendedLifetime(file) {
+      defer { file.forget(start..<(start + count)) }
       try body(UnsafeRawBufferPointer(rebasing: file.bytes[start..<(start + count)]), 1.bigEndian == 1)
     }
   }

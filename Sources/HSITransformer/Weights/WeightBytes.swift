@@ -40,6 +40,16 @@ final class WeightBytes: @unchecked Sendable {
     isMapped = false
   }
 
+  /// Gives the memory behind whole pages of a long range back to the system; they are read from the file again when they are
+  /// touched. So a network of a gigabyte is loaded without its file in memory beside it.
+  func forget(_ range: Range<Int>) {
+    guard isMapped, range.count >= 1 << 20, let base = bytes.baseAddress else { return }
+    let page = Int(getpagesize())
+    let first = (range.lowerBound + page - 1) / page * page
+    let length = (range.upperBound / page * page) - first
+    if length > 0 { _ = madvise(UnsafeMutableRawPointer(mutating: base + first), length, MADV_DONTNEED) }
+  }
+
   deinit {
     guard let address = UnsafeMutableRawPointer(mutating: bytes.baseAddress) else { return }
     if isMapped { munmap(address, bytes.count) } else { address.deallocate() }

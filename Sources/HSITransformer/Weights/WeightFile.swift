@@ -78,6 +78,19 @@ public struct WeightFile: Sendable {
     for parameters: [(name: String, shape: [Int])],
     isOptional: (String) -> Bool = { _ in false }, isIgnored: (String) -> Bool = { _ in false }
   ) throws -> [String: Tensor] {
+    try check(for: parameters, isOptional: isOptional, isIgnored: isIgnored)
+    var result: [String: Tensor] = [:]
+    for (name, shape) in parameters {
+      if let tensor = self[name] { result[name] = try tensor.floats().reshaped(shape) }
+    }
+    return result
+  }
+
+  /// The same checks of names and shapes without reading a number.
+  public func check(
+    for parameters: [(name: String, shape: [Int])],
+    isOptional: (String) -> Bool = { _ in false }, isIgnored: (String) -> Bool = { _ in false }
+  ) throws {
     let known = Set(parameters.map(\.name))
     let stranger = tensors.first { !known.contains($0.name) && !isIgnored($0.name) }
     for (name, shape) in parameters {
@@ -93,11 +106,6 @@ public struct WeightFile: Sendable {
     if let stranger {
       throw TransformerError.unexpectedTensor(path: path, tensor: stranger.name, file: stranger.shape)
     }
-    var result: [String: Tensor] = [:]
-    for (name, shape) in parameters {
-      if let tensor = self[name] { result[name] = try tensor.floats().reshaped(shape) }
-    }
-    return result
   }
 
   private static func trimmed(_ shape: [Int]) -> [Int] {

@@ -61,6 +61,7 @@ struct DenoiseCommand: ParsableCommand {
   var ot = "float32"
 
   @OptionGroup(title: "Products") var products: DenoiseProductOptions
+  @OptionGroup(title: "Map") var map: MapOptions
   @OptionGroup(title: "Input") var input: SceneOptions
   @OptionGroup(title: "Output") var output: WritingOptions
   @OptionGroup(title: "Running") var options: RunOptions
@@ -75,7 +76,8 @@ struct DenoiseCommand: ParsableCommand {
     }
     let job = DenoiseJob(
       request: try request(), scenePath: scene, outputPath: destination, noise: noise, dropsBad: dropBad,
-      keepsType: ot.lowercased() == "same", input: bands, output: output, products: products, context: context
+      keepsType: ot.lowercased() == "same", input: bands, output: output, products: products, map: map,
+      context: context
     )
     try job.run()
   }
@@ -144,4 +146,7 @@ struct DenoiseProductOptions: ParsableArguments {
 
   @Flag(help: "Do not write OUT.prov.json.")
   var noProv = false
+
+  @Flag(help: "Record the SHA-256 of all data that are read, not of headers only.")
+  var hash = false
 }

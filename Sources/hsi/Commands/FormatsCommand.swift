@@ -18,6 +18,9 @@ struct FormatsCommand: ParsableCommand {
     try Terminal.output("spectra, read:    " + SpectralLibraryFile.formatNames.joined(separator: ", ") + "\n")
     try Terminal.output("spectra, written: " + "ENVI spectral library, CSV" + "\n")
     try Terminal.output(
+      "--sensor tables:  " + SensorTable.all.map { "\($0.name) (\($0.wavelengths.count))" }.joined(separator: ", ")
+        + "\n")
+    try Terminal.output(
       "GDAL \(GDAL.version) opens everything else: " + GDAL.drivers.joined(separator: " ") + "\n")
   }
 }

@@ -137,8 +137,9 @@ struct CubeFacts {
       let rotated = t[2] != 0 || t[4] != 0
       lines.append(("pixel", "\(number(width)) × \(number(height))" + (rotated ? ", rotated" : "")))
     case .groundControlPoints(let points): lines.append(("position", "\(points.count) ground control points"))
-    case .geolocation: lines.append(("position", "longitude and latitude arrays"))
+    case .geolocation: lines.append(("position", "longitude and latitude arrays (--ortho geoloc)"))
     }
+    if reader.lookup != nil { lines.append(("map grid", "lookup table in the product (--ortho glt)")) }
     return lines
   }
 

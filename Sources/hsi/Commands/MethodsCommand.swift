@@ -6,12 +6,13 @@ import HSIKit
 struct MethodsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "methods",
-    abstract: "List the methods of unmixing and denoising, their parameters, papers and costs.",
+    abstract: "List the methods of unmixing, denoising and classification, their parameters, papers and costs.",
     discussion: """
       Examples:
         hsi methods
         hsi methods rrlbs
         hsi methods hyres
+        hsi methods svm
         hsi methods --json
       """)
 
@@ -52,7 +53,7 @@ struct MethodsCommand: ParsableCommand {
 struct ListedMethod: Encodable {
   let id: String
   let name: String
-  /// `count`, `extract`, `abundance`, `sparse`, `blind` or `denoise`.
+  /// `count`, `extract`, `abundance`, `sparse`, `blind`, `denoise` or `classify`.
   let task: String
   let citation: String
   let cost: String
@@ -65,10 +66,13 @@ struct ListedMethod: Encodable {
     UnmixingTask.allCases.flatMap { task in
       UnmixingMethods.descriptions.filter { $0.task == task }.map { ListedMethod($0) }
     } + (Denoisers.descriptions + [HSDTDenoiser.description]).map { ListedMethod($0) }
+    + Classifiers.descriptions.map { ListedMethod($0) }
 
   /// Heading of every task, in order.
   static let tasks: [(id: String, title: String)] =
-    UnmixingTask.allCases.map { ($0.rawValue, title($0)) } + [("denoise", "Noise removal")]
+    UnmixingTask.allCases.map { ($0.rawValue, title($0)) } + [
+      ("denoise", "Noise removal"), ("classify", "Classification"),
+    ]
 
   private init(_ method: MethodDescription) {
     id = method.id
@@ -85,6 +89,17 @@ struct ListedMethod: Encodable {
     id = method.id
     name = method.name
     task = "denoise"
+    citation = method.citation
+    cost = method.cost
+    advice = method.advice
+    parameters = method.parameters
+    aliases = method.aliases
+  }
+
+  private init(_ method: ClassifierDescription) {
+    id = method.id
+    name = method.name
+    task = "classify"
     citation = method.citation
     cost = method.cost
     advice = method.advice
@@ -141,7 +156,7 @@ enum MethodTable {
       let members = methods.filter { $0.task == task }
       guard !members.isEmpty else { continue }
       text +=
-        "## \(title)\n\n| `--method` | name | when to use | cost | parameters (default) | source |\n"
+        "## \(title)\n\n| `\(task == "classify" ? "--model" : "--method")` | name | when to use | cost | parameters (default) | source |\n"
       text += "|---|---|---|---|---|---|\n"
       for method in members {
         let parameters = method.parameters.map { parameter in

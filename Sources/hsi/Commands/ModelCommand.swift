@@ -7,6 +7,12 @@ struct ModelCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "model", abstract: "Look into weight files, convert them, fold adapters.",
     subcommands: [ModelInfoCommand.self, ModelConvertCommand.self, ModelMergeCommand.self])
+
+  /// Opens weights by path, or by name in the folders of the model path.
+  static func open(_ name: String) throws -> WeightFile {
+    try Configuration().install()
+    return try WeightFile.open(WeightSearch.locate(name))
+  }
 }
 
 /// `hsi model info`.
@@ -28,7 +34,7 @@ struct ModelInfoCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    let weights = try WeightFile.open(file)
+    let weights = try ModelCommand.open(file)
     try Terminal.output(json ? object(weights) + "\n" : text(weights))
   }
 
@@ -125,11 +131,11 @@ struct ModelConvertCommand: ParsableCommand {
   var overwrite = false
 
   func run() throws {
-    var weights = try WeightFile.open(file)
+    var weights = try ModelCommand.open(file)
     if let dropPrefix { weights = weights.droppingPrefix(dropPrefix) }
     try SafetensorsWriter.write(
       weights.tensors.map { ($0.name, .stored($0)) }, metadata: weights.metadata, to: destination,
-      overwrite: overwrite, inputs: [file])
+      overwrite: overwrite, inputs: [weights.path])
   }
 }
 
@@ -165,13 +171,13 @@ struct ModelMergeCommand: ParsableCommand {
     if let alpha, !alpha.isFinite {
       throw CoreError.invalidParameter(name: "--alpha", value: "\(alpha)", requirement: "a number")
     }
-    let base = try WeightFile.open(file)
-    let result = try AdapterMerge.merge(base, adapter: adapter.map { try WeightFile.open($0) }, alpha: alpha)
+    let base = try ModelCommand.open(file)
+    let result = try AdapterMerge.merge(base, adapter: adapter.map { try ModelCommand.open($0) }, alpha: alpha)
     var metadata = base.metadata
     if result.gated.isEmpty { metadata[AdapterMerge.alphaKey] = nil }
     try SafetensorsWriter.write(
       result.tensors, metadata: metadata, to: destination, overwrite: overwrite,
-      inputs: [file] + (adapter.map { [$0] } ?? []))
+      inputs: [base.path] + (adapter.map { [WeightSearch.locate($0)] } ?? []))
     try Terminal.output(
       "folded \(result.folded.count) adapters"
         + (result.gated.isEmpty ? "" : ", kept the gates of \(result.gated.count)") + "\n")

@@ -9,17 +9,20 @@ struct SchemaCommand: ParsableCommand {
       Examples:
         hsi schema report > report.schema.json
         hsi schema denoise > denoise.schema.json
+        hsi schema classify > classify.schema.json
       """)
 
-  @Argument(help: "What to describe: report (of hsi unmix) or denoise.")
+  @Argument(help: "What to describe: report (of hsi unmix), denoise or classify.")
   var subject = "report"
 
   func run() throws {
     switch subject {
     case "report", "unmix": try Terminal.output(ReportSchema.unmixing + "\n")
     case "denoise": try Terminal.output(ReportSchema.restoration + "\n")
+    case "classify": try Terminal.output(ReportSchema.classification + "\n")
     default:
-      throw CoreError.invalidParameter(name: "the subject", value: subject, requirement: "report or denoise")
+      throw CoreError.invalidParameter(
+        name: "the subject", value: subject, requirement: "report, denoise or classify")
     }
   }
 }

@@ -6,7 +6,7 @@ import HSIKit
 struct SimulateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "simulate", abstract: "Simulate data with known truth.",
-    subcommands: [SimulateSceneCommand.self, SimulateNoiseCommand.self])
+    subcommands: [SimulateSceneCommand.self, SimulateNoiseCommand.self, SimulateLabelsCommand.self])
 }
 
 /// `hsi simulate scene`.

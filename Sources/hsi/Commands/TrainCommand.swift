@@ -28,8 +28,11 @@ struct TrainDenoiseCommand: ParsableCommand {
         hsi train denoise mine.hdr --from denoiser.safetensors --lora r=8 --out mine.safetensors --epochs 5
       """)
 
-  @Argument(help: "Clean scenes; bad bands are left out.")
+  @Argument(help: "Clean scenes; bad bands are left out. - reads their names from standard input.")
   var scenes: [String]
+
+  @Flag(help: "Names on standard input are separated by NUL (also -0).")
+  var null = false
 
   @Option(help: "Network: hsdt-tiny, hsdt-s, hsdt-m or hsdt-l.")
   var model = "hsdt-s"
@@ -103,8 +106,9 @@ struct TrainDenoiseCommand: ParsableCommand {
   @OptionGroup(title: "Input") var input: InputOptions
   @OptionGroup(title: "Running") var options: RunOptions
 
-  func run() throws {
+  mutating func run() throws {
     let context = try options.makeContext()
+    scenes = try InputList.names(scenes, separatedByNUL: null)
     let stem = (out as NSString).deletingPathExtension
     let statePath = stem + "_training.safetensors"
     let curvePath = stem + "_curve.svg"
@@ -174,7 +178,7 @@ struct TrainDenoiseCommand: ParsableCommand {
   private func trainedModel() throws -> HSDTModel {
     let adapter = try loraConfiguration()
     if let from {
-      let base = try HSDTModel.read(from)
+      let base = try HSDTModel.read(WeightSearch.locate(from))
       if let adapter {
         guard !base.network.hasAdapters else {
           throw CoreError.invalidParameter(
@@ -199,24 +203,7 @@ struct TrainDenoiseCommand: ParsableCommand {
       card: HSDTModel.card(model, configuration))
   }
 
-  private func loraConfiguration() throws -> LowRankAdapter.Configuration? {
-    guard let lora else { return nil }
-    var values: [String: Double] = [:]
-    for part in lora.split(separator: ",") {
-      let pair = part.split(separator: "=")
-      guard pair.count == 2, ["r", "alpha"].contains(String(pair[0])), let value = Double(pair[1]), value > 0
-      else {
-        throw CoreError.invalidParameter(
-          name: "--lora", value: lora, requirement: "r=RANK or r=RANK,alpha=NUMBER")
-      }
-      values[String(pair[0])] = value
-    }
-    guard let rank = values["r"], rank >= 1, rank <= 256, rank == rank.rounded() else {
-      throw CoreError.invalidParameter(
-        name: "--lora", value: lora, requirement: "r=RANK with a rank from 1 to 256")
-    }
-    return .init(rank: Int(rank), alpha: values["alpha"])
-  }
+  private func loraConfiguration() throws -> LowRankAdapter.Configuration? { try lora.map(LoRAOption.parse) }
 
   private func trainingRecipe(_ context: RunContext) throws -> DenoisingRecipe {
     guard (1...1_000_000).contains(epochs), (1...4096).contains(batch), rate > 0, rate <= 1 else {

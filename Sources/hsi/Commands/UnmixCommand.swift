@@ -58,6 +58,7 @@ struct UnmixCommand: ParsableCommand {
   var normalise = false
 
   @OptionGroup(title: "Products") var products: ProductOptions
+  @OptionGroup(title: "Map") var map: MapOptions
   @OptionGroup(title: "Input") var input: InputOptions
   @OptionGroup(title: "Output") var output: WritingOptions
   @OptionGroup(title: "Running") var options: RunOptions
@@ -66,7 +67,7 @@ struct UnmixCommand: ParsableCommand {
     let context = try options.makeContext()
     let job = UnmixJob(
       request: try request(), scenePath: scene, outputPath: abundances, input: input, output: output,
-      products: products, context: context)
+      products: products, map: map, context: context)
     try job.run()
   }
 
@@ -170,4 +171,7 @@ struct ProductOptions: ParsableArguments {
 
   @Flag(help: "Do not write OUT.prov.json.")
   var noProv = false
+
+  @Flag(help: "Record the SHA-256 of all data that are read, not of headers only.")
+  var hash = false
 }

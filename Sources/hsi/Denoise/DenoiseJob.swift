@@ -12,10 +12,12 @@ struct DenoiseJob {
   let input: InputOptions
   let output: WritingOptions
   let products: DenoiseProductOptions
+  let map: MapOptions
   let context: RunContext
 
   func run() throws {
     var provenance = Provenance(
+      arguments: [CommandLine.arguments[0]] + HSICommand.arguments,
       options: request.values.mapValues { "\($0)" }, version: Version.number, libraries: Libraries.versions,
       context: context)
     let named = try DenoiserChoice.named(request)
@@ -25,10 +27,11 @@ struct DenoiseJob {
     let isLevelsFile = noise.map { Double($0) == nil } ?? false
     let given = try noise.map { try NoiseOption.levels($0, bands: bands, total: reader.shape.bands) }
     let inputs = reader.files + (named?.files ?? []) + (isLevelsFile ? [noise ?? ""] : [])
-    provenance.addInputs(reader.files + (isLevelsFile ? [noise ?? ""] : []))
+    provenance.addInputs(reader.files + (isLevelsFile ? [noise ?? ""] : []), hashData: products.hash)
     provenance.addInputs(named?.files ?? [], hashData: true)
-    let options = try output.library(interleave: reader.interleave, inputs: inputs)
-    let paths = DenoisePaths(restored: outputPath, options: products, format: options.format)
+    let grid = try map.grid(reader, window: source.window, context)
+    let options = try output.library(interleave: reader.interleave, inputs: inputs, grid: grid)
+    let paths = DenoisePaths(restored: outputPath, options: products, item: map.stac, format: options.format)
     try paths.check(overwrite: output.overwrite, inputs: inputs)
     if let named { try requireMemory(named.denoiser, source.shape) }
 
@@ -48,11 +51,12 @@ struct DenoiseJob {
       noiseSource: given == nil ? "estimated" : "given")
     if paths.report != nil || paths.html != nil { try facts.judge(context) }
     let judging = clock.lap()
-    var outputs = try writeCube(facts, paths, options)
-    outputs += try writeResidual(facts, paths, inputs)
+    let (raster, written) = try writeCube(facts, paths, options)
+    var outputs = written
+    outputs += try writeResidual(facts, paths, inputs, grid)
     let writing = clock.lap()
     facts.timings = .init(readingS: reading, denoisingS: denoising, judgingS: judging, writingS: writing)
-    try writePicturesAndReports(facts, paths, inputs, outputs, &provenance)
+    try writePicturesAndReports(facts, paths, inputs, outputs, raster, grid, &provenance)
   }
 
   /// Refuses work that cannot fit before the scene is read.
@@ -68,7 +72,7 @@ struct DenoiseJob {
 
   private func writeCube(
     _ facts: DenoiseFacts, _ paths: DenoisePaths, _ options: OutputOptions
-  ) throws -> [ReportOutput] {
+  ) throws -> (MapOptions.Raster, [ReportOutput]) {
     let reader = facts.reader
     let bands = dropsBad ? facts.bands : Array(0..<reader.shape.bands)
     let places = Dictionary(uniqueKeysWithValues: bands.enumerated().map { ($1, $0) })
@@ -79,9 +83,9 @@ struct DenoiseJob {
       // The number that marks missing pixels as single precision holds it.
       metadata.nodata = metadata.nodata.map { $0.map { Double(Float($0)) } }
     }
+    let shape = CubeShape(lines: window.lines, samples: window.samples, bands: bands.count)
     let writer = try RasterFormats.create(
-      paths.restored, shape: CubeShape(lines: window.lines, samples: window.samples, bands: bands.count),
-      type: type, metadata: metadata, options: options, context: context)
+      paths.restored, shape: shape, type: type, metadata: metadata, options: options, context: context)
     let outcome = try CubeUpdate.run(
       from: reader, window: window, bands: bands, values: facts.result.scene,
       places: facts.bands.compactMap { places[$0] }, to: writer, context)
@@ -104,11 +108,13 @@ struct DenoiseJob {
         "\(copied) of \(bands.count) bands were not processed and are copied unchanged (--drop-bad leaves them out)"
       )
     }
-    return outcome.files.map { ReportOutput(path: $0, content: "restored cube") }
+    let raster = MapOptions.Raster(
+      path: paths.restored, format: options.format, shape: shape, type: type, metadata: metadata)
+    return (raster, outcome.files.map { ReportOutput(path: $0, content: "restored cube") })
   }
 
   private func writeResidual(
-    _ facts: DenoiseFacts, _ paths: DenoisePaths, _ inputs: [String]
+    _ facts: DenoiseFacts, _ paths: DenoisePaths, _ inputs: [String], _ grid: OrthoGrid?
   ) throws -> [ReportOutput] {
     guard let path = paths.residual else { return [] }
     var metadata = facts.scene.metadata
@@ -116,7 +122,7 @@ struct DenoiseJob {
     metadata.extra = [HeaderField("HSI_PRODUCT", "residual")]
     let shape = facts.scene.shape
     let writer = try output.resultWriter(
-      path, lines: shape.lines, samples: shape.samples, metadata: metadata, inputs: inputs, context)
+      path, lines: shape.lines, samples: shape.samples, metadata: metadata, inputs: inputs, grid: grid, context)
     do {
       let restored = facts.result.scene.pixels
       var row = 0
@@ -137,7 +143,7 @@ struct DenoiseJob {
 
   private func writePicturesAndReports(
     _ facts: DenoiseFacts, _ paths: DenoisePaths, _ inputs: [String], _ earlier: [ReportOutput],
-    _ provenance: inout Provenance
+    _ raster: MapOptions.Raster, _ grid: OrthoGrid?, _ provenance: inout Provenance
   ) throws {
     var outputs = earlier
     if let files = paths.pictures {
@@ -158,6 +164,9 @@ struct DenoiseJob {
     }
     let figures =
       paths.html == nil ? nil : try DenoisePictures(facts, longestSide: ReportPicture.longestSide, context)
+    outputs += try map.writeItem(
+      of: raster, grid: grid, others: outputs.filter { $0.path != raster.path }, inputs: inputs,
+      overwrite: output.overwrite, context)
     provenance.finish(context)
     if paths.report != nil || paths.html != nil {
       let report = facts.report(path: scenePath, outputs: outputs, provenance: provenance)
@@ -180,7 +189,7 @@ struct DenoiseJob {
 }
 
 /// Seconds between calls.
-private struct Stopwatch {
+struct Stopwatch {
   private var last = ContinuousClock.now
 
   mutating func lap() -> Double {

@@ -10,10 +10,13 @@ struct DenoisePaths {
   var report: String?
   var html: String?
   var provenance: String?
+  /// The STAC item.
+  var item: String?
   private let isENVI: Bool
 
   /// Names from the options; with `--all` every product that has no name gets one from the stem of the restored cube.
-  init(restored: String, options: DenoiseProductOptions, format: OutputFormat?) {
+  init(restored: String, options: DenoiseProductOptions, item: String? = nil, format: OutputFormat?) {
+    self.item = item
     self.restored = restored
     let url = URL(fileURLWithPath: restored)
     let isVirtual = restored.hasPrefix("/vsi")
@@ -39,7 +42,7 @@ struct DenoisePaths {
   var files: [String] {
     var list = [restored]
     if isENVI { list.append(DenoisePaths.header(of: restored)) }
-    list += [residual, pictures?.before, pictures?.after, report, html, provenance].compactMap { $0 }
+    list += [residual, pictures?.before, pictures?.after, report, html, provenance, item].compactMap { $0 }
     return list
   }
 

@@ -21,6 +21,7 @@ struct DenoiserChoice {
     case .classical(let name):
       return DenoiserChoice(try Denoisers.named(name, request.values), reason: "given", request.values)
     case .network(let name, let weights):
+      let weights = weights.map { WeightSearch.locate($0) }
       let network = try NetworkDenoising.load(name, weights: weights, request.values)
       var choice = DenoiserChoice(network, reason: "given", request.values)
       choice.model = RestorationReport.Model(

@@ -28,69 +28,96 @@ struct RunOptions: ParsableArguments {
   @Option(help: ArgumentHelp("GDAL configuration, KEY=VALUE, repeatable.", valueName: "key=value"))
   var config: [String] = []
 
-  /// The context of this run; threads and GDAL configuration take effect.
+  /// The context of this run; threads, GDAL configuration and what configuration files say take effect.
   func makeContext() throws -> RunContext {
-    let environment = ProcessInfo.processInfo.environment
-    let defaults = ResourceDefaults()
-    var budget = defaults.memory
-    if let memory {
-      guard let value = MemoryBudget(memory) else {
-        throw CoreError.invalidParameter(
-          name: "--memory", value: memory, requirement: "a size such as 512M or 4G")
-      }
-      budget = value
-    }
-    var count = defaults.threads
-    if threads != "auto" {
-      guard let value = Int(threads), (1...4096).contains(value) else {
-        throw CoreError.invalidParameter(
-          name: "--threads", value: threads, requirement: "a number from 1, or auto")
-      }
-      count = value
-    }
-    Parallel.setThreads(count)
+    let configuration = try Configuration()
+    let settings = try RunSettings(self, configuration)
+    configuration.install()
+    Parallel.setThreads(settings.threads.value)
     for entry in config {
       guard let split = entry.firstIndex(of: "="), split != entry.startIndex else {
         throw CoreError.invalidParameter(name: "--config", value: entry, requirement: "KEY=VALUE")
       }
       GDAL.setConfiguration(String(entry[..<split]), String(entry[entry.index(after: split)...]))
     }
-    let level = logLevel(environment)
-    let isJSON = environment["HSI_LOG_FORMAT"] == "json"
+    let (level, isJSON) = (settings.log.value, settings.logFormat.value == "json")
     let logger = Logger(label: "hsi") { _ in TerminalLogHandler(logLevel: level, isJSON: isJSON) }
-    return RunContext(
-      threads: count, memory: budget, seed: try resolvedSeed(environment),
-      progress: try reporter(environment), cancellation: Interruption.flag, logger: logger)
+    let display = TerminalProgress.display(settings.progress.value, quiet: quiet)
+    Interruption.watch(display)
+    let context = RunContext(
+      threads: settings.threads.value, memory: settings.memory.value, seed: settings.seed.value, progress: display,
+      cancellation: Interruption.flag, logger: logger)
+    if settings.device.value.hasPrefix("cuda") {
+      context.warn("W-DEVICE", "device is \(settings.device.value), but hsi computes on the CPU only")
+    }
+    return context
+  }
+}
+
+/// What a run works under: options before the environment before files before the rules of hsi, each with its origin.
+struct RunSettings {
+  /// A value in force.
+  struct Choice<Value> {
+    var value: Value
+    var origin: Configuration.Origin
   }
 
-  private func logLevel(_ environment: [String: String]) -> Logger.Level {
-    if quiet { return .error }
-    if verbose > 1 { return .debug }
-    if verbose == 1 { return .info }
-    switch environment["HSI_LOG"] {
-    case "error": return .error
-    case "info": return .info
-    case "debug": return .debug
-    case "trace": return .trace
-    default: return .warning
-    }
-  }
+  let threads: Choice<Int>
+  let memory: Choice<MemoryBudget>
+  let seed: Choice<UInt64>
+  let progress: Choice<ProgressMode>
+  let log: Choice<Logger.Level>
+  let logFormat: Choice<String>
+  let device: Choice<String>
 
-  private func resolvedSeed(_ environment: [String: String]) throws -> UInt64 {
-    guard let text = seed ?? environment["HSI_SEED"] else { return 0 }
-    if text == "random" { return UInt64.random(in: 0...UInt64(UInt32.max)) }
-    guard let value = UInt64(text) else {
-      throw CoreError.invalidParameter(name: "--seed", value: text, requirement: "a number from 0, or random")
+  /// - Throws: `CoreError.invalidParameter` for an option with a value that it cannot have.
+  init(_ options: RunOptions, _ configuration: Configuration) throws {
+    let defaults = ResourceDefaults(environment: configuration.environment)
+    func origin(_ key: String, _ rule: String) -> Configuration.Origin {
+      configuration.values[key]?.origin ?? .builtIn(rule)
     }
-    return value
-  }
-
-  private func reporter(_ environment: [String: String]) throws -> any ProgressReporter {
-    let name = progress ?? environment["HSI_PROGRESS"] ?? "auto"
-    guard let mode = ProgressMode(rawValue: name) else {
-      throw CoreError.invalidParameter(
-        name: "--progress", value: name, requirement: "auto, bar, json or none")
+    /// The value of an option, else of the configuration, else of a rule.
+    func choose<Value>(
+      _ key: String, option: String?, default value: Value, _ read: (String) -> Value?
+    ) throws -> Choice<Value> {
+      if let option {
+        guard let value = read(option) else {
+          let setting = Setting.all.first { $0.key == key }
+          throw CoreError.invalidParameter(
+            name: "--" + key, value: option, requirement: setting?.requirement ?? "something else")
+        }
+        return Choice(value: value, origin: .commandLine("--" + key))
+      }
+      guard let set = configuration.values[key], let value = read(set.text) else {
+        return Choice(value: value, origin: .builtIn("default"))
+      }
+      return Choice(value: value, origin: set.origin)
     }
-    return TerminalProgress.display(mode, quiet: quiet)
+    let threadDefault = defaults.threadChoice
+    let threadOption = options.threads == "auto" ? nil : options.threads
+    threads =
+      try threadOption.map { text in
+        try choose("threads", option: text, default: 1) { Int($0).flatMap { (1...4096).contains($0) ? $0 : nil } }
+      }
+      ?? Choice(
+        value: threadDefault.value,
+        origin: configuration.values["threads"]?.text == "auto"
+          ? .builtIn(threadDefault.rule) : origin("threads", threadDefault.rule))
+    let memoryDefault = defaults.memoryChoice
+    memory =
+      try options.memory.map { try choose("memory", option: $0, default: memoryDefault.value) { MemoryBudget($0) } }
+      ?? Choice(value: memoryDefault.value, origin: origin("memory", memoryDefault.rule))
+    seed = try choose("seed", option: options.seed, default: 0) {
+      $0 == "random" ? UInt64.random(in: 0...UInt64(UInt32.max)) : UInt64($0)
+    }
+    progress = try choose("progress", option: options.progress, default: .auto) { ProgressMode(rawValue: $0) }
+    if options.quiet || options.verbose > 0 {
+      let level: Logger.Level = options.quiet ? .error : options.verbose > 1 ? .debug : .info
+      log = Choice(value: level, origin: .commandLine(options.quiet ? "-q" : options.verbose > 1 ? "-vv" : "-v"))
+    } else {
+      log = try choose("log", option: nil, default: .warning) { LogLevel.named($0) }
+    }
+    logFormat = try choose("log_format", option: nil, default: "text") { $0 }
+    device = try choose("device", option: nil, default: "cpu") { $0 }
   }
 }

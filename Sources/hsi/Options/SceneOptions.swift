@@ -19,7 +19,9 @@ struct SceneOptions: ParsableArguments {
   @Option(help: "Wavelengths for a file that has none: a file, or FIRST:LAST:COUNT in nm.")
   var wavelengths: String?
 
-  @Option(help: "Instrument, for the metadata.")
+  @Option(
+    help: ArgumentHelp(
+      "Instrument; a known one (hsi formats lists them) gives the wavelengths of its bands.", valueName: "name"))
   var sensor: String?
 
   @Option(help: "Quantity: reflectance, radiance, dn …")
@@ -194,8 +196,13 @@ struct InputOptions: ParsableArguments {
   }
 
   /// The selected pixels of an open cube in the given bands.
-  func source(_ reader: any CubeReader, bands: BandSelection, _ context: RunContext) throws -> FileSource {
+  ///
+  /// - Parameter excludesZeroSpectra: whether pixels that are 0 in all bands are left out.
+  func source(
+    _ reader: any CubeReader, bands: BandSelection, excludesZeroSpectra: Bool = false, _ context: RunContext
+  ) throws -> FileSource {
     var selection = SelectionOptions()
+    selection.excludesZeroSpectra = excludesZeroSpectra
     selection.window = try scene.window(in: reader)
     selection.bands = bands
     if let mask = scene.mask { selection.mask = try MaskSelection(parsing: mask) }

@@ -20,8 +20,9 @@ struct WritingOptions: ParsableArguments {
   var outNodata: Double?
 
   /// The options of the library.
-  func library(interleave: Interleave? = nil, inputs: [String]) throws -> OutputOptions {
+  func library(interleave: Interleave? = nil, inputs: [String], grid: OrthoGrid? = nil) throws -> OutputOptions {
     var options = OutputOptions()
+    options.ortho = grid
     if let format {
       guard let value = OutputFormat(named: format) else {
         throw CoreError.invalidParameter(
@@ -46,13 +47,13 @@ struct WritingOptions: ParsableArguments {
   /// A float32 raster of results; pixels without a result become nodata.
   func resultWriter(
     _ path: String, lines: Int, samples: Int, metadata: CubeMetadata, interleave: Interleave = .bsq,
-    inputs: [String], _ context: RunContext
+    inputs: [String], grid: OrthoGrid? = nil, _ context: RunContext
   ) throws -> ResultWriter {
     var described = metadata
     described.nodata = [Double?](repeating: outNodata ?? .nan, count: metadata.bands)
     let writer = try RasterFormats.create(
       path, shape: CubeShape(lines: lines, samples: samples, bands: metadata.bands), type: .float32,
-      metadata: described, options: library(interleave: interleave, inputs: inputs), context: context)
+      metadata: described, options: library(interleave: interleave, inputs: inputs, grid: grid), context: context)
     return ResultWriter(writer, metadata: described)
   }
 }

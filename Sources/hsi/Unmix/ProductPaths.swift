@@ -13,12 +13,15 @@ struct ProductPaths {
   var report: String?
   var html: String?
   var provenance: String?
+  /// The STAC item.
+  var item: String?
 
   /// Names from the options; with `--all` every product that has no name gets one from the stem of the abundances.
   ///
   /// - Parameters:
   ///   - isBlind: endmembers that were found are always written.
-  init(abundances: String, options: ProductOptions, isBlind: Bool) {
+  init(abundances: String, options: ProductOptions, item: String? = nil, isBlind: Bool) {
+    self.item = item
     self.abundances = abundances
     let url = URL(fileURLWithPath: abundances)
     let isVirtual = abundances.hasPrefix("/vsi")
@@ -44,7 +47,7 @@ struct ProductPaths {
   var files: [String] {
     var list = [abundances]
     if let endmembers { list += [endmembers + ".sli", endmembers + ".hdr", endmembers + ".csv"] }
-    list += [guidance, residual, quicklook, composite, report, html, provenance].compactMap { $0 }
+    list += [guidance, residual, quicklook, composite, report, html, provenance, item].compactMap { $0 }
     return list + channelQuality
   }
 

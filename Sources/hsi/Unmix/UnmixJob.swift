@@ -9,25 +9,30 @@ struct UnmixJob {
   let input: InputOptions
   let output: WritingOptions
   let products: ProductOptions
+  let map: MapOptions
   let context: RunContext
 
   func run() throws {
     var provenance = Provenance(
+      arguments: [CommandLine.arguments[0]] + HSICommand.arguments,
       options: ["method": request.method].merging(request.values.mapValues { "\($0)" }) { $1 },
       version: Version.number, libraries: Libraries.versions, context: context)
     let extras = try extraBands()
     let reader = try input.open(scenePath, context)
     let solver = try UnmixSolver(request: request, reader: reader, input: input, context: context)
     let inputs = reader.files + solver.files
-    provenance.addInputs(inputs)
-    let paths = ProductPaths(abundances: outputPath, options: products, isBlind: solver.findsEndmembers)
+    provenance.addInputs(inputs, hashData: products.hash)
+    let paths = ProductPaths(abundances: outputPath, options: products, item: map.stac, isBlind: solver.findsEndmembers)
     try paths.check(overwrite: output.overwrite, inputs: inputs)
+
+    let grid = try map.grid(reader, window: solver.window, context)
 
     let solution = try solver.factorise()
     let maps = try UnmixProducts(
       paths: paths, shape: solver.source.shape, metadata: solver.source.metadata,
       names: solution.endmembers.names,
-      extras: extras, writesGuidance: solution.learnsGuidance, output: output, inputs: inputs, context)
+      extras: extras, writesGuidance: solution.learnsGuidance, output: output, inputs: inputs,
+      grid: grid, context)
     do {
       try solution.deliver { try maps.add($0) }
     } catch {
@@ -48,7 +53,7 @@ struct UnmixJob {
     let facts = UnmixFacts(solver: solver, solution: solution, maps: maps, reader: reader)
     outputs += try writeEndmembers(facts, paths, inputs)
     outputs += try writeChannels(facts, paths, inputs)
-    try writePicturesAndReports(facts, paths, inputs, outputs, &provenance)
+    try writePicturesAndReports(facts, paths, inputs, outputs, grid, &provenance)
   }
 
   private func extraBands() throws -> [UnmixProducts.Extra] {
@@ -89,7 +94,7 @@ struct UnmixJob {
 
   private func writePicturesAndReports(
     _ facts: UnmixFacts, _ paths: ProductPaths, _ inputs: [String], _ earlier: [UnmixingReport.Output],
-    _ provenance: inout Provenance
+    _ grid: OrthoGrid?, _ provenance: inout Provenance
   ) throws {
     var outputs = earlier
     let pictures = UnmixPictures(facts: facts, input: input, context: context)
@@ -114,6 +119,12 @@ struct UnmixJob {
     ] {
       if let path, path != "-" { outputs.append(UnmixingReport.Output(path: path, content: content)) }
     }
+    outputs += try map.writeItem(
+      of: MapOptions.Raster(
+        path: paths.abundances, format: output.library(inputs: []).format, shape: facts.maps.abundanceShape,
+        type: .float32, metadata: facts.maps.abundanceMetadata),
+      grid: grid, others: outputs.filter { $0.path != paths.abundances }, inputs: inputs,
+      overwrite: output.overwrite, context)
     provenance.finish(context)
     let report = facts.report(
       request: request, path: scenePath, outputs: outputs, provenance: provenance)

@@ -16,6 +16,9 @@ final class UnmixProducts {
   private(set) var validPixels = 0
   private(set) var negativePixels = 0
   private(set) var hasGuidance = false
+  /// What the abundance file holds, in the geometry of the scene.
+  let abundanceShape: CubeShape
+  let abundanceMetadata: CubeMetadata
 
   /// Extra bands of the abundance file.
   enum Extra: String, CaseIterable {
@@ -25,9 +28,15 @@ final class UnmixProducts {
   /// Opens the writers.
   init(
     paths: ProductPaths, shape: CubeShape, metadata: CubeMetadata, names: [String], extras: [Extra],
-    writesGuidance: Bool, output: WritingOptions, inputs: [String], _ context: RunContext
+    writesGuidance: Bool, output: WritingOptions, inputs: [String],
+    grid: OrthoGrid? = nil, _ context: RunContext
   ) throws {
     self.extras = extras
+    let labels = names.map { "abundance: \($0)" } + extras.map(\.rawValue)
+    var described = metadata.replacingBands(names: labels, quantity: .abundance)
+    described.nodata = [Double?](repeating: output.outNodata ?? .nan, count: labels.count)
+    abundanceMetadata = described
+    abundanceShape = CubeShape(lines: shape.lines, samples: shape.samples, bands: labels.count)
     count = names.count
     row = PixelMatrix(rows: 0, columns: count + extras.count)
     single = PixelMatrix(rows: 0, columns: 1)
@@ -39,11 +48,11 @@ final class UnmixProducts {
       var bands = metadata.replacingBands(names: names, quantity: quantity)
       bands.extra = [HeaderField("HSI_PRODUCT", product)]
       return try output.resultWriter(
-        path, lines: shape.lines, samples: shape.samples, metadata: bands, inputs: inputs, context)
+        path, lines: shape.lines, samples: shape.samples, metadata: bands, inputs: inputs,
+        grid: grid, context)
     }
     abundanceWriter = try writer(
-      paths.abundances, names.map { "abundance: \($0)" } + extras.map(\.rawValue), .abundance,
-      product: "abundance")
+      paths.abundances, labels, .abundance, product: "abundance")
     do {
       residualWriter = try paths.residual.map { try writer($0, ["rmse"], .unknown, product: "rmse") }
     } catch {

@@ -63,6 +63,30 @@ import Testing
     }
   }
 
+  /// Gradients of several passes add up until the optimiser's step: batches in parts.
+  @Test func passesAccumulate() throws {
+    let store = ParameterStore(seed: 3)
+    let layer = Linear(store.root, input: 4, output: 3)
+    let (x, target) = (Reference([6, 4], seed: 4).tensor, Reference([6, 3], seed: 5).tensor)
+    func pass(_ rows: Range<Int>, weight: Float) {
+      let tape = Tape(.training)
+      func part(_ t: Tensor, _ width: Int) -> Tensor {
+        Tensor([rows.count, width], Array(t.values[(rows.lowerBound * width)..<(rows.upperBound * width)]))
+      }
+      let loss = meanSquaredError(layer(Variable(part(x, 4)), tape), part(target, 3), tape)
+      tape.backward(from: scale(loss, by: weight, tape))
+    }
+    pass(0..<6, weight: 1)
+    let whole = try #require(layer.weight.gradient).values
+    store.clearGradients()
+    pass(0..<2, weight: 1 / 3)
+    pass(2..<6, weight: 2 / 3)
+    let parts = try #require(layer.weight.gradient).values
+    #expect(zip(whole, parts).allSatisfy { abs($0 - $1) < 1e-6 })
+    Optimiser(.sgd(), [layer.weight]).step(rate: 0)
+    #expect(layer.weight.gradient == nil, "a step forgets them")
+  }
+
   @Test func clipping() {
     let store = ParameterStore()
     let (a, b) = (store.root.parameter("a", [1], .constant(0)), store.root.parameter("b", [2], .constant(0)))

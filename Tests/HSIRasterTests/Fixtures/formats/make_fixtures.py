@@ -57,6 +57,22 @@ with h5py.File("emit.nc", "w") as f:
     g.create_dataset("fwhm", data=np.full(5, 8.5, "f4")); g.create_dataset("good_wavelengths", data=np.array([1, 1, 0, 1, 1], "u1"))
     l = f.create_group("location")
     for n in ("lon", "lat"): l.create_dataset(n, data=np.ones((3, 4)))
+# emit.nc with a lookup table: a grid of 4 lines x 6 samples in which the swath lies turned, in samples 1 to 3; the first of
+# its cells is empty. Longitude and latitude are those of the cells.
+with h5py.File("emit_glt.nc", "w") as f:
+    f.attrs["instrument"] = np.bytes_("EMIT"); f.attrs["time_coverage_start"] = "2023-08-01T10:11:12+0000"
+    f.attrs["geotransform"] = np.array([10., 0.5, 0., 50., 0., -0.5]); f.attrs["spatial_ref"] = "EPSG:4326"
+    d = f.create_dataset("reflectance", data=cube.astype("f4"), **emit); d.attrs["_FillValue"] = np.array([-9999.], "f4")
+    g = f.create_group("sensor_band_parameters")
+    w = g.create_dataset("wavelengths", data=wl.astype("f4")); w.attrs["units"] = np.bytes_("nm")
+    g.create_dataset("fwhm", data=np.full(5, 8.5, "f4")); g.create_dataset("good_wavelengths", data=np.array([1, 1, 0, 1, 1], "u1"))
+    l = f.create_group("location"); i, j = np.mgrid[0:3, 0:4]
+    l.create_dataset("lon", data=10.25 + 0.5 * (3 - i)); l.create_dataset("lat", data=49.75 - 0.5 * j)
+    x = np.zeros((4, 6), "i4"); y = np.zeros((4, 6), "i4")
+    for line in range(4):
+        for sample in range(1, 4): x[line, sample] = line + 1; y[line, sample] = 4 - sample
+    x[0, 1] = 0; y[0, 1] = 0
+    l.create_dataset("glt_x", data=x, chunks=(2, 3)); l.create_dataset("glt_y", data=y, chunks=(2, 3))
 with h5py.File("aviris3.nc", "w") as f:
     g = f.create_group("reflectance")
     d = g.create_dataset("reflectance", data=cube.transpose(2, 0, 1).astype("f4"), chunks=(5, 2, 2))

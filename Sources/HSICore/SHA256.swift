@@ -8,23 +8,29 @@ public struct SHA256 {
   private var state: [UInt32] = SHA256.initial
   private var pending: [UInt8] = []
   private var length: UInt64 = 0
-  private var schedule = [UInt32](repeating: 0, count: 64)
 
   /// The digest of nothing yet.
   public init() {}
 
   /// Appends bytes.
   public mutating func update(_ bytes: some DataProtocol) {
+    for region in bytes.regions { region.withUnsafeBytes { append($0) } }
+  }
+
+  private mutating func append(_ bytes: UnsafeRawBufferPointer) {
     length += UInt64(bytes.count)
-    pending.append(contentsOf: bytes)
-    let whole = pending.count / 64 * 64
-    guard whole > 0 else { return }
-    pending.withUnsafeBufferPointer { buffer in
-      for block in stride(from: 0, to: whole, by: 64) {
-        SHA256.compress(&state, &schedule, UnsafeBufferPointer(rebasing: buffer[block..<(block + 64)]))
-      }
+    var rest = bytes[...]
+    if !pending.isEmpty {
+      let head = rest.prefix(64 - pending.count)
+      pending.append(contentsOf: head)
+      rest = rest.dropFirst(head.count)
+      guard pending.count == 64 else { return }
+      pending.withUnsafeBytes { SHA256.compress(&state, $0) }
+      pending.removeAll(keepingCapacity: true)
     }
-    pending.removeFirst(whole)
+    let whole = rest.count / 64 * 64
+    if whole > 0 { SHA256.compress(&state, UnsafeRawBufferPointer(rebasing: rest.prefix(whole))) }
+    pending.append(contentsOf: rest.dropFirst(whole))
   }
 
   /// The digest as 64 hexadecimal digits.
@@ -83,30 +89,41 @@ public struct SHA256 {
     }
   }()
 
-  private static func compress(
-    _ state: inout [UInt32], _ w: inout [UInt32], _ block: UnsafeBufferPointer<UInt8>
-  ) {
-    func rotate(_ x: UInt32, _ n: UInt32) -> UInt32 { x >> n | x << (32 - n) }
-    for t in 0..<16 {
-      let p = 4 * t
-      w[t] =
-        UInt32(block[p]) << 24 | UInt32(block[p + 1]) << 16 | UInt32(block[p + 2]) << 8 | UInt32(block[p + 3])
+  /// Takes in whole blocks of 64 bytes.
+  private static func compress(_ sums: inout [UInt32], _ blocks: UnsafeRawBufferPointer) {
+    @inline(__always) func rotate(_ x: UInt32, _ n: UInt32) -> UInt32 { x >> n | x << (32 - n) }
+    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { w in
+      sums.withUnsafeMutableBufferPointer { state in
+        constants.withUnsafeBufferPointer { k in
+          for start in stride(from: 0, to: blocks.count, by: 64) {
+            for t in 0..<16 {
+              w[t] = UInt32(bigEndian: blocks.loadUnaligned(fromByteOffset: start + 4 * t, as: UInt32.self))
+            }
+            for t in 16..<64 {
+              let s0 = rotate(w[t - 15], 7) ^ rotate(w[t - 15], 18) ^ w[t - 15] >> 3
+              let s1 = rotate(w[t - 2], 17) ^ rotate(w[t - 2], 19) ^ w[t - 2] >> 10
+              w[t] = w[t - 16] &+ s0 &+ w[t - 7] &+ s1
+            }
+            var (a, b, c, d) = (state[0], state[1], state[2], state[3])
+            var (e, f, g, h) = (state[4], state[5], state[6], state[7])
+            for t in 0..<64 {
+              let s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)
+              let t1 = h &+ s1 &+ ((e & f) ^ (~e & g)) &+ k[t] &+ w[t]
+              let s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)
+              let t2 = s0 &+ ((a & b) ^ (a & c) ^ (b & c))
+              (h, g, f, e, d, c, b, a) = (g, f, e, d &+ t1, c, b, a, t1 &+ t2)
+            }
+            state[0] &+= a
+            state[1] &+= b
+            state[2] &+= c
+            state[3] &+= d
+            state[4] &+= e
+            state[5] &+= f
+            state[6] &+= g
+            state[7] &+= h
+          }
+        }
+      }
     }
-    for t in 16..<64 {
-      let s0 = rotate(w[t - 15], 7) ^ rotate(w[t - 15], 18) ^ w[t - 15] >> 3
-      let s1 = rotate(w[t - 2], 17) ^ rotate(w[t - 2], 19) ^ w[t - 2] >> 10
-      w[t] = w[t - 16] &+ s0 &+ w[t - 7] &+ s1
-    }
-    var (a, b, c, d) = (state[0], state[1], state[2], state[3])
-    var (e, f, g, h) = (state[4], state[5], state[6], state[7])
-    for t in 0..<64 {
-      let s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)
-      let choice = (e & f) ^ (~e & g)
-      let t1 = h &+ s1 &+ choice &+ constants[t] &+ w[t]
-      let s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)
-      let majority = (a & b) ^ (a & c) ^ (b & c)
-      (h, g, f, e, d, c, b, a) = (g, f, e, d &+ t1, c, b, a, t1 &+ s0 &+ majority)
-    }
-    for (i, value) in [a, b, c, d, e, f, g, h].enumerated() { state[i] &+= value }
   }
 }

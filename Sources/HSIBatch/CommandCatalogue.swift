@@ -1,0 +1,51 @@
+/// What the commands of `hsi` take: enough to check the steps of a job before anything runs.
+public struct CommandCatalogue: Sendable {
+  /// What the value of an option is to a job.
+  public enum Role: Sendable {
+    /// A number, a name, a choice.
+    case plain
+    /// A file that is read.
+    case input
+    /// A file whose contents decide about the result as much as the options do: weights.
+    case model
+    /// A file that is written.
+    case output
+  }
+
+  /// An option with a long name.
+  public struct Option: Sendable {
+    /// Without dashes.
+    public var name: String
+    public var isFlag: Bool
+    public var isRepeating: Bool
+    public var role: Role
+
+    public init(name: String, isFlag: Bool = false, isRepeating: Bool = false, role: Role = .plain) {
+      (self.name, self.isFlag, self.isRepeating, self.role) = (name, isFlag, isRepeating, role)
+    }
+  }
+
+  /// A command that does work.
+  public struct Command: Sendable {
+    /// `["classify", "predict"]`.
+    public var words: [String]
+    /// Names of the arguments that must be given.
+    public var arguments: [String]
+    /// Whether more arguments than those may follow.
+    public var takesMore: Bool
+    public var options: [Option]
+
+    public init(words: [String], arguments: [String], takesMore: Bool = false, options: [Option]) {
+      (self.words, self.arguments, self.takesMore, self.options) = (words, arguments, takesMore, options)
+    }
+
+    func option(_ name: String) -> Option? { options.first { $0.name == name } }
+  }
+
+  /// All of them.
+  public let commands: [Command]
+
+  public init(_ commands: [Command]) { self.commands = commands }
+
+  func command(_ words: [String]) -> Command? { commands.first { $0.words == words } }
+}

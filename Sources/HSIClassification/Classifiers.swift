@@ -1,0 +1,65 @@
+import HSICore
+import HSITransformer
+
+/// The register of classifiers: a new one is a file and a line here.
+public enum Classifiers {
+  /// A classifier: how it is described, made, and read back from a model file.
+  public struct Entry: Sendable {
+    /// What users and documents are told.
+    public let description: ClassifierDescription
+    /// Makes it from checked parameters.
+    public let make: @Sendable (MethodParameters) throws -> any Classifier
+    /// Reads what its `TrainedClassifier` wrote; the card names the architecture `description.id`.
+    public let restore: @Sendable (WeightFile, ModelCard) throws -> any TrainedClassifier
+
+    /// A classifier that is one type.
+    public init<C: Classifier>(
+      _ type: C.Type, restore: @escaping @Sendable (WeightFile, ModelCard) throws -> any TrainedClassifier
+    ) {
+      self.init(description: type.description, make: { try C($0) }, restore: restore)
+    }
+
+    /// A classifier, several of which may share a type.
+    public init(
+      description: ClassifierDescription, make: @escaping @Sendable (MethodParameters) throws -> any Classifier,
+      restore: @escaping @Sendable (WeightFile, ModelCard) throws -> any TrainedClassifier
+    ) {
+      self.description = description
+      self.make = make
+      self.restore = restore
+    }
+  }
+
+  /// All of them, simplest first.
+  public static let all: [Entry] = [
+    Entry(SpectralAngleMapper.self) { try TrainedAngleMapper($0, $1) },
+    Entry(GaussianMaximumLikelihood.self) { try TrainedGaussians($0, $1) },
+    Entry(NearestNeighbours.self) { try TrainedNeighbours($0, $1) },
+    Entry(LogisticRegression.self) { try TrainedLogistic($0, $1) },
+    Entry(RandomForest.self) { try TrainedForest($0, $1) },
+    Entry(SupportVectorMachine.self) { try TrainedMachine($0, $1) },
+    SpectralCNN.entry, PatchCNN.entry,
+  ] + LoLAClassifier.entries
+
+  /// What is known about every one.
+  public static var descriptions: [ClassifierDescription] { all.map(\.description) }
+
+  /// The entry of a name or alias.
+  ///
+  /// - Throws: `ClassificationError.unknownMethod`.
+  public static func entry(_ name: String) throws -> Entry {
+    let wanted = name.lowercased()
+    guard let entry = all.first(where: { $0.description.id == wanted || $0.description.aliases.contains(wanted) })
+    else { throw ClassificationError.unknownMethod(name: name, known: descriptions.map(\.id)) }
+    return entry
+  }
+
+  /// The classifier of a name or alias, with values for some parameters and defaults for the rest.
+  ///
+  /// - Throws: `ClassificationError.unknownMethod`, `CoreError.unknownParameter`, `CoreError.invalidParameter`.
+  public static func named(_ name: String, _ values: [String: Double] = [:]) throws -> any Classifier {
+    let entry = try entry(name)
+    return try entry.make(
+      MethodParameters(values, method: entry.description.id, parameters: entry.description.parameters))
+  }
+}

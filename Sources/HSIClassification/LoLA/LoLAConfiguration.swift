@@ -1,0 +1,212 @@
+import Foundation
+
+/// What positions that pad an image to whole windows do in attention.
+public enum LoLAPadding: String, Sendable, Codable, CaseIterable {
+  /// They take part with the bias of `qkv` as query, key and value: the released code, and what its checkpoints need.
+  case attended
+  /// They are left out of the softmax, as the paper says.
+  case masked
+}
+
+/// How patches are brought to a common scale before the network.
+public enum PatchStandardisation: String, Sendable, Codable, CaseIterable {
+  /// Every component of every patch to mean 0 and deviation 1 (N − 1): the released code.
+  case patch
+  /// Not at all: components are whitened already, and the level of a patch says much about its class.
+  case none
+}
+
+/// The shape of a LoLA-SpecViT network and what it is fed. See `LoLASpecViT`.
+///
+/// | preset | components, side | stem, width | depths | heads | windows | expansion | r | parameters (16 classes) |
+/// |---|---|---|---|---|---|---|---|---|
+/// | `lola-specvit` | 15, 15 | 32 64, 96 | 3 4 19 | 4 8 16 | 7 7 7 | 4 | 16 | 254 642 348 |
+/// | `lola-specvit-small` | 15, 11 | 16 32, 48 | 2 2 4 | 3 6 12 | 5 3 2 | 2 | 8 | see `parameterCount` |
+/// | `lola-specvit-tiny` | 15, 9 | 8 16, 32 | 2 2 | 2 4 | 4 2 | 2 | 4 | see `parameterCount` |
+public struct LoLAConfiguration: Sendable, Codable, Equatable {
+  /// Number of principal components K.
+  public var components = 15
+  /// Side S of a patch, odd.
+  public var side = 15
+  /// Number of classes.
+  public var classes = 16
+  /// Widths of the first two convolutions.
+  public var stem = [32, 64]
+  /// Width C of the first level; doubles per level.
+  public var width = 96
+  /// Blocks per level.
+  public var depths = [3, 4, 19]
+  /// Attention heads per level.
+  public var heads = [4, 8, 16]
+  /// Side of the attention windows per level.
+  public var windows = [7, 7, 7]
+  /// Width of the feed-forward layer in widths of the level.
+  public var expansion = 4.0
+  /// Rank r of the adapters.
+  public var rank = 16
+  /// α of the adapters: their product is multiplied by α / r.
+  public var alpha = 32.0
+  /// Probability with which a value is dropped after the positions were added.
+  public var dropout = 0.1
+  /// Probability with which a feature of a band is dropped in the front end; an independent draw per sample, feature and band.
+  public var bandDropout = 0.1
+  /// Probability with which the last block is skipped; rises linearly from 0 at the first.
+  public var pathDropout = 0.2
+  /// What padded positions do.
+  public var padding = LoLAPadding.attended
+  /// How patches are scaled.
+  public var standardisation = PatchStandardisation.patch
+  /// Whether the adapters' factor U starts at zero, as the paper says; the released code draws it like all weights.
+  public var startsUpAtZero = false
+
+  /// The released network by default.
+  public init() {}
+
+  /// A preset, `nil` for other names.
+  public init?(named name: String) {
+    switch name {
+    case "lola-specvit": break
+    case "lola-specvit-small":
+      (side, stem, width) = (11, [16, 32], 48)
+      (depths, heads, windows) = ([2, 2, 4], [3, 6, 12], [5, 3, 2])
+      (expansion, rank, alpha) = (2, 8, 16)
+      startFresh()
+    case "lola-specvit-tiny":
+      (side, stem, width) = (9, [8, 16], 32)
+      (depths, heads, windows) = ([2, 2], [2, 4], [4, 2])
+      (expansion, rank, alpha) = (2, 4, 8)
+      startFresh()
+    default: return nil
+    }
+  }
+
+  /// The names that `init(named:)` knows, the default first.
+  public static let names = ["lola-specvit-tiny", "lola-specvit-small", "lola-specvit"]
+
+  /// What is sensible where no checkpoint asks for the quirks of the released code.
+  private mutating func startFresh() {
+    padding = .masked
+    standardisation = .none
+    startsUpAtZero = true
+    pathDropout = 0.1
+  }
+
+  /// Side of the image of tokens at each level: ⌊S/2⌋, then halves rounded up.
+  public var tokenSides: [Int] {
+    var sides = [side / 2]
+    for _ in depths.dropFirst() { sides.append(((sides.last ?? 1) + 1) / 2) }
+    return sides
+  }
+
+  /// Width of the feed-forward layer at a level.
+  func hidden(_ level: Int) -> Int { Int(Double(width << level) * expansion) }
+
+  /// Width of the last level.
+  var lastWidth: Int { width << (depths.count - 1) }
+
+  // MARK: - Sizes
+
+  /// Name and shape of every tensor of the network, in its order, without building it. `isBuffer` marks those that are no
+  /// weights.
+  var tensors: [(name: String, shape: [Int], isBuffer: Bool)] {
+    var list: [(name: String, shape: [Int], isBuffer: Bool)] = []
+    func add(_ name: String, _ shape: [Int], isBuffer: Bool = false) { list.append((name, shape, isBuffer)) }
+    func linear(_ name: String, _ input: Int, _ output: Int) {
+      add("\(name).weight", [output, input])
+      add("\(name).bias", [output])
+    }
+    func pair(_ name: String, _ input: Int, _ output: Int) {
+      add("\(name).lora_down.weight", [rank, input])
+      add("\(name).lora_up.weight", [output, rank])
+    }
+    func gated(_ name: String, _ input: Int, _ output: Int) {
+      linear("\(name).linear", input, output)
+      pair(name, input, output)
+      add("\(name).lora_gate.weight", [output, input])
+      add("\(name).lora_residual.weight", [output, input])
+    }
+    func norm(_ name: String, _ channels: Int) {
+      add("\(name).weight", [channels])
+      add("\(name).bias", [channels])
+    }
+    func batchNorm(_ name: String, _ channels: Int) {
+      norm(name, channels)
+      add("\(name).running_mean", [channels], isBuffer: true)
+      add("\(name).running_var", [channels], isBuffer: true)
+      add("\(name).num_batches_tracked", [], isBuffer: true)
+    }
+    func squeeze(_ name: String, _ channels: Int) {
+      add("\(name).fc.0.weight", [max(channels / 16, 1), channels])
+      add("\(name).fc.2.weight", [channels, max(channels / 16, 1)])
+    }
+    let widths = [1] + stem + [width]
+    for i in 0..<3 {
+      add("spectral_conv.\(3 * i).weight", [widths[i + 1], widths[i], 7 - 2 * i, 3, 3])
+      add("spectral_conv.\(3 * i).bias", [widths[i + 1]])
+    }
+    for i in 0..<3 { batchNorm("spectral_conv.\(3 * i + 1)", widths[i + 1]) }
+    squeeze("spectral_attention", width)
+    add("patch_embed.0.weight", [width, width, 4, 4])
+    add("patch_embed.0.bias", [width])
+    batchNorm("patch_embed.1", width)
+    add("pos_embed", [1, side / 2, side / 2, width])
+    for level in depths.indices {
+      let (c, h, w) = (width << level, hidden(level), windows[level])
+      for j in 0..<depths[level] {
+        let place = "levels.\(level).\(j)"
+        norm("\(place).norm1", c)
+        add("\(place).attn.relative_position_bias_table", [(2 * w - 1) * (2 * w - 1), heads[level]])
+        add("\(place).attn.relative_position_index", [w * w, w * w], isBuffer: true)
+        gated("\(place).attn.qkv", c, 3 * c)
+        gated("\(place).attn.proj", c, c)
+        norm("\(place).norm2", c)
+        gated("\(place).mlp.0", c, h)
+        for name in ["w1", "w2", "w3"] { linear("\(place).mlp.1.\(name)", h, h) }
+        gated("\(place).mlp.3", h, c)
+      }
+      guard level < depths.count - 1 else { continue }
+      let place = "levels.\(level).\(depths[level])"
+      add("\(place).conv.0.weight", [c, 1, 3, 3])
+      squeeze("\(place).conv.2", c)
+      add("\(place).conv.3.weight", [2 * c, c])
+      batchNorm("\(place).norm", 2 * c)
+      add("\(place).reduction.weight", [2 * c, 2 * c, 3, 3])
+    }
+    norm("norm", lastWidth)
+    linear("head.linear", lastWidth, classes)
+    pair("head", lastWidth, classes)
+    return list
+  }
+
+  private func count(where isWanted: (String) -> Bool) -> Int {
+    tensors.reduce(0) { $1.isBuffer || !isWanted($1.name) ? $0 : $0 + $1.shape.reduce(1, *) }
+  }
+
+  /// Number of weights (buffers excluded).
+  public var parameterCount: Int { count { _ in true } }
+
+  /// Number of weights that adapter mode trains: all of the adapters.
+  public var adapterParameterCount: Int { count { $0.contains("lora_") } }
+
+  /// Number of weights in the low-rank pairs of the adapters alone.
+  public var lowRankParameterCount: Int { count { $0.contains("lora_down") || $0.contains("lora_up") } }
+
+  /// Values of the activations of a patch that are held at once in prediction, about: the widest convolution and its input.
+  var activationCount: Int { components * side * side * (stem[1] + 2 * width) }
+
+  // MARK: - From files
+
+  /// Nothing that a file claims may make us build something absurd.
+  var isSensible: Bool {
+    guard (1...512).contains(components), (3...65).contains(side), side % 2 == 1, (1...4096).contains(classes),
+      stem.count == 2, stem.allSatisfy({ (1...1024).contains($0) }), (1...1024).contains(width),
+      (1...6).contains(depths.count), depths.allSatisfy({ (0...64).contains($0) }),
+      heads.count == depths.count, windows.count == depths.count, windows.allSatisfy({ (1...32).contains($0) }),
+      expansion > 0, expansion <= 16, (1...256).contains(rank), alpha.isFinite, alpha > 0,
+      [dropout, bandDropout, pathDropout].allSatisfy({ $0 >= 0 && $0 < 1 })
+    else { return false }
+    return depths.indices.allSatisfy { level in
+      heads[level] > 0 && (width << level) % heads[level] == 0 && hidden(level) > 0
+    }
+  }
+}

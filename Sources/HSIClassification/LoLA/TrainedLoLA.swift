@@ -1,0 +1,62 @@
+import Foundation
+import HSICore
+import HSITransformer
+
+/// A LoLA-SpecViT that was trained, or read from a file, with the components that it sees.
+public struct TrainedLoLA: PatchModel, Sendable {
+  public let id: String
+  public let curve: [TrainingPoint]
+  /// The shape of the network.
+  public let shape: LoLAConfiguration
+  public let features: Features
+  let weights: LoLAWeights
+  private let network: FoldedLoLA
+
+  static let shapeKey = "lola"
+
+  /// - Throws: `TransformerError` when weights are missing or have other shapes.
+  init(
+    id: String, shape: LoLAConfiguration, features: Features, weights: LoLAWeights, curve: [TrainingPoint] = []
+  ) throws {
+    self.id = id
+    self.shape = shape
+    self.features = features
+    self.weights = weights
+    self.curve = curve
+    network = try FoldedLoLA(shape, weights)
+  }
+
+  /// Reads what `contents` and `configuration` wrote.
+  ///
+  /// - Throws: `ClassificationError.badModel`, `TransformerError`.
+  public init(_ file: WeightFile, _ card: ModelCard) throws {
+    guard let json = card.configuration?[TrainedLoLA.shapeKey],
+      let shape = try? JSONDecoder().decode(LoLAConfiguration.self, from: Data(json.utf8)), shape.isSensible
+    else {
+      throw ClassificationError.badModel(path: file.path, reason: "its card does not describe a LoLA-SpecViT")
+    }
+    let features = try Features(file)
+    guard features.dimension == shape.components else {
+      throw ClassificationError.badModel(
+        path: file.path, reason: "its network sees \(shape.components) components of \(features.dimension)")
+    }
+    let weights = try LoLAWeights(file, shape) { $0.hasPrefix("features.") }
+    try self.init(id: card.architecture, shape: shape, features: features, weights: weights)
+  }
+
+  public var classCount: Int { shape.classes }
+  public var cutter: PatchCutter { PatchCutter(side: shape.side, standardisation: shape.standardisation) }
+  public var weightCount: Int { shape.parameterCount }
+  public var bytesPerPatch: Int { 4 * shape.activationCount }
+  public func logits(_ patches: Tensor) -> Tensor { network.logits(patches) }
+
+  public var contents: [(name: String, content: SafetensorsWriter.Content)] {
+    features.contents + weights.contents
+  }
+
+  public var configuration: [String: String] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    return (try? encoder.encode(shape)).map { [TrainedLoLA.shapeKey: String(decoding: $0, as: UTF8.self)] } ?? [:]
+  }
+}

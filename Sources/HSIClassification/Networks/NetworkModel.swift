@@ -1,0 +1,80 @@
+import Foundation
+import HSICore
+import HSITransformer
+import Synchronization
+
+/// A network that a configuration builds: what `NetworkModel` needs of it.
+protocol ConfiguredNetwork: PatchNetwork, Sendable {
+  associatedtype Configuration: Codable, Equatable, Sendable
+  init(_ configuration: Configuration, seed: UInt64)
+  /// Nothing that a file claims may make us build something absurd.
+  static func isSensible(_ configuration: Configuration) -> Bool
+  /// A lower bound of the number of its weights.
+  static func leastValues(_ configuration: Configuration) -> Int
+  /// What the network says about patches and classes.
+  static func facts(_ configuration: Configuration) -> (dimension: Int, side: Int, classes: Int, valuesPerPatch: Int)
+}
+
+/// A patch network that was trained, or read from a file, with the features that it sees.
+struct NetworkModel<Network: ConfiguredNetwork>: PatchModel {
+  let id: String
+  let features: Features
+  let curve: [TrainingPoint]
+  private let shape: Network.Configuration
+  private let network: Network
+  /// Layers keep packed weights; one pass at a time.
+  private let lock = Lock()
+
+  private final class Lock: Sendable { let mutex = Mutex(()) }
+
+  init(id: String, _ network: Network, _ shape: Network.Configuration, _ features: Features, curve: [TrainingPoint]) {
+    self.id = id
+    self.network = network
+    self.shape = shape
+    self.features = features
+    self.curve = curve
+  }
+
+  /// Reads what `contents` and `configuration` wrote.
+  ///
+  /// - Throws: `ClassificationError.badModel`, `TransformerError`.
+  init(_ file: WeightFile, _ card: ModelCard) throws {
+    func refusal(_ reason: String) -> ClassificationError { .badModel(path: file.path, reason: reason) }
+    guard let json = card.configuration?["network"],
+      let shape = try? JSONDecoder().decode(Network.Configuration.self, from: Data(json.utf8)), Network.isSensible(shape)
+    else { throw refusal("its card does not describe a \(card.architecture)") }
+    guard Network.leastValues(shape) <= file.valueCount else { throw refusal("it has fewer weights than its card says") }
+    let features = try Features(file)
+    guard features.dimension == Network.facts(shape).dimension else {
+      throw refusal("its network sees \(Network.facts(shape).dimension) of \(features.dimension) features")
+    }
+    let network = Network(shape, seed: 0)
+    try network.store.load(file) { $0.hasPrefix("features.") }
+    self.init(id: card.architecture, network, shape, features, curve: [])
+  }
+
+  var classCount: Int { Network.facts(shape).classes }
+  var cutter: PatchCutter { PatchCutter(side: Network.facts(shape).side, standardisation: .none) }
+  var weightCount: Int { network.store.parameterCount }
+  var bytesPerPatch: Int { 4 * Network.facts(shape).valuesPerPatch }
+
+  func logits(_ patches: Tensor) -> Tensor {
+    lock.mutex.withLock { _ in network(Variable(patches), Tape(.inference)).value }
+  }
+
+  var contents: [(name: String, content: SafetensorsWriter.Content)] { features.contents + network.store.contents() }
+
+  var configuration: [String: String] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    return (try? encoder.encode(shape)).map { ["network": String(decoding: $0, as: UTF8.self)] } ?? [:]
+  }
+}
+
+extension Convolution {
+  /// Convolution, batch normalisation and swish; folded where nothing is recorded.
+  func normalised(_ x: Variable, _ norm: BatchNorm, _ tape: Tape) -> Variable {
+    let h = tape.isRecording ? norm(self(x, tape), tape) : Variable(inference(x.value, norm.runningAffine))
+    return activation(.silu, h, tape)
+  }
+}

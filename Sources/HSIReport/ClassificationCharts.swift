@@ -1,0 +1,86 @@
+import Foundation
+import HSICore
+
+/// The charts of a classification report.
+extension ClassificationReport {
+  /// Colour of a class.
+  func colour(_ index: Int) -> Colour {
+    Colour(UInt32(classes[index].colour.dropFirst(), radix: 16) ?? 0x8A9198)
+  }
+
+  private var axis: ChannelAxis { ChannelAxis(wavelengths: channels.map(\.wavelengthNm), used: channels.map(\.used)) }
+
+  private func chart(_ title: String, _ summary: String, _ series: [LineChart.Series]) -> LineChart {
+    let axis = axis
+    var chart = LineChart(
+      title: title, summary: summary, xLabel: axis.label, yLabel: scene?.quantityLabel ?? "Value", series: series)
+    chart.shaded = axis.unusedRanges
+    chart.shadedLabel = "not used"
+    if let first = axis.places.first, let last = axis.places.last, last > first { chart.xRange = first...last }
+    return chart
+  }
+
+  /// Mean spectra of all classes; nil where the scene is not known.
+  public var meanChart: LineChart? {
+    let known = classes.indices.filter { classes[$0].mean != nil }
+    guard !known.isEmpty, !channels.isEmpty else { return nil }
+    let series = known.map { index in
+      let (x, y) = axis.curve { channels[$0].used ? classes[index].mean?[$0] : nil }
+      // The lines are drawn on white, where pale colours of a map would not show.
+      let shade = colour(index)
+      return LineChart.Series(
+        name: classes[index].name, colour: shade.lightness > 80 ? shade.darker : shade, x: x, y: y)
+    }
+    var chart = chart("Mean spectra", "Mean spectra of \(known.count) classes: " + known.map { classes[$0].name }.joined(separator: ", "), series)
+    chart.yRange = UnmixingReport.robustRange(series.map(\.y))
+    return chart
+  }
+
+  /// Mean and one standard deviation on either side of one class.
+  public func spectrumChart(_ index: Int) -> LineChart? {
+    guard let mean = classes[index].mean, let deviation = classes[index].deviation, !channels.isEmpty else { return nil }
+    func curve(_ name: String, _ colour: Colour, _ factor: Double, _ style: LineChart.Style) -> LineChart.Series {
+      let (x, y) = axis.curve { channels[$0].used ? mean[$0] + factor * deviation[$0] : nil }
+      return LineChart.Series(name: name, colour: colour, x: x, y: y, style: style)
+    }
+    let shade = colour(index).lightness > 80 ? colour(index).darker : colour(index)
+    let grey = Colour(0x9AA1A8)
+    var chart = chart(
+      "Spectrum of \(classes[index].name)", "Mean and standard deviation of the labelled pixels of \(classes[index].name)",
+      [
+        curve("± one deviation", grey, 1, .dashed), curve("", grey, -1, .dashed),
+        curve("mean", shade, 0, .line),
+      ])
+    chart.shadedLabel = ""
+    chart.yRange = UnmixingReport.robustRange(chart.series.map(\.y))
+    return chart
+  }
+
+  /// Loss by epoch; nil without a curve.
+  public var lossChart: LineChart? {
+    guard curve.count > 1 else { return nil }
+    return LineChart(
+      title: "Training loss", summary: "Mean loss of the training samples over \(curve.count) points", xLabel: "Epoch",
+      yLabel: "Loss",
+      series: [
+        .init(
+          name: "", colour: CategoricalPalette.colour(2), x: curve.map { Double($0.epoch) },
+          y: curve.map(\.loss))
+      ])
+  }
+
+  /// Accuracy on validation pixels by epoch; nil where none was measured.
+  public var validationChart: LineChart? {
+    let points = curve.compactMap { point in point.validationAccuracy.map { (Double(point.epoch), 100 * $0) } }
+    guard points.count > 1 else { return nil }
+    return LineChart(
+      title: "Validation accuracy", summary: "Accuracy on validation pixels by epoch", xLabel: "Epoch",
+      yLabel: "Validation pixels right (%)",
+      series: [.init(name: "", colour: CategoricalPalette.colour(1), x: points.map(\.0), y: points.map(\.1))])
+  }
+}
+
+extension Colour {
+  /// The colour at two fifths of its light.
+  fileprivate var darker: Colour { Colour(linear: linear * 0.4) }
+}

@@ -1,0 +1,236 @@
+import Foundation
+import HSICore
+
+/// Everything that `hsi classify evaluate` has to say: the JSON report, and what the HTML report is made from.
+///
+/// Keys in JSON are snake_case; numbers that are not finite become `null`. The schema is `ReportSchema.classification`,
+/// printed by `hsi schema classify`.
+public struct ClassificationReport: Codable, Sendable {
+  /// Version of the schema, raised in its first part by changes that break readers.
+  public static let currentVersion = "1.0"
+
+  /// What made the map.
+  public struct Model: Codable, Sendable {
+    /// The model file.
+    public var path: String
+    /// Name on the command line.
+    public var id: String
+    /// Name in the field.
+    public var name: String
+    /// Paper.
+    public var citation: String
+    /// Settings and facts of training, by name.
+    public var settings: [String: String]
+
+    /// A model.
+    public init(path: String, id: String, name: String, citation: String, settings: [String: String]) {
+      self.path = Secrets.masked(path)
+      self.id = id
+      self.name = name
+      self.citation = citation
+      self.settings = settings
+    }
+  }
+
+  /// How training and test pixels were told apart.
+  public struct SplitSummary: Codable, Sendable {
+    /// The raster.
+    public var path: String
+    /// `disjoint`, `random`, `fixed` or `file`.
+    public var scheme: String
+    /// What was asked for.
+    public var training: String
+    public var validation: String
+    /// Distance kept between test pixels and all others, in pixels.
+    public var guardRadius: Int
+    public var seed: UInt64
+    /// Half the side of the patch that decides about a pixel, where the model is known.
+    public var patchRadius: Int?
+    /// Test pixels whose patch holds training pixels.
+    public var overlapping: Int?
+    /// Pixels of each role.
+    public var pixels: [String: Int]
+
+    /// A split.
+    public init(
+      path: String, scheme: String, training: String, validation: String, guardRadius: Int, seed: UInt64,
+      patchRadius: Int?, overlapping: Int?, pixels: [String: Int]
+    ) {
+      self.path = Secrets.masked(path)
+      self.scheme = scheme
+      self.training = training
+      self.validation = validation
+      self.guardRadius = guardRadius
+      self.seed = seed
+      self.patchRadius = patchRadius
+      self.overlapping = overlapping
+      self.pixels = pixels
+    }
+  }
+
+  /// One class.
+  public struct Class: Codable, Sendable {
+    /// Value in the map.
+    public var value: Int
+    public var name: String
+    /// `#rrggbb`.
+    public var colour: String
+    /// Pixels with a label, and of each role.
+    public var labelled: Int
+    public var training: Int
+    public var test: Int
+    public var guardBand: Int
+    /// Pixels of the map.
+    public var mapped: Int
+    /// Of the judged pixels; null where nothing could be divided by.
+    public var precision: Double?
+    public var recall: Double?
+    public var f1: Double?
+    /// Mean and standard deviation per channel of its labelled pixels, where the scene is known.
+    public var mean: [Double]?
+    public var deviation: [Double]?
+
+    /// A class without figures so far.
+    public init(value: Int, name: String, colour: String) {
+      self.value = value
+      self.name = name
+      self.colour = colour
+      (labelled, training, test, guardBand, mapped) = (0, 0, 0, 0, 0)
+    }
+  }
+
+  /// Figures of one map.
+  public struct Run: Codable, Sendable {
+    public var map: String
+    public var split: String?
+    public var overall: Double
+    public var average: Double
+    public var kappa: Double
+    public var meanF1: Double
+
+    /// A map and its figures.
+    public init(map: String, split: String?, overall: Double, average: Double, kappa: Double, meanF1: Double) {
+      self.map = Secrets.masked(map)
+      self.split = split.map(Secrets.masked)
+      self.overall = overall
+      self.average = average
+      self.kappa = kappa
+      self.meanF1 = meanF1
+    }
+  }
+
+  /// Mean and standard deviation over maps.
+  public struct Spread: Codable, Sendable {
+    public var mean: Double
+    public var deviation: Double
+
+    /// Mean and deviation.
+    public init(mean: Double, deviation: Double) {
+      self.mean = mean
+      self.deviation = deviation
+    }
+  }
+
+  /// One channel of the scene.
+  public struct Channel: Codable, Sendable {
+    /// 1-based number in the file.
+    public var band: Int
+    public var wavelengthNm: Double?
+    /// Whether the model uses it.
+    public var used: Bool
+
+    /// A channel.
+    public init(band: Int, wavelengthNm: Double?, used: Bool) {
+      self.band = band
+      self.wavelengthNm = wavelengthNm
+      self.used = used
+    }
+  }
+
+  /// One point of the training curve.
+  public struct CurvePoint: Codable, Sendable {
+    public var epoch: Int
+    public var loss: Double
+    public var validationAccuracy: Double?
+    public var rate: Double
+
+    /// A point.
+    public init(epoch: Int, loss: Double, validationAccuracy: Double?, rate: Double) {
+      self.epoch = epoch
+      self.loss = loss
+      self.validationAccuracy = validationAccuracy
+      self.rate = rate
+    }
+  }
+
+  /// Version of the schema.
+  public var version: String
+  /// The command: `classify evaluate`.
+  public var command: String
+  /// The map.
+  public var map: ReportScene
+  /// The labels.
+  public var labels: String
+  /// The scene, where it is known.
+  public var scene: ReportScene?
+  /// The model, where it is known.
+  public var model: Model?
+  /// The split, where one was given.
+  public var split: SplitSummary?
+  /// `test pixels`, or `all labelled pixels`.
+  public var judged: String
+  /// The classes in the order of the confusion matrix.
+  public var classes: [Class]
+  /// Rows: truth; columns: map.
+  public var confusion: [[Int]]
+  /// Judged pixels of each class to which the map gives none of the classes.
+  public var unclassified: [Int]
+  /// Figures of the map, as shares.
+  public var overall: Double
+  public var average: Double
+  public var kappa: Double
+  public var meanF1: Double
+  /// All maps that were judged, this one first.
+  public var runs: [Run]
+  /// Over `runs`, by name (`overall`, `average`, `kappa`, `mean_f1`), where there are several.
+  public var spread: [String: Spread]?
+  /// Channels of the scene; empty without one.
+  public var channels: [Channel]
+  /// The training curve; empty where there is none.
+  public var curve: [CurvePoint]
+  /// Files written.
+  public var outputs: [ReportOutput]
+  /// Warnings in order.
+  public var warnings: [Warning]
+  /// How the result came about.
+  public var provenance: Provenance
+
+  /// A report on one or several maps; the first run is the one whose matrix is shown.
+  public init(
+    map: ReportScene, labels: String, judged: String, classes: [Class], confusion: [[Int]], unclassified: [Int],
+    runs: [Run], provenance: Provenance
+  ) {
+    precondition(!runs.isEmpty)
+    version = ClassificationReport.currentVersion
+    command = "classify evaluate"
+    self.map = map
+    self.labels = Secrets.masked(labels)
+    self.judged = judged
+    self.classes = classes
+    self.confusion = confusion
+    self.unclassified = unclassified
+    (overall, average, kappa, meanF1) = (runs[0].overall, runs[0].average, runs[0].kappa, runs[0].meanF1)
+    self.runs = runs
+    channels = []
+    curve = []
+    outputs = []
+    warnings = provenance.warnings
+    self.provenance = provenance
+  }
+
+  /// Number of judged pixels.
+  public var judgedPixels: Int { confusion.reduce(0) { $0 + $1.reduce(0, +) } + unclassified.reduce(0, +) }
+
+  /// The report as JSON text.
+  public func json() throws -> Data { try ReportCoding.encode(self) }
+}

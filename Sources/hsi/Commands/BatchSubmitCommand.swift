@@ -1,0 +1,103 @@
+import ArgumentParser
+import Foundation
+import HSIKit
+
+/// `hsi batch submit`.
+struct BatchSubmitCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "submit",
+    abstract: "Submit a job to a cluster as an array; each task is hsi batch run with its shard.",
+    discussion: """
+      Items that are done are left out. --threads and --memory (or the defaults of the job file) are those of one task.
+
+      Examples:
+        hsi batch submit --slurm job.yml --dry-run
+        hsi batch submit --slurm job.yml --array-size 100 --concurrency 20
+        hsi batch submit --slurm job.yml --time 2:00:00 --sbatch-arg --partition=long
+        hsi batch submit --slurm job.yml --only-failed
+      """)
+
+  @Argument(help: "The job file (YAML or JSON).")
+  var job: String
+
+  @Flag(help: "Submit to Slurm (the only scheduler so far).")
+  var slurm = false
+
+  @Option(help: "Tasks of the array (default: one per item, at most 1000).")
+  var arraySize: Int?
+
+  @Option(help: "Tasks at the same time.")
+  var concurrency: Int?
+
+  @Option(help: "Time limit of a task, as sbatch takes it.")
+  var time: String?
+
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp("Argument for sbatch, repeatable.", valueName: "argument"))
+  var sbatchArg: [String] = []
+
+  @Flag(help: "Submit the items that failed.")
+  var onlyFailed = false
+
+  @Flag(help: "Print the script and do nothing.")
+  var dryRun = false
+
+  @OptionGroup(title: "Running") var options: RunOptions
+
+  func run() throws {
+    let context = try options.makeContext()
+    guard slurm else {
+      throw CoreError.invalidParameter(
+        name: "the scheduler", value: "not given",
+        requirement: "--slurm; for others see docs/commands/batch.md")
+    }
+    try check("--array-size", arraySize)
+    try check("--concurrency", concurrency)
+    let setting = try BatchSetting(job, options, context)
+    let status = BatchStatus(setting.plan, version: Version.text, seed: setting.seed)
+    let open = status.items.filter { onlyFailed ? $0.state == .failed : $0.state != .done }.map(\.index)
+    guard !open.isEmpty else {
+      if !options.quiet {
+        Terminal.write("hsi: nothing to submit: no item \(onlyFailed ? "failed" : "is left")\n")
+      }
+      return
+    }
+    let defaults = setting.plan.job.defaults
+    let request = scriptOptions()
+    let script = SlurmScript(
+      setting.plan, open: open, maximum: Slurm.maximumArraySize(),
+      threads: options.threads == "auto" ? defaults.threads : context.threads,
+      memory: options.memory == nil ? defaults.memory : context.memory,
+      executable: try BatchExecution.executable(), request)
+    if dryRun {
+      try Terminal.output(script.text)
+      return
+    }
+    let submission = try Slurm.submit(script, setting.plan.job, request)
+    if !options.quiet {
+      Terminal.write("hsi: \(open.count) items in \(submission.tasks) tasks; see hsi batch status \(job)\n")
+    }
+    try Terminal.output(submission.id + "\n")
+  }
+
+  private func scriptOptions() -> SlurmScript.Options {
+    var request = SlurmScript.Options()
+    request.arraySize = arraySize
+    request.concurrency = concurrency
+    request.time = time
+    request.arguments = sbatchArg
+    request.onlyFailed = onlyFailed
+    // Options of this command line go before the job file in the tasks, too.
+    if options.threads != "auto" { request.runOptions += ["--threads", options.threads] }
+    if let memory = options.memory { request.runOptions += ["--memory", memory] }
+    if let seed = options.seed { request.runOptions += ["--seed", seed] }
+    request.runOptions += options.config.flatMap { ["--config", $0] }
+    return request
+  }
+
+  private func check(_ name: String, _ value: Int?) throws {
+    guard let value, !(1...1_000_000).contains(value) else { return }
+    throw CoreError.invalidParameter(name: name, value: "\(value)", requirement: "a number from 1")
+  }
+}

@@ -1,0 +1,42 @@
+import HSIClassification
+import HSITestSupport
+import Testing
+
+@Suite struct AccuracyTests {
+  @Test func figuresAreThoseOfTheReference() throws {
+    let fixture = try TestTask.fixture("metrics")
+    let matrix = ConfusionMatrix(
+      classes: 4, truth: fixture["in.true"].ints, result: fixture["in.pred"].ints.map { $0 })
+    #expect(matrix.counts.flatMap { $0 } == fixture["out.confusion"].ints)
+    let accuracy = Accuracy(matrix)
+    #expect(abs(100 * accuracy.overall - fixture["out.oa"].scalar) < 1e-10)
+    #expect(abs(100 * accuracy.average - fixture["out.aa"].scalar) < 1e-10)
+    #expect(abs(100 * accuracy.kappa - fixture["out.kappa"].scalar) < 1e-10)
+    for (own, reference) in zip(accuracy.classes, fixture["out.per_class"].values) {
+      #expect(abs(100 * (own.recall ?? 0) - reference) < 1e-10)
+    }
+  }
+
+  @Test func precisionRecallAndF1ByHand() {
+    // Truth a a a b b c; result a a b b - a.
+    let matrix = ConfusionMatrix(classes: 4, truth: [0, 0, 0, 1, 1, 2], result: [0, 0, 1, 1, nil, 0])
+    let accuracy = Accuracy(matrix)
+    #expect(matrix.total == 6 && matrix.unclassified == [0, 1, 0, 0])
+    #expect(accuracy.overall == 3.0 / 6)
+    #expect(accuracy.classes[0] == ClassAccuracy(support: 3, precision: 2.0 / 3, recall: 2.0 / 3, f1: 4.0 / 6))
+    #expect(accuracy.classes[1] == ClassAccuracy(support: 2, precision: 0.5, recall: 0.5, f1: 0.5))
+    #expect(accuracy.classes[2] == ClassAccuracy(support: 1, precision: nil, recall: 0, f1: 0))
+    #expect(accuracy.classes[3] == ClassAccuracy(support: 0, precision: nil, recall: nil, f1: nil))
+    // The class without pixels has no part in the mean.
+    #expect(abs(accuracy.average - 3.5 / 9) < 1e-15)
+    // Rows 3, 2, 1, 0 and columns 3, 2, 0, 0 of 6.
+    let chance = 13.0 / 36
+    #expect(abs(accuracy.kappa - (0.5 - chance) / (1 - chance)) < 1e-15)
+  }
+
+  @Test func spreadOverRuns() {
+    let spread = Spread([1, 2, 4])
+    #expect(abs(spread.mean - 7.0 / 3) < 1e-15 && abs(spread.deviation - (7.0 / 3).squareRoot()) < 1e-15)
+    #expect(Spread([5]).deviation == 0)
+  }
+}
