@@ -17,6 +17,8 @@ struct RestorationAccuracy: ParsableCommand {
   @Option(help: "Write the weights again with these figures in their card.") var card: String?
   @Option(help: "Licence of the weights, for the card.") var licence: String?
   @Option(help: "Training data in words, for the card.") var trainingData: String?
+  @Option(help: "Training run in words, for the card.") var training: String?
+  @Option(help: "What the training started from, for the card.") var source: String?
 
   struct Record: Codable {
     var scene, noise, method: String
@@ -27,12 +29,14 @@ struct RestorationAccuracy: ParsableCommand {
   /// Scenes that no bundled weights were trained on.
   private static let scenes: [(name: String, path: String, variable: String?)] = [
     ("CAVE feathers", "cave/testMSI_1.mat", nil), ("CAVE toys", "cave/testMSI_2_150.mat", nil),
-    ("Pavia University", "pavia-university-crop/paviaU_subimg.mat", nil), ("Reno", "reno/Reno150-150-100.mat", nil),
+    ("Pavia University", "pavia-university-crop/paviaU_subimg.mat", nil),
+    ("Reno", "reno/Reno150-150-100.mat", nil),
     ("Indian Pines (simulated)", "simu-indian/simu_indian.mat", nil),
   ]
 
   private static let noises: [(name: String, kind: NoiseModel.Kind, sigmas: [Double]?)] = [
-    ("σ 10", .gaussian, [10]), ("σ 30", .gaussian, [30]), ("σ 50", .gaussian, [50]), ("σ 70", .gaussian, [70]),
+    ("σ 10", .gaussian, [10]), ("σ 30", .gaussian, [30]), ("σ 50", .gaussian, [50]),
+    ("σ 70", .gaussian, [70]),
     ("non-iid", .noniid, nil), ("mixture", .mixture, nil),
   ]
 
@@ -87,6 +91,8 @@ struct RestorationAccuracy: ParsableCommand {
     var model = hsdt.model
     model.card.licence = licence ?? model.card.licence
     model.card.trainingData = trainingData ?? model.card.trainingData
+    model.card.training = training ?? model.card.training
+    model.card.source = source ?? model.card.source
     let own = model.card.variant ?? "hsdt"
     var metrics = (model.card.metrics ?? []).filter { $0.conditions?.hasPrefix("validation") ?? false }
     for noise in RestorationAccuracy.noises {
@@ -99,7 +105,9 @@ struct RestorationAccuracy: ParsableCommand {
       let scenes = Set(here.map(\.scene)).count
       let conditions =
         "\(noise.name), \(scenes) scenes not trained on, \(Set(here.map(\.seed)).count) seeds; noisy "
-        + String(format: "%.2f, best classical method (%@) %.2f dB", mean("noisy", \.mpsnr), best, mean(best, \.mpsnr))
+        + String(
+          format: "%.2f, best classical method (%@) %.2f dB", mean("noisy", \.mpsnr), best,
+          mean(best, \.mpsnr))
       metrics.append(.init(name: "MPSNR", value: mean(own, \.mpsnr), unit: "dB", conditions: conditions))
       metrics.append(.init(name: "MSSIM", value: mean(own, \.mssim), conditions: noise.name))
       metrics.append(.init(name: "SAM", value: mean(own, \.sam), unit: "rad", conditions: noise.name))
@@ -131,9 +139,11 @@ struct RestorationAccuracy: ParsableCommand {
     return Cube(shape: cube.shape, metadata: cube.metadata, pixels: pixels, positions: cube.positions)
   }
 
-  private func add(_ kind: NoiseModel.Kind, _ sigmas: [Double]?, to clean: Cube, seed: UInt64) throws -> Cube {
+  private func add(_ kind: NoiseModel.Kind, _ sigmas: [Double]?, to clean: Cube, seed: UInt64) throws -> Cube
+  {
     let realisation = NoiseRealisation(
-      try NoiseModel(kind, sigmas: sigmas), bands: clean.shape.bands, samples: clean.shape.samples, seed: seed)
+      try NoiseModel(kind, sigmas: sigmas), bands: clean.shape.bands, samples: clean.shape.samples, seed: seed
+    )
     let pixels = PixelMatrix(rows: clean.count, columns: clean.shape.bands)
     pixels.pointer.update(from: clean.pixels.pointer, count: clean.count * clean.shape.bands)
     realisation.add(to: pixels, positions: clean.positions, window: clean.shape.window)
@@ -159,14 +169,23 @@ struct RestorationAccuracy: ParsableCommand {
 
 
       """
+    let runs = methods.map { method in
+      Set(records.filter { $0.method == method }.map { "\($0.scene) \($0.seed)" }).count
+    }
+    for (method, count) in zip(methods, runs) where count < runs.max() ?? 0 {
+      page += "`\(method)` was run on \(count) of the \(runs.max() ?? 0) pairs of scene and seed.\n\n"
+    }
     for noise in RestorationAccuracy.noises {
       let here = records.filter { $0.noise == noise.name }
       guard !here.isEmpty else { continue }
-      let scenes = RestorationAccuracy.scenes.map(\.name).filter { name in here.contains { $0.scene == name } }
-      page += "## \(noise.name)\n\n| method | \(scenes.joined(separator: " | ")) | mean MPSNR | mean MSSIM | mean SAM |\n"
+      let scenes = RestorationAccuracy.scenes.map(\.name).filter { name in here.contains { $0.scene == name }
+      }
+      page +=
+        "## \(noise.name)\n\n| method | \(scenes.joined(separator: " | ")) | mean MPSNR | mean MSSIM | mean SAM |\n"
       page += "|---|" + String(repeating: "---|", count: scenes.count + 3) + "\n"
       let best = scenes.map { scene in
-        methods.compactMap { m in mean(here.filter { $0.scene == scene && $0.method == m }.map(\.mpsnr)) }.max() ?? 0
+        methods.compactMap { m in mean(here.filter { $0.scene == scene && $0.method == m }.map(\.mpsnr)) }
+          .max() ?? 0
       }
       for method in methods {
         let rows = here.filter { $0.method == method }
@@ -177,7 +196,8 @@ struct RestorationAccuracy: ParsableCommand {
           return mean >= best - 0.005 ? "**\(text)**" : text
         }
         let means = [
-          String(format: "%.2f", mean(rows.map(\.mpsnr)) ?? .nan), String(format: "%.3f", mean(rows.map(\.mssim)) ?? .nan),
+          String(format: "%.2f", mean(rows.map(\.mpsnr)) ?? .nan),
+          String(format: "%.3f", mean(rows.map(\.mssim)) ?? .nan),
           String(format: "%.3f", mean(rows.map(\.sam)) ?? .nan),
         ]
         page += "| \(method) | \((cells + means).joined(separator: " | ")) |\n"

@@ -39,9 +39,13 @@ public struct HSDTDenoiser: Denoiser {
   public var description: DenoiserDescription { HSDTDenoiser.description }
 
   public func workingBytes(_ shape: CubeShape) -> Int {
-    // Input and output as full images, and the places of 2 × 2 and 3 × 3 pixels that the noise is estimated on.
-    let images = 2 * 4 * shape.pixels * shape.bands + 48 * shape.pixels
-    return images + tileBytes(edge: smallestTile, bands: min(shape.bands, windowBands(shape.bands)))
+    heldBytes(shape) + tileBytes(edge: smallestTile, bands: windowBands(shape.bands))
+  }
+
+  /// Bytes beside scene and passes: the result, one window of bands as full images, rows of places, and the places of 2 × 2 and
+  /// 3 × 3 pixels that noise and range are estimated on.
+  private func heldBytes(_ shape: CubeShape) -> Int {
+    shape.pixels * (4 * shape.bands + 4 * windowBands(shape.bands) + 52)
   }
 
   private var configuration: HSDTConfiguration { model.network.configuration }
@@ -60,6 +64,9 @@ public struct HSDTDenoiser: Denoiser {
     return padded * padded * bands * 4 * (HSDTDenoiser.liveVolumes * configuration.channels + 4)
   }
 
+  /// What a program with its libraries takes before it holds any data: tiles leave room for it where they can.
+  private static let programBytes = 96 << 20
+
   /// Volumes of the head's width that are alive together at the worst moment; held to the truth by a test.
   static let liveVolumes = 12
 
@@ -77,9 +84,6 @@ public struct HSDTDenoiser: Denoiser {
     }
     let range = self.range(of: finite, extremes: extremes, noise: noise, context)
     let (bands, lines, samples) = (scene.shape.bands, scene.shape.lines, scene.shape.samples)
-    let plane = lines * samples
-    var input = Tensor(uninitialised: [bands, lines, samples])
-    try normalise(finite, range, into: &input, context)
     let window = windowBands(bands)
     if bands != configuration.bands {
       context.logger.info(
@@ -91,20 +95,23 @@ public struct HSDTDenoiser: Denoiser {
     let rows = Segments(length: lines, size: min(edge, lines), overlap: min(tileOverlap, edge / 2))
     let columns = Segments(length: samples, size: min(edge, samples), overlap: min(tileOverlap, edge / 2))
     let spectral = Segments(length: bands, size: window, overlap: min(bandOverlap, window - 1))
-    var output = Tensor.zeros([bands, lines, samples])
+    // Restored values in [0, 1], summed up in the order of the scene's pixels.
+    let pixels = PixelMatrix(rows: finite.count, columns: bands)
+    let grid = finite.rowOfPlace()
+    let filling = PlaneFilling(finite)
     let total = rows.starts.count * columns.starts.count * spectral.starts.count
     var done = 0
-    for line in rows.starts {
-      for sample in columns.starts {
-        for band in spectral.starts {
+    var input = Tensor(uninitialised: [spectral.size, lines, samples])
+    for band in spectral.starts {
+      normalise(finite, range, bands: band..<(band + spectral.size), filling, into: &input)
+      for line in rows.starts {
+        for sample in columns.starts {
           try context.checkCancellation()
           let place = Place(
             band: band, line: line, sample: sample, bands: spectral.size, lines: rows.size,
             samples: columns.size)
           let restored = pass(input, place, lines: lines, samples: samples)
-          output.withMutableValues { values in
-            blend(restored, place, rows, columns, spectral, into: values, lines: lines, samples: samples)
-          }
+          blend(restored, place, rows, columns, spectral, into: pixels, grid, samples: samples)
           done += 1
           context.progress.report(
             phase: "denoising", fraction: Double(done) / Double(total),
@@ -112,16 +119,11 @@ public struct HSDTDenoiser: Denoiser {
         }
       }
     }
-    let pixels = PixelMatrix(rows: finite.count, columns: bands)
+    // What follows in a program has the memory of the passes at its disposal.
+    input = Tensor.zeros([1])
+    BufferPool.current.trim()
     let (low, width) = (Float(range.low), Float(range.width))
-    let source = output
-    Parallel.forEachChunk(of: finite.count, chunk: 4096) { _, indices in
-      for row in indices {
-        let place = Int(finite.positions[row])
-        let target = pixels.pointer + row * bands
-        for b in 0..<bands { target[b] = low + width * source.pointer[b * plane + place] }
-      }
-    }
+    for i in 0..<(finite.count * bands) { pixels.pointer[i] = low + width * pixels.pointer[i] }
     var result = finite.replacingPixels(by: pixels)
     if finite.count < scene.count { result = scene.replacingFinitePixels(by: pixels) }
     return DenoisedScene(scene: result, facts: ["tiles": Double(total)])
@@ -141,20 +143,20 @@ public struct HSDTDenoiser: Denoiser {
     return (try? DataRange(low: range.low, high: range.low + width)) ?? extremes
   }
 
-  /// Brings the bands to [0, 1] as full images.
-  private func normalise(_ scene: Cube, _ range: DataRange, into planes: inout Tensor, _ context: RunContext)
-    throws
-  {
-    let (bands, plane) = (scene.shape.bands, scene.shape.pixels)
-    let filling = PlaneFilling(scene)
+  /// Brings some bands to [0, 1] as full images.
+  private func normalise(
+    _ scene: Cube, _ range: DataRange, bands: Range<Int>, _ filling: PlaneFilling, into planes: inout Tensor
+  ) {
+    let (width, plane) = (scene.shape.bands, scene.shape.pixels)
     let (low, factor) = (Float(range.low), 1 / Float(range.width))
     let pixels = scene.pixels
     planes.withMutableValues { values in
       nonisolated(unsafe) let base = values.baseAddress!
-      Parallel.forEach(bands) { band in
+      Parallel.forEach(bands.count) { index in
+        let band = bands.lowerBound + index
         let line = Tensor(uninitialised: [scene.count])
-        for row in 0..<scene.count { line.output[row] = (pixels.pointer[row * bands + band] - low) * factor }
-        filling.spread(line.pointer, into: base + band * plane)
+        for row in 0..<scene.count { line.output[row] = (pixels.pointer[row * width + band] - low) * factor }
+        filling.spread(line.pointer, into: base + index * plane)
       }
     }
   }
@@ -166,7 +168,7 @@ public struct HSDTDenoiser: Denoiser {
     let whole = max(lines, samples)
     if let tile { return min(max(tile, configuration.granularity), whole) }
     let held =
-      scene.count * (scene.shape.bands * 4 + 4) + scene.shape.pixels * (2 * 4 * scene.shape.bands + 48)
+      scene.count * (scene.shape.bands * 4 + 4) + heldBytes(scene.shape) + HSDTDenoiser.programBytes
     let left = context.memory.bytes - held
     var edge = whole
     while edge > smallestTile, tileBytes(edge: edge, bands: bands) > left {
@@ -191,7 +193,7 @@ public struct HSDTDenoiser: Denoiser {
     let x = Tensor(uninitialised: [1, place.bands, rows, columns, configuration.inputChannels])
     let channels = configuration.inputChannels
     for b in 0..<place.bands {
-      let plane = input.pointer + (place.band + b) * lines * samples
+      let plane = input.pointer + b * lines * samples
       for row in 0..<rows {
         let from = plane + (place.line + reflected(row, place.lines)) * samples + place.sample
         let to = x.output + (b * rows + row) * columns * channels
@@ -222,18 +224,24 @@ public struct HSDTDenoiser: Denoiser {
     return place < count ? place : period - place
   }
 
+  /// Adds a restored piece with its weights to the pixels of the scene.
   private func blend(
     _ restored: Tensor, _ place: Place, _ rows: Segments, _ columns: Segments, _ spectral: Segments,
-    into values: UnsafeMutableBufferPointer<Float>, lines: Int, samples: Int
+    into pixels: PixelMatrix, _ grid: [Int32], samples: Int
   ) {
     let across = (0..<place.samples).map { columns.weight($0, from: place.sample) }
-    for b in 0..<place.bands {
-      let weight = spectral.weight(b, from: place.band)
-      for row in 0..<place.lines {
-        let factor = weight * rows.weight(row, from: place.line)
-        let from = restored.pointer + (b * place.lines + row) * place.samples
-        let to = values.baseAddress! + ((place.band + b) * lines + place.line + row) * samples + place.sample
-        for column in 0..<place.samples { to[column] += factor * across[column] * from[column] }
+    let depth = (0..<place.bands).map { spectral.weight($0, from: place.band) }
+    let (bands, plane) = (pixels.columns, place.lines * place.samples)
+    nonisolated(unsafe) let (source, target) = (restored.pointer, pixels.pointer)
+    Parallel.forEach(place.lines) { line in
+      let factor = rows.weight(line, from: place.line)
+      for column in 0..<place.samples {
+        let row = Int(grid[(place.line + line) * samples + place.sample + column])
+        guard row >= 0 else { continue }
+        let from = source + line * place.samples + column
+        let to = target + row * bands + place.band
+        let weight = factor * across[column]
+        for b in 0..<place.bands { to[b] += depth[b] * weight * from[b * plane] }
       }
     }
   }

@@ -135,7 +135,7 @@ struct TrainDenoiseCommand: ParsableCommand {
     model.card.seed = context.seed
     model.card.parameters = trained.network.store.parameterCount
     model.card.createdBy = Version.text
-    model.card.source = from
+    model.card.source = from.map { ($0 as NSString).lastPathComponent }
     let isComplete = try trainer.run(
       statePath: statePath, evaluateEvery: evaluateEvery, stopAfter: minutes.map { $0 * 60 } ?? .infinity,
       context
@@ -300,7 +300,7 @@ struct TrainDenoiseCommand: ParsableCommand {
   }
 
   private func description(_ patches: Int) throws -> String {
-    "\(from ?? model)\(lora.map { " lora \($0)" } ?? ""), \(recipe) recipe, epochs \(epochs), batch \(batch), patch \(patch), "
+    "\(from.map { ($0 as NSString).lastPathComponent } ?? model)\(lora.map { " lora \($0)" } ?? ""), \(recipe) recipe, epochs \(epochs), batch \(batch), patch \(patch), "
       + "patches \(patches), per epoch \(patchesPerEpoch ?? patches), rate \(rate), \(recipe == "compact" ? "loss \(loss.rawValue), frozen \(freezeNorms), " : "")seed \(try options.makeContext().seed)"
   }
 }
