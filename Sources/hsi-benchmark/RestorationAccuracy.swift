@@ -104,7 +104,7 @@ struct RestorationAccuracy: ParsableCommand {
       let best = rivals.max { mean($0, \.mpsnr) < mean($1, \.mpsnr) } ?? ""
       let scenes = Set(here.map(\.scene)).count
       let conditions =
-        "\(noise.name), \(scenes) scenes not trained on, \(Set(here.map(\.seed)).count) seeds; noisy "
+        "\(noise.name), \(scenes) scenes not trained on, \(Set(here.filter { $0.method == own }.map(\.seed)).count) seeds; noisy "
         + String(
           format: "%.2f, best classical method (%@) %.2f dB", mean("noisy", \.mpsnr), best,
           mean(best, \.mpsnr))
