@@ -99,6 +99,7 @@ import Testing
     #expect(empty.status == 3 && empty.errors.contains("names no file"), "\(empty.errors)")
   }
 
+  /// SIGUSR1 tells where the work stands and does not end it (the fit may be over before SIGTERM arrives).
   @Test func progressOnSignal() throws {
     let place = try SampleScene.workplace()
     let script = """
@@ -111,6 +112,6 @@ import Testing
       """
     let result = try Tool.launch(["bash", "-c", script], in: place.url)
     let errors = try String(contentsOfFile: place.path("err"), encoding: .utf8)
-    #expect(result.status == 143 && errors.contains("hsi: rrlbs: "), "\(result.status) \(errors)")
+    #expect([0, 143].contains(result.status) && errors.contains("hsi: rrlbs: "), "\(result.status) \(errors)")
   }
 }
