@@ -97,6 +97,43 @@ import Testing
     }
   }
 
+  /// A checkpoint of the released code becomes a model that maps and can be adapted; what does not fit is refused.
+  @Test func importsCheckpoints() throws {
+    let place = try Place()
+    let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    let fixture = tests.appendingPathComponent("HSIClassificationTests/Fixtures/lola_checkpoint.pth").path
+    try Data("water\nsand\nwood\nrock\n".utf8).write(to: place.folder.url.appendingPathComponent("names.txt"))
+    try place.run("classify import in/s.dat \(fixture) --components 5 --names names.txt --out m.safetensors")
+    try place.run("classify import in/s.dat \(fixture) --components 5 --flip 1,3 --out f.safetensors")
+    #expect(try place.run("classify predict in/s.dat m.dat --model m.safetensors --prob p.dat").output.contains("wood"))
+    try place.run("classify predict in/s.dat f.dat --model f.safetensors --prob q.dat")
+    let (p, q) = (
+      try SampleScene.floats(place.folder.url.appendingPathComponent("p.dat")),
+      try SampleScene.floats(place.folder.url.appendingPathComponent("q.dat"))
+    )
+    #expect(p.count == 4 * Self.pixels && p != q)
+    for i in 0..<Self.pixels {
+      let sum = (0..<4).reduce(Float(0)) { $0 + p[$1 * Self.pixels + i] }
+      #expect(abs(sum - 1) < 1e-5)
+    }
+    try place.run(
+      "classify finetune in/s.dat l.dat --from m.safetensors --lora r=2 --epochs 1 --scheme random --train 30% --out a.safetensors")
+    let bad: [(String, Int32, String)] = [
+      ("--components 0 --out x.safetensors", 2, "from 1 to 1024"),
+      ("--components 5 --flip 6 --out x.safetensors", 2, "--flip"),
+      ("--components 5 --names in/s.hdr --out x.safetensors", 2, "the classes of the checkpoint"),
+      ("--components 5 --names none.txt --out x.safetensors", 3, "none.txt"),
+      ("--components 5 --out m.safetensors", 4, "exists already"),
+    ]
+    for (options, code, text) in bad {
+      let result = try place.run("classify import in/s.dat \(fixture) \(options)", code)
+      #expect(result.errors.contains(text), "\(result.errors)")
+    }
+    let other = tests.deletingLastPathComponent().appendingPathComponent("SampleData/checkpoint.pth").path
+    #expect(try place.run("classify import in/s.dat \(other) --out x.safetensors", 7).errors.contains("spectral_conv.0.weight"))
+    #expect(!FileManager.default.fileExists(atPath: place.folder.url.appendingPathComponent("x.safetensors").path))
+  }
+
   @Test func noDataStaysNoData() throws {
     let place = try Place()
     try place.run("classify train in/spots.dat l.dat --model gml --set components=5 --scheme random --out m.safetensors")

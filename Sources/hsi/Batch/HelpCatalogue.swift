@@ -17,7 +17,7 @@ enum HelpCatalogue {
   /// Options that name files to read; a number or a word without dot and slash names something else.
   private static let inputs: Set<String> = [
     "endmembers", "library", "reference", "reference-endmembers", "noisy", "noise", "like", "split", "labels",
-    "scene",
+    "scene", "names",
   ]
   /// Options that name weights.
   private static let models: Set<String> = ["weights", "model", "adapter", "from"]

@@ -14,6 +14,6 @@ struct ClassifyCommand: ParsableCommand {
       """,
     subcommands: [
       ClassifySplitCommand.self, ClassifyTrainCommand.self, ClassifyFinetuneCommand.self, ClassifyPredictCommand.self,
-      ClassifyEvaluateCommand.self,
+      ClassifyEvaluateCommand.self, ClassifyImportCommand.self,
     ])
 }
