@@ -28,6 +28,10 @@ public struct BatchSettings: Sendable {
   /// Seconds before the second try of a step; doubled for each further one.
   var retryPause = 0.5
 
+  /// - Parameters:
+  ///   - executable: the `hsi` that steps run.
+  ///   - version: its version, part of every fingerprint.
+  ///   - seed: the seed of steps whose job names none.
   public init(executable: String, version: String, seed: String = "0") {
     (self.executable, self.version, self.seed) = (executable, version, seed)
   }

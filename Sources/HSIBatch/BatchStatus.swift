@@ -3,6 +3,7 @@ import HSICore
 
 /// Where a job stands, from what is recorded and on disk; nothing is changed by looking.
 public struct BatchStatus: Codable, Sendable {
+  /// Where an item stands.
   public enum State: String, Codable, Sendable, CaseIterable {
     /// All steps are done and their outputs are as recorded.
     case done
@@ -144,6 +145,7 @@ public struct BatchStatus: Codable, Sendable {
 
 /// What `NAME.report.json` holds: counts, times, and the failures with the ends of their logs.
 public struct BatchReport: Codable, Sendable {
+  /// A step that failed, and the end of its log.
   public struct Failure: Codable, Sendable {
     public var index: Int
     public var input: String

@@ -20,6 +20,7 @@ public struct CommandCatalogue: Sendable {
     public var isRepeating: Bool
     public var role: Role
 
+    /// An option.
     public init(name: String, isFlag: Bool = false, isRepeating: Bool = false, role: Role = .plain) {
       (self.name, self.isFlag, self.isRepeating, self.role) = (name, isFlag, isRepeating, role)
     }
@@ -35,6 +36,7 @@ public struct CommandCatalogue: Sendable {
     public var takesMore: Bool
     public var options: [Option]
 
+    /// A command.
     public init(words: [String], arguments: [String], takesMore: Bool = false, options: [Option]) {
       (self.words, self.arguments, self.takesMore, self.options) = (words, arguments, takesMore, options)
     }
@@ -45,6 +47,7 @@ public struct CommandCatalogue: Sendable {
   /// All of them.
   public let commands: [Command]
 
+  /// A catalogue of some commands.
   public init(_ commands: [Command]) { self.commands = commands }
 
   func command(_ words: [String]) -> Command? { commands.first { $0.words == words } }

@@ -2,6 +2,7 @@ import Foundation
 
 /// One line of the manifest: what happened to a step of an item.
 public struct ManifestRecord: Codable, Sendable {
+  /// What happened.
   public enum State: String, Codable, Sendable {
     /// The command was started.
     case running

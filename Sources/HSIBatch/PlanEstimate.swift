@@ -10,6 +10,7 @@ public struct SceneSize: Sendable {
   /// Bytes of a sample as stored.
   public var sampleBytes: Int
 
+  /// A size.
   public init(lines: Int, samples: Int, bands: Int, sampleBytes: Int) {
     (self.lines, self.samples, self.bands, self.sampleBytes) = (lines, samples, bands, sampleBytes)
   }
@@ -20,6 +21,7 @@ public struct SceneSize: Sendable {
 
 /// What a job is expected to need: an upper bound of disk per item, and the memory that each item may take.
 public struct PlanEstimate: Codable, Sendable {
+  /// One item of the job.
   public struct Item: Codable, Sendable {
     public var index: Int
     public var input: String

@@ -17,6 +17,7 @@ public struct SlurmScript: Sendable {
     /// Options for every `hsi batch run`.
     public var runOptions: [String] = []
 
+    /// One task per item, no limits.
     public init() {}
   }
 

@@ -1,38 +1,6 @@
 import HSICore
 import HSITransformer
 
-/// What users and documents are told about a classifier, learned on the core or not.
-public struct ClassifierDescription: Sendable, Codable {
-  /// Name on the command line, e.g. `svm`.
-  public var id: String
-  /// Name in the field, e.g. `Support vector machine, radial kernel`.
-  public var name: String
-  /// Paper: authors, title or journal, year.
-  public var citation: String
-  /// Cost in n training pixels, N pixels, L bands, C classes.
-  public var cost: String
-  /// When to use it, one sentence.
-  public var advice: String
-  /// What can be set.
-  public var parameters: [ParameterDescription]
-  /// Other names on the command line.
-  public var aliases: [String]
-
-  /// The public face of a classifier.
-  public init(
-    id: String, name: String, citation: String, cost: String, advice: String,
-    parameters: [ParameterDescription] = [], aliases: [String] = []
-  ) {
-    self.id = id
-    self.name = name
-    self.citation = citation
-    self.cost = cost
-    self.advice = advice
-    self.parameters = parameters
-    self.aliases = aliases
-  }
-}
-
 /// Pixels of a scene whose class is known.
 public struct LabelledPixels: Sendable, Equatable {
   /// Places in the scene, row-major (`line · samples + sample`), ascending.
@@ -87,7 +55,7 @@ public struct ClassificationTask {
 ///   as the classifier documents.
 public protocol Classifier: Sendable {
   /// What users and documents are told.
-  static var description: ClassifierDescription { get }
+  static var description: MethodDescription { get }
   /// Takes the checked parameters.
   init(_ parameters: MethodParameters) throws
   /// Half the side of the neighbourhood that decides about a pixel; 0 for its spectrum alone.
@@ -102,7 +70,7 @@ public protocol Classifier: Sendable {
 
 /// What was learned: applies to any scene on the same bands.
 public protocol TrainedClassifier: Sendable {
-  /// Identifier of the classifier that learned it (`ClassifierDescription.id`); the architecture of its model card.
+  /// Identifier of the classifier that learned it (`MethodDescription.id`); the architecture of its model card.
   var id: String { get }
   /// Half the side of the neighbourhood that decides about a pixel.
   var patchRadius: Int { get }

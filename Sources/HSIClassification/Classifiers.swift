@@ -6,7 +6,7 @@ public enum Classifiers {
   /// A classifier: how it is described, made, and read back from a model file.
   public struct Entry: Sendable {
     /// What users and documents are told.
-    public let description: ClassifierDescription
+    public let description: MethodDescription
     /// Makes it from checked parameters.
     public let make: @Sendable (MethodParameters) throws -> any Classifier
     /// Reads what its `TrainedClassifier` wrote; the card names the architecture `description.id`.
@@ -21,7 +21,7 @@ public enum Classifiers {
 
     /// A classifier, several of which may share a type.
     public init(
-      description: ClassifierDescription, make: @escaping @Sendable (MethodParameters) throws -> any Classifier,
+      description: MethodDescription, make: @escaping @Sendable (MethodParameters) throws -> any Classifier,
       restore: @escaping @Sendable (WeightFile, ModelCard) throws -> any TrainedClassifier
     ) {
       self.description = description
@@ -42,7 +42,7 @@ public enum Classifiers {
   ] + LoLAClassifier.entries
 
   /// What is known about every one.
-  public static var descriptions: [ClassifierDescription] { all.map(\.description) }
+  public static var descriptions: [MethodDescription] { all.map(\.description) }
 
   /// The entry of a name or alias.
   ///

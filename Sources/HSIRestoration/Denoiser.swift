@@ -1,37 +1,5 @@
 import HSICore
 
-/// What users and documents are told about a denoiser, learned or not.
-public struct DenoiserDescription: Sendable, Codable {
-  /// Name on the command line, e.g. `hyres`.
-  public var id: String
-  /// Name in the field, e.g. `Hyperspectral restoration by sparse low-rank modelling (HyRes)`.
-  public var name: String
-  /// Paper: authors, title or journal, year.
-  public var citation: String
-  /// Cost in N pixels, L bands, p components kept.
-  public var cost: String
-  /// When to use it, one sentence.
-  public var advice: String
-  /// What can be set.
-  public var parameters: [ParameterDescription]
-  /// Other names on the command line.
-  public var aliases: [String]
-
-  /// The public face of a denoiser.
-  public init(
-    id: String, name: String, citation: String, cost: String, advice: String,
-    parameters: [ParameterDescription] = [], aliases: [String] = []
-  ) {
-    self.id = id
-    self.name = name
-    self.citation = citation
-    self.cost = cost
-    self.advice = advice
-    self.parameters = parameters
-    self.aliases = aliases
-  }
-}
-
 /// Removes noise from a whole cube in memory.
 ///
 /// Contract of every denoiser:
@@ -44,7 +12,7 @@ public struct DenoiserDescription: Sendable, Codable {
 /// - The result does not depend on the number of threads; random draws come from the seed of the context.
 public protocol Denoiser: Sendable {
   /// What users and documents are told.
-  var description: DenoiserDescription { get }
+  var description: MethodDescription { get }
   /// Bytes needed beside the pixels of the scene, result included.
   func workingBytes(_ shape: CubeShape) -> Int
   /// The restored scene.
@@ -62,7 +30,7 @@ public protocol Denoiser: Sendable {
 /// It implements `restore`; `denoise` is made from it.
 public protocol ClassicalDenoiser: Denoiser {
   /// What users and documents are told.
-  static var description: DenoiserDescription { get }
+  static var description: MethodDescription { get }
   /// Takes the checked parameters.
   init(_ parameters: MethodParameters) throws
   /// Restores a scene all of whose pixels are finite, of at least two pixels, that is not constant.
@@ -80,7 +48,7 @@ extension ClassicalDenoiser {
     try self.init(MethodParameters(values, method: description.id, parameters: description.parameters))
   }
 
-  public var description: DenoiserDescription { Self.description }
+  public var description: MethodDescription { Self.description }
 }
 
 /// A restored scene and what was found on the way.

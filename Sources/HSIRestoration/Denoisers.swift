@@ -8,7 +8,7 @@ public enum Denoisers {
   ]
 
   /// What is known about every one.
-  public static var descriptions: [DenoiserDescription] { classical.map { $0.description } }
+  public static var descriptions: [MethodDescription] { classical.map { $0.description } }
 
   /// The denoiser of a name or alias, with values for some parameters and defaults for the rest.
   ///

@@ -16,7 +16,7 @@ public enum UnmixingTask: String, Sendable, Codable, CaseIterable {
 }
 
 /// What users and documents are told about a method.
-public struct MethodDescription: Sendable, Codable {
+public struct UnmixingMethodDescription: Sendable, Codable {
   /// Name on the command line, e.g. `fcls`.
   public var id: String
   /// Name in the field, e.g. `Fully constrained least squares (FCLS)`.
@@ -54,7 +54,7 @@ extension MethodParameters {
   /// Checks names and ranges against a description.
   ///
   /// - Throws: `CoreError.unknownParameter`, `CoreError.invalidParameter`.
-  public init(_ values: [String: Double], for description: MethodDescription) throws {
+  public init(_ values: [String: Double], for description: UnmixingMethodDescription) throws {
     try self.init(values, method: description.id, parameters: description.parameters)
   }
 }
@@ -62,7 +62,7 @@ extension MethodParameters {
 /// A method of any task: one file, one type, one line in `UnmixingMethods`.
 public protocol UnmixingMethod: Sendable {
   /// What users and documents are told.
-  static var description: MethodDescription { get }
+  static var description: UnmixingMethodDescription { get }
   /// Takes the checked parameters.
   init(_ parameters: MethodParameters) throws
 }

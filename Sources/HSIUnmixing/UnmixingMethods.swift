@@ -22,7 +22,7 @@ public enum UnmixingMethods {
   ]
 
   /// What is known about every method, in the order of the tasks.
-  public static var descriptions: [MethodDescription] {
+  public static var descriptions: [UnmixingMethodDescription] {
     count.map { $0.description } + extract.map { $0.description } + abundance.map { $0.description }
       + sceneAbundance.map { $0.description } + blind.map { $0.description }
   }

@@ -10,7 +10,7 @@ import HSITransformer
 /// within-class covariance S from ν pixels — so that small classes have one too.
 /// Source: J. H. Friedman, Regularized discriminant analysis, JASA 84, 1989 (with this rule for the weight).
 public struct GaussianMaximumLikelihood: Classifier {
-  public static let description = ClassifierDescription(
+  public static let description = MethodDescription(
     id: "gml", name: "Gaussian maximum likelihood",
     citation: "J. H. Friedman, Regularized discriminant analysis, JASA 84, 1989",
     cost: "N L d + N C d², training n L² + C d³",

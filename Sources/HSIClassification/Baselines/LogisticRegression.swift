@@ -5,7 +5,7 @@ import HSITransformer
 /// Linear scores of standardised bands made probabilities: multinomial logistic regression with an ℓ2 penalty,
 /// `min Σ_n −log p(y_n | x_n) + ‖W‖² / (2 C)`, biases free. Solved by L-BFGS in double precision.
 public struct LogisticRegression: Classifier {
-  public static let description = ClassifierDescription(
+  public static let description = MethodDescription(
     id: "logistic", name: "Multinomial logistic regression",
     citation: "D. R. Cox, The regression analysis of binary sequences, J. Royal Statistical Society B 20, 1958",
     cost: "N L C, training 4 n L C per step",

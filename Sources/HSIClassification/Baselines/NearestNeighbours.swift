@@ -6,7 +6,7 @@ import HSITransformer
 ///
 /// Probabilities are shares of votes, weighted by 1/distance² (a pixel that equals a training pixel takes its class).
 public struct NearestNeighbours: Classifier {
-  public static let description = ClassifierDescription(
+  public static let description = MethodDescription(
     id: "knn", name: "k nearest neighbours",
     citation: "T. Cover, P. Hart, Nearest neighbor pattern classification, IEEE Trans. Information Theory 13, 1967",
     cost: "N L n", advice: "No training, no assumptions; slow with many training pixels.",

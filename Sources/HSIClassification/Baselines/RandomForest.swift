@@ -8,7 +8,7 @@ import HSITransformer
 /// Thresholds lie between neighbouring values of a band among at most 255 quantiles of the training pixels. Every tree has
 /// a stream of random numbers of its own, so trees grow in any order on any number of threads.
 public struct RandomForest: Classifier {
-  public static let description = ClassifierDescription(
+  public static let description = MethodDescription(
     id: "random-forest", name: "Random forest",
     citation: "L. Breiman, Random forests, Machine Learning 45, 2001",
     cost: "N T log n, training T n √L log n",

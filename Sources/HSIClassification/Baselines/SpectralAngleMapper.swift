@@ -7,7 +7,7 @@ import HSITransformer
 /// Probabilities are `exp(−θ/τ) / Σ exp(−θ/τ)` with the τ that makes the training labels most likely. Pixels without
 /// length are given equal probabilities.
 public struct SpectralAngleMapper: Classifier {
-  public static let description = ClassifierDescription(
+  public static let description = MethodDescription(
     id: "sam", name: "Spectral angle mapper (SAM)",
     citation: "F. A. Kruse et al., The spectral image processing system (SIPS), Remote Sensing of Environment 44, 1993",
     cost: "N L C",

@@ -8,7 +8,7 @@ import HSITransformer
 /// then γ in a tie. γ is in units of 1/L, L bands. Probabilities come from sigmoids on the decision values of held-out
 /// pixels, coupled over pairs; the class of a pixel is the most probable one.
 public struct SupportVectorMachine: Classifier {
-  public static let description = ClassifierDescription(
+  public static let description = MethodDescription(
     id: "svm", name: "Support vector machine, radial kernel",
     citation: "F. Melgani, L. Bruzzone, Classification of hyperspectral remote sensing images with support vector machines, "
       + "IEEE TGRS 42, 2004; trained by LIBSVM (C.-C. Chang, C.-J. Lin, ACM TIST 2, 2011)",

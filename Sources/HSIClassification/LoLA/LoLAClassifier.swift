@@ -32,13 +32,13 @@ public struct LoLAClassifier: Classifier {
       advice: "The released network with the settings that its read-me file gives for the published figures.", aliases: []),
   ]
 
-  public static var description: ClassifierDescription { description(of: presets[0]) }
+  public static var description: MethodDescription { description(of: presets[0]) }
 
   /// What users are told about a preset.
-  public static func description(of preset: Preset) -> ClassifierDescription {
+  public static func description(of preset: Preset) -> MethodDescription {
     let shape = LoLAConfiguration(named: preset.network) ?? LoLAConfiguration()
     let recipe = PatchRecipe(named: preset.recipe) ?? PatchRecipe()
-    return ClassifierDescription(
+    return MethodDescription(
       id: preset.id, name: "LoLA-SpecViT, spectral vision transformer with low-rank adapters",
       citation: "F. Z. Zidi et al., LoLA-SpecViT: local attention SwiGLU vision transformer with LoRA for "
         + "hyperspectral imaging, arXiv 2506.17759, 2025",

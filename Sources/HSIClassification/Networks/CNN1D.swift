@@ -5,7 +5,7 @@ import HSITransformer
 /// swish and a mean over neighbouring bands, then two linear layers. In the manner of Hu et al. 2015, who used one
 /// convolution and a maximum.
 public struct SpectralCNN: Classifier {
-  public static let description = ClassifierDescription(
+  public static let description = MethodDescription(
     id: "cnn-1d", name: "Convolutional network on spectra",
     citation: "W. Hu et al., Deep convolutional neural networks for hyperspectral image classification, J. Sensors, 2015",
     cost: "N F, F = 8 kFLOP per band; training 3 n F per epoch",

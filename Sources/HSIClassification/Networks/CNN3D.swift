@@ -4,7 +4,7 @@ import HSITransformer
 /// A small convolutional network on patches of principal components: two convolutions of 3 × 3 × 3 with batch normalisation
 /// and swish, the middle pixel and the mean of the patch, and two linear layers. In the manner of Ben Hamida et al. 2018.
 public struct PatchCNN: Classifier {
-  public static let description = ClassifierDescription(
+  public static let description = MethodDescription(
     id: "cnn-3d", name: "Three-dimensional convolutional network on patches",
     citation: "A. Ben Hamida et al., 3-D deep learning approach for remote sensing image classification, "
       + "IEEE Trans. Geoscience and Remote Sensing 56, 2018",

@@ -6,7 +6,7 @@ import HSINumerics
 /// Offsets are those of `ColumnOffsets`: the median difference of a column from its neighbours, where
 /// significant and not shared with neighbouring bands. Cost about 100 N L.
 public struct Destriping: ClassicalDenoiser {
-  public static let description = DenoiserDescription(
+  public static let description = MethodDescription(
     id: "destripe", name: "Column offset correction",
     citation:
       "after B. K. Horn and R. J. Woodham, Destriping Landsat MSS images by histogram modification, CGIP 10(1), 1979, "

@@ -10,7 +10,7 @@ import HSINumerics
 /// to 50 of 255 HySime's rule lost up to 4 dB against this one, and no other fixed rank gained more than 0.6
 /// dB.
 public struct FastHyDe: ClassicalDenoiser {
-  public static let description = DenoiserDescription(
+  public static let description = MethodDescription(
     id: "fasthyde", name: "Fast hyperspectral denoising (FastHyDe class)",
     citation:
       "L. Zhuang and J. M. Bioucas-Dias, Fast hyperspectral image denoising and inpainting based on low-rank and "

@@ -15,7 +15,7 @@ import HSINumerics
 /// largest of their band as impulses where they are frequent and scattered; both stay outliers. Cost `rounds`
 /// · (N L² + N L) and two runs of `BlockMatching`.
 public struct FastHyMix: ClassicalDenoiser {
-  public static let description = DenoiserDescription(
+  public static let description = MethodDescription(
     id: "fasthymix", name: "Mixed noise removal in a subspace (FastHyMix class)",
     citation:
       "L. Zhuang and M. K. Ng, Hyperspectral mixed noise removal by l1-norm-based subspace representation, IEEE JSTARS "

@@ -13,7 +13,7 @@ import Synchronization
 /// and averaging over `shifts` translations of the wavelet grid (cycle spinning; 1 gives the paper's
 /// estimate). Cost N L² + shifts · 400 N p.
 public struct HyRes: ClassicalDenoiser {
-  public static let description = DenoiserDescription(
+  public static let description = MethodDescription(
     id: "hyres", name: "Hyperspectral restoration by sparse low-rank modelling (HyRes)",
     citation:
       "B. Rasti, M. O. Ulfarsson and P. Ghamisi, Automatic hyperspectral image restoration using sparse and low-rank "

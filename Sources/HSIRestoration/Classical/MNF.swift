@@ -8,7 +8,7 @@ import HSINumerics
 /// multiplied by `s_i / λ_i`: the best linear estimate of the spectra from the spectra alone. With
 /// `shrinkage` 0 components are kept whole or dropped.
 public struct MNF: ClassicalDenoiser {
-  public static let description = DenoiserDescription(
+  public static let description = MethodDescription(
     id: "mnf", name: "Maximum noise fraction smoothing (MNF)",
     citation:
       "A. A. Green, M. Berman, P. Switzer and M. D. Craig, A transformation for ordering multispectral data in "

@@ -4,7 +4,7 @@ import HSINumerics
 /// Principal component truncation: the leading components of the unweighted bands are kept, the rest is
 /// dropped.
 public struct PrincipalComponents: ClassicalDenoiser {
-  public static let description = DenoiserDescription(
+  public static let description = MethodDescription(
     id: "pca", name: "Principal component truncation (PCA)",
     citation: "I. T. Jolliffe, Principal Component Analysis, Springer, 2002",
     cost: "N L² + L³",

@@ -2,7 +2,7 @@ import HSICore
 
 extension HSDTDenoiser {
   /// What users and documents are told.
-  public static let description = DenoiserDescription(
+  public static let description = MethodDescription(
     id: "hsdt", name: "Hybrid spectral denoising transformer (HSDT)",
     citation:
       "Z. Lai, C. Yan and Y. Fu, Hybrid spectral denoising transformer with guided attention, ICCV 2023",

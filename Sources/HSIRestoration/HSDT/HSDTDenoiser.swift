@@ -36,7 +36,7 @@ public struct HSDTDenoiser: Denoiser {
   /// A denoiser with the defaults.
   public init(_ model: HSDTModel) { self.model = model }
 
-  public var description: DenoiserDescription { HSDTDenoiser.description }
+  public var description: MethodDescription { HSDTDenoiser.description }
 
   public func workingBytes(_ shape: CubeShape) -> Int {
     heldBytes(shape) + tileBytes(edge: smallestTile, bands: windowBands(shape.bands))

@@ -65,8 +65,8 @@ struct ListedMethod: Encodable {
   static let all: [ListedMethod] =
     UnmixingTask.allCases.flatMap { task in
       UnmixingMethods.descriptions.filter { $0.task == task }.map { ListedMethod($0) }
-    } + (Denoisers.descriptions + [HSDTDenoiser.description]).map { ListedMethod($0) }
-    + Classifiers.descriptions.map { ListedMethod($0) }
+    } + (Denoisers.descriptions + [HSDTDenoiser.description]).map { ListedMethod($0, task: "denoise") }
+    + Classifiers.descriptions.map { ListedMethod($0, task: "classify") }
 
   /// Heading of every task, in order.
   static let tasks: [(id: String, title: String)] =
@@ -74,7 +74,7 @@ struct ListedMethod: Encodable {
       ("denoise", "Noise removal"), ("classify", "Classification"),
     ]
 
-  private init(_ method: MethodDescription) {
+  private init(_ method: UnmixingMethodDescription) {
     id = method.id
     name = method.name
     task = method.task.rawValue
@@ -85,21 +85,10 @@ struct ListedMethod: Encodable {
     aliases = method.aliases
   }
 
-  private init(_ method: DenoiserDescription) {
+  private init(_ method: MethodDescription, task: String) {
     id = method.id
     name = method.name
-    task = "denoise"
-    citation = method.citation
-    cost = method.cost
-    advice = method.advice
-    parameters = method.parameters
-    aliases = method.aliases
-  }
-
-  private init(_ method: ClassifierDescription) {
-    id = method.id
-    name = method.name
-    task = "classify"
+    self.task = task
     citation = method.citation
     cost = method.cost
     advice = method.advice

@@ -59,7 +59,7 @@ final class UnmixSolver {
   var findsEndmembers: Bool { known == nil }
 
   /// What is told about the method.
-  var description: MethodDescription { method.description }
+  var description: UnmixingMethodDescription { method.description }
 
   // MARK: - Method
 
@@ -69,7 +69,7 @@ final class UnmixSolver {
     case blind(any BlindUnmixer.Type)
     case extractor(any EndmemberExtractor.Type)
 
-    var description: MethodDescription {
+    var description: UnmixingMethodDescription {
       switch self {
       case .pixel(let type): type.description
       case .scene(let type): type.description
@@ -84,7 +84,7 @@ final class UnmixSolver {
     let name = request.method
     var findsEndmembers = false
     if case .blind = request.kind { findsEndmembers = true }
-    func named<T>(_ list: [T], _ description: (T) -> MethodDescription) -> T? {
+    func named<T>(_ list: [T], _ description: (T) -> UnmixingMethodDescription) -> T? {
       list.first { description($0).id == name || description($0).aliases.contains(name) }
     }
     let pixel = UnmixingMethods.abundance
@@ -216,7 +216,7 @@ final class UnmixSolver {
     return solution
   }
 
-  private func settings(_ description: MethodDescription) -> [String: Double] {
+  private func settings(_ description: UnmixingMethodDescription) -> [String: Double] {
     var values: [String: Double] = [:]
     for parameter in description.parameters { values[parameter.name] = parameter.defaultValue }
     return values.merging(request.values) { $1 }

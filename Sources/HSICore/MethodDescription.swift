@@ -1,0 +1,31 @@
+/// What users and documents are told about a method: the same for denoisers and classifiers.
+public struct MethodDescription: Sendable, Codable {
+  /// Name on the command line, e.g. `hyres`.
+  public var id: String
+  /// Name in the field, e.g. `Support vector machine, radial kernel`.
+  public var name: String
+  /// Paper: authors, title or journal, year.
+  public var citation: String
+  /// Cost in N pixels, L bands and what else the method has: n training pixels, C classes, p components.
+  public var cost: String
+  /// When to use it, one sentence.
+  public var advice: String
+  /// What can be set.
+  public var parameters: [ParameterDescription]
+  /// Other names on the command line.
+  public var aliases: [String]
+
+  /// The public face of a method.
+  public init(
+    id: String, name: String, citation: String, cost: String, advice: String,
+    parameters: [ParameterDescription] = [], aliases: [String] = []
+  ) {
+    self.id = id
+    self.name = name
+    self.citation = citation
+    self.cost = cost
+    self.advice = advice
+    self.parameters = parameters
+    self.aliases = aliases
+  }
+}
