@@ -227,9 +227,9 @@ static void run_taps(taps_job *job) {
 }
 
 void hsi_convolution_forward(const hsi_convolution *c, int exact, const float *x, const float *packed, const float *bias,
-                             float leak, int accumulate, float *y, float *scratch) {
+                             float leak, int accumulate, float *y, float *scratch, int threads) {
     if (hsi_uses_winograd(c, exact)) {
-        hsi_winograd_forward(c, x, packed, bias, leak, accumulate, y, scratch);
+        hsi_winograd_forward(c, x, packed, bias, leak, accumulate, y, scratch, threads);
         return;
     }
     const plane_grid g = grid_of(c);
@@ -242,10 +242,10 @@ void hsi_convolution_forward(const hsi_convolution *c, int exact, const float *x
 }
 
 void hsi_convolution_data_gradient(const hsi_convolution *c, int exact, const float *dy, const float *packed_transposed,
-                                   int accumulate, float *dx, float *scratch) {
+                                   int accumulate, float *dx, float *scratch, int threads) {
     if (hsi_uses_winograd(c, exact)) {
         const hsi_convolution exchanged = exchanged_channels(c);
-        hsi_winograd_forward(&exchanged, dy, packed_transposed, NULL, 1, accumulate, dx, scratch);
+        hsi_winograd_forward(&exchanged, dy, packed_transposed, NULL, 1, accumulate, dx, scratch, threads);
         return;
     }
     const plane_grid g = grid_of(c);
@@ -406,7 +406,7 @@ static void bias_sum(const weight_job *job, const float *parts, size_t step) {
 }
 
 void hsi_convolution_weight_gradient(const hsi_convolution *c, int exact, const float *x, const float *dy, float *dw,
-                                     float *db, float *scratch) {
+                                     float *db, float *scratch, int threads) {
     weight_job job = weight_plan(c);
     job.table = HSI_SELECT(convolution);
     job.x = x;
@@ -415,7 +415,7 @@ void hsi_convolution_weight_gradient(const hsi_convolution *c, int exact, const 
     job.db = db;
     job.partials = scratch;
     if (hsi_uses_winograd(c, exact)) {
-        hsi_winograd_weight_gradient(c, x, dy, dw, scratch);
+        hsi_winograd_weight_gradient(c, x, dy, dw, scratch, threads);
         if (db) {
             hsi_pool_run(job.parts, bias_item, &job);
             bias_sum(&job, scratch, (size_t)c->output_channels);
@@ -427,12 +427,12 @@ void hsi_convolution_weight_gradient(const hsi_convolution *c, int exact, const 
     if (db) bias_sum(&job, scratch + job.part_size - (size_t)c->output_channels, job.part_size);
 }
 
-size_t hsi_convolution_scratch_size(const hsi_convolution *c, int exact) {
+size_t hsi_convolution_scratch_size(const hsi_convolution *c, int exact, int threads) {
     const weight_job job = weight_plan(c);
     if (!hsi_uses_winograd(c, exact)) return job.part_size * (size_t)job.parts;
     const hsi_convolution exchanged = exchanged_channels(c);
-    const size_t sizes[4] = {hsi_winograd_scratch_size(c), hsi_winograd_scratch_size(&exchanged),
-                             hsi_winograd_gradient_scratch_size(c), (size_t)(job.parts * c->output_channels)};
+    const size_t sizes[4] = {hsi_winograd_scratch_size(c, threads), hsi_winograd_scratch_size(&exchanged, threads),
+                             hsi_winograd_gradient_scratch_size(c, threads), (size_t)(job.parts * c->output_channels)};
     size_t largest = 0;
     for (int i = 0; i < 4; i++) largest = sizes[i] > largest ? sizes[i] : largest;
     return largest;

@@ -56,18 +56,18 @@ static void forward_item(void *context, int index) {
         job->table->forward(a, &job->layout, i / a->heads, i % a->heads, job->out, work);
 }
 
-size_t hsi_attention_forward_scratch_size(const hsi_attention *attention) {
+size_t hsi_attention_forward_scratch_size(const hsi_attention *attention, int threads) {
     attention_layout l = layout_of(attention);
-    return (size_t)hsi_pool_threads() * forward_work(&l);
+    return (size_t)threads * forward_work(&l);
 }
 
-void hsi_attention_forward(const hsi_attention *attention, float *out, float *scratch) {
+void hsi_attention_forward(const hsi_attention *attention, float *out, float *scratch, int threads) {
     if (attention->windows == 0 || attention->tokens == 0) return;
     attention_job job = {.table = HSI_SELECT(attention), .attention = attention, .layout = layout_of(attention),
                          .out = out, .work = scratch};
     job.per_item = 500000 / (attention->tokens * attention->tokens * (attention->width + 4)) + 1;
     size_t total = attention->windows * attention->heads;
-    hsi_pool_run((int)((total + job.per_item - 1) / job.per_item), forward_item, &job);
+    hsi_pool_run_on(threads, (int)((total + job.per_item - 1) / job.per_item), forward_item, &job);
 }
 
 // MARK: - Backward
@@ -80,9 +80,9 @@ static size_t backward_items(size_t windows) {
     return each ? (windows + each - 1) / each : 0;
 }
 
-size_t hsi_attention_backward_scratch_size(const hsi_attention *attention) {
+size_t hsi_attention_backward_scratch_size(const hsi_attention *attention, int threads) {
     attention_layout l = layout_of(attention);
-    return backward_items(attention->windows) * l.gradient_size + (size_t)hsi_pool_threads() * backward_work(&l);
+    return backward_items(attention->windows) * l.gradient_size + (size_t)threads * backward_work(&l);
 }
 
 static void backward_item(void *context, int index) {
@@ -98,14 +98,14 @@ static void backward_item(void *context, int index) {
 }
 
 void hsi_attention_backward(const hsi_attention *attention, const float *dout, const hsi_attention_gradients *gradients,
-                            float *scratch) {
+                            float *scratch, int threads) {
     if (attention->windows == 0 || attention->tokens == 0) return;
     attention_layout l = layout_of(attention);
     size_t items = backward_items(attention->windows), heads = attention->heads, tokens = attention->tokens;
     attention_job job = {.table = HSI_SELECT(attention), .attention = attention, .layout = l, .dout = dout,
                          .out = gradients->dqkv, .partials = scratch, .work = scratch + items * l.gradient_size,
                          .per_item = windows_per_item(attention->windows)};
-    hsi_pool_run((int)items, backward_item, &job);
+    hsi_pool_run_on(threads, (int)items, backward_item, &job);
     struct {
         float *target;
         size_t start, rows, columns;

@@ -109,14 +109,14 @@ static void forward_item(void *context, int index) {
     }
 }
 
-size_t hsi_band_block_forward_scratch_size(const hsi_band_block *b, int has_ffn) {
+size_t hsi_band_block_forward_scratch_size(const hsi_band_block *b, int has_ffn, int threads) {
     const block_plan p = plan_of(b, 0);
     const ffn_layout l = hsi_ffn_layout(b->channels);
-    return forward_work(&p, has_ffn ? &l : NULL) * (size_t)hsi_pool_threads();
+    return forward_work(&p, has_ffn ? &l : NULL) * (size_t)threads;
 }
 
 void hsi_band_block_forward(const hsi_band_block *b, const float *a, const float *m, const float *ffn, const float *x,
-                            const float *skip, float *r, float *y, float *scratch) {
+                            const float *skip, float *r, float *y, float *scratch, int threads) {
     if (b->planes == 0 || b->pixels == 0 || b->channels == 0) return;
     block_job job = job_of(b, 0, ffn);
     job.a = a;
@@ -127,7 +127,7 @@ void hsi_band_block_forward(const hsi_band_block *b, const float *a, const float
     job.y = y;
     job.work = scratch;
     job.work_size = forward_work(&job.plan, ffn ? &job.layout : NULL);
-    hsi_pool_run((int)job.plan.items, forward_item, &job);
+    hsi_pool_run_on(threads, (int)job.plan.items, forward_item, &job);
 }
 
 // MARK: - Backward
@@ -176,15 +176,15 @@ static void backward_item(void *context, int index) {
     }
 }
 
-size_t hsi_band_block_backward_scratch_size(const hsi_band_block *b, int has_ffn) {
+size_t hsi_band_block_backward_scratch_size(const hsi_band_block *b, int has_ffn, int threads) {
     block_job job = {.plan = plan_of(b, 1), .layout = hsi_ffn_layout(b->channels)};
     plan_sums(&job, has_ffn);
-    return job.part_size * job.plan.items + backward_work(&job.plan, has_ffn ? &job.layout : NULL) * (size_t)hsi_pool_threads();
+    return job.part_size * job.plan.items + backward_work(&job.plan, has_ffn ? &job.layout : NULL) * (size_t)threads;
 }
 
 void hsi_band_block_backward(const hsi_band_block *b, const float *a, const float *m_transposed, const float *ffn,
                              const float *x, const float *r, const float *dy, float *dx,
-                             const hsi_band_block_gradients *gradients, float *scratch) {
+                             const hsi_band_block_gradients *gradients, float *scratch, int threads) {
     const size_t d = b->planes, c = b->channels;
     if (d == 0 || b->pixels == 0 || c == 0) return;
     block_job job = job_of(b, 1, ffn);
@@ -199,7 +199,7 @@ void hsi_band_block_backward(const hsi_band_block *b, const float *a, const floa
     job.work = scratch + job.part_size * job.plan.items;
     job.work_size = backward_work(&job.plan, ffn ? &job.layout : NULL);
     job.wants_matrix = gradients->m != NULL;
-    hsi_pool_run((int)job.plan.items, backward_item, &job);
+    hsi_pool_run_on(threads, (int)job.plan.items, backward_item, &job);
     for (size_t i = 0; i < d * d; i++) {
         double total = 0;
         for (size_t item = 0; item < job.plan.items; item++)

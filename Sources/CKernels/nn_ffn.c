@@ -71,9 +71,9 @@ void hsi_smffn_pack(size_t channels, const float *w1, const float *b1, const flo
 size_t hsi_ffn_forward_work(const ffn_layout *l) { return l->block * 4 * l->channels + 16; }
 size_t hsi_ffn_backward_work(const ffn_layout *l) { return l->block * 8 * l->channels + 48; }
 
-size_t hsi_smffn_forward_scratch_size(size_t channels) {
+size_t hsi_smffn_forward_scratch_size(size_t channels, int threads) {
     ffn_layout l = hsi_ffn_layout(channels);
-    return (size_t)hsi_pool_threads() * hsi_ffn_forward_work(&l);
+    return (size_t)threads * hsi_ffn_forward_work(&l);
 }
 
 typedef struct {
@@ -92,13 +92,14 @@ static void forward_item(void *context, int index) {
                         job->work + (size_t)hsi_pool_thread_index() * hsi_ffn_forward_work(&job->layout));
 }
 
-void hsi_smffn_forward(const float *x, size_t rows, size_t channels, const float *packed, float *y, float *scratch) {
+void hsi_smffn_forward(const float *x, size_t rows, size_t channels, const float *packed, float *y, float *scratch,
+                       int threads) {
     if (rows == 0 || channels == 0) return;
     ffn_layout l = hsi_ffn_layout(channels);
     size_t blocks = 400000 / (l.block * (12 * channels * channels + 300 * channels)) + 1;
     ffn_job job = {.table = HSI_SELECT(ffn), .layout = l, .x = x, .packed = packed, .y = y, .work = scratch,
                    .rows = rows, .rows_per_item = blocks * l.block};
-    hsi_pool_run((int)((rows + job.rows_per_item - 1) / job.rows_per_item), forward_item, &job);
+    hsi_pool_run_on(threads, (int)((rows + job.rows_per_item - 1) / job.rows_per_item), forward_item, &job);
 }
 
 // MARK: - Backward
@@ -108,10 +109,10 @@ static size_t backward_pieces(const ffn_layout *l, size_t rows, size_t *rows_per
     return (rows + *rows_per_item - 1) / *rows_per_item;
 }
 
-size_t hsi_smffn_backward_scratch_size(size_t rows, size_t channels) {
+size_t hsi_smffn_backward_scratch_size(size_t rows, size_t channels, int threads) {
     ffn_layout l = hsi_ffn_layout(channels);
     size_t per_item;
-    return backward_pieces(&l, rows, &per_item) * l.gradient_size + (size_t)hsi_pool_threads() * hsi_ffn_backward_work(&l);
+    return backward_pieces(&l, rows, &per_item) * l.gradient_size + (size_t)threads * hsi_ffn_backward_work(&l);
 }
 
 static void backward_item(void *context, int index) {
@@ -137,12 +138,12 @@ void hsi_ffn_add_gradients(const ffn_layout *l, const float *partials, size_t pi
 }
 
 void hsi_smffn_backward(const float *x, const float *dy, size_t rows, size_t channels, const float *packed, float *dx,
-                        const hsi_smffn_gradients *gradients, float *scratch) {
+                        const hsi_smffn_gradients *gradients, float *scratch, int threads) {
     if (rows == 0 || channels == 0) return;
     ffn_layout l = hsi_ffn_layout(channels);
     size_t per_item, pieces = backward_pieces(&l, rows, &per_item), stride = l.gradient_size;
     ffn_job job = {.table = HSI_SELECT(ffn), .layout = l, .x = x, .dy = dy, .packed = packed, .y = dx,
                    .work = scratch + pieces * stride, .partials = scratch, .rows = rows, .rows_per_item = per_item};
-    hsi_pool_run((int)pieces, backward_item, &job);
+    hsi_pool_run_on(threads, (int)pieces, backward_item, &job);
     hsi_ffn_add_gradients(&l, scratch, pieces, stride, gradients);
 }

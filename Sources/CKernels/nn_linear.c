@@ -1,6 +1,8 @@
 // Linear layers: drivers over the pool. See include/hsi_nn_linear.h.
 #include "nn_linear.h"
 
+#include <limits.h>
+
 #include "hsi_pool.h"
 #include "nn_partials.h"
 
@@ -70,27 +72,29 @@ static void forward_item(void *context, int index) {
     }
 }
 
-static void run_forward(forward_job *job, size_t least) {
+static void run_forward(forward_job *job, size_t least, int threads) {
     if (job->rows == 0 || job->output == 0) return;
     cut_forward(job, least);
-    hsi_pool_run((int)((job->rows + job->rows_per_item - 1) / job->rows_per_item * job->column_items), forward_item, job);
+    hsi_pool_run_on(threads, (int)((job->rows + job->rows_per_item - 1) / job->rows_per_item * job->column_items),
+                    forward_item, job);
 }
 
 void hsi_linear_forward(const float *x, size_t rows, size_t input, const float *packed, const float *bias,
                         size_t output, const float *residual, float *y) {
     forward_job job = {.table = HSI_SELECT(linear), .x = x, .packed = packed, .bias = bias, .residual = residual, .y = y,
                        .rows = rows, .input = input, .output = output};
-    run_forward(&job, 96);
+    run_forward(&job, 96, INT_MAX);
 }
 
-size_t hsi_linear_unpacked_scratch_size(size_t input) { return (size_t)hsi_pool_threads() * 32 * input; }
+size_t hsi_linear_unpacked_scratch_size(size_t input, int threads) { return (size_t)threads * 32 * input; }
 
 void hsi_linear_forward_unpacked(const float *x, size_t rows, size_t input, const float *weights, int transposed,
-                                 const float *bias, size_t output, const float *residual, float *y, float *scratch) {
+                                 const float *bias, size_t output, const float *residual, float *y, float *scratch,
+                                 int threads) {
     forward_job job = {.table = HSI_SELECT(linear), .x = x, .weights = weights, .bias = bias, .residual = residual,
                        .y = y, .scratch = scratch, .transposed = transposed, .rows = rows, .input = input,
                        .output = output};
-    run_forward(&job, 1536);
+    run_forward(&job, 1536, threads);
 }
 
 typedef struct {

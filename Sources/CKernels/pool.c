@@ -75,6 +75,7 @@ static _Atomic uint64_t ticket;      // generation << 32 | next index
 static _Atomic(hsi_pool_function) job_function;
 static _Atomic(void *) job_context;
 static _Atomic uint32_t job_count;
+static _Atomic int job_threads; // slots that may work on it
 static _Atomic int job_level; // kernel level that the caller forces, 0 for none
 static _Atomic uint32_t finished;       // items of the current job
 static _Atomic uint32_t caller_sleeps;  // the caller waits on `finished`
@@ -109,9 +110,10 @@ static void claim_and_run(uint32_t job_generation) {
         void *context = atomic_load(&job_context);
         uint32_t count = atomic_load(&job_count);
         int level = atomic_load(&job_level);
+        int threads = atomic_load(&job_threads);
         uint32_t index = (uint32_t)seen;
-        if (index >= count) break;
-        // Success proves that the job has not changed since `seen`, hence function and context belong to it.
+        if (index >= count || thread_index >= threads) break;
+        // Success proves that the job has not changed since `seen`, hence what was read belongs to it.
         if (!atomic_compare_exchange_weak(&ticket, &seen, seen + 1)) continue;
         hsi_kernel_set_level(level);
         function(context, (int)index);
@@ -195,8 +197,13 @@ void hsi_pool_set_threads(int threads) {
 int hsi_pool_thread_index(void) { return thread_index; }
 
 void hsi_pool_run(int count, hsi_pool_function function, void *context) {
+    hsi_pool_run_on(MAX_THREADS, count, function, context);
+}
+
+void hsi_pool_run_on(int threads, int count, hsi_pool_function function, void *context) {
     if (count <= 0) return;
-    if (count == 1 || inside_item || hsi_pool_threads() == 1 || pthread_mutex_trylock(&job_mutex) != 0) {
+    if (count == 1 || inside_item || threads <= 1 || hsi_pool_threads() == 1 ||
+        pthread_mutex_trylock(&job_mutex) != 0) {
         run_serially(count, function, context);
         return;
     }
@@ -209,6 +216,7 @@ void hsi_pool_run(int count, hsi_pool_function function, void *context) {
     atomic_store(&job_context, context);
     atomic_store(&job_count, (uint32_t)count);
     atomic_store(&job_level, hsi_kernel_forced_level());
+    atomic_store(&job_threads, threads);
     atomic_store(&finished, 0);
     atomic_store(&ticket, (uint64_t)next << 32);
     atomic_store(&generation, next);

@@ -102,7 +102,7 @@ int hsi_sunsal_prepare(const double *gram, size_t atoms, double mu, int sum_to_o
 
 // MARK: - Driver
 
-size_t hsi_sunsal_scratch_size(size_t atoms) { return (size_t)hsi_pool_threads() * ARRAYS * BLOCK * atoms; }
+size_t hsi_sunsal_scratch_size(size_t atoms, int threads) { return (size_t)threads * ARRAYS * BLOCK * atoms; }
 
 static void to_planar(const float *rows, size_t count, size_t atoms, float fill, float *planar) {
     for (size_t i = 0; i < atoms; i++)
@@ -139,14 +139,14 @@ static void sunsal_item(void *context, int index) {
     if (outcome.unconverged) atomic_fetch_add(&plan->unconverged, (int64_t)outcome.unconverged);
 }
 
-void hsi_sunsal_solve(hsi_sunsal_job *job, float *scratch) {
+void hsi_sunsal_solve(hsi_sunsal_job *job, float *scratch, int threads) {
     double limit = job->tolerance * job->tolerance * (double)job->atoms;
     sunsal_plan plan = {.job = job, .threshold = (float)(job->lambda / job->mu),
                         .relaxation = job->relaxation > 0 ? (float)job->relaxation : 1.0f,
                         .primal_limit = (float)limit, .dual_limit = (float)(limit / (job->mu * job->mu)),
                         .scratch = scratch, .inverse = job->system, .bias = job->system + job->atoms * job->atoms,
                         .packed = (const float *)(job->system + job->atoms * job->atoms + job->atoms)};
-    hsi_pool_run((int)((job->pixels + BLOCK - 1) / BLOCK), sunsal_item, &plan);
+    hsi_pool_run_on(threads, (int)((job->pixels + BLOCK - 1) / BLOCK), sunsal_item, &plan);
     job->iterations = atomic_load(&plan.iterations);
     job->unconverged = atomic_load(&plan.unconverged);
 }

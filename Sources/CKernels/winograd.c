@@ -283,16 +283,16 @@ static void forward_item(void *context, int index) {
 }
 
 void hsi_winograd_forward(const hsi_convolution *c, const float *x, const float *packed, const float *bias, float leak,
-                          int accumulate, float *y, float *scratch) {
+                          int accumulate, float *y, float *scratch, int threads) {
     forward_job job = {plan_of(c), HSI_SELECT(winograd), x, packed, bias, y, scratch, leak, accumulate,
                        c->samples * c->depth, 1};
     job.units_per_item = job.plan.units / 32 < 1 ? 1 : job.plan.units / 32 > 8 ? 8 : job.plan.units / 32;
-    hsi_pool_run((job.plan.units + job.units_per_item - 1) / job.units_per_item, forward_item, &job);
+    hsi_pool_run_on(threads, (job.plan.units + job.units_per_item - 1) / job.units_per_item, forward_item, &job);
 }
 
-size_t hsi_winograd_scratch_size(const hsi_convolution *c) {
+size_t hsi_winograd_scratch_size(const hsi_convolution *c, int threads) {
     const winograd_plan p = plan_of(c);
-    return block_size(&p) * (size_t)hsi_pool_threads();
+    return block_size(&p) * (size_t)threads;
 }
 
 // MARK: - Weight gradient
@@ -357,7 +357,8 @@ static void gather_item(void *context, int index) {
     }
 }
 
-void hsi_winograd_weight_gradient(const hsi_convolution *c, const float *x, const float *dy, float *dw, float *scratch) {
+void hsi_winograd_weight_gradient(const hsi_convolution *c, const float *x, const float *dy, float *dw, float *scratch,
+                                  int threads) {
     gradient_job job = gradient_plan(c);
     job.table = HSI_SELECT(winograd);
     job.x = x;
@@ -366,11 +367,11 @@ void hsi_winograd_weight_gradient(const hsi_convolution *c, const float *x, cons
     job.partials = scratch;
     job.blocks = scratch + job.part_size * (size_t)job.parts;
     job.gathered = job.blocks;
-    hsi_pool_run(job.parts, gradient_item, &job);
-    hsi_pool_run(c->input_channels, gather_item, &job);
+    hsi_pool_run_on(threads, job.parts, gradient_item, &job);
+    hsi_pool_run_on(threads, c->input_channels, gather_item, &job);
 }
 
-size_t hsi_winograd_gradient_scratch_size(const hsi_convolution *c) {
+size_t hsi_winograd_gradient_scratch_size(const hsi_convolution *c, int threads) {
     const gradient_job job = gradient_plan(c);
-    return job.part_size * (size_t)job.parts + block_size(&job.plan) * (size_t)hsi_pool_threads();
+    return job.part_size * (size_t)job.parts + block_size(&job.plan) * (size_t)threads;
 }

@@ -72,14 +72,15 @@ void hsi_winograd_pack(const float *weights, size_t depth_taps, size_t inputs, s
                        size_t output_stride, int flipped, float *packed);
 
 /// Scratch for the forward pass of c, and for its weight gradient.
-size_t hsi_winograd_scratch_size(const hsi_convolution *c);
-size_t hsi_winograd_gradient_scratch_size(const hsi_convolution *c);
+size_t hsi_winograd_scratch_size(const hsi_convolution *c, int threads);
+size_t hsi_winograd_gradient_scratch_size(const hsi_convolution *c, int threads);
 
 /// As hsi_convolution_forward. The data gradient is the forward pass with channels exchanged.
 void hsi_winograd_forward(const hsi_convolution *c, const float *x, const float *packed, const float *bias, float leak,
-                          int accumulate, float *y, float *scratch);
+                          int accumulate, float *y, float *scratch, int threads);
 
 /// dw as hsi_convolution_weight_gradient.
-void hsi_winograd_weight_gradient(const hsi_convolution *c, const float *x, const float *dy, float *dw, float *scratch);
+void hsi_winograd_weight_gradient(const hsi_convolution *c, const float *x, const float *dy, float *dw, float *scratch,
+                                  int threads);
 
 #endif

@@ -13,14 +13,17 @@ public enum Parallel {
   public static var threads: Int { Int(hsi_pool_threads()) }
 
   /// Calls `body(0) … body(count − 1)`, each once, on the pool; returns when all are done.
-  public static func forEach(_ count: Int, _ body: (Int) -> Void) {
+  ///
+  /// Bodies that keep something per thread, in the place that `hsi_pool_thread_index()` tells, pass the number of
+  /// `threads` that there is room for: another task may change the pool's meanwhile.
+  public static func forEach(_ count: Int, threads: Int = Int(Int32.max), _ body: (Int) -> Void) {
     guard count > 0 else { return }
     guard count > 1 else { return body(0) }
     withoutActuallyEscaping(body) { body in
       let box = Box(body)
       withExtendedLifetime(box) {
-        hsi_pool_run(
-          Int32(count),
+        hsi_pool_run_on(
+          Int32(threads), Int32(count),
           { context, index in
             Unmanaged<Box>.fromOpaque(context!).takeUnretainedValue().body(Int(index))
           }, Unmanaged.passUnretained(box).toOpaque())
@@ -35,9 +38,11 @@ public enum Parallel {
   }
 
   /// Like `forEach` for bodies that throw: all items run, the error of the lowest index is thrown.
-  public static func tryForEach(_ count: Int, _ body: (Int) throws -> Void) throws {
+  public static func tryForEach(
+    _ count: Int, threads: Int = Int(Int32.max), _ body: (Int) throws -> Void
+  ) throws {
     let failure = Mutex<(index: Int, error: any Error)?>(nil)
-    forEach(count) { index in
+    forEach(count, threads: threads) { index in
       do {
         try body(index)
       } catch {

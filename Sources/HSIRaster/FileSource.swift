@@ -77,8 +77,8 @@ public final class FileSource: StripSource {
     if let mask { try mask.read(lines) }
     let isConcurrent = (reader as? any ConcurrentCubeReader)?.allowsConcurrentReads ?? false
     let pieces = FileSource.pieces(lines, height: pieceLines, origin: isConcurrent ? 0 : window.line)
-    let slots = isConcurrent ? Parallel.threads : 1
-    while blocks.count < slots { blocks.append(StoredBlock()) }
+    let threads = isConcurrent ? Parallel.threads : 1
+    while blocks.count < threads { blocks.append(StoredBlock()) }
     let out = strip.pixels.pointer
     let zeros = try valid.withUnsafeMutableBufferPointer { flags -> Int in
       guard let flags = flags.baseAddress else { return 0 }
@@ -95,7 +95,7 @@ public final class FileSource: StripSource {
         if found > 0, piece.lowerBound >= counted { total.withLock { $0 += found } }
       }
       if isConcurrent {
-        try Parallel.tryForEach(pieces.count) { i in
+        try Parallel.tryForEach(pieces.count, threads: threads) { i in
           try work(pieces[i], blocks[Int(hsi_pool_thread_index())])
         }
       } else {

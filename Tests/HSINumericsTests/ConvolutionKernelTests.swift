@@ -82,7 +82,8 @@ import Testing
     var c = reference.shape
     var packed = [Float](repeating: .nan, count: hsi_convolution_packed_size(&c, exact))
     var transposed = [Float](repeating: .nan, count: hsi_convolution_packed_size_transposed(&c, exact))
-    var scratch = [Float](repeating: .nan, count: hsi_convolution_scratch_size(&c, exact))
+    let threads = hsi_pool_threads()
+    var scratch = [Float](repeating: .nan, count: hsi_convolution_scratch_size(&c, exact, threads))
     var results = Results(
       y: .init(repeating: accumulate ? start : .nan, count: reference.y.count),
       dx: .init(repeating: accumulate ? start : .nan, count: reference.x.count),
@@ -93,12 +94,12 @@ import Testing
     reference.bias.withUnsafeBufferPointer { values in
       hsi_convolution_forward(
         &c, exact, reference.x, packed, bias ? values.baseAddress : nil, leak, accumulate ? 1 : 0, &results.y,
-        &scratch)
+        &scratch, threads)
     }
     hsi_convolution_data_gradient(
-      &c, exact, reference.dy, transposed, accumulate ? 1 : 0, &results.dx, &scratch)
+      &c, exact, reference.dy, transposed, accumulate ? 1 : 0, &results.dx, &scratch, threads)
     hsi_convolution_weight_gradient(
-      &c, exact, reference.x, reference.dy, &results.dw, &results.db, &scratch)
+      &c, exact, reference.x, reference.dy, &results.dw, &results.db, &scratch, threads)
     return results
   }
 

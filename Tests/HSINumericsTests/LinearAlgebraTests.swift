@@ -1,4 +1,6 @@
+import CKernels
 import HSICore
+import Synchronization
 import Testing
 
 @testable import HSINumerics
@@ -122,6 +124,22 @@ import Testing
 }
 
 @Suite struct ParallelTests {
+  /// Room per thread is made for a number that another task may raise before the items run.
+  @Test(arguments: 1...3) func itemsKeepToTheThreadsThereIsRoomFor(_ threads: Int) {
+    defer { Parallel.setThreads(RunContext.availableThreads) }
+    for _ in 0..<200 {
+      Parallel.setThreads(4)
+      let slots = Mutex<Set<Int32>>([])
+      let done = Mutex(0)
+      Parallel.forEach(64, threads: threads) { _ in
+        slots.withLock { _ = $0.insert(hsi_pool_thread_index()) }
+        done.withLock { $0 += 1 }
+      }
+      #expect(slots.withLock { $0.allSatisfy { $0 < threads } })
+      #expect(done.withLock { $0 } == 64)
+    }
+  }
+
   @Test func everyItemRunsOnceAndErrorsComeInOrder() throws {
     let counts = PixelMatrix(rows: 1000, columns: 1)
     Parallel.forEach(1000) { counts.pointer[$0] += 1 }

@@ -115,14 +115,14 @@ extension NeuralKernelTests {
       func run() -> [Floats] {
         var attention = self.attention
         let found = [out, dqkv, dbias, dextraKey, dextraValue, dextraBias].map { Floats(zeros: $0.count) }
-        let scratch = Scratch(
-          max(hsi_attention_forward_scratch_size(&attention), hsi_attention_backward_scratch_size(&attention))
-        )
-        hsi_attention_forward(&attention, found[0].pointer, scratch.pointer)
+        let scratch = Scratch {
+          max(hsi_attention_forward_scratch_size(&attention, $0), hsi_attention_backward_scratch_size(&attention, $0))
+        }
+        hsi_attention_forward(&attention, found[0].pointer, scratch.pointer, scratch.threads)
         var gradients = hsi_attention_gradients(
           dqkv: found[1].pointer, dbias: found[2].pointer, dextra_key: found[3].pointer,
           dextra_value: found[4].pointer, dextra_bias: found[5].pointer)
-        hsi_attention_backward(&attention, dout.pointer, &gradients, scratch.pointer)
+        hsi_attention_backward(&attention, dout.pointer, &gradients, scratch.pointer, scratch.threads)
         return found
       }
     }

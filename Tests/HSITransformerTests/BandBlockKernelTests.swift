@@ -58,17 +58,17 @@ extension NeuralKernelTests {
         let ffn = shape.hasFeedForward ? layer.packed.pointer : nil
         let flag: Int32 = shape.hasFeedForward ? 1 : 0
         let (matrix, transposed) = (packed(transposed: false), packed(transposed: true))
-        let forward = Scratch(hsi_band_block_forward_scratch_size(&block, flag))
+        let forward = Scratch { hsi_band_block_forward_scratch_size(&block, flag, $0) }
         hsi_band_block_forward(
           &block, a.pointer, transposed.pointer, ffn, x.pointer, shape.hasFeedForward ? skip.pointer : nil,
-          shape.hasFeedForward ? r.pointer : nil, y.pointer, forward.pointer)
+          shape.hasFeedForward ? r.pointer : nil, y.pointer, forward.pointer, forward.threads)
         let g = [count, a.count, c * c, 2 * c * c, 2 * c, 2 * c * c, c, 2 * c * c, 2 * c].map { Floats(zeros: $0) }
         var targets = hsi_band_block_gradients(
           a: g[1].pointer, m: g[2].pointer, ffn: FeedForwardKernelTests.Layer.gradients(g[3...]))
-        let backward = Scratch(hsi_band_block_backward_scratch_size(&block, flag))
+        let backward = Scratch { hsi_band_block_backward_scratch_size(&block, flag, $0) }
         hsi_band_block_backward(
           &block, a.pointer, matrix.pointer, ffn, x.pointer, r.pointer, dy.pointer, g[0].pointer,
-          &targets, backward.pointer)
+          &targets, backward.pointer, backward.threads)
         return [y, shape.hasFeedForward ? r : y] + g
       }
 

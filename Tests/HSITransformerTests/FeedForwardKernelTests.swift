@@ -26,18 +26,18 @@ extension NeuralKernelTests {
 
       func forward(_ x: Floats, rows: Int) -> Floats {
         let y = Floats(zeros: rows * c)
-        let scratch = Scratch(hsi_smffn_forward_scratch_size(c))
-        hsi_smffn_forward(x.pointer, rows, c, packed.pointer, y.pointer, scratch.pointer)
+        let scratch = Scratch { hsi_smffn_forward_scratch_size(c, $0) }
+        hsi_smffn_forward(x.pointer, rows, c, packed.pointer, y.pointer, scratch.pointer, scratch.threads)
         return y
       }
 
       /// dx and the gradients of w1, b1, w2, b2, w3, b3.
       func backward(_ x: Floats, _ dy: Floats, rows: Int) -> [Floats] {
         let g = [rows * c, 2 * c * c, 2 * c, 2 * c * c, c, 2 * c * c, 2 * c].map { Floats(zeros: $0) }
-        let scratch = Scratch(hsi_smffn_backward_scratch_size(rows, c))
+        let scratch = Scratch { hsi_smffn_backward_scratch_size(rows, c, $0) }
         var target = Layer.gradients(g[1...])
         hsi_smffn_backward(
-          x.pointer, dy.pointer, rows, c, packed.pointer, g[0].pointer, &target, scratch.pointer)
+          x.pointer, dy.pointer, rows, c, packed.pointer, g[0].pointer, &target, scratch.pointer, scratch.threads)
         return g
       }
 

@@ -43,22 +43,22 @@ size_t hsi_convolution_packed_size_transposed(const hsi_convolution *c, int exac
 /// Prepares weights for hsi_convolution_data_gradient: flipped taps, input and output channels exchanged.
 void hsi_convolution_pack_transposed(const hsi_convolution *c, int exact, const float *weights, float *packed);
 
-/// Floats of scratch for any of the three calls below, for the present number of pool threads.
-size_t hsi_convolution_scratch_size(const hsi_convolution *c, int exact);
+/// Floats of scratch for any of the three calls below, for that many threads of the pool.
+size_t hsi_convolution_scratch_size(const hsi_convolution *c, int exact, int threads);
 
 /// y = [accumulate ? y : 0] + leaky(conv(x) + bias), leaky(v) = v > 0 ? v : leak * v (1 = identity); bias null = 0.
 /// Runs on the pool. x and y must not overlap.
 void hsi_convolution_forward(const hsi_convolution *c, int exact, const float *x, const float *packed, const float *bias,
-                             float leak, int accumulate, float *y, float *scratch);
+                             float leak, int accumulate, float *y, float *scratch, int threads);
 
 /// dx = [accumulate ? dx : 0] + the gradient of sum(dy * conv(x)) by x. Runs on the pool.
 void hsi_convolution_data_gradient(const hsi_convolution *c, int exact, const float *dy, const float *packed_transposed,
-                                   int accumulate, float *dx, float *scratch);
+                                   int accumulate, float *dx, float *scratch, int threads);
 
 /// dw += the gradient of sum(dy * conv(x)) by the weights, in their order; db[o] += sum of dy (db may be null).
 /// Sums over pixels: fp32 inside at most 64 parts with fixed borders, fp64 across. Runs on the pool.
 void hsi_convolution_weight_gradient(const hsi_convolution *c, int exact, const float *x, const float *dy, float *dw,
-                                     float *db, float *scratch);
+                                     float *db, float *scratch, int threads);
 
 #ifdef __cplusplus
 }

@@ -23,25 +23,25 @@ typedef struct {
     const float *extra_bias;              ///< [heads][tokens] or null
 } hsi_attention;
 
-/// Floats of scratch for hsi_attention_forward, for the present number of pool threads.
-size_t hsi_attention_forward_scratch_size(const hsi_attention *attention);
+/// Floats of scratch for hsi_attention_forward, for that many threads of the pool.
+size_t hsi_attention_forward_scratch_size(const hsi_attention *attention, int threads);
 
 /// out: [windows][tokens][heads][width]. A window has the same bits whatever windows share the call. Any sizes; 64
 /// tokens and widths of 16 or 32 are what it is tuned for. Cost 4 tokens^2 width flops per window and head.
-void hsi_attention_forward(const hsi_attention *attention, float *out, float *scratch);
+void hsi_attention_forward(const hsi_attention *attention, float *out, float *scratch, int threads);
 
 /// Where the gradients go. dqkv (as qkv) is written, the others are added to; they may be null.
 typedef struct {
     float *dqkv, *dbias, *dextra_key, *dextra_value, *dextra_bias;
 } hsi_attention_gradients;
 
-/// Floats of scratch for hsi_attention_backward, for the present number of pool threads.
-size_t hsi_attention_backward_scratch_size(const hsi_attention *attention);
+/// Floats of scratch for hsi_attention_backward, for that many threads of the pool.
+size_t hsi_attention_backward_scratch_size(const hsi_attention *attention, int threads);
 
 /// Gradients given dout; the probabilities are computed again. Windows are split by their number alone, at most 32
 /// partial sums of the shared gradients. Cost 14 tokens^2 width flops per window and head.
 void hsi_attention_backward(const hsi_attention *attention, const float *dout, const hsi_attention_gradients *gradients,
-                            float *scratch);
+                            float *scratch, int threads);
 
 #ifdef __cplusplus
 }

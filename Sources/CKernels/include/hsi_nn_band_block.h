@@ -18,15 +18,15 @@ typedef struct hsi_band_block {
     size_t planes, pixels, channels;
 } hsi_band_block;
 
-/// Floats of scratch (8-byte aligned) for hsi_band_block_forward, for the present number of pool threads.
-size_t hsi_band_block_forward_scratch_size(const hsi_band_block *b, int has_ffn);
+/// Floats of scratch (8-byte aligned) for hsi_band_block_forward, for that many threads of the pool.
+size_t hsi_band_block_forward_scratch_size(const hsi_band_block *b, int has_ffn, int threads);
 
 /// y, and r unless it is null.
 ///
 /// m: hsi_gemm_pack of M^T; ffn: hsi_smffn_pack, or null; skip: added to y, may be null (and is without ffn). A pixel has the
 /// same bits whatever pixels share the call. Reads x (and skip) once. Cost per value: 2 planes + 2 C flops, and the ffn's.
 void hsi_band_block_forward(const hsi_band_block *b, const float *a, const float *m, const float *ffn, const float *x,
-                            const float *skip, float *r, float *y, float *scratch);
+                            const float *skip, float *r, float *y, float *scratch, int threads);
 
 /// Where the gradients of a block go; all but a are added to.
 typedef struct hsi_band_block_gradients {
@@ -35,8 +35,8 @@ typedef struct hsi_band_block_gradients {
     hsi_smffn_gradients ffn;  ///< used with an ffn
 } hsi_band_block_gradients;
 
-/// Floats of scratch (8-byte aligned) for hsi_band_block_backward, for the present number of pool threads.
-size_t hsi_band_block_backward_scratch_size(const hsi_band_block *b, int has_ffn);
+/// Floats of scratch (8-byte aligned) for hsi_band_block_backward, for that many threads of the pool.
+size_t hsi_band_block_backward_scratch_size(const hsi_band_block *b, int has_ffn, int threads);
 
 /// Gradients given dy and what the forward pass had; dx without what comes through A. r is used with an ffn only.
 ///
@@ -44,7 +44,7 @@ size_t hsi_band_block_backward_scratch_size(const hsi_band_block *b, int has_ffn
 /// fp64 between items. dx may be dy.
 void hsi_band_block_backward(const hsi_band_block *b, const float *a, const float *m_transposed, const float *ffn,
                              const float *x, const float *r, const float *dy, float *dx,
-                             const hsi_band_block_gradients *gradients, float *scratch);
+                             const hsi_band_block_gradients *gradients, float *scratch, int threads);
 
 #ifdef __cplusplus
 }

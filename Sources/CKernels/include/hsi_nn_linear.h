@@ -16,14 +16,15 @@ extern "C" {
 void hsi_linear_forward(const float *x, size_t rows, size_t input, const float *packed, const float *bias,
                         size_t output, const float *residual, float *y);
 
-/// Floats of scratch for hsi_linear_forward_unpacked, for the present number of pool threads.
-size_t hsi_linear_unpacked_scratch_size(size_t input);
+/// Floats of scratch for hsi_linear_forward_unpacked, for that many threads of the pool.
+size_t hsi_linear_unpacked_scratch_size(size_t input, int threads);
 
 /// The same with a matrix as it lies, `output` x `input` when `transposed` (y = x W^T), else input x output (y = x W); the
 /// same bits. Columns are packed as they are needed, which costs some 10 % at 64 rows: for large matrices, of which a
 /// packed copy would be memory for nothing, and for weights that change with every call.
 void hsi_linear_forward_unpacked(const float *x, size_t rows, size_t input, const float *weights, int transposed,
-                                 const float *bias, size_t output, const float *residual, float *y, float *scratch);
+                                 const float *bias, size_t output, const float *residual, float *y, float *scratch,
+                                 int threads);
 
 /// hsi_gemm_pack of the transpose of a row-major `output` x `input` matrix, without making the transpose.
 void hsi_gemm_pack_transposed(const float *weights, size_t output, size_t input, float *packed);

@@ -47,8 +47,8 @@ typedef struct {
     int64_t unconverged;        ///< out: pixels that met max_iterations before the tolerance
 } hsi_sunsal_job;
 
-/// Floats of scratch for hsi_sunsal_solve, for the present number of pool threads.
-size_t hsi_sunsal_scratch_size(size_t atoms);
+/// Floats of scratch for hsi_sunsal_solve, for that many threads of the pool.
+size_t hsi_sunsal_scratch_size(size_t atoms, int threads);
 
 /// min 1/2 ||D x - y||^2 + lambda ||w x||_1 for every pixel:
 ///     X <- F (D^T y + mu (U + V)),  U <- soft(X - V, lambda w / mu), then max(., 0),  V <- V - (X - U)
@@ -56,7 +56,7 @@ size_t hsi_sunsal_scratch_size(size_t atoms);
 /// tolerance * sqrt(atoms); its result is fixed then, so it does not depend on the pixels it shares a block with.
 /// Blocks of 32 pixels stay in cache for all iterations. Cost 2 * pixels * atoms^2 flops per iteration.
 /// F D^T y is computed once in fp64, the iterations are fp32. Per-pixel deterministic; runs on the pool.
-void hsi_sunsal_solve(hsi_sunsal_job *job, float *scratch);
+void hsi_sunsal_solve(hsi_sunsal_job *job, float *scratch, int threads);
 
 #ifdef __cplusplus
 }

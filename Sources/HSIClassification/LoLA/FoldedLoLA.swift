@@ -263,8 +263,9 @@ enum Matrices {
     let (m, k) = (a.shape[0], a.shape[1])
     let n = b.count / k
     let y = Tensor(uninitialised: [m, n])
-    let scratch = Tensor(uninitialised: [hsi_linear_unpacked_scratch_size(k)])
-    hsi_linear_forward_unpacked(a.pointer, m, k, b.pointer, 0, nil, n, nil, y.output, scratch.output)
+    let threads = hsi_pool_threads()
+    let scratch = Tensor(uninitialised: [hsi_linear_unpacked_scratch_size(k, threads)])
+    hsi_linear_forward_unpacked(a.pointer, m, k, b.pointer, 0, nil, n, nil, y.output, scratch.output, threads)
     return y
   }
 

@@ -78,7 +78,7 @@ public final class Convolution {
     let y = sum ?? Tensor(uninitialised: geometry.outputShape)
     var shape = geometry.kernel
     let exactFlag: Int32 = exact ? 1 : 0
-    let scratch = Tensor(uninitialised: [hsi_convolution_scratch_size(&shape, exactFlag)])
+    let scratch = ThreadScratch { hsi_convolution_scratch_size(&shape, exactFlag, $0) }
     let outputs = weight.shape[0]
     // Versions with and without a folded map are of different parity.
     let packed = forwardPack[exact ? 1 : 0].get(
@@ -105,7 +105,8 @@ public final class Convolution {
       offset = folded
     }
     hsi_convolution_forward(
-      &shape, exactFlag, x.pointer, packed.pointer, offset?.pointer, leak, sum == nil ? 0 : 1, y.output, scratch.output)
+      &shape, exactFlag, x.pointer, packed.pointer, offset?.pointer, leak, sum == nil ? 0 : 1, y.output,
+      scratch.pointer, scratch.threads)
     return y
   }
 
@@ -144,17 +145,19 @@ public final class Convolution {
       let exactFlag: Int32 = exact ? 1 : 0
       var gradient = gradient
       if let y { gradient = Elementwise.leakyBackward(gradient, output: y, leak: layer.leak) }
-      let scratch = Tensor(uninitialised: [hsi_convolution_scratch_size(&shape, exactFlag)])
+      let scratch = ThreadScratch { hsi_convolution_scratch_size(&shape, exactFlag, $0) }
       if layer.weight.isTrainable {
         layer.weight.accumulate { weightGradient in
           if let bias = layer.bias, bias.isTrainable {
             bias.accumulate {
               hsi_convolution_weight_gradient(
-                &shape, exactFlag, x.value.pointer, gradient.pointer, weightGradient, $0, scratch.output)
+                &shape, exactFlag, x.value.pointer, gradient.pointer, weightGradient, $0, scratch.pointer,
+                scratch.threads)
             }
           } else {
             hsi_convolution_weight_gradient(
-              &shape, exactFlag, x.value.pointer, gradient.pointer, weightGradient, nil, scratch.output)
+              &shape, exactFlag, x.value.pointer, gradient.pointer, weightGradient, nil, scratch.pointer,
+              scratch.threads)
           }
         }
       }
@@ -164,7 +167,7 @@ public final class Convolution {
       ) { hsi_convolution_pack_transposed(&shape, exactFlag, layer.weight.value.pointer, $0) }
       let inputGradient = Tensor(uninitialised: geometry.inputShape)
       hsi_convolution_data_gradient(
-        &shape, exactFlag, gradient.pointer, packed.pointer, 0, inputGradient.output, scratch.output)
+        &shape, exactFlag, gradient.pointer, packed.pointer, 0, inputGradient.output, scratch.pointer, scratch.threads)
       gradients.add(inputGradient, to: x)
     }
   }

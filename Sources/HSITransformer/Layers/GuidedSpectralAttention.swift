@@ -80,13 +80,13 @@ public final class GuidedSpectralAttention {
     let y = Tensor(uninitialised: x.shape)
     let weights = feedForward?.packed
     var block = step.block
-    let scratch = Tensor(uninitialised: [hsi_band_block_forward_scratch_size(&block, weights == nil ? 0 : 1)])
+    let scratch = ThreadScratch { hsi_band_block_forward_scratch_size(&block, weights == nil ? 0 : 1, $0) }
     for b in 0..<step.samples {
       let start = b * step.bands * step.plane
       hsi_band_block_forward(
         &block, step.maps.pointer + b * step.bands * step.bands, matrices.forward.pointer, weights?.pointer,
         x.value.pointer + start, skip.map { $0.value.pointer + start }, inner.map { $0.output + start },
-        y.output + start, scratch.output)
+        y.output + start, scratch.pointer, scratch.threads)
     }
     return tape.record(y, inputs: [x] + (skip.map { [$0] } ?? []), parameters: parameters) {
       Backward(
@@ -186,7 +186,7 @@ public final class GuidedSpectralAttention {
       let maps = Tensor(uninitialised: step.maps.shape)
       let inputGradient = Tensor(uninitialised: step.x.shape)
       var block = step.block
-      let scratch = Tensor(uninitialised: [hsi_band_block_backward_scratch_size(&block, weights == nil ? 0 : 1)])
+      let scratch = ThreadScratch { hsi_band_block_backward_scratch_size(&block, weights == nil ? 0 : 1, $0) }
       let dy = consume gradient
       func run(_ target: hsi_smffn_gradients) {
         for b in 0..<samples {
@@ -196,7 +196,7 @@ public final class GuidedSpectralAttention {
           hsi_band_block_backward(
             &block, step.maps.pointer + b * bands * bands, matrices.backward.pointer, weights?.pointer,
             step.x.value.pointer + start, inner.map { $0.pointer + start }, dy.pointer + start,
-            inputGradient.output + start, &targets, scratch.output)
+            inputGradient.output + start, &targets, scratch.pointer, scratch.threads)
         }
       }
       if let feedForward { feedForward.accumulate { run($0) } } else { run(hsi_smffn_gradients()) }

@@ -221,8 +221,10 @@ private enum LinearProducts {
   ) {
     let (output, input) = (matrix.shape[0], matrix.count / matrix.shape[0])
     guard matrix.count < large else {
-      let scratch = Tensor(uninitialised: [hsi_linear_unpacked_scratch_size(input)])
-      hsi_linear_forward_unpacked(x, rows, input, matrix.pointer, 1, bias, output, residual, y, scratch.output)
+      let scratch = ThreadScratch { hsi_linear_unpacked_scratch_size(input, $0) }
+      hsi_linear_forward_unpacked(
+        x, rows, input, matrix.pointer, 1, bias, output, residual, y, scratch.pointer,
+        scratch.threads)
       return
     }
     let packed = pack.get(version: version, count: hsi_gemm_packed_size(input, output)) {
@@ -238,8 +240,10 @@ private enum LinearProducts {
   ) {
     let (output, input) = (matrix.shape[0], matrix.count / matrix.shape[0])
     guard matrix.count < large else {
-      let scratch = Tensor(uninitialised: [hsi_linear_unpacked_scratch_size(output)])
-      hsi_linear_forward_unpacked(dy, rows, output, matrix.pointer, 0, nil, input, residual, dx, scratch.output)
+      let scratch = ThreadScratch { hsi_linear_unpacked_scratch_size(output, $0) }
+      hsi_linear_forward_unpacked(
+        dy, rows, output, matrix.pointer, 0, nil, input, residual, dx, scratch.pointer,
+        scratch.threads)
       return
     }
     let packed = pack.get(version: version, count: hsi_gemm_packed_size(output, input)) {

@@ -54,14 +54,14 @@ private struct PackedAttention: Operation {
   func forward() -> Tensor {
     var kernel = kernel
     let y = Tensor(uninitialised: [x.shape[0], x.shape[1], channels])
-    let scratch = Tensor(uninitialised: [hsi_attention_forward_scratch_size(&kernel)])
-    hsi_attention_forward(&kernel, y.output, scratch.output)
+    let scratch = ThreadScratch { hsi_attention_forward_scratch_size(&kernel, $0) }
+    hsi_attention_forward(&kernel, y.output, scratch.pointer, scratch.threads)
     return y
   }
 
   func backward(_ gradient: Tensor, _ gradients: inout Gradients) {
     var kernel = kernel
-    let scratch = Tensor(uninitialised: [hsi_attention_backward_scratch_size(&kernel)])
+    let scratch = ThreadScratch { hsi_attention_backward_scratch_size(&kernel, $0) }
     let dx = Tensor(uninitialised: x.shape)
     var targets = hsi_attention_gradients()
     targets.dqkv = dx.output
@@ -76,7 +76,7 @@ private struct PackedAttention: Operation {
       targets.dextra_value = rowGradient.output + 2 * channels
     }
     targets.dextra_bias = rowBiasGradient?.output
-    hsi_attention_backward(&kernel, gradient.pointer, &targets, scratch.output)
+    hsi_attention_backward(&kernel, gradient.pointer, &targets, scratch.pointer, scratch.threads)
     gradients.add(dx, to: x)
     if let biasGradient { gradients.add(biasGradient, to: bias) }
     if let padding {

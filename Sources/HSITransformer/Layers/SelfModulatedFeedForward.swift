@@ -45,9 +45,9 @@ public final class SelfModulatedFeedForward: FeedForward {
     guard isFused(tape) else { return composed(x, tape) }
     let rows = x.value.count / channels
     let y = Tensor(uninitialised: x.shape)
-    let scratch = Tensor(uninitialised: [hsi_smffn_forward_scratch_size(channels)])
+    let scratch = ThreadScratch { hsi_smffn_forward_scratch_size(channels, $0) }
     let packed = packed
-    hsi_smffn_forward(x.value.pointer, rows, channels, packed.pointer, y.output, scratch.output)
+    hsi_smffn_forward(x.value.pointer, rows, channels, packed.pointer, y.output, scratch.pointer, scratch.threads)
     return tape.record(y, inputs: [x], parameters: linears.flatMap(\.parameters)) {
       Backward(layer: self, x: x, rows: rows, packed: packed)
     }
@@ -87,10 +87,11 @@ public final class SelfModulatedFeedForward: FeedForward {
     func backward(_ gradient: Tensor, _ gradients: inout Gradients) {
       let channels = layer.channels
       let dx = Tensor(uninitialised: x.shape)
-      let scratch = Tensor(uninitialised: [hsi_smffn_backward_scratch_size(rows, channels)])
+      let scratch = ThreadScratch { hsi_smffn_backward_scratch_size(rows, channels, $0) }
       layer.accumulate { target in
         hsi_smffn_backward(
-          x.value.pointer, gradient.pointer, rows, channels, packed.pointer, dx.output, &target, scratch.output)
+          x.value.pointer, gradient.pointer, rows, channels, packed.pointer, dx.output, &target, scratch.pointer,
+          scratch.threads)
       }
       gradients.add(dx, to: x)
     }

@@ -110,10 +110,8 @@ struct SparseSolver: AbundanceSolver {
     _ pixels: PixelMatrix, into abundances: PixelMatrix, atomWeights: [Float]?, weights: PixelMatrix?
   ) -> Int {
     let atoms = weighted.columns
-    // Scratch is per thread of the pool; room for more threads than now keeps a concurrent change harmless.
-    let threads = max(Parallel.threads, RunContext.availableThreads, 16)
-    var scratch = [Float](
-      repeating: 0, count: hsi_sunsal_scratch_size(atoms) / Parallel.threads * threads)
+    let threads = hsi_pool_threads()
+    var scratch = [Float](repeating: 0, count: hsi_sunsal_scratch_size(atoms, threads))
     var unconverged = 0
     system.withUnsafeBufferPointer { system in
       withOptionalPointer(atomWeights) { atomWeights in
@@ -132,7 +130,7 @@ struct SparseSolver: AbundanceSolver {
           job.relaxation = settings.relaxation
           job.tolerance = settings.tolerance
           job.max_iterations = Int32(settings.iterations)
-          hsi_sunsal_solve(&job, &scratch)
+          hsi_sunsal_solve(&job, &scratch, threads)
           unconverged += Int(job.unconverged)
         }
       }
