@@ -151,6 +151,8 @@ public struct SelectionOptions: Sendable {
   public var bands: BandSelection = .good
   /// Raster of pixels to use.
   public var mask: MaskSelection?
+  /// Polygons, in any vector format of GDAL, whose inside is used: pixels whose centre lies in one.
+  public var cutline: String?
   /// When a pixel counts as "no data".
   public var nodataPolicy: NodataPolicy = .automatic
   /// Whether pixels that are 0 in all bands are left out (for angles and classes); they are counted in any case.

@@ -19,8 +19,7 @@ public enum CubeCopy {
     let unit = max(reader.blockLines, writer.blockLines)
     // What was read should still be in the cache when it is written; whole rows of blocks come before that.
     let wanted = max(8 << 20, unit * perLine)
-    let room = max(1, min(context.memory.bytes / 8, 64 << 20, wanted) / max(1, perLine))
-    let height = max(1, room >= unit ? room / unit * unit : room)
+    let height = StripHeight.lines(bytesPerLine: perLine, unit: unit, most: min(64 << 20, wanted), context)
     let block = StoredBlock()
     do {
       var line = 0

@@ -43,9 +43,8 @@ public enum CubeRetype {
     precondition(writer.shape == CubeShape(lines: window.lines, samples: window.samples, bands: bands.count))
     let (samples, type) = (window.samples, writer.sampleType)
     let perLine = samples * bands.count * (reader.sampleType.size + type.size)
-    let unit = max(reader.blockLines, writer.blockLines)
-    let room = max(1, min(context.memory.bytes / 8, 64 << 20) / max(1, perLine))
-    let height = max(1, room >= unit ? room / unit * unit : room)
+    let height = StripHeight.lines(
+      bytesPerLine: perLine, unit: max(reader.blockLines, writer.blockLines), context)
     let (stored, target) = (StoredBlock(), StoredBlock())
     let marks = Marks(from: bands.map { reader.metadata.nodata[$0] }, to: nodata, type: type)
     var outcome = Outcome()

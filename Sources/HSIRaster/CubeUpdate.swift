@@ -36,9 +36,8 @@ public enum CubeUpdate {
     let metadata = reader.metadata.selecting(bands: bands)
     let (samples, type) = (window.samples, writer.sampleType)
     let perLine = samples * bands.count * (reader.sampleType.size + type.size)
-    let unit = max(reader.blockLines, writer.blockLines)
-    let room = max(1, min(context.memory.bytes / 8, 64 << 20) / max(1, perLine))
-    let height = max(1, room >= unit ? room / unit * unit : room)
+    let height = StripHeight.lines(
+      bytesPerLine: perLine, unit: max(reader.blockLines, writer.blockLines), context)
     let (stored, target) = (StoredBlock(), StoredBlock())
     let numbers = Conversion(CubeMetadata(bands: bands.count), type: reader.sampleType, policy: .any)
     var outcome = Outcome(files: [], clipped: 0, shifted: 0)

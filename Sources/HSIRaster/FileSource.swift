@@ -24,7 +24,7 @@ public final class FileSource: StripSource {
   public private(set) var zeroSpectra = 0
 
   private let conversion: Conversion
-  private let mask: MaskReader?
+  private let masks: [MaskReader]
   private let excludesZeroSpectra: Bool
   private let pieceLines: Int
   private var blocks: [StoredBlock] = []
@@ -57,7 +57,9 @@ public final class FileSource: StripSource {
     offered.offset = [Double](repeating: 0, count: bands.count)
     offered.nodata = [Double?](repeating: nil, count: bands.count)
     metadata = offered
-    mask = try options.mask.map { try MaskReader($0, image: reader.shape, window: area, context: context) }
+    masks =
+      try (options.mask.map { [try MaskReader($0, image: reader.shape, window: area, context: context)] } ?? [])
+      + (options.cutline.map { [try MaskReader(cutline: $0, of: reader, window: area, context: context)] } ?? [])
     excludesZeroSpectra = options.excludesZeroSpectra
     blockLines = reader.blockLines
     let storedLine = area.samples * bands.count * reader.sampleType.size
@@ -74,7 +76,7 @@ public final class FileSource: StripSource {
     strip.window = PixelWindow(line: lines.lowerBound, sample: 0, lines: lines.count, samples: samples)
     strip.pixels.reshape(rows: count, columns: bands.count)
     if valid.count < count { valid = [UInt8](repeating: 0, count: count) }
-    if let mask { try mask.read(lines) }
+    for mask in masks { try mask.read(lines) }
     let isConcurrent = (reader as? any ConcurrentCubeReader)?.allowsConcurrentReads ?? false
     let pieces = FileSource.pieces(lines, height: pieceLines, origin: isConcurrent ? 0 : window.line)
     let threads = isConcurrent ? Parallel.threads : 1
@@ -90,7 +92,7 @@ public final class FileSource: StripSource {
         try reader.read(area, bands: bands, into: block)
         conversion.run(
           block, lines: piece.count, samples: samples, out: out + place * bands.count, valid: flags + place)
-        if let mask { mask.apply(flags + place, first: place, count: piece.count * samples) }
+        for mask in masks { mask.apply(flags + place, first: place, count: piece.count * samples) }
         let found = markZeros(out + place * bands.count, flags + place, count: piece.count * samples)
         if found > 0, piece.lowerBound >= counted { total.withLock { $0 += found } }
       }
@@ -293,6 +295,17 @@ final class MaskReader {
   private let block = StoredBlock()
   private let pixels = PixelMatrix(rows: 0, columns: 1)
   private var keep: [UInt8] = []
+  /// What the reader reads, where it was made for this.
+  private var raster: Cutline?
+
+  /// The inside of polygons.
+  ///
+  /// - Throws: the errors of `Cutline`.
+  convenience init(cutline: String, of image: any CubeReader, window: PixelWindow, context: RunContext) throws {
+    let raster = try Cutline(cutline, of: image)
+    try self.init(MaskSelection(path: raster.path), image: image.shape, window: window, context: context)
+    self.raster = raster
+  }
 
   /// - Throws: the errors of opening; `RasterError.inconsistent` when the mask is as large as neither image nor window.
   init(_ selection: MaskSelection, image: CubeShape, window: PixelWindow, context: RunContext) throws {

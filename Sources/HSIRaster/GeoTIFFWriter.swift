@@ -239,7 +239,7 @@ enum GeoTIFFMetadata {
       GDALSetMetadataItem(object, key, value, domain)
     }
     GDALGeoreference.write(metadata.georeference, to: dataset)
-    set(dataset, "TIFFTAG_SOFTWARE", "hsi")
+    set(dataset, "TIFFTAG_SOFTWARE", "hsi \(ToolkitVersion.number)")
     set(dataset, "AREA_OR_POINT", "Area")
     if metadata.quantity != .unknown { set(dataset, "HSI_PRODUCT", metadata.quantity.rawValue) }
     if let summary = metadata.summary { set(dataset, "TIFFTAG_IMAGEDESCRIPTION", summary) }

@@ -190,41 +190,11 @@ final class MultidimensionalArray {
     VSIFree(blocks)
     let dataType = GDALMDArrayGetDataType(handle)
     let isNumeric = GDALExtendedDataTypeGetClass(dataType) == GEDTC_NUMERIC
-    type =
-      isNumeric ? MultidimensionalArray.sampleType(GDALExtendedDataTypeGetNumericDataType(dataType)) : nil
+    type = isNumeric ? GDALExtendedDataTypeGetNumericDataType(dataType).sampleType : nil
     GDALExtendedDataTypeRelease(dataType)
   }
 
   deinit { GDALMDArrayRelease(handle) }
-
-  private static func sampleType(_ type: GDALDataType) -> SampleType? {
-    switch type {
-    case GDT_Byte: .uint8
-    case GDT_UInt16: .uint16
-    case GDT_Int16: .int16
-    case GDT_UInt32: .uint32
-    case GDT_Int32: .int32
-    case GDT_UInt64: .uint64
-    case GDT_Int64: .int64
-    case GDT_Float32: .float32
-    case GDT_Float64: .float64
-    default: nil
-    }
-  }
-
-  fileprivate static func dataType(_ type: SampleType) -> GDALDataType {
-    switch type {
-    case .uint8, .int8: GDT_Byte
-    case .uint16: GDT_UInt16
-    case .int16: GDT_Int16
-    case .uint32: GDT_UInt32
-    case .int32: GDT_Int32
-    case .uint64: GDT_UInt64
-    case .int64: GDT_Int64
-    case .float32: GDT_Float32
-    case .float64: GDT_Float64
-    }
-  }
 
   var unit: String? { GDALMDArrayGetUnit(handle).map { String(cString: $0) } }
   var nodata: Double? { optional { GDALMDArrayGetNoDataValueAsDouble(handle, $0) } }
@@ -314,7 +284,7 @@ struct MultidimensionalSource: CubeArraySource {
       }
       let complaint = array.read(
         start: start, count: count, step: [Int](repeating: 1, count: count.count), strides: strides,
-        type: MultidimensionalArray.dataType(type), into: memory + run.position * block.bandStride)
+        type: GDALDataType(type), into: memory + run.position * block.bandStride)
       if let complaint { throw RasterError.inputOutput(path: path, action: "reading", reason: complaint) }
     }
   }

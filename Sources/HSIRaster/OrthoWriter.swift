@@ -56,10 +56,8 @@ final class OrthoWriter: CubeWriter {
     }
     do {
       let pixels = try scratch.mapped()
-      let line = grid.samples * pixelBytes
-      let unit = target.blockLines
-      let room = max(1, min(context.memory.bytes / 8, 32 << 20) / max(1, line))
-      let height = room >= unit ? room / unit * unit : room
+      let height = StripHeight.lines(
+        bytesPerLine: grid.samples * pixelBytes, unit: target.blockLines, most: 32 << 20, context)
       let block = StoredBlock()
       for top in stride(from: 0, to: grid.lines, by: height) {
         try context.checkCancellation()

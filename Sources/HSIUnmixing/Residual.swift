@@ -41,22 +41,30 @@ public struct Residual: Sendable {
     return result
   }
 
-  /// The full residual spectra `Y − A M`, N × L, into `output` (reshaped).
-  public func spectra(_ pixels: PixelMatrix, _ abundances: PixelMatrix, into output: PixelMatrix) {
-    output.reshape(rows: pixels.rows, columns: bands)
-    forEachBlock(pixels, abundances) { range, residual in
-      (output.pointer + range.lowerBound * bands).update(from: residual, count: range.count * bands)
+  /// The full residual spectra `Y − A M` of some pixels (all by default), as rows of L values in `output` (reshaped).
+  public func spectra(
+    _ pixels: PixelMatrix, _ abundances: PixelMatrix, of rows: Range<Int>? = nil, into output: PixelMatrix
+  ) {
+    let rows = rows ?? 0..<pixels.rows
+    output.reshape(rows: rows.count, columns: bands)
+    forEachBlock(pixels, abundances, of: rows) { range, residual in
+      (output.pointer + (range.lowerBound - rows.lowerBound) * bands).update(
+        from: residual, count: range.count * bands)
     }
   }
 
   private func forEachBlock(
-    _ pixels: PixelMatrix, _ abundances: PixelMatrix, _ body: (Range<Int>, UnsafePointer<Float>) -> Void
+    _ pixels: PixelMatrix, _ abundances: PixelMatrix, of rows: Range<Int>? = nil,
+    _ body: (Range<Int>, UnsafePointer<Float>) -> Void
   ) {
     precondition(
       pixels.columns == bands && abundances.columns == endmembers && abundances.rows == pixels.rows)
+    let rows = rows ?? 0..<pixels.rows
+    precondition(rows.lowerBound >= 0 && rows.upperBound <= pixels.rows)
     packed.withUnsafeBufferPointer { packed in
       nonisolated(unsafe) let weights = packed.baseAddress!
-      Parallel.forEachChunk(of: pixels.rows, chunk: Residual.block) { _, range in
+      Parallel.forEachChunk(of: rows.count, chunk: Residual.block) { _, chunk in
+        let range = (rows.lowerBound + chunk.lowerBound)..<(rows.lowerBound + chunk.upperBound)
         withUnsafeTemporaryAllocation(of: Float.self, capacity: range.count * bands) { model in
           let model = model.baseAddress!
           hsi_gemm(

@@ -13,16 +13,21 @@ public struct UnmixedStrip {
   public var rmse: [Float]
   /// Guidance map h per pixel, of methods that learn one.
   public var guidance: [Float]?
+  /// Computes the residual spectra of some of the pixels, in the units of the scene, as rows of L values. May be called
+  /// while the strip is being delivered only: what it reads is reused.
+  public let residual: (_ rows: Range<Int>, _ output: PixelMatrix) -> Void
 
   /// The result for one strip.
   public init(
-    window: PixelWindow, positions: [Int32], abundances: PixelMatrix, rmse: [Float], guidance: [Float]? = nil
+    window: PixelWindow, positions: [Int32], abundances: PixelMatrix, rmse: [Float], guidance: [Float]? = nil,
+    residual: @escaping (_ rows: Range<Int>, _ output: PixelMatrix) -> Void
   ) {
     self.window = window
     self.positions = positions
     self.abundances = abundances
     self.rmse = rmse
     self.guidance = guidance
+    self.residual = residual
   }
 }
 
@@ -51,7 +56,8 @@ public enum StripUnmixing {
       try deliver(
         UnmixedStrip(
           window: strip.window, positions: strip.positions, abundances: abundances,
-          rmse: residual.rmse(strip.pixels, abundances)))
+          rmse: residual.rmse(strip.pixels, abundances)
+        ) { residual.spectra(strip.pixels, abundances, of: $0, into: $1) })
     }
     return count
   }
@@ -76,9 +82,12 @@ public enum StripUnmixing {
     }
     let cube = try scene.load(context)
     let abundances = try method.solve(cube, endmembers, context)
-    let rmse = Residual(endmembers).rmse(cube.pixels, abundances)
+    let residual = Residual(endmembers)
+    let rmse = residual.rmse(cube.pixels, abundances)
     try deliver(
-      UnmixedStrip(window: shape.window, positions: cube.positions, abundances: abundances, rmse: rmse))
+      UnmixedStrip(window: shape.window, positions: cube.positions, abundances: abundances, rmse: rmse) {
+        residual.spectra(cube.pixels, abundances, of: $0, into: $1)
+      })
     return cube.count
   }
 

@@ -114,7 +114,6 @@ struct HSICommand: ParsableCommand {
 
 /// The name and version that `--version` prints and reports carry.
 enum Version {
-  /// Version of the package.
-  static let number = "0.1.0"
+  static let number = ToolkitVersion.number
   static let text = "hsi \(number)"
 }

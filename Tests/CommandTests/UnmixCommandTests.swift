@@ -58,6 +58,31 @@ import Testing
     }
   }
 
+  /// Residual spectra square to the residual per pixel, whatever memory there is; shade is what the sum leaves.
+  @Test(arguments: [
+    "--count 3", "--count 3 --normalise", "--count 3 --method rrlbs-v",
+    "--endmembers in/s_endmembers.sli --method nnls",
+  ])
+  func residualSpectraAndShade(what: String) throws {
+    let place = try SampleScene.workplace()
+    _ = try run("unmix in/s.dat o/a.dat \(what) --add rmse,sum,shade --residual-spectra o/r.dat", place)
+    let values = try floats("o/a.dat", place)
+    let residual = try floats("o/r.dat", place)
+    let bands = residual.count / Self.pixels
+    #expect(bands > 3 && residual.count == bands * Self.pixels)
+    for i in 0..<Self.pixels {
+      let (rmse, sum, shade) = (values[3 * Self.pixels + i], values[4 * Self.pixels + i], values[5 * Self.pixels + i])
+      #expect(abs(sum + shade - 1) < 1e-6)
+      let squares = (0..<bands).reduce(0.0) { $0 + pow(Double(residual[$1 * Self.pixels + i]), 2) }
+      #expect(abs((squares / Double(bands)).squareRoot() - Double(rmse)) < 1e-4 * Double(rmse) + 1e-7, "pixel \(i)")
+    }
+    // Blind methods work on a sample where memory is short.
+    guard !what.contains("--count") else { return }
+    _ = try run("unmix in/s.dat o/b.dat \(what) --residual-spectra o/q.dat --memory 16M -j 1", place)
+    let same = try data("o/q.dat", place) == data("o/r.dat", place)
+    #expect(same)
+  }
+
   @Test func reportFitsItsSchema() throws {
     let place = try SampleScene.workplace()
     _ = try run("unmix in/s.dat o/a.tif --count 3 --all --library in/s_endmembers.sli", place)

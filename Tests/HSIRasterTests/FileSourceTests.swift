@@ -163,10 +163,57 @@ private func open(_ sample: Sample, _ scratch: Scratch, _ options: OpenOptions =
         == all.indices.filter { [3, 10].contains(mask.value(all[$0].l, all[$0].s, 1)) }.map { Int32($0) })
     let window = PixelWindow(line: 0, sample: 0, lines: 2, samples: 2)
     #expect(try positions(maskPath, window) == [1, 2, 3])
-    try Sample(shape: CubeShape(lines: 2, samples: 2, bands: 1), type: .uint8).write(scratch, "small")
+    _ = try Sample(shape: CubeShape(lines: 2, samples: 2, bands: 1), type: .uint8).write(scratch, "small")
     #expect(try positions(scratch.path("small.img"), window) == [1, 2, 3])
     #expect(errorIdentifier { _ = try positions(scratch.path("small.img")) } == "E-INCONSISTENT")
     #expect(errorIdentifier { _ = try positions(maskPath + ":3") } == "E-PARAMETER")
+  }
+
+  /// Samples of 30 m in UTM 33 N; polygons in the same system and in degrees keep the pixels whose centre they hold.
+  @Test func cutlineKeepsPixelsInsidePolygons() throws {
+    let scratch = try Scratch()
+    var sample = Sample(type: .uint8)
+    sample.extra = "map info = {UTM, 1, 1, 500000, 4100000, 30, 30, 33, North, WGS-84}"
+    let reader = try open(sample, scratch)
+    let context = RunContext()
+    func positions(_ path: String, _ window: PixelWindow? = nil, mask: String? = nil) throws -> [Int32] {
+      var options = SelectionOptions()
+      options.cutline = path
+      options.window = window
+      options.mask = try mask.map(MaskSelection.init(parsing:))
+      return try FileSource(reader, options, context: context).load(context).positions
+    }
+    func polygon(_ corners: [(Double, Double)], _ name: String, crs: String?) throws -> String {
+      let ring = (corners + [corners[0]]).map { "[\($0.0), \($0.1)]" }.joined(separator: ", ")
+      let system = crs.map { #""crs": {"type": "name", "properties": {"name": "\#($0)"}},"# } ?? ""
+      try scratch.write(
+        """
+        {"type": "FeatureCollection", \(system) "features": [{"type": "Feature", "properties": {},
+         "geometry": {"type": "Polygon", "coordinates": [[\(ring)]]}}]}
+        """, to: name)
+      return scratch.path(name)
+    }
+    // Columns 1 to 3 of lines 2 to 4, the left and upper borders short of the centres of the pixels before.
+    let (left, right, top, bottom) = (500_016.0, 500_119.0, 4_099_954.0, 4_099_851.0)
+    let box = [(left, top), (right, top), (right, bottom), (left, bottom)]
+    let inside: [Int32] = [11, 12, 13, 16, 17, 18, 21, 22, 23]
+    let projected = try polygon(box, "utm.geojson", crs: "urn:ogc:def:crs:EPSG::32633")
+    #expect(try positions(projected) == inside)
+    #expect(try positions(projected, PixelWindow(line: 3, sample: 2, lines: 2, samples: 3)) == [0, 1, 3, 4])
+    // The same by the series of the transverse Mercator projection.
+    let degrees = [
+      (15.0001799, 37.0458078), (15.0013382, 37.0458078), (15.0013382, 37.0448793), (15.0001799, 37.0448793),
+    ]
+    #expect(try positions(polygon(degrees, "degrees.geojson", crs: nil)) == inside)
+    let mask = Sample(shape: CubeShape(lines: 7, samples: 5, bands: 1), type: .uint8)
+    let maskPath = try mask.write(scratch, "mask")
+    #expect(
+      try positions(projected, mask: maskPath) == inside.filter { mask.value(Int($0) / 5, Int($0) % 5, 0) != 0 })
+    #expect(errorIdentifier { _ = try positions(scratch.path("none.geojson")) } == "E-NOT-FOUND")
+    try scratch.write("no polygons", to: "text.geojson")
+    #expect(errorIdentifier { _ = try positions(scratch.path("text.geojson")) } == "E-UNREADABLE")
+    let far = try polygon(box.map { ($0.0 + 1e5, $0.1) }, "far.geojson", crs: "urn:ogc:def:crs:EPSG::32633")
+    #expect(errorIdentifier { _ = try positions(far) } == "E-INCONSISTENT")
   }
 
   @Test func offeredMetadataIsThatOfTheSelection() throws {

@@ -75,13 +75,15 @@ public final class BlindFit {
     var totals = BlindTotals(endmembers: order.count)
     if let scene {
       try context.checkCancellation()
-      let rmse = rmse(
-        residual, scene.pixels, result.abundances, brightness: result.brightness, lengths: lengths)
+      let fit = Fitted(
+        residual: residual, pixels: scene.pixels, abundances: result.abundances, brightness: result.brightness,
+        lengths: lengths)
+      let rmse = fit.rmse()
       totals.add(result.abundances, rmse)
       try body(
         UnmixedStrip(
           window: scene.shape.window, positions: scene.positions, abundances: result.abundances, rmse: rmse,
-          guidance: result.guidance))
+          guidance: result.guidance, residual: fit.spectra))
       return totals
     }
     let solver = try result.pixelSolver ?? WeightedPixelSolver(result, order)
@@ -92,32 +94,54 @@ public final class BlindFit {
       let lengths = lengthChannels.map { RobustStart.normalise(strip.pixels, kept: $0) }
       let solved = try solver.solve(strip.pixels, into: abundances)
       BlindUnmixing.permute(abundances, order)
-      let rmse = rmse(residual, strip.pixels, abundances, brightness: solved.brightness, lengths: lengths)
+      let fit = Fitted(
+        residual: residual, pixels: strip.pixels, abundances: abundances, brightness: solved.brightness,
+        lengths: lengths)
+      let rmse = fit.rmse()
       totals.add(abundances, rmse)
       try body(
         UnmixedStrip(
           window: strip.window, positions: strip.positions, abundances: abundances, rmse: rmse,
-          guidance: solved.guidance))
+          guidance: solved.guidance, residual: fit.spectra))
     }
     return totals
   }
 
-  private func rmse(
-    _ residual: Residual, _ pixels: PixelMatrix, _ abundances: PixelMatrix, brightness: [Float]?,
-    lengths: [Float]?
-  ) -> [Float] {
-    var result: [Float]
-    if let brightness {
-      let scaled = PixelMatrix(rows: abundances.rows, columns: abundances.columns)
-      for n in 0..<scaled.rows {
-        for k in 0..<scaled.columns { scaled[n, k] = abundances[n, k] * brightness[n] }
+  /// Pixels beside what explains them: `y ≈ length · brightness · Σ_k a_k m_k`.
+  private struct Fitted {
+    private let residual: Residual
+    private let pixels: PixelMatrix
+    /// Abundances with the brightness of their pixel.
+    private let abundances: PixelMatrix
+    private let lengths: [Float]?
+
+    init(
+      residual: Residual, pixels: PixelMatrix, abundances: PixelMatrix, brightness: [Float]?, lengths: [Float]?
+    ) {
+      self.residual = residual
+      self.pixels = pixels
+      self.lengths = lengths
+      guard let brightness else {
+        self.abundances = abundances
+        return
       }
-      result = residual.rmse(pixels, scaled)
-    } else {
-      result = residual.rmse(pixels, abundances)
+      self.abundances = PixelMatrix(rows: abundances.rows, columns: abundances.columns)
+      for n in 0..<abundances.rows {
+        for k in 0..<abundances.columns { self.abundances[n, k] = abundances[n, k] * brightness[n] }
+      }
     }
-    if let lengths { for n in result.indices { result[n] *= lengths[n] } }
-    return result
+
+    func rmse() -> [Float] {
+      var result = residual.rmse(pixels, abundances)
+      if let lengths { for n in result.indices { result[n] *= lengths[n] } }
+      return result
+    }
+
+    func spectra(_ rows: Range<Int>, _ output: PixelMatrix) {
+      residual.spectra(pixels, abundances, of: rows, into: output)
+      guard let lengths else { return }
+      for (i, n) in rows.enumerated() { for l in 0..<output.columns { output[i, l] *= lengths[n] } }
+    }
   }
 }
 

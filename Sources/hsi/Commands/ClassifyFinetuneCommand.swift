@@ -35,21 +35,7 @@ struct ClassifyFinetuneCommand: ParsableCommand {
   @Option(help: "Highest learning rate (default: that of the networks).")
   var rate: Double?
 
-  @Option(help: "Adapter file to write (.safetensors).")
-  var out: String
-
-  @Option(help: "Split to follow, a raster of hsi classify split.")
-  var split: String?
-
-  @Option(help: "Write the split that was made here.")
-  var splitOut: String?
-
-  @Flag(help: "Replace existing outputs.")
-  var overwrite = false
-
-  @Flag(help: "Do not write OUT.prov.json.")
-  var noProv = false
-
+  @OptionGroup var output: TrainingOutputs
   @OptionGroup(title: "Division") var division: SplitOptions
   @OptionGroup(title: "Labels") var labelOptions: LabelOptions
   @OptionGroup(title: "Input") var input: SceneOptions
@@ -68,20 +54,14 @@ struct ClassifyFinetuneCommand: ParsableCommand {
       throw ClassificationError.notAdaptable(
         model: from, kind: try Classifiers.entry(model.classifier.id).description.name)
     }
-    if split != nil, splitOut != nil {
-      throw CoreError.invalidParameter(name: "--split-out", value: splitOut ?? "", requirement: "left out with --split")
-    }
     var provenance = Provenance(
       options: ["scene": scene, "labels": labels, "from": from, "lora": lora], version: Version.number,
       libraries: Libraries.ofClassification, context: context)
-    let provenancePath = noProv ? nil : out + ".prov.json"
-    try ProductPaths.check(
-      [out, splitOut, provenancePath].compactMap { $0 }, replaceable: provenancePath, overwrite: overwrite,
-      inputs: [scene, labels, from, split].compactMap { $0 })
+    try output.check(inputs: [scene, labels, from])
     let radius = model.classifier.patchRadius
     let request = try division.request(defaultGuard: max(1, radius))
     let training = try TrainingScene.load(
-      scene: scene, labels: labels, division: split.map { .file($0) } ?? .request(request), matching: model.axis,
+      scene: scene, labels: labels, division: output.division(request), matching: model.axis,
       model: from, input: InputOptions(scene: input), labelOptions: labelOptions, patchRadius: radius, context: context
     ) { shape, _, _ in model.classifier.predictionBytes(samples: shape.samples).fixed }
     let task = training.task(isTransductive: false)
@@ -96,20 +76,13 @@ struct ClassifyFinetuneCommand: ParsableCommand {
     facts.write(on: &card)
     card.source = (from as NSString).lastPathComponent
     let files = training.files + [from]
-    if let splitOut {
-      var writing = OutputOptions()
-      writing.overwrite = overwrite
-      writing.inputs = files
-      let metadata = training.reader.metadata.cropping(to: training.source.window)
-      _ = try SplitOptions.write(training.split, like: metadata, to: splitOut, options: writing, context)
-    }
+    try output.writeSplit(of: training, inputs: files, context)
     try model.write(
-      adapter, card: card, classes: classes, trainingCounts: task.trainingCounts, split: training.split.facts, to: out,
-      overwrite: overwrite, inputs: files)
+      adapter, card: card, classes: classes, trainingCounts: task.trainingCounts, split: training.split.facts,
+      to: output.out, overwrite: output.overwrite, inputs: files)
     provenance.addInputs(training.files)
     provenance.addInputs([from], hashData: true)
-    provenance.finish(context)
-    if let provenancePath { try OutputFile.write(provenance.json(), to: provenancePath, overwrite: true) }
+    try output.write(&provenance, context)
     context.logger.notice(
       "adapter of rank \(size.rank) learned from \(facts.summary), in \(String(format: "%.1f", facts.seconds)) s")
   }

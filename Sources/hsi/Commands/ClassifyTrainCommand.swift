@@ -34,24 +34,10 @@ struct ClassifyTrainCommand: ParsableCommand {
     help: ArgumentHelp("Parameter of the classifier, repeatable; see hsi methods NAME.", valueName: "name=value"))
   var set: [String] = []
 
-  @Option(help: "Model file to write (.safetensors).")
-  var out: String
-
-  @Option(help: "Split to follow, a raster of hsi classify split.")
-  var split: String?
-
-  @Option(help: "Write the split that was made here.")
-  var splitOut: String?
-
   @Flag(help: "Fit scaling and components on all pixels of the scene, not only on training pixels.")
   var transductive = false
 
-  @Flag(help: "Replace existing outputs.")
-  var overwrite = false
-
-  @Flag(help: "Do not write OUT.prov.json.")
-  var noProv = false
-
+  @OptionGroup var output: TrainingOutputs
   @OptionGroup(title: "Division") var division: SplitOptions
   @OptionGroup(title: "Labels") var labelOptions: LabelOptions
   @OptionGroup(title: "Input") var input: InputOptions
@@ -66,17 +52,10 @@ struct ClassifyTrainCommand: ParsableCommand {
       options: values.mapValues { "\($0)" }.merging(
         ["scene": scene, "labels": labels, "model": description.id, "transductive": "\(transductive)"]) { $1 },
       version: Version.number, libraries: Libraries.ofClassification, context: context)
-    if split != nil, splitOut != nil {
-      throw CoreError.invalidParameter(name: "--split-out", value: splitOut ?? "", requirement: "left out with --split")
-    }
-    let provenancePath = noProv ? nil : out + ".prov.json"
-    try ProductPaths.check(
-      [out, splitOut, provenancePath].compactMap { $0 }, replaceable: provenancePath, overwrite: overwrite,
-      inputs: [scene, labels, split].compactMap { $0 })
+    try output.check(inputs: [scene, labels])
     let request = try division.request(defaultGuard: max(1, classifier.patchRadius))
     let training = try TrainingScene.load(
-      scene: scene, labels: labels, division: split.map { .file($0) } ?? .request(request),
-      loadsAll: transductive, input: input,
+      scene: scene, labels: labels, division: output.division(request), loadsAll: transductive, input: input,
       labelOptions: labelOptions, patchRadius: classifier.patchRadius, context: context
     ) { classifier.trainingBytes($0, samples: $1, classes: $2) }
     let task = training.task(isTransductive: transductive)
@@ -91,17 +70,10 @@ struct ClassifyTrainCommand: ParsableCommand {
       task: task, split: training.split.facts, scene: scene, labels: labels, seconds: seconds, seed: context.seed)
     facts.write(on: &result.card)
     result.card.normalisation = transductive ? "fitted on all pixels of the scene" : "fitted on training pixels"
-    if let splitOut {
-      var writing = OutputOptions()
-      writing.overwrite = overwrite
-      writing.inputs = training.files
-      let metadata = training.reader.metadata.cropping(to: training.source.window)
-      _ = try SplitOptions.write(training.split, like: metadata, to: splitOut, options: writing, context)
-    }
-    try result.write(to: out, overwrite: overwrite, inputs: training.files)
+    try output.writeSplit(of: training, inputs: training.files, context)
+    try result.write(to: output.out, overwrite: output.overwrite, inputs: training.files)
     provenance.addInputs(training.files)
-    provenance.finish(context)
-    if let provenancePath { try OutputFile.write(provenance.json(), to: provenancePath, overwrite: true) }
+    try output.write(&provenance, context)
     context.logger.notice("\(description.id) learned from \(facts.summary), in \(String(format: "%.1f", seconds)) s")
   }
 }

@@ -151,6 +151,9 @@ struct ProductOptions: ParsableArguments {
   @Option(help: "Root-mean-square residual per pixel.")
   var residual: String?
 
+  @Option(help: "Residual spectra: the bands used, less what the endmembers explain.")
+  var residualSpectra: String?
+
   @Option(help: "Channel quality of methods that learn it (.csv or .json).")
   var channelQuality: String?
 
@@ -166,7 +169,7 @@ struct ProductOptions: ParsableArguments {
   @Option(help: "Self-contained HTML report.")
   var html: String?
 
-  @Option(help: "Extra bands in the abundance file: rmse, sum (comma-separated).")
+  @Option(help: "Extra bands in the abundance file: rmse, sum, shade (1 − sum); comma-separated.")
   var add: String?
 
   @Flag(help: "Do not write OUT.prov.json.")

@@ -47,6 +47,9 @@ struct SceneOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Raster of the pixels to use.", valueName: "file[:band][=values]"))
   var mask: String?
 
+  @Option(help: "Polygons (GeoJSON, GeoPackage, shapefile …) whose inside is used.")
+  var cutline: String?
+
   @Flag(help: "Read a file that is shorter than its header says; missing lines become no data.")
   var allowTruncated = false
 
@@ -206,6 +209,7 @@ struct InputOptions: ParsableArguments {
     selection.window = try scene.window(in: reader)
     selection.bands = bands
     if let mask = scene.mask { selection.mask = try MaskSelection(parsing: mask) }
+    selection.cutline = scene.cutline
     guard let policy = SelectionOptions.NodataPolicy(rawValue: scene.nodataPolicy) else {
       throw CoreError.invalidParameter(
         name: "--nodata-policy", value: scene.nodataPolicy, requirement: "auto, any or all")

@@ -7,6 +7,7 @@ struct ProductPaths {
   var endmembers: String?
   var guidance: String?
   var residual: String?
+  var residualSpectra: String?
   var channelQuality: [String]
   var quicklook: String?
   var composite: String?
@@ -32,6 +33,7 @@ struct ProductPaths {
     endmembers = options.endmembersOut ?? (isBlind && !isVirtual ? stem + "_endmembers" : nil)
     guidance = options.guidance ?? (all && isBlind ? stem + "_guidance" + raster : nil)
     residual = options.residual ?? (all ? stem + "_rmse" + raster : nil)
+    residualSpectra = options.residualSpectra
     channelQuality = options.channelQuality.map { [$0] } ?? []
     if channelQuality.isEmpty, all, isBlind {
       channelQuality = [stem + "_channels.csv", stem + "_channels.json"]
@@ -47,7 +49,7 @@ struct ProductPaths {
   var files: [String] {
     var list = [abundances]
     if let endmembers { list += [endmembers + ".sli", endmembers + ".hdr", endmembers + ".csv"] }
-    list += [guidance, residual, quicklook, composite, report, html, provenance, item].compactMap { $0 }
+    list += [guidance, residual, residualSpectra, quicklook, composite, report, html, provenance, item].compactMap { $0 }
     return list + channelQuality
   }
 

@@ -5,11 +5,13 @@ import HSIKit
 final class UnmixProducts {
   private let abundanceWriter: ResultWriter
   private let residualWriter: ResultWriter?
+  private var spectraWriter: ResultWriter?
   private var guidanceWriter: ResultWriter?
   private let extras: [Extra]
   private let count: Int
   private let row: PixelMatrix
   private let single: PixelMatrix
+  private let spectra: PixelMatrix
   /// Reduced maps: K abundances, residual, guidance.
   private(set) var previews: PreviewMaps
   private(set) var statistics: AbundanceStatistics.Accumulator
@@ -22,7 +24,15 @@ final class UnmixProducts {
 
   /// Extra bands of the abundance file.
   enum Extra: String, CaseIterable {
-    case rmse, sum
+    case rmse, sum, shade
+
+    func value(abundances: UnsafeMutableBufferPointer<Float>, rmse: Float) -> Float {
+      switch self {
+      case .rmse: rmse
+      case .sum: abundances.reduce(0, +)
+      case .shade: 1 - abundances.reduce(0, +)
+      }
+    }
   }
 
   /// Opens the writers.
@@ -40,6 +50,7 @@ final class UnmixProducts {
     count = names.count
     row = PixelMatrix(rows: 0, columns: count + extras.count)
     single = PixelMatrix(rows: 0, columns: 1)
+    spectra = PixelMatrix(rows: 0, columns: shape.bands)
     previews = PreviewMaps(shape: shape, layers: count + 2)
     statistics = AbundanceStatistics.Accumulator(endmembers: count)
     func writer(_ path: String, _ names: [String], _ quantity: Quantity, product: String) throws
@@ -65,9 +76,17 @@ final class UnmixProducts {
           try writer($0, ["guidance h"], .unknown, product: "guidance")
         }
       }
+      if let path = paths.residualSpectra {
+        var bands = metadata
+        bands.nodata = [Double?](repeating: output.outNodata ?? .nan, count: shape.bands)
+        bands.extra = [HeaderField("HSI_PRODUCT", "residual")]
+        spectraWriter = try output.resultWriter(
+          path, lines: shape.lines, samples: shape.samples, metadata: bands, inputs: inputs, grid: grid, context)
+      }
     } catch {
       abundanceWriter.discard()
       residualWriter?.discard()
+      guidanceWriter?.discard()
       throw error
     }
   }
@@ -86,12 +105,13 @@ final class UnmixProducts {
         let target = row.row(i)
         for k in 0..<count { target[k] = source[k] }
         for (e, extra) in extras.enumerated() {
-          target[count + e] = extra == .rmse ? strip.rmse[i] : source.reduce(0, +)
+          target[count + e] = extra.value(abundances: source, rmse: strip.rmse[i])
         }
       }
       try abundanceWriter.write(row, positions: strip.positions, window: strip.window)
     }
     try write(strip.rmse, with: residualWriter, strip)
+    try writeSpectra(strip)
     if let guidance = strip.guidance {
       hasGuidance = true
       try write(guidance, with: guidanceWriter, strip)
@@ -112,13 +132,36 @@ final class UnmixProducts {
     try writer.write(single, positions: strip.positions, window: strip.window)
   }
 
+  /// Bytes of residual spectra that are held at a time, or one line.
+  private static let spectraBytes = 8 << 20
+
+  private func writeSpectra(_ strip: UnmixedStrip) throws {
+    guard let spectraWriter else { return }
+    let window = strip.window
+    let height = max(1, Self.spectraBytes / (4 * spectra.columns * window.samples))
+    var first = 0
+    for line in stride(from: 0, to: window.lines, by: height) {
+      let lines = min(height, window.lines - line)
+      let end = (line + lines) * window.samples
+      let last = strip.positions[first...].firstIndex { Int($0) >= end } ?? strip.positions.count
+      strip.residual(first..<last, spectra)
+      let start = Int32(line * window.samples)
+      try spectraWriter.write(
+        spectra, positions: strip.positions[first..<last].map { $0 - start },
+        window: PixelWindow(
+          line: window.line + line, sample: window.sample, lines: lines, samples: window.samples))
+      first = last
+    }
+  }
+
   /// Completes the rasters.
   ///
   /// - Returns: the files written with what they hold.
   func finish() throws -> [UnmixingReport.Output] {
     var outputs: [UnmixingReport.Output] = []
     for (writer, content) in [
-      (abundanceWriter, "abundances"), (residualWriter, "rmse"), (guidanceWriter, "guidance"),
+      (abundanceWriter, "abundances"), (residualWriter, "rmse"), (spectraWriter, "residual spectra"),
+      (guidanceWriter, "guidance"),
     ] {
       guard let writer else { continue }
       outputs += try writer.finish().map { UnmixingReport.Output(path: $0, content: content) }
@@ -130,6 +173,7 @@ final class UnmixProducts {
   func discard() {
     abundanceWriter.discard()
     residualWriter?.discard()
+    spectraWriter?.discard()
     guidanceWriter?.discard()
   }
 }

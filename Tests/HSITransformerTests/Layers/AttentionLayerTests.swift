@@ -167,21 +167,114 @@ import Testing
     }
   }
 
+  /// Means over the rank of outer products of `[B, C, heads · rank · d]` and `[B, N, heads · rank · e]`, head by head.
+  private func outerProducts(_ u: Reference, _ v: Reference, heads: Int, rank: Int) -> Reference {
+    let (bands, positions) = (u.shape[1], v.shape[1])
+    let (d, e) = (u.last / (heads * rank), v.last / (heads * rank))
+    var y = Reference(zeros: [u.shape[0], bands, positions, heads * d * e])
+    for i in 0..<y.count {
+      let (j, a, h) = (i % e, i / e % d, i / (e * d) % heads)
+      let pair = i / (e * d * heads)
+      let (n, c, b) = (pair % positions, pair / positions % bands, pair / (positions * bands))
+      for k in 0..<rank {
+        y.values[i] +=
+          u.values[(b * bands + c) * u.last + (h * rank + k) * d + a]
+          * v.values[(b * positions + n) * v.last + (h * rank + k) * e + j] / Double(rank)
+      }
+    }
+    return y
+  }
+
   @Test func kroneckerGrid() {
     let (heads, rank, d, e) = (2, 3, 2, 4)
     let inputs = [Reference([2, 3, heads * rank * d], seed: 56), Reference([2, 5, heads * rank * e], seed: 57)]
-    GradientCheck()(inputs: inputs) { kroneckerProducts($0[0], $0[1], heads: heads, rank: rank, $1) } reference: { p in
-      var y = Reference(zeros: [2, 3, 5, heads * d * e])
-      for i in 0..<y.count {
-        let (j, a, h) = (i % e, i / e % d, i / (e * d) % heads)
-        let (n, c, b) = (i / (e * d * heads) % 5, i / (e * d * heads * 5) % 3, i / (e * d * heads * 15))
-        for k in 0..<rank {
-          y.values[i] +=
-            p[0].values[(b * 3 + c) * p[0].last + (h * rank + k) * d + a]
-            * p[1].values[(b * 5 + n) * p[1].last + (h * rank + k) * e + j] / Double(rank)
+    GradientCheck()(inputs: inputs) { kroneckerProducts($0[0], $0[1], heads: heads, rank: rank, $1) } reference: {
+      outerProducts($0[0], $0[1], heads: heads, rank: rank)
+    }
+  }
+
+  /// The attention of LESS ViT from grid to grid: pooled to bands and positions, their attention, the products.
+  @Test(arguments: [1, 2]) func lessAttention(_ rank: Int) {
+    let (heads, width, bands, positions) = (2, 16, 3, 4)
+    let widths = ["channel": 4, "spatial": 8]
+    let store = ParameterStore(seed: 71)
+    let layer = LESSAttention(store.root, width: width, heads: heads, channelWidthPerHead: 2, rank: rank)
+    GradientCheck()(store, inputs: [Reference([2, bands, positions, width], seed: 72)]) {
+      layer($0[0], $1)
+    } reference: { p in
+      func linear(_ x: Reference, _ name: String) -> Reference { x.linear(p[name + ".weight"], p[name + ".bias"]) }
+      /// `[B, K, L, d]` to `[B, K, d]`.
+      func pooled(_ z: Reference, _ name: String) -> Reference {
+        let (rows, length, d) = (z.shape[0] * z.shape[1], z.shape[2], z.last)
+        func first(_ x: Reference) -> Reference {
+          Reference([rows, 1, d], (0..<rows).flatMap { x.values[($0 * length * d)..<($0 * length * d + d)] })
         }
+        let n = normalised(
+          z, width: d, p["low_dim_pool.\(name)_norm.weight"], p["low_dim_pool.\(name)_norm.bias"])
+        let pool = "low_dim_pool.\(name)_pool."
+        let kv = linear(Reference([rows, length, d], n.values), pool + "kv")
+        let y = attend(
+          linear(first(n), pool + "q"), kv.columns(0..<d), kv.columns(d..<(2 * d)), heads: heads,
+          scale: 1 / Double(d / heads).squareRoot())
+        return Reference([z.shape[0], z.shape[1], d], (first(z) + linear(y, pool + "proj")).values)
       }
-      return y
+      func branch(_ x: Reference, _ name: String) -> Reference {
+        let all = linear(
+          normalised(x, width: x.last, p["\(name)_norm.weight"], p["\(name)_norm.bias"]), "attn.\(name)_branch.qk")
+        let v = linear(
+          normalised(x, width: x.last, p["\(name)_norm.weight"], p["\(name)_norm.bias"]), "attn.\(name)_branch.v")
+        return attend(
+          all.columns(0..<(all.last / 2)), all.columns((all.last / 2)..<all.last), v, heads: heads * rank,
+          scale: 1 / Double(x.last / heads).squareRoot())
+      }
+      let grid = ["channel", "spatial"].map { linear(p[0], "low_dim_pool.\($0)_linear") }
+      var turned = Reference(zeros: [2, positions, bands, widths["spatial"]!])
+      for i in 0..<turned.count {
+        let (k, c, n) = (i % turned.last, i / turned.last % bands, i / (turned.last * bands) % positions)
+        let b = i / (turned.last * bands * positions)
+        turned.values[i] = grid[1].values[((b * bands + c) * positions + n) * turned.last + k]
+      }
+      let (c, s) = (pooled(grid[0], "channel"), pooled(turned, "spatial"))
+      return linear(
+        outerProducts(branch(c, "channel"), branch(s, "spatial"), heads: heads, rank: rank), "attn.proj")
+    }
+  }
+
+  @Test func layerScale() {
+    let store = ParameterStore(seed: 73)
+    let layer = LayerScale(store.root, channels: 5, value: 0.3)
+    GradientCheck()(store, inputs: [Reference([2, 3, 5], seed: 74)]) { layer($0[0], $1) } reference: { p in
+      Reference(p[0].shape, p[0].values.enumerated().map { $1 * p["gamma"].values[$0 % 5] })
+    }
+  }
+
+  @Test func tiedPatchEmbedding() {
+    let (side, width) = (2, 3)
+    let store = ParameterStore(seed: 75)
+    let layer = TiedPatchEmbedding(store.root, side: side, width: width)
+    GradientCheck()(store, inputs: [Reference([2, 2, 4, 6], seed: 76)]) { layer($0[0], $1) } reference: { p in
+      var patches = Reference(zeros: [2, 2, 6, side * side])
+      for i in 0..<patches.count {
+        let (u, patch, image) = (i % (side * side), i / (side * side) % 6, i / (side * side * 6))
+        let (row, column) = (patch / 3 * side + u / side, patch % 3 * side + u % side)
+        patches.values[i] = p[0].values[(image * 4 + row) * 6 + column]
+      }
+      return patches.linear(p["proj.0.weight"], p["proj.0.bias"]).map { max(0, $0) }
+        .linear(p["proj.2.weight"], p["proj.2.bias"])
+    }
+  }
+
+  /// Against the formula; frequencies and phases in single precision move it by what a phase is rounded by.
+  @Test(arguments: [[Float(0), 1, 2.5], [443.6, 1000, 2496]]) func sinusoidalTable(_ values: [Float]) {
+    let width = 12
+    let table = SinusoidalEmbedding.table(values, width: width).values
+    for (row, value) in values.enumerated() {
+      for k in 0..<(width / 2) {
+        let phase = Double(value) * pow(10_000, -Double(k) / Double(width / 2))
+        let tolerance = 2e-7 * max(1, abs(phase)) + 1e-7
+        #expect(abs(Double(table[row * width + k]) - sin(phase)) < tolerance)
+        #expect(abs(Double(table[row * width + width / 2 + k]) - cos(phase)) < tolerance)
+      }
     }
   }
 
