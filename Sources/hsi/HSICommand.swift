@@ -25,7 +25,8 @@ struct HSICommand: ParsableCommand {
     subcommands: [
       InfoCommand.self, QuicklookCommand.self, EndmembersCommand.self, UnmixCommand.self, DenoiseCommand.self,
       ClassifyCommand.self,
-      SpectraCommand.self, SimulateCommand.self, EvaluateCommand.self, ConvertCommand.self, BatchCommand.self,
+      SpectraCommand.self, SimulateCommand.self, EvaluateCommand.self, ConvertCommand.self,
+      MosaicCommand.self, BatchCommand.self,
       ModelCommand.self,
       MethodsCommand.self,
       FormatsCommand.self, ConfigCommand.self,

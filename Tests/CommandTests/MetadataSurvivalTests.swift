@@ -54,6 +54,56 @@ import Testing
     #expect(same, "the samples differ after the round")
   }
 
+  /// Tiles put together are the scene that they were cut from: samples and metadata, also after the folder has moved.
+  @Test(arguments: ["tif", "dat"]) func mosaicOfTiles(kind: String) throws {
+    let place = try SampleScene.workplace()
+    _ = try run("simulate scene o/a.dat --rows 12 --cols 10 --endmembers 3 --bands 30 --ot int16 --seed 2", place)
+    let windows = ["0,0,6,7", "6,0,4,7", "0,5,10,7"]
+    for (i, window) in windows.enumerated() { _ = try run("convert o/a.dat o/t\(i).\(kind) --window \(window)", place) }
+    _ = try run("mosaic o/w.vrt o/t0.\(kind) o/t1.\(kind) o/t2.\(kind)", place)
+    try FileManager.default.moveItem(atPath: place.path("o"), toPath: place.path("p"))
+    let first = try facts("p/a.dat", place)
+    let whole = try facts("p/w.vrt", place)
+    for (name, value) in first { #expect(whole[name] == value, "\(name)") }
+    _ = try run("convert p/w.vrt p/b.bsq", place)
+    let same =
+      try Data(contentsOf: place.url.appendingPathComponent("p/a.dat"))
+      == Data(contentsOf: place.url.appendingPathComponent("p/b.bsq"))
+    #expect(same)
+    // A view of one scene is what convert writes.
+    _ = try run("mosaic p/v.vrt p/a.dat --window 2,3,5,4 -b 3-6,10", place)
+    _ = try run("convert p/a.dat p/v.tif --window 2,3,5,4 -b 3-6,10", place)
+    let view = try facts("p/v.vrt", place)
+    for (name, value) in try facts("p/v.tif", place) { #expect(view[name] == value, "\(name) of the view") }
+  }
+
+  @Test func tilesThatDoNotFit() throws {
+    let place = try SampleScene.workplace()
+    let scene = "simulate scene o/a.dat --rows 12 --cols 10 --endmembers 3 --bands 30 --seed 2"
+    _ = try run(scene, place)
+    _ = try run("convert o/a.dat o/left.tif --window 0,0,5,12", place)
+    let cases: [(String, Int32, String)] = [
+      ("convert o/a.dat o/x.tif --window 5,0,5,12 -b 1-29", 3, "bands"),
+      ("convert o/a.dat o/x.tif --window 5,0,5,12 --ot float64 --overwrite", 3, "float64"),
+      ("convert o/a.dat o/x.mat", 3, "E-UNSUPPORTED"),
+    ]
+    for (making, status, text) in cases {
+      _ = try run(making, place)
+      let tile = making.split(separator: " ")[2]
+      let result = try Tool.run(["mosaic", "o/w.vrt", "o/left.tif", String(tile)], in: place.url)
+      #expect(result.status == status && result.errors.contains(text), "\(making)\n\(result.errors)")
+      #expect(result.errorLines.count == 1)
+      #expect(!FileManager.default.fileExists(atPath: place.path("o/w.vrt")))
+    }
+    for (line, status) in [("mosaic o/w.tif o/left.tif", Int32(2)), ("mosaic o/w.vrt", 2), ("mosaic o/w.vrt o/none.tif", 3)] {
+      let result = try Tool.run(line.split(separator: " ").map(String.init), in: place.url)
+      #expect(result.status == status, "\(line)\n\(result.errors)")
+    }
+    _ = try run("mosaic o/w.vrt o/left.tif", place)
+    #expect(try Tool.run(["mosaic", "o/w.vrt", "o/left.tif"], in: place.url).status == 4)
+    #expect(try Tool.run(["mosaic", "o/w.vrt", "o/w.vrt", "--overwrite"], in: place.url).status == 4)
+  }
+
   /// Choosing bands keeps what belongs to them.
   @Test func bandSelection() throws {
     let place = try SampleScene.workplace()

@@ -5,7 +5,7 @@ import HSIKit
 enum HelpCatalogue {
   /// Commands that are no steps.
   private static let excluded: Set<String> = [
-    "batch", "help", "completion", "methods", "formats", "schema", "config",
+    "batch", "help", "completion", "methods", "formats", "schema", "config", "mosaic",
   ]
 
   /// Options that name files to write.

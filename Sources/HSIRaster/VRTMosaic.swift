@@ -1,0 +1,129 @@
+import CGDAL
+import Foundation
+import HSICore
+
+/// A virtual raster (GDAL's VRT): one scene, or tiles of one map grid put together, described without copying a sample.
+///
+/// The file holds the names of the sources, relative where they lie beside it or below, and the metadata of a cube: it is a way
+/// to give wavelengths to a scene without touching it.
+public enum VRTMosaic {
+  /// Writes the description.
+  ///
+  /// - Parameters:
+  ///   - readers: open cubes of the same bands and type; of several, later ones lie above earlier ones.
+  ///   - window: part of the only cube; all of it with several.
+  ///   - bands: bands of the cubes in the order of the result.
+  ///   - metadata: that of the result, one entry per band; of its georeference nothing is used.
+  /// - Returns: the files written.
+  /// - Throws: `RasterError.unsupported` for cubes that GDAL does not read by itself, `.inconsistent` for tiles that do not fit
+  ///   together, `CoreError.outputExists`, `.cannotWrite`.
+  public static func write(
+    _ readers: [any CubeReader], window: PixelWindow, bands: [Int], metadata: CubeMetadata, to path: String,
+    options: OutputOptions
+  ) throws -> [String] {
+    precondition(!readers.isEmpty && metadata.bands == bands.count)
+    let names = try readers.map(datasetName)
+    try check(readers)
+    let output = try OutputFile(path, overwrite: options.overwrite, inputs: options.inputs)
+    do {
+      try GDAL.collecting { messages in
+        // The view of a scene holds on to it until it is closed itself.
+        let source = readers.count == 1 ? GDALOpenEx(names[0], UInt32(GDAL_OF_RASTER), nil, nil, nil) : nil
+        defer { if let source { GDALClose(source) } }
+        let dataset =
+          source.map { view(of: $0, window: window, bands: bands, at: output.temporaryPath) }
+          ?? built(names, bands: bands, at: output.temporaryPath)
+        guard let dataset else { throw GeoTIFFWriter.failure(messages, path) }
+        var described = metadata
+        described.georeference = nil
+        GeoTIFFMetadata.write(described, to: dataset, type: readers[0].sampleType)
+        for (b, nodata) in metadata.nodata.enumerated() {
+          guard let nodata, let band = GDALGetRasterBand(dataset, Int32(b + 1)) else { continue }
+          GDALSetRasterNoDataValue(band, nodata)
+        }
+        GDALClose(dataset)
+        if messages.hasError { throw GeoTIFFWriter.failure(messages, path) }
+      }
+    } catch {
+      output.discard()
+      throw error
+    }
+    try output.commit()
+    return [path]
+  }
+
+  /// The name under which GDAL opens a cube with the bands that its reader has.
+  private static func datasetName(_ reader: any CubeReader) throws -> String {
+    if reader is GDALReader, let file = reader.files.first { return file }
+    if reader is ENVIReader, let file = reader.files.first(where: { PathName($0).fileExtension.lowercased() != "hdr" }) {
+      return file
+    }
+    throw RasterError.unsupported(
+      path: reader.path, feature: "\(reader.format) in a virtual raster",
+      advice: "convert it to GeoTIFF or ENVI first")
+  }
+
+  /// Tiles must have the same bands, and pixels of the same size on the same grid.
+  private static func check(_ readers: [any CubeReader]) throws {
+    let first = readers[0]
+    guard readers.count > 1 else { return }
+    func differs(_ reader: any CubeReader, _ reason: String) -> RasterError {
+      .inconsistent(
+        path: reader.path, reason: "\(reason) \(first.path)", advice: "put tiles of one product together")
+    }
+    func transform(_ reader: any CubeReader) throws -> [Double] {
+      guard case .affine(let transform)? = reader.metadata.georeference?.mapping else {
+        throw RasterError.inconsistent(
+          path: reader.path, reason: "tiles need an affine georeference", advice: "leave it out")
+      }
+      return transform
+    }
+    let grid = try transform(first)
+    for reader in readers.dropFirst() {
+      guard reader.shape.bands == first.shape.bands, reader.sampleType == first.sampleType else {
+        throw differs(reader, "it has \(reader.shape.bands) bands of \(reader.sampleType), not as")
+      }
+      let (own, other) = (reader.metadata.axis.wavelengths, first.metadata.axis.wavelengths)
+      if let own, let other, zip(own, other).contains(where: { abs($0 - $1) > 0.01 }) {
+        throw differs(reader, "it has other wavelengths than")
+      }
+      guard reader.metadata.scale == first.metadata.scale, reader.metadata.offset == first.metadata.offset else {
+        throw differs(reader, "it has other scales or offsets than")
+      }
+      let t = try transform(reader)
+      for i in [1, 2, 4, 5] where abs(t[i] - grid[i]) > 1e-6 * max(abs(grid[1]), abs(grid[5])) {
+        throw differs(reader, "it has pixels of another size or direction than")
+      }
+      if let a = reader.metadata.georeference?.crs, let b = first.metadata.georeference?.crs, a != b, !isSame(a, b) {
+        throw differs(reader, "it is in another reference system than")
+      }
+    }
+  }
+
+  private static func isSame(_ a: String, _ b: String) -> Bool {
+    let (left, right) = (OSRNewSpatialReference(a), OSRNewSpatialReference(b))
+    defer {
+      OSRDestroySpatialReference(left)
+      OSRDestroySpatialReference(right)
+    }
+    return OSRIsSame(left, right) != 0
+  }
+
+  private static func view(
+    of source: GDALDatasetH, window: PixelWindow, bands: [Int], at path: String
+  ) -> GDALDatasetH? {
+    let arguments =
+      ["-of", "VRT", "-srcwin"] + [window.sample, window.line, window.samples, window.lines].map { "\($0)" }
+      + bands.flatMap { ["-b", "\($0 + 1)"] }
+    let options = GDALStrings(arguments).lend { GDALTranslateOptionsNew($0, nil) }
+    defer { GDALTranslateOptionsFree(options) }
+    return GDALTranslate(path, source, options, nil)
+  }
+
+  private static func built(_ names: [String], bands: [Int], at path: String) -> GDALDatasetH? {
+    let options = GDALStrings(["-strict", "-resolution", "highest"] + bands.flatMap { ["-b", "\($0 + 1)"] })
+      .lend { GDALBuildVRTOptionsNew($0, nil) }
+    defer { GDALBuildVRTOptionsFree(options) }
+    return GDALStrings(names).lendConstant { GDALBuildVRT(path, Int32(names.count), nil, $0, options, nil) }
+  }
+}

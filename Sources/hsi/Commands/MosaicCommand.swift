@@ -1,0 +1,52 @@
+import ArgumentParser
+import HSIKit
+
+/// `hsi mosaic`: a virtual raster of tiles, or of one scene.
+struct MosaicCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "mosaic",
+    abstract: "Describe tiles of one map grid, or a part of one scene, as one raster without copying.",
+    discussion: """
+      Writes a virtual raster (.vrt) that GDAL's programs and all commands of hsi read like a file. It refers to the tiles \
+      by name, relative to its own place where they lie below it; of tiles that overlap, later ones lie above. \
+      Wavelengths, bad bands and the like come from the first one and the options.
+
+      Examples:
+        hsi mosaic whole.vrt tile1.tif tile2.tif tile3.tif
+        hsi mosaic named.vrt cube.tif --sensor aviris
+        hsi mosaic part.vrt scene.tif --window 0,0,256,256 --wl 400-900
+      """)
+
+  @Argument(help: "The virtual raster to write (.vrt).")
+  var destination: String
+
+  @Argument(help: "Tiles, or one scene: GeoTIFF, ENVI or another format of GDAL.")
+  var tiles: [String]
+
+  @Flag(help: "Replace an existing output.")
+  var overwrite = false
+
+  @OptionGroup(title: "Input") var input: InputOptions
+  @OptionGroup(title: "Running") var options: RunOptions
+
+  func run() throws {
+    let context = try options.makeContext()
+    guard destination.lowercased().hasSuffix(".vrt") else {
+      throw CoreError.invalidParameter(name: "<destination>", value: destination, requirement: "a name ending in .vrt")
+    }
+    let readers = try tiles.map { try input.open($0, context) }
+    let first = readers[0]
+    let window = try input.scene.window(in: first)
+    guard readers.count == 1 || window == first.shape.window else {
+      throw CoreError.invalidParameter(
+        name: "--window or --bbox", value: "given", requirement: "left out with several tiles")
+    }
+    let bands = try input.bands(of: first, default: .all)
+    var writing = OutputOptions()
+    writing.overwrite = overwrite
+    writing.inputs = readers.flatMap(\.files)
+    _ = try VRTMosaic.write(
+      readers, window: window, bands: bands, metadata: first.metadata.selecting(bands: bands), to: destination,
+      options: writing)
+  }
+}
