@@ -62,12 +62,15 @@ public protocol CubeReader: AnyObject {
   var files: [String] { get }
   /// The geometry lookup table of a swath product that has one.
   var lookup: GeometryLookup? { get }
+  /// The name under which GDAL itself opens the cube with these bands; nil where it cannot.
+  var datasetName: String? { get }
   /// Reads the given bands (0-based, in this order) of a window.
   func read(_ window: PixelWindow, bands: [Int], into block: StoredBlock) throws
 }
 
 extension CubeReader {
   public var lookup: GeometryLookup? { nil }
+  public var datasetName: String? { nil }
 }
 
 /// A cube being written. A format is one type that conforms. Lines arrive in order, full width, all bands.

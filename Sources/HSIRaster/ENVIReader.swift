@@ -102,6 +102,7 @@ public final class ENVIReader: ConcurrentCubeReader {
   private let fill: [UInt8]
 
   public var allowsConcurrentReads: Bool { source.isConcurrent }
+  public var datasetName: String? { files[0] }
 
   /// Opens a data file and its header.
   ///

@@ -28,6 +28,7 @@ public final class GDALReader: CubeReader {
   public let blockLines: Int
   public internal(set) var files: [String]
   private let dataset: GDALDatasetH
+  public let datasetName: String?
   private let dataType: GDALDataType
 
   /// Opens a dataset.
@@ -48,6 +49,8 @@ public final class GDALReader: CubeReader {
     var isKept = false
     defer { if !isKept { GDALClose(opened) } }
     dataset = opened
+    // Of a sub-dataset its own name, of a file the name that was asked for.
+    datasetName = GDALGetDescription(opened).map { String(cString: $0) } ?? name
     let bands = Int(GDALGetRasterCount(opened))
     shape = CubeShape(
       lines: Int(GDALGetRasterYSize(opened)), samples: Int(GDALGetRasterXSize(opened)), bands: bands)

@@ -14,6 +14,7 @@ final class MetadataOverride: ConcurrentCubeReader {
   var blockLines: Int { reader.blockLines }
   var files: [String] { reader.files }
   var lookup: GeometryLookup? { reader.lookup }
+  var datasetName: String? { reader.datasetName }
   var allowsConcurrentReads: Bool { (reader as? any ConcurrentCubeReader)?.allowsConcurrentReads ?? false }
 
   private init(_ reader: any CubeReader, metadata: CubeMetadata) {

@@ -22,7 +22,14 @@ public enum VRTMosaic {
     options: OutputOptions
   ) throws -> [String] {
     precondition(!readers.isEmpty && metadata.bands == bands.count)
-    let names = try readers.map(datasetName)
+    let names = try readers.map { reader in
+      guard let name = reader.datasetName else {
+        throw RasterError.unsupported(
+          path: reader.path, feature: "\(reader.format) in a virtual raster",
+          advice: "convert it to GeoTIFF or ENVI first")
+      }
+      return name
+    }
     try check(readers)
     let output = try OutputFile(path, overwrite: options.overwrite, inputs: options.inputs)
     do {
@@ -50,17 +57,6 @@ public enum VRTMosaic {
     }
     try output.commit()
     return [path]
-  }
-
-  /// The name under which GDAL opens a cube with the bands that its reader has.
-  private static func datasetName(_ reader: any CubeReader) throws -> String {
-    if reader is GDALReader, let file = reader.files.first { return file }
-    if reader is ENVIReader, let file = reader.files.first(where: { PathName($0).fileExtension.lowercased() != "hdr" }) {
-      return file
-    }
-    throw RasterError.unsupported(
-      path: reader.path, feature: "\(reader.format) in a virtual raster",
-      advice: "convert it to GeoTIFF or ENVI first")
   }
 
   /// Tiles must have the same bands, and pixels of the same size on the same grid.

@@ -75,6 +75,10 @@ import Testing
     _ = try run("convert p/a.dat p/v.tif --window 2,3,5,4 -b 3-6,10", place)
     let view = try facts("p/v.vrt", place)
     for (name, value) in try facts("p/v.tif", place) { #expect(view[name] == value, "\(name) of the view") }
+    // And what the options say of a scene stays with it.
+    _ = try run("mosaic p/o.vrt p/t0.\(kind) -b 1-3 --wavelengths 500:600:30 --nodata 7", place)
+    let told = try facts("p/o.vrt", place)
+    #expect(told["wavelengths"]?.hasPrefix("500.0000 503.4483") == true && told["nodata"]?.contains("7") == true)
   }
 
   @Test func tilesThatDoNotFit() throws {
