@@ -36,10 +36,7 @@ public struct SpectralCNN: Classifier {
     try task.check()
     let features = try task.features(.standardised)
     let shape = CNN1D.Configuration(bands: features.dimension, classes: task.classes.count)
-    let network = CNN1D(shape, seed: context.seed)
-    let trainer = PatchTrainer(network, PatchCutter(side: 1, standardisation: .none), recipe)
-    try trainer.run(task, features, name: Self.description.id, context)
-    return NetworkModel(id: Self.description.id, network, shape, features, curve: trainer.curve)
+    return try NetworkModel<CNN1D>(id: Self.description.id, training: shape, on: task, features, recipe, context)
   }
 
   static let entry = Classifiers.Entry(SpectralCNN.self) { try NetworkModel<CNN1D>($0, $1) }

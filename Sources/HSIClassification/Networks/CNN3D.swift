@@ -37,10 +37,7 @@ public struct PatchCNN: Classifier {
     try task.check()
     let features = try task.features(.components(components, whitened: true))
     let shape = CNN3D.Configuration(components: features.dimension, side: side, classes: task.classes.count)
-    let network = CNN3D(shape, seed: context.seed)
-    let trainer = PatchTrainer(network, PatchCutter(side: side, standardisation: .none), recipe)
-    try trainer.run(task, features, name: Self.description.id, context)
-    return NetworkModel(id: Self.description.id, network, shape, features, curve: trainer.curve)
+    return try NetworkModel<CNN3D>(id: Self.description.id, training: shape, on: task, features, recipe, context)
   }
 
   static let entry = Classifiers.Entry(PatchCNN.self) { try NetworkModel<CNN3D>($0, $1) }

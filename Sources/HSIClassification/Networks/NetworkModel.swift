@@ -27,12 +27,26 @@ struct NetworkModel<Network: ConfiguredNetwork>: PatchModel {
 
   private final class Lock: Sendable { let mutex = Mutex(()) }
 
-  init(id: String, _ network: Network, _ shape: Network.Configuration, _ features: Features, curve: [TrainingPoint]) {
+  private init(
+    id: String, _ network: Network, _ shape: Network.Configuration, _ features: Features, curve: [TrainingPoint]
+  ) {
     self.id = id
     self.network = network
     self.shape = shape
     self.features = features
     self.curve = curve
+  }
+
+  /// Trains a new network.
+  init(
+    id: String, training shape: Network.Configuration, on task: ClassificationTask, _ features: Features,
+    _ recipe: PatchRecipe, _ context: RunContext
+  ) throws {
+    let network = Network(shape, seed: context.seed)
+    let cutter = PatchCutter(side: Network.facts(shape).side, standardisation: .none)
+    let trainer = PatchTrainer(network, cutter, recipe)
+    try trainer.run(task, features, name: id, context)
+    self.init(id: id, network, shape, features, curve: trainer.curve)
   }
 
   /// Reads what `contents` and `configuration` wrote.

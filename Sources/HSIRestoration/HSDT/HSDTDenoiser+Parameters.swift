@@ -13,7 +13,7 @@ extension HSDTDenoiser {
         "tile", nil, in: 32...65536,
         "largest edge of a tile in pixels; the rule: what the memory budget allows"),
       ParameterDescription("overlap", 32, in: 0...512, "pixels that neighbouring tiles share"),
-      ParameterDescription("band_overlap", 8, in: 0...1000, "bands that neighbouring windows of bands share"),
+      ParameterDescription("band_overlap", 16, in: 0...1000, "bands that neighbouring windows of bands share"),
       ParameterDescription(
         "range", 1, in: 0...1,
         "what stands for [0, 1]; 1: the range that the scene would have without noise; 0: smallest and largest value"

@@ -25,7 +25,7 @@ public struct HSDTDenoiser: Denoiser {
   /// See `BandHandling`.
   public var bandHandling = BandHandling.automatic
   /// Bands that neighbouring windows share.
-  public var bandOverlap = 8
+  public var bandOverlap = 16
   /// Pixels that neighbouring tiles share.
   public var tileOverlap = 32
   /// Whether [0, 1] is the range that the scene would have without its noise (`NoisyRange`), or that of the noisy values.
