@@ -11,8 +11,17 @@ public struct LoLAClassifier: Classifier {
     let network: String
     /// Training, by name.
     let recipe: String
+    /// Highest learning rate where it is not that of the recipe.
+    var rate: Double?
     let advice: String
     let aliases: [String]
+
+    /// How it is trained.
+    var training: PatchRecipe {
+      var training = PatchRecipe(named: recipe) ?? PatchRecipe()
+      if let rate { training.rate = rate }
+      return training
+    }
   }
 
   /// The offers, the default first.
@@ -22,7 +31,7 @@ public struct LoLAClassifier: Classifier {
       advice: "The default of the networks: learns a scene of a few thousand labels on two cores in minutes.",
       aliases: ["lola-tiny", "lola"]),
     Preset(
-      id: "lola-specvit-small", network: "lola-specvit-small", recipe: "default",
+      id: "lola-specvit-small", network: "lola-specvit-small", recipe: "default", rate: 1e-3,
       advice: "More labels, more time, larger neighbourhoods.", aliases: ["lola-small"]),
     Preset(
       id: "lola-specvit", network: "lola-specvit", recipe: "script",
@@ -37,7 +46,7 @@ public struct LoLAClassifier: Classifier {
   /// What users are told about a preset.
   public static func description(of preset: Preset) -> MethodDescription {
     let shape = LoLAConfiguration(named: preset.network) ?? LoLAConfiguration()
-    let recipe = PatchRecipe(named: preset.recipe) ?? PatchRecipe()
+    let recipe = preset.training
     return MethodDescription(
       id: preset.id, name: "LoLA-SpecViT, spectral vision transformer with low-rank adapters",
       citation: "F. Z. Zidi et al., LoLA-SpecViT: local attention SwiGLU vision transformer with LoRA for "
@@ -77,7 +86,7 @@ public struct LoLAClassifier: Classifier {
     shape.standardisation = parameters.value("standardise") >= 0.5 ? .patch : .none
     shape.padding = parameters.value("padding") >= 0.5 ? .attended : .masked
     self.shape = shape
-    var recipe = PatchRecipe(named: preset.recipe) ?? PatchRecipe()
+    var recipe = preset.training
     PatchParameters.apply(parameters, to: &recipe)
     recipe.labelSmoothing = parameters.value("smoothing")
     self.recipe = recipe
