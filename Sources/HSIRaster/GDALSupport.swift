@@ -98,9 +98,11 @@ public enum GDAL {
   }
 
   static func meansDiskFull(_ text: String) -> Bool {
-    ["No space left", "Disk quota exceeded", "File too large", "disk full", "free disk space"].contains {
-      text.range(of: $0, options: .caseInsensitive) != nil
-    }
+    // GDAL says of a short write of a VRT only that it was short.
+    [
+      "No space left", "Disk quota exceeded", "File too large", "disk full", "free disk space",
+      "Failed to write whole XML document",
+    ].contains { text.range(of: $0, options: .caseInsensitive) != nil }
   }
 
   /// A path or address without credentials, for messages, reports and provenance.

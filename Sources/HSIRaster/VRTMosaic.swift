@@ -35,11 +35,15 @@ public enum VRTMosaic {
     do {
       try GDAL.collecting { messages in
         // The view of a scene holds on to it until it is closed itself.
-        let source = readers.count == 1 ? GDALOpenEx(names[0], UInt32(GDAL_OF_RASTER), nil, nil, nil) : nil
+        var source: GDALDatasetH?
         defer { if let source { GDALClose(source) } }
-        let dataset =
-          source.map { view(of: $0, window: window, bands: bands, at: output.temporaryPath) }
-          ?? built(names, bands: bands, at: output.temporaryPath)
+        let dataset: GDALDatasetH?
+        if readers.count == 1 {
+          source = GDALOpenEx(names[0], UInt32(GDAL_OF_RASTER), nil, nil, nil)
+          dataset = source.flatMap { view(of: $0, window: window, bands: bands, at: output.temporaryPath) }
+        } else {
+          dataset = built(names, bands: bands, at: output.temporaryPath)
+        }
         guard let dataset else { throw GeoTIFFWriter.failure(messages, path) }
         var described = metadata
         described.georeference = nil

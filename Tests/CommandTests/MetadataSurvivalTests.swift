@@ -81,6 +81,30 @@ import Testing
     #expect(told["wavelengths"]?.hasPrefix("500.0000 503.4483") == true && told["nodata"]?.contains("7") == true)
   }
 
+  /// What says which pixels are used is refused where all are written, and is no output.
+  @Test func choicesOfPixels() throws {
+    let place = try SampleScene.workplace()
+    _ = try run("convert in/s.dat o/m.tif -b 1", place)
+    for line in [
+      "convert in/s.dat o/x.tif --mask o/m.tif", "mosaic o/x.vrt in/s.dat --mask o/m.tif",
+      "convert in/s.dat o/x.tif --cutline o/c.geojson", "mosaic o/x.vrt in/s.dat --cutline o/c.geojson",
+    ] {
+      let result = try Tool.run(line.split(separator: " ").map(String.init), in: place.url)
+      #expect(result.status == 2 && result.errorLines.count == 1, "\(line)\n\(result.errors)")
+    }
+    let before = try Data(contentsOf: place.url.appendingPathComponent("o/m.tif"))
+    for line in [
+      "unmix in/s.dat o/m.tif --count 3 --mask o/m.tif --overwrite", "denoise in/s.dat o/m.tif --mask o/m.tif --overwrite",
+    ] {
+      let result = try Tool.run(line.split(separator: " ").map(String.init), in: place.url)
+      #expect(result.status == 4, "\(line)\n\(result.errors)")
+    }
+    #expect(try Data(contentsOf: place.url.appendingPathComponent("o/m.tif")) == before)
+    // The version stands in the file as TIFF has it: tag 305, text.
+    let version = try run("--version", place).trimmingCharacters(in: .whitespacesAndNewlines)
+    #expect(version.hasPrefix("hsi ") && before.range(of: Data(version.utf8)) != nil)
+  }
+
   @Test func tilesThatDoNotFit() throws {
     let place = try SampleScene.workplace()
     let scene = "simulate scene o/a.dat --rows 12 --cols 10 --endmembers 3 --bands 30 --seed 2"

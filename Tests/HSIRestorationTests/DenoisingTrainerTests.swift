@@ -124,7 +124,7 @@ import Testing
   func memoryIsWhatWasSaid(_ name: String, _ batch: Int, _ size: Int) throws {
     let configuration = try #require(HSDTConfiguration(named: name))
     let pool = BufferPool()
-    try BufferPool.$current.withValue(pool) {
+    BufferPool.$current.withValue(pool) {
       let network = HSDT(configuration)
       let optimiser = Optimiser(.adam(), network.store.parameters.filter { !$0.isBuffer })
       let x = Tensor.zeros([batch, 31, size, size, 1])

@@ -37,6 +37,7 @@ struct ConvertCommand: ParsableCommand {
 
   func run() throws {
     let context = try options.makeContext()
+    try input.scene.requireAllPixels()
     let reader = try input.open(scene, context)
     let window = try input.scene.window(in: reader)
     let bands = try input.bands(of: reader, default: .all)

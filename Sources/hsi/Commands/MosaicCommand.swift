@@ -31,6 +31,7 @@ struct MosaicCommand: ParsableCommand {
 
   func run() throws {
     let context = try options.makeContext()
+    try input.scene.requireAllPixels()
     guard destination.lowercased().hasSuffix(".vrt") else {
       throw CoreError.invalidParameter(name: "<destination>", value: destination, requirement: "a name ending in .vrt")
     }

@@ -26,7 +26,8 @@ struct DenoiseJob {
     let source = try input.source(reader, bands: .list(bands), context)
     let isLevelsFile = noise.map { Double($0) == nil } ?? false
     let given = try noise.map { try NoiseOption.levels($0, bands: bands, total: reader.shape.bands) }
-    let inputs = reader.files + (named?.files ?? []) + (isLevelsFile ? [noise ?? ""] : [])
+    let inputs =
+      try reader.files + (named?.files ?? []) + (isLevelsFile ? [noise ?? ""] : []) + input.scene.selectionFiles()
     provenance.addInputs(reader.files + (isLevelsFile ? [noise ?? ""] : []), hashData: products.hash)
     provenance.addInputs(named?.files ?? [], hashData: true)
     let grid = try map.grid(reader, window: source.window, context)

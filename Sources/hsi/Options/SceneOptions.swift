@@ -94,6 +94,20 @@ struct SceneOptions: ParsableArguments {
     return try RasterFormats.open(path, options: open, context: context)
   }
 
+  /// The files that say which pixels are used: read like the scene, so no output may replace them.
+  func selectionFiles() throws -> [String] {
+    try [mask.map { try MaskSelection(parsing: $0).path }, cutline].compactMap { $0 }
+  }
+
+  /// Refuses a choice of pixels where every pixel of the rectangle is written.
+  func requireAllPixels() throws {
+    for (name, value) in [("--mask", mask), ("--cutline", cutline)] {
+      guard let value else { continue }
+      throw CoreError.invalidParameter(
+        name: name, value: value, requirement: "left out: stored samples are kept as they are; use --window or --bbox")
+    }
+  }
+
   /// `--size` as lines and samples.
   private func imageSize() throws -> (lines: Int, samples: Int)? {
     guard let size else { return nil }

@@ -20,7 +20,7 @@ struct UnmixJob {
     let extras = try extraBands()
     let reader = try input.open(scenePath, context)
     let solver = try UnmixSolver(request: request, reader: reader, input: input, context: context)
-    let inputs = reader.files + solver.files
+    let inputs = try reader.files + solver.files + input.scene.selectionFiles()
     provenance.addInputs(inputs, hashData: products.hash)
     let paths = ProductPaths(abundances: outputPath, options: products, item: map.stac, isBlind: solver.findsEndmembers)
     try paths.check(overwrite: output.overwrite, inputs: inputs)
