@@ -15,6 +15,7 @@ let package = Package(
     .library(name: "HSIClassification", targets: ["HSIClassification"]),
     .library(name: "HSIBatch", targets: ["HSIBatch"]),
     .library(name: "HSIReport", targets: ["HSIReport"]),
+    .library(name: "HSIWorkflow", targets: ["HSIWorkflow"]),
     .executable(name: "hsi", targets: ["hsi"]),
     .executable(name: "hsi-benchmark", targets: ["hsi-benchmark"]),
   ],
@@ -63,10 +64,16 @@ let package = Package(
       ]),
     .target(name: "HSIReport", dependencies: ["HSICore"]),
     .target(
+      name: "HSIWorkflow",
+      dependencies: [
+        "HSICore", "HSINumerics", "HSIRaster", "HSITransformer", "HSIUnmixing", "HSIRestoration",
+        "HSIClassification", "HSIReport",
+      ]),
+    .target(
       name: "HSIKit",
       dependencies: [
         "HSICore", "HSINumerics", "HSIRaster", "HSITransformer", "HSIUnmixing", "HSIRestoration",
-        "HSIClassification", "HSIBatch", "HSIReport",
+        "HSIClassification", "HSIBatch", "HSIReport", "HSIWorkflow",
       ]),
     .executableTarget(
       name: "hsi",

@@ -240,11 +240,14 @@ struct ItemPlanner {
           for text in texts {
             let value = try expand(text, option.name, option.line)
             options.append("--\(option.name)=\(value)")
-            switch command?.option(option.name)?.role ?? .plain {
-            case .plain: if ItemPlanner.isFile(value) { others.append(value) }
-            case .input: if ItemPlanner.isFile(value) { read.append(value) }
-            case .model: if ItemPlanner.isFile(value) { models.append(value) }
-            case .output: if value != "-" { written.append(FilePaths.normalised(value)) }
+            let known = command?.option(option.name)
+            for path in known?.paths(value) ?? [value] {
+              switch known?.role ?? .plain {
+              case .plain: if ItemPlanner.isFile(path) { others.append(path) }
+              case .input: if ItemPlanner.isFile(path) { read.append(path) }
+              case .model: if ItemPlanner.isFile(path) { models.append(path) }
+              case .output: if path != "-" { written.append(FilePaths.normalised(path)) }
+              }
             }
           }
         }

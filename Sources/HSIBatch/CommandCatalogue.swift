@@ -19,10 +19,16 @@ public struct CommandCatalogue: Sendable {
     public var isFlag: Bool
     public var isRepeating: Bool
     public var role: Role
+    /// The files that a value names: `mask.tif` of `mask.tif:2=1`.
+    public var paths: @Sendable (String) -> [String]
 
     /// An option.
-    public init(name: String, isFlag: Bool = false, isRepeating: Bool = false, role: Role = .plain) {
+    public init(
+      name: String, isFlag: Bool = false, isRepeating: Bool = false, role: Role = .plain,
+      paths: @escaping @Sendable (String) -> [String] = { [$0] }
+    ) {
       (self.name, self.isFlag, self.isRepeating, self.role) = (name, isFlag, isRepeating, role)
+      self.paths = paths
     }
   }
 

@@ -69,6 +69,20 @@ public final class WarningLog: Sendable {
   public var warnings: [Warning] { state.withLock { $0.list } }
 }
 
+/// What a run was started with, for records of how its results came about.
+public struct Invocation: Sendable {
+  /// The command line, program first, files of arguments expanded.
+  public var arguments: [String]
+  /// Files that arguments were read from; no output may replace them.
+  public var files: [String]
+
+  /// By default the command line of the process.
+  public init(arguments: [String] = CommandLine.arguments, files: [String] = []) {
+    self.arguments = arguments
+    self.files = files
+  }
+}
+
 /// What every long-running operation is given: threads, memory, seed, progress, cancellation, diagnostics.
 public struct RunContext: Sendable {
   /// Worker threads.
@@ -85,13 +99,16 @@ public struct RunContext: Sendable {
   public var logger: Logger
   /// Warnings so far.
   public var warnings: WarningLog
+  /// What the run was started with.
+  public var invocation: Invocation
 
   /// A context; by default silent, seed 0, 4 GiB, all cores.
   public init(
     threads: Int = RunContext.availableThreads, memory: MemoryBudget = MemoryBudget(bytes: 4 << 30),
     seed: UInt64 = 0, progress: any ProgressReporter = SilentProgress(),
     cancellation: CancellationFlag = CancellationFlag(),
-    logger: Logger = Logger(label: "hsi") { _ in SwiftLogNoOpLogHandler() }
+    logger: Logger = Logger(label: "hsi") { _ in SwiftLogNoOpLogHandler() },
+    invocation: Invocation = Invocation()
   ) {
     self.threads = threads
     self.memory = memory
@@ -100,6 +117,7 @@ public struct RunContext: Sendable {
     self.cancellation = cancellation
     self.logger = logger
     self.warnings = WarningLog(logger: logger)
+    self.invocation = invocation
   }
 
   /// Throws `CoreError.cancelled` once cancellation was asked for.

@@ -7,3 +7,4 @@
 @_exported import HSIRestoration
 @_exported import HSITransformer
 @_exported import HSIUnmixing
+@_exported import HSIWorkflow

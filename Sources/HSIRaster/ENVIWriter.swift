@@ -21,6 +21,16 @@ public final class ENVIWriter: CubeWriter {
   private var nextLine = 0
   private let scratch = StoredBlock()
 
+  /// Whether the last `SUFFIX` of creation options is `ADD`.
+  static func addsSuffix(_ creationOptions: [String]) -> Bool {
+    creationOptions.map { $0.lowercased() }.last { $0.hasPrefix("suffix=") } == "suffix=add"
+  }
+
+  /// The header of a raster: its extension replaced by `.hdr`, or `.hdr` added to the whole name.
+  static func headerPath(of path: String, addsSuffix: Bool) -> String {
+    (addsSuffix ? path : PathName(path).stem) + ".hdr"
+  }
+
   /// Creates the file under a temporary name.
   ///
   /// - Throws: `CoreError.outputExists`, `.cannotWrite`, `.diskFull`, `.invalidParameter` for creation options.
@@ -34,13 +44,12 @@ public final class ENVIWriter: CubeWriter {
     }
     self.path = path
     self.shape = shape
-    var (order, addsSuffix): (Interleave?, Bool) = (nil, false)
+    var order: Interleave?
     for option in options.creationOptions {
       let parts = option.split(separator: "=", maxSplits: 1).map { $0.lowercased() }
       switch (parts.first, parts.last.flatMap { Interleave(rawValue: $0) }) {
       case ("interleave", .some(let value)): order = value
-      case ("suffix", _) where parts.last == "add": addsSuffix = true
-      case ("suffix", _) where parts.last == "replace": addsSuffix = false
+      case ("suffix", _) where ["add", "replace"].contains(parts.last): break
       default:
         throw CoreError.invalidParameter(
           name: "--co", value: option, requirement: "INTERLEAVE=BSQ|BIL|BIP or SUFFIX=ADD|REPLACE for ENVI")
@@ -53,7 +62,7 @@ public final class ENVIWriter: CubeWriter {
     sampleType = type == .int8 ? .int16 : type
     layout = ENVILayout(shape: shape, type: sampleType, interleave: interleave)
     header = ENVIMetadata.header(metadata, layout: layout)
-    let headerPath = addsSuffix ? path + ".hdr" : name.stem + ".hdr"
+    let headerPath = ENVIWriter.headerPath(of: path, addsSuffix: ENVIWriter.addsSuffix(options.creationOptions))
     guard headerPath != path else {
       throw CoreError.cannotWrite(
         path: path, reason: "the name is that of its header; choose another extension")

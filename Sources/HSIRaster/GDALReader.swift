@@ -31,6 +31,33 @@ public final class GDALReader: CubeReader {
   public let datasetName: String?
   private let dataType: GDALDataType
 
+  /// Refuses a GeoTIFF whose blocks do not all lie within the file; other formats pass.
+  ///
+  /// - Throws: `RasterError.truncated`.
+  func requireAllBlocks() throws {
+    guard format == "GTiff", let size = datasetName.flatMap({ VSI.status($0)?.size }) else { return }
+    let isPixelInterleaved =
+      GDALGetMetadataItem(dataset, "INTERLEAVE", "IMAGE_STRUCTURE").map { String(cString: $0) } == "PIXEL"
+    var end = 0
+    for number in 1...Int32(isPixelInterleaved ? 1 : max(1, shape.bands)) {
+      guard let band = GDALGetRasterBand(dataset, number) else { continue }
+      var (width, height): (Int32, Int32) = (1, 1)
+      GDALGetBlockSize(band, &width, &height)
+      let columns = (shape.samples + Int(width) - 1) / Int(width)
+      let rows = (shape.lines + Int(height) - 1) / Int(height)
+      for row in 0..<rows {
+        for column in 0..<columns {
+          func item(_ kind: String) -> Int? {
+            GDALGetMetadataItem(band, "BLOCK_\(kind)_\(column)_\(row)", "TIFF").flatMap { Int(String(cString: $0)) }
+          }
+          // A block without a place is one of a sparse file, which counts as no data.
+          if let offset = item("OFFSET"), let length = item("SIZE") { end = max(end, offset + length) }
+        }
+      }
+    }
+    guard end <= size else { throw RasterError.truncated(path: path, expected: end, found: size) }
+  }
+
   /// Opens a dataset.
   ///
   /// - Parameters:

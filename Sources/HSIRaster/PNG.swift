@@ -58,19 +58,28 @@ public enum PNG {
     inputs: [String] = []
   ) throws -> [String] {
     try OutputFile.write(encode(image), to: path, overwrite: overwrite, inputs: inputs)
-    guard let georeference, case .affine(let t) = georeference.mapping, t.count == 6 else { return [path] }
+    let sidecars = sidecars(of: path, georeference: georeference)
+    guard let georeference, case .affine(let t) = georeference.mapping, let worldFile = sidecars.first else {
+      return [path]
+    }
     let s = Double(step)
     // A world file gives the centre of the first pixel.
     let terms = [
       t[1] * s, t[4] * s, t[2] * s, t[5] * s, t[0] + (t[1] + t[2]) * s / 2, t[3] + (t[4] + t[5]) * s / 2,
     ]
-    let base = path.lowercased().hasSuffix(".png") ? String(path.dropLast(4)) : path
     let world = terms.map { String(format: "%.12g\n", $0) }.joined()
-    try OutputFile.write(Data(world.utf8), to: base + ".pgw", overwrite: true, inputs: inputs)
-    guard let crs = georeference.crs, !crs.isEmpty else { return [path, base + ".pgw"] }
+    try OutputFile.write(Data(world.utf8), to: worldFile, overwrite: true, inputs: inputs)
+    guard sidecars.count > 1, let crs = georeference.crs else { return [path] + sidecars }
     let escaped = crs.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
     let sidecar = "<PAMDataset>\n  <SRS>\(escaped)</SRS>\n</PAMDataset>\n"
-    try OutputFile.write(Data(sidecar.utf8), to: path + ".aux.xml", overwrite: true, inputs: inputs)
-    return [path, base + ".pgw", path + ".aux.xml"]
+    try OutputFile.write(Data(sidecar.utf8), to: sidecars[1], overwrite: true, inputs: inputs)
+    return [path] + sidecars
+  }
+
+  /// What `write` writes beside a picture, replacing what is there: the world file, and the reference system where it is known.
+  public static func sidecars(of path: String, georeference: Georeference?) -> [String] {
+    guard let georeference, case .affine(let t) = georeference.mapping, t.count == 6 else { return [] }
+    let world = (path.lowercased().hasSuffix(".png") ? String(path.dropLast(4)) : path) + ".pgw"
+    return georeference.crs.map { !$0.isEmpty } ?? false ? [world, path + ".aux.xml"] : [world]
   }
 }

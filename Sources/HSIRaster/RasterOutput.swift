@@ -54,6 +54,12 @@ public struct OutputOptions: Sendable {
 
   /// Defaults: format by extension, no overwriting.
   public init() {}
+
+  /// The files that `RasterFormats.create` will write under a name with these options: the raster and its header.
+  public func files(at path: String) -> [String] {
+    guard !path.hasPrefix("/vsi"), (format ?? OutputFormat(path: path)) == .envi else { return [path] }
+    return [path, ENVIWriter.headerPath(of: path, addsSuffix: ENVIWriter.addsSuffix(creationOptions))]
+  }
 }
 
 extension RasterFormats {

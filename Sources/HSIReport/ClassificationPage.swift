@@ -107,11 +107,6 @@ private struct ClassificationPage {
 
   // MARK: Pictures
 
-  private func swatch(_ colour: String) -> String {
-    "<svg class=\"swatch\" viewBox=\"0 0 12 12\" aria-hidden=\"true\"><rect width=\"12\" height=\"12\" rx=\"2.5\" "
-      + "fill=\"\(e(colour))\"/></svg>"
-  }
-
   private var pictures: String {
     var first: [String] = []
     if let scene = figures.scene {
@@ -128,7 +123,7 @@ private struct ClassificationPage {
       let parts = [
         ("right", JudgementColours.right), ("wrong", JudgementColours.wrong),
         ("learned from", JudgementColours.training), ("guard band", JudgementColours.guardBand),
-      ].map { "\(swatch($0.1.hex))\($0.0)" }.joined(separator: " &ensp;")
+      ].map { "\(PageParts.swatch($0.1.hex))\($0.0)" }.joined(separator: " &ensp;")
       second.append(
         "<figure><h3>Where it is right</h3>\(PageParts.image(judgement, "Judged pixels, right and wrong"))"
           + "<figcaption>\(parts)</figcaption></figure>")
@@ -138,7 +133,7 @@ private struct ClassificationPage {
     var html = "<section><h2>Map and labels</h2>"
     for group in [first, second] where !group.isEmpty { html += "<div class=\"\(pairing)\">\(group.joined())</div>" }
     html += "<ul class=\"legend\">"
-    for entry in report.classes { html += "<li>\(swatch(entry.colour))\(e(entry.name))</li>" }
+    for entry in report.classes { html += "<li>\(PageParts.swatch(entry.colour))\(e(entry.name))</li>" }
     return html + "</ul></section>"
   }
 
@@ -160,7 +155,7 @@ private struct ClassificationPage {
     let total = report.classes.reduce(0) { $0 + $1.mapped }
     for (index, entry) in report.classes.enumerated() {
       let judged = report.confusion[index].reduce(report.unclassified[index], +)
-      html += "<tr><th scope=\"row\">\(swatch(entry.colour))\(e(entry.name))</th>"
+      html += "<tr><th scope=\"row\">\(PageParts.swatch(entry.colour))\(e(entry.name))</th>"
       var cells = ["\(entry.value)", NumberText.grouped(entry.labelled)]
       cells += [report.split == nil ? "–" : NumberText.grouped(entry.training), NumberText.grouped(judged)]
       cells += [entry.precision, entry.recall, entry.f1].map(percent)
@@ -227,7 +222,7 @@ private struct ClassificationPage {
     html += "<div class=\"charts\">"
     for index in shown {
       guard let chart = report.spectrumChart(index) else { continue }
-      html += "<figure><h3>\(swatch(report.classes[index].colour))\(e(report.classes[index].name))</h3>"
+      html += "<figure><h3>\(PageParts.swatch(report.classes[index].colour))\(e(report.classes[index].name))</h3>"
       html += chart.svg(width: 490, height: 220, identifier: "class\(index)") + "</figure>"
     }
     return html + "</div></section>"

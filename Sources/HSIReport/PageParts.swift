@@ -59,6 +59,12 @@ enum PageParts {
     return "<figure>\(title)\(image(picture, description))<figcaption>\(e(caption))</figcaption></figure>"
   }
 
+  /// A patch of colour, `#rrggbb`, before a name.
+  static func swatch(_ colour: String) -> String {
+    "<svg class=\"swatch\" viewBox=\"0 0 12 12\" aria-hidden=\"true\"><rect width=\"12\" height=\"12\" rx=\"2.5\" "
+      + "fill=\"\(e(colour))\"/></svg>"
+  }
+
   static func colourBar(_ map: ReportMap, _ id: String) -> String {
     var stops = ""
     for i in 0...16 {

@@ -1,36 +1,6 @@
 import HSICore
 import HSINumerics
 
-/// The result of unmixing for some consecutive valid pixels of a scene, as it is handed to writers.
-public struct UnmixedStrip {
-  /// The rectangle that the pixels belong to, in the coordinates of the source.
-  public var window: PixelWindow
-  /// Places of the valid pixels in the window, ascending.
-  public var positions: [Int32]
-  /// N × K.
-  public var abundances: PixelMatrix
-  /// Root-mean-square residual per pixel over the bands used.
-  public var rmse: [Float]
-  /// Guidance map h per pixel, of methods that learn one.
-  public var guidance: [Float]?
-  /// Computes the residual spectra of some of the pixels, in the units of the scene, as rows of L values. May be called
-  /// while the strip is being delivered only: what it reads is reused.
-  public let residual: (_ rows: Range<Int>, _ output: PixelMatrix) -> Void
-
-  /// The result for one strip.
-  public init(
-    window: PixelWindow, positions: [Int32], abundances: PixelMatrix, rmse: [Float], guidance: [Float]? = nil,
-    residual: @escaping (_ rows: Range<Int>, _ output: PixelMatrix) -> Void
-  ) {
-    self.window = window
-    self.positions = positions
-    self.abundances = abundances
-    self.rmse = rmse
-    self.guidance = guidance
-    self.residual = residual
-  }
-}
-
 /// Unmixing with known endmembers.
 public enum StripUnmixing {
   /// Solves every pixel of `scene` by a per-pixel method, strip by strip, and hands each strip to `deliver` in order.
@@ -42,7 +12,7 @@ public enum StripUnmixing {
   @discardableResult
   public static func run(
     _ scene: any StripSource, _ method: any AbundanceEstimator, _ endmembers: SpectralLibrary,
-    weights: [Double]? = nil, _ context: RunContext, deliver: (UnmixedStrip) throws -> Void
+    weights: [Double]? = nil, _ context: RunContext, deliver: (ProductStrip) throws -> Void
   ) throws -> Int {
     try check(endmembers, bands: scene.shape.bands)
     let solver = try method.prepare(endmembers, weights: weights)
@@ -54,9 +24,9 @@ public enum StripUnmixing {
       try solver.solve(strip.pixels, into: abundances)
       count += strip.count
       try deliver(
-        UnmixedStrip(
+        ProductStrip(
           window: strip.window, positions: strip.positions, abundances: abundances,
-          rmse: residual.rmse(strip.pixels, abundances)
+          rmse: residual.rmse(strip.pixels, abundances), bands: scene.shape.bands
         ) { residual.spectra(strip.pixels, abundances, of: $0, into: $1) })
     }
     return count
@@ -68,7 +38,7 @@ public enum StripUnmixing {
   @discardableResult
   public static func run(
     _ scene: any StripSource, _ method: any SceneAbundanceEstimator, _ endmembers: SpectralLibrary,
-    _ context: RunContext, deliver: (UnmixedStrip) throws -> Void
+    _ context: RunContext, deliver: (ProductStrip) throws -> Void
   ) throws -> Int {
     try check(endmembers, bands: scene.shape.bands)
     let shape = scene.shape
@@ -85,7 +55,9 @@ public enum StripUnmixing {
     let residual = Residual(endmembers)
     let rmse = residual.rmse(cube.pixels, abundances)
     try deliver(
-      UnmixedStrip(window: shape.window, positions: cube.positions, abundances: abundances, rmse: rmse) {
+      ProductStrip(
+        window: shape.window, positions: cube.positions, abundances: abundances, rmse: rmse, bands: shape.bands
+      ) {
         residual.spectra(cube.pixels, abundances, of: $0, into: $1)
       })
     return cube.count

@@ -51,16 +51,18 @@ struct HSICommand: ParsableCommand {
         try Terminal.output(text)
         return
       }
-      Self.arguments = try ResponseFile.expand(arguments)
-      var command = try parseAsRoot(ArgumentSpelling.tolerated(Self.arguments))
+      let expanded = try ResponseFile.expand(arguments)
+      invocation = Invocation(
+        arguments: [CommandLine.arguments[0]] + expanded.arguments, files: expanded.files)
+      var command = try parseAsRoot(ArgumentSpelling.tolerated(expanded.arguments))
       try command.run()
     } catch {
       exit(with: error)
     }
   }
 
-  /// The command line of this run without the program, response files expanded; set once, before anything runs.
-  nonisolated(unsafe) private(set) static var arguments: [String] = []
+  /// The command line of this run, files of arguments expanded; set once, before anything runs.
+  nonisolated(unsafe) private(set) static var invocation = Invocation(arguments: [])
 
   /// What `hsi help TOPIC` prints; nil where the parser's own help is meant.
   ///

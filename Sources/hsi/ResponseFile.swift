@@ -9,14 +9,18 @@ import HSIKit
 enum ResponseFile {
   private static let largest = 1 << 20
 
-  /// The arguments with every file in place of its name; nothing after `--` is touched.
+  /// The arguments with every file in place of its name, and the files; nothing after `--` is touched.
   ///
   /// - Throws: `RasterError.notFound`, `.unreadable`.
-  static func expand(_ arguments: [String]) throws -> [String] {
-    var result: [String] = []
+  static func expand(_ arguments: [String]) throws -> (arguments: [String], files: [String]) {
+    var (result, files): ([String], [String]) = ([], [])
+    func words(of name: String) throws -> [String] {
+      files.append(name)
+      return try Self.words(of: name)
+    }
     var rest = arguments[...]
     while let argument = rest.popFirst() {
-      if argument == "--" { return result + [argument] + rest }
+      if argument == "--" { return (result + [argument] + rest, files) }
       if argument == "--optfile", let name = rest.popFirst() {
         result += try words(of: name)
       } else if argument.hasPrefix("--optfile=") {
@@ -27,7 +31,7 @@ enum ResponseFile {
         result.append(argument)
       }
     }
-    return result
+    return (result, files)
   }
 
   private static func words(of path: String) throws -> [String] {

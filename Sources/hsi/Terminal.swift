@@ -24,6 +24,9 @@ enum Terminal {
     }
   }
 
+  /// Writes what a job has to say to standard output.
+  static func show(_ result: JobResult) throws { if let text = result.text { try output(text) } }
+
   /// One line that begins with `hsi: error:`.
   static func error(_ message: String) {
     write("hsi: error: " + message.replacingOccurrences(of: "\n", with: " ") + "\n")

@@ -70,7 +70,7 @@ public final class BlindFit {
   ///
   /// - Returns: figures over all pixels.
   @discardableResult
-  public func deliver(_ context: RunContext, _ body: (UnmixedStrip) throws -> Void) throws -> BlindTotals {
+  public func deliver(_ context: RunContext, _ body: (ProductStrip) throws -> Void) throws -> BlindTotals {
     let residual = Residual(result.endmembers)
     var totals = BlindTotals(endmembers: order.count)
     if let scene {
@@ -81,9 +81,9 @@ public final class BlindFit {
       let rmse = fit.rmse()
       totals.add(result.abundances, rmse)
       try body(
-        UnmixedStrip(
+        ProductStrip(
           window: scene.shape.window, positions: scene.positions, abundances: result.abundances, rmse: rmse,
-          guidance: result.guidance, residual: fit.spectra))
+          guidance: result.guidance, bands: scene.shape.bands, residual: fit.spectra))
       return totals
     }
     let solver = try result.pixelSolver ?? WeightedPixelSolver(result, order)
@@ -100,9 +100,9 @@ public final class BlindFit {
       let rmse = fit.rmse()
       totals.add(abundances, rmse)
       try body(
-        UnmixedStrip(
+        ProductStrip(
           window: strip.window, positions: strip.positions, abundances: abundances, rmse: rmse,
-          guidance: solved.guidance, residual: fit.spectra))
+          guidance: solved.guidance, bands: source.shape.bands, residual: fit.spectra))
     }
     return totals
   }

@@ -8,20 +8,6 @@ enum HelpCatalogue {
     "batch", "help", "completion", "methods", "formats", "schema", "config", "mosaic",
   ]
 
-  /// Options that name files to write.
-  private static let outputs: Set<String> = [
-    "out", "residual", "quicklook", "composite", "guidance", "channel-quality", "report", "html",
-    "endmembers-out",
-    "prob", "confidence", "stac", "split-out", "train-map", "test-map",
-  ]
-  /// Options that name files to read; a number or a word without dot and slash names something else.
-  private static let inputs: Set<String> = [
-    "endmembers", "library", "reference", "reference-endmembers", "noisy", "noise", "like", "split", "labels",
-    "scene", "names",
-  ]
-  /// Options that name weights.
-  private static let models: Set<String> = ["weights", "model", "adapter", "from"]
-
   private struct Dump: Decodable { var command: Command }
 
   private struct Command: Decodable {
@@ -41,6 +27,13 @@ enum HelpCatalogue {
     var isRepeating: Bool
     var names: [Name]?
     var valueName: String?
+    var completionKind: Completion?
+  }
+
+  /// How shells complete a value: for files, the extensions, by which the role is told.
+  private struct Completion: Decodable {
+    struct Files: Decodable { var extensions: [String] }
+    var file: Files?
   }
 
   /// All commands that can be steps.
@@ -66,10 +59,11 @@ enum HelpCatalogue {
     let arguments = command.arguments ?? []
     let positional = arguments.filter { $0.kind == "positional" }
     let options = arguments.filter { $0.kind != "positional" }.flatMap { argument in
-      (argument.names ?? []).filter { $0.kind == "long" }.map { name in
-        CommandCatalogue.Option(
+      (argument.names ?? []).filter { $0.kind == "long" }.map { name -> CommandCatalogue.Option in
+        let role = PathRole.allCases.first { $0.extensions == argument.completionKind?.file?.extensions }
+        return CommandCatalogue.Option(
           name: name.name, isFlag: argument.kind == "flag", isRepeating: argument.isRepeating,
-          role: role(name.name, isFlag: argument.kind == "flag"))
+          role: role?.batchRole ?? .plain, paths: { role?.paths(in: $0) ?? [$0] })
       }
     }
     result.append(
@@ -77,11 +71,15 @@ enum HelpCatalogue {
         words: words, arguments: positional.filter { !$0.isOptional }.map { $0.valueName ?? "file" },
         takesMore: positional.contains { $0.isRepeating || $0.isOptional }, options: options))
   }
+}
 
-  private static func role(_ name: String, isFlag: Bool) -> CommandCatalogue.Role {
-    if isFlag { return .plain }
-    if outputs.contains(name) { return .output }
-    if inputs.contains(name) { return .input }
-    return models.contains(name) ? .model : .plain
+extension PathRole {
+  /// What a value is to a job.
+  fileprivate var batchRole: CommandCatalogue.Role {
+    switch self {
+    case .input, .mask, .judgedMap: .input
+    case .weights: .model
+    case .output: .output
+    }
   }
 }

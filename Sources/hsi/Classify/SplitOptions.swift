@@ -19,7 +19,13 @@ struct SplitOptions: ParsableArguments {
     help: "Distance in pixels between test pixels and all others: half the patch of the model.")
   var guardRadius: Int?
 
-  /// The request, with a radius where none was given.
+  /// The rule; its guard band fits the model where none was given.
+  func division() throws -> LabelDivision {
+    let request = try request(defaultGuard: SplitJob.usualRadius)
+    return guardRadius == nil ? .ruleForModel(request) : .rule(request)
+  }
+
+  /// The rule, with a radius where none was given.
   func request(defaultGuard: Int) throws -> SplitRequest {
     guard let kind = SplitRequest.Scheme(rawValue: scheme) else {
       throw CoreError.invalidParameter(
@@ -43,43 +49,5 @@ struct SplitOptions: ParsableArguments {
       throw CoreError.invalidParameter(name: "--guard", value: "\(radius)", requirement: "from 0 to 10000 pixels")
     }
     return SplitRequest(scheme: kind, training: amount, validation: share, guardRadius: radius)
-  }
-
-  /// Writes a split as a raster of roles.
-  static func write(
-    _ split: Split, like metadata: CubeMetadata, to path: String, options: OutputOptions, _ context: RunContext
-  ) throws -> [String] {
-    try context.writeClasses(
-      { Float(split.roles[$0].rawValue) }, lines: split.lines, samples: split.samples, classes: PixelRole.entries,
-      type: .uint8, name: "split", like: metadata, summary: split.facts.text, to: path, options: options)
-  }
-
-  /// Pixels of each class by role, as a table.
-  static func table(_ split: Split, _ labels: LabelMap) -> String {
-    let roles: [PixelRole] = [.training, .validation, .test, .guardBand]
-    let counts = roles.map { split.counts($0, of: labels) }
-    var rows = [["value", "class", "labelled"] + roles.map(\.name)]
-    for (index, value) in labels.classes.values.enumerated() {
-      rows.append(
-        ["\(value)", labels.classes.names[index], "\(labels.counts[index])"] + counts.map { "\($0[index])" })
-    }
-    rows.append(["", "all", "\(labels.labelled)"] + counts.map { "\($0.reduce(0, +))" })
-    return TextTable.text(rows, left: [1])
-  }
-}
-
-/// Columns of text.
-enum TextTable {
-  /// Rows of equal length, right-aligned but for the columns in `left`.
-  static func text(_ rows: [[String]], left: Set<Int> = []) -> String {
-    guard let columns = rows.first?.count else { return "" }
-    let widths = (0..<columns).map { c in rows.map { $0[c].count }.max() ?? 0 }
-    return rows.map { row in
-      let line = row.enumerated().map { c, cell in
-        let space = String(repeating: " ", count: widths[c] - cell.count)
-        return left.contains(c) ? cell + space : space + cell
-      }.joined(separator: "  ")
-      return line.replacing(/\ +$/, with: "") + "\n"
-    }.joined()
   }
 }

@@ -4,13 +4,13 @@ import HSIKit
 /// What learning writes, and the division that it follows or makes.
 struct TrainingOutputs: ParsableArguments {
   @Option(help: "File to write (.safetensors).")
-  var out: String
+  var out: OutputPath
 
   @Option(help: "Split to follow, a raster of hsi classify split.")
-  var split: String?
+  var split: InputPath?
 
   @Option(help: "Write the split that was made here.")
-  var splitOut: String?
+  var splitOut: OutputPath?
 
   @Flag(help: "Replace existing outputs.")
   var overwrite = false
@@ -18,34 +18,22 @@ struct TrainingOutputs: ParsableArguments {
   @Flag(help: "Do not write OUT.prov.json.")
   var noProv = false
 
-  private var provenancePath: String? { noProv ? nil : out + ".prov.json" }
-
-  /// Refuses outputs that exist, are inputs, or name the same file twice, before anything is computed.
-  func check(inputs: [String]) throws {
+  /// What the job writes.
+  func request() throws -> TrainingOutputRequest {
     if split != nil, let splitOut {
-      throw CoreError.invalidParameter(name: "--split-out", value: splitOut, requirement: "left out with --split")
+      throw CoreError.invalidParameter(
+        name: "--split-out", value: splitOut.text, requirement: "left out with --split")
     }
-    try ProductPaths.check(
-      [out, splitOut, provenancePath].compactMap { $0 }, replaceable: provenancePath, overwrite: overwrite,
-      inputs: inputs + [split].compactMap { $0 })
+    var request = TrainingOutputRequest(out.text)
+    request.split = splitOut?.text
+    request.overwrites = overwrite
+    request.records.writesProvenance = !noProv
+    return request
   }
 
   /// The division to follow, or else the one to make.
-  func division(_ request: SplitRequest) -> TrainingScene.Division { split.map { .file($0) } ?? .request(request) }
-
-  /// Writes the split where it was asked for.
-  func writeSplit(of training: TrainingScene, inputs: [String], _ context: RunContext) throws {
-    guard let splitOut else { return }
-    var writing = OutputOptions()
-    writing.overwrite = overwrite
-    writing.inputs = inputs
-    let metadata = training.reader.metadata.cropping(to: training.source.window)
-    _ = try SplitOptions.write(training.split, like: metadata, to: splitOut, options: writing, context)
-  }
-
-  /// Completes the provenance, and writes it unless it is not wanted.
-  func write(_ provenance: inout Provenance, _ context: RunContext) throws {
-    provenance.finish(context)
-    if let provenancePath { try OutputFile.write(provenance.json(), to: provenancePath, overwrite: true) }
+  func division(_ options: SplitOptions) throws -> LabelDivision {
+    let made = try options.division()
+    return split.map { .file($0.text) } ?? made
   }
 }

@@ -20,30 +20,30 @@ struct ClassifyEvaluateCommand: ParsableCommand {
       """)
 
   @Argument(help: "The map.")
-  var map: String
+  var map: InputPath
 
   @Argument(help: "Raster of classes on the same pixels.")
-  var labels: String
+  var labels: InputPath
 
   @Option(help: "Split whose test pixels are judged.")
-  var split: String?
+  var split: InputPath?
 
   @Option(
     name: .customLong("run"),
     help: ArgumentHelp("Another map, with its split; repeatable.", valueName: "map[:split]"))
-  var others: [String] = []
+  var others: [JudgedMapPath] = []
 
   @Option(help: "The scene that was mapped (default: as MAP.prov.json says).")
-  var scene: String?
+  var scene: InputPath?
 
   @Option(help: "The model that mapped it (default: as MAP.prov.json says).")
-  var model: String?
+  var model: WeightsPath?
 
   @Option(help: "JSON report; - for standard output.")
-  var report: String?
+  var report: OutputPath?
 
   @Option(help: "Self-contained HTML report.")
-  var html: String?
+  var html: OutputPath?
 
   @Flag(help: "Replace existing outputs.")
   var overwrite = false
@@ -53,9 +53,13 @@ struct ClassifyEvaluateCommand: ParsableCommand {
 
   func run() throws {
     let context = try options.makeContext()
-    try EvaluateJob(
-      mapPath: map, labelsPath: labels, splitPath: split, others: others, scenePath: scene, modelPath: model,
-      reportPath: report, htmlPath: html, overwrite: overwrite, labelOptions: labelOptions, context: context
-    ).run()
+    var job = ClassificationEvaluationJob(
+      map: .init(map.text, split: split?.text), labels: try labelOptions.request(labels))
+    job.maps += others.map(\.map)
+    job.scene = scene?.text
+    job.model = model?.text
+    job.reports = ReportPlaces(json: report?.text, html: html?.text)
+    job.overwrites = overwrite
+    try Terminal.show(job.run(context))
   }
 }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import HSIKit
 
 /// `hsi classify finetune`.
@@ -18,13 +17,13 @@ struct ClassifyFinetuneCommand: ParsableCommand {
       """)
 
   @Argument(help: "The cube.")
-  var scene: String
+  var scene: InputPath
 
   @Argument(help: "Raster of classes on the same pixels: 0 is no class.")
-  var labels: String
+  var labels: InputPath
 
   @Option(help: "Model to adapt, of hsi classify train.")
-  var from: String
+  var from: WeightsPath
 
   @Option(help: ArgumentHelp("Size of the adapters.", valueName: "r=8[,alpha=16]"))
   var lora = "r=8"
@@ -49,41 +48,14 @@ struct ClassifyFinetuneCommand: ParsableCommand {
         name: "--epochs or --rate", value: "\(epochs.map { "\($0)" } ?? "-"), \(rate.map { "\($0)" } ?? "-")",
         requirement: "epochs from 1, a rate above 0 and at most 1")
     }
-    let model = try ClassificationModel.read(from)
-    guard let base = model.classifier as? any AdaptableClassifier else {
-      throw ClassificationError.notAdaptable(
-        model: from, kind: try Classifiers.entry(model.classifier.id).description.name)
-    }
-    var provenance = Provenance(
-      options: ["scene": scene, "labels": labels, "from": from, "lora": lora], version: Version.number,
-      libraries: Libraries.ofClassification, context: context)
-    try output.check(inputs: [scene, labels, from])
-    let radius = model.classifier.patchRadius
-    let request = try division.request(defaultGuard: max(1, radius))
-    let training = try TrainingScene.load(
-      scene: scene, labels: labels, division: output.division(request), matching: model.axis,
-      model: from, input: InputOptions(scene: input), labelOptions: labelOptions, patchRadius: radius, context: context
-    ) { shape, _, _ in model.classifier.predictionBytes(samples: shape.samples).fixed }
-    let task = training.task(isTransductive: false)
-    try task.check()
-    let classes = training.labels.classes
-    var clock = Stopwatch()
-    let adapter = try base.finetuned(
-      task, lora: size, keepsHead: classes.values == model.classes.values, epochs: epochs, rate: rate, context)
-    let facts = TrainedFacts(
-      task: task, split: training.split.facts, scene: scene, labels: labels, seconds: clock.lap(), seed: context.seed)
-    var card = ModelCard(architecture: model.classifier.id)
-    facts.write(on: &card)
-    card.source = (from as NSString).lastPathComponent
-    let files = training.files + [from]
-    try output.writeSplit(of: training, inputs: files, context)
-    try model.write(
-      adapter, card: card, classes: classes, trainingCounts: task.trainingCounts, split: training.split.facts,
-      to: output.out, overwrite: output.overwrite, inputs: files)
-    provenance.addInputs(training.files)
-    provenance.addInputs([from], hashData: true)
-    try output.write(&provenance, context)
-    context.logger.notice(
-      "adapter of rank \(size.rank) learned from \(facts.summary), in \(String(format: "%.1f", facts.seconds)) s")
+    var job = FinetuneJob(
+      scene: try input.request(scene), labels: try labelOptions.request(labels), model: from.text,
+      output: try output.request())
+    job.adapter = size
+    job.adapterText = lora
+    job.epochs = epochs
+    job.rate = rate
+    job.division = try output.division(division)
+    try Terminal.show(job.run(context))
   }
 }

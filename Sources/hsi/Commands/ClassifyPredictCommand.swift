@@ -9,7 +9,8 @@ struct ClassifyPredictCommand: ParsableCommand {
     discussion: """
       The map has the values, names and colours of the classes the model was trained on; 0 is no data. A scene with \
       other wavelengths is resampled where its range allows, which is said, and refused where not (exit code 7). \
-      Works strip by strip within --memory.
+      Works strip by strip within --memory. --all writes every product beside MAP under its name: probabilities, \
+      confidence, picture, JSON and HTML reports.
 
       Examples:
         hsi classify predict scene.tif map.tif --model model.safetensors
@@ -20,44 +21,68 @@ struct ClassifyPredictCommand: ParsableCommand {
       """)
 
   @Argument(help: "The cube.")
-  var scene: String
+  var scene: InputPath
 
   @Argument(help: "The map to write (GeoTIFF, or by extension or --of).")
-  var destination: String
+  var destination: OutputPath
 
   @Option(help: "Model file of hsi classify train.")
-  var model: String
+  var model: WeightsPath
 
   @Option(help: "Adapter of hsi classify finetune for this model.")
-  var adapter: String?
+  var adapter: WeightsPath?
 
   @OptionGroup(title: "Products") var products: PredictProductOptions
+  @OptionGroup(title: "Map") var map: MapOptions
   @OptionGroup(title: "Input") var input: SceneOptions
   @OptionGroup(title: "Output") var output: WritingOptions
   @OptionGroup(title: "Running") var options: RunOptions
 
   func run() throws {
     let context = try options.makeContext()
-    var trained = try ClassificationModel.read(model)
-    if let adapter { trained = try trained.adapted(by: adapter, model: model) }
-    try PredictJob(
-      scenePath: scene, mapPath: destination, modelPath: model, adapterPath: adapter, model: trained, products: products,
-      input: InputOptions(scene: input), output: output, modelFiles: [model] + (adapter.map { [$0] } ?? []), context: context
-    ).run()
+    var job = PredictJob(scene: try input.request(scene), output: destination.text, model: model.text)
+    job.adapter = adapter?.text
+    job.products = products.request()
+    job.writing = try output.writing()
+    job.records = map.records(noProvenance: products.noProv, digests: products.hash)
+    try Terminal.show(job.run(context))
   }
 }
 
 /// What to write beside the map.
 struct PredictProductOptions: ParsableArguments {
+  @Flag(name: .customLong("all"), help: "Write every product beside the map, named after it.")
+  var everything = false
+
   @Option(help: "Probabilities of all classes, float32, one band each.")
-  var prob: String?
+  var prob: OutputPath?
 
   @Option(help: "Probability of the class in the map, float32.")
-  var confidence: String?
+  var confidence: OutputPath?
 
   @Option(help: "Picture of the map (.png).")
-  var quicklook: String?
+  var quicklook: OutputPath?
+
+  @Option(help: "JSON report; - for standard output, in place of the table.")
+  var report: OutputPath?
+
+  @Option(help: "Self-contained HTML report.")
+  var html: OutputPath?
 
   @Flag(help: "Do not write OUT.prov.json.")
   var noProv = false
+
+  @Flag(help: "Record the SHA-256 of all data that are read, not of headers only.")
+  var hash = false
+
+  /// The same for the job.
+  func request() -> PredictProductRequest {
+    var request = PredictProductRequest()
+    request.everything = everything
+    request.probabilities = prob?.text
+    request.confidence = confidence?.text
+    request.quicklook = quicklook?.text
+    request.reports = ReportPlaces(json: report?.text, html: html?.text)
+    return request
+  }
 }

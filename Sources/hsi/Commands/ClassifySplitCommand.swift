@@ -20,16 +20,16 @@ struct ClassifySplitCommand: ParsableCommand {
       """)
 
   @Argument(help: "Raster of classes: 0 is no class.")
-  var labels: String
+  var labels: InputPath
 
   @Option(help: "The split to write (GeoTIFF, or by extension or --of).")
-  var out: String
+  var out: OutputPath
 
   @Option(help: "Published map of training pixels (scheme file).")
-  var trainMap: String?
+  var trainMap: InputPath?
 
   @Option(help: "Published map of test pixels (scheme file).")
-  var testMap: String?
+  var testMap: InputPath?
 
   @OptionGroup(title: "Division") var division: SplitOptions
   @OptionGroup(title: "Labels") var labelOptions: LabelOptions
@@ -41,52 +41,27 @@ struct ClassifySplitCommand: ParsableCommand {
 
   func run() throws {
     let context = try options.makeContext()
-    var provenance = Provenance(
-      options: ["scheme": division.scheme, "train": division.training, "validation": division.validation],
-      version: Version.number, libraries: Libraries.ofClassification, context: context)
-    let reading = LabelReading(labelOptions, context: context)
-    let file = try reading.read(labels)
-    var inputs = file.reader.files
-    let split: Split
-    if division.scheme == "file" {
-      guard let trainMap, let testMap else {
-        throw CoreError.invalidParameter(
-          name: "--scheme", value: "file", requirement: "used with --train-map and --test-map")
-      }
-      let maps = try [trainMap, testMap].map { try reading.read($0) }
-      inputs += maps.flatMap { $0.reader.files }
-      guard (maps[0].labels.lines, maps[0].labels.samples) == (file.labels.lines, file.labels.samples) else {
-        throw ClassificationError.grid(
-          path: trainMap,
-          reason: "it has \(maps[0].labels.lines) lines × \(maps[0].labels.samples) samples but the labels "
-            + "\(file.labels.lines) × \(file.labels.samples)",
-          advice: "pass maps of the grid of the labels")
-      }
-      split = try PublishedSplit.make(
-        training: maps[0].labels, test: maps[1].labels, labels: file.labels, paths: (trainMap, testMap))
-    } else {
+    var job = SplitJob(
+      labels: try labelOptions.request(labels), output: out.text, division: try kind())
+    job.patchRadius = division.guardRadius ?? SplitJob.usualRadius
+    job.options = ["scheme": division.scheme, "train": division.training, "validation": division.validation]
+    job.writing = try output.writing()
+    job.records.writesProvenance = !noProv
+    try Terminal.show(job.run(context))
+  }
+
+  private func kind() throws -> SplitJob.Division {
+    guard division.scheme == "file" else {
       guard trainMap == nil, testMap == nil else {
         throw CoreError.invalidParameter(
           name: "--train-map or --test-map", value: "given", requirement: "used with --scheme file")
       }
-      split = try division.request(defaultGuard: ClassifySplitCommand.usualRadius).split(file.labels, context)
+      return .request(try division.request(defaultGuard: SplitJob.usualRadius))
     }
-    split.warnOfOverlap(radius: division.guardRadius ?? ClassifySplitCommand.usualRadius, context)
-    provenance.options["guard"] = "\(split.facts.guardRadius)"
-    let provenancePath = noProv || out.hasPrefix("/vsi") ? nil : out + ".prov.json"
-    try ProductPaths.check(
-      [out] + (provenancePath.map { [$0] } ?? []), replaceable: provenancePath, overwrite: output.overwrite,
-      inputs: inputs)
-    _ = try SplitOptions.write(
-      split, like: file.reader.metadata, to: out, options: try output.library(inputs: inputs), context)
-    if let provenancePath {
-      provenance.addInputs(inputs)
-      provenance.finish(context)
-      try OutputFile.write(provenance.json(), to: provenancePath, overwrite: true, inputs: inputs)
+    guard let trainMap, let testMap else {
+      throw CoreError.invalidParameter(
+        name: "--scheme", value: "file", requirement: "used with --train-map and --test-map")
     }
-    try Terminal.output(SplitOptions.table(split, file.labels))
+    return .maps(training: trainMap.text, test: testMap.text)
   }
-
-  /// Half the patch of LoLA-SpecViT and of most published patch classifiers, 15 × 15.
-  static let usualRadius = 7
 }

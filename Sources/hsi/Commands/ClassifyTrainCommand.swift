@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import HSIKit
 
 /// `hsi classify train`.
@@ -22,10 +21,10 @@ struct ClassifyTrainCommand: ParsableCommand {
       """)
 
   @Argument(help: "The cube.")
-  var scene: String
+  var scene: InputPath
 
   @Argument(help: "Raster of classes on the same pixels: 0 is no class.")
-  var labels: String
+  var labels: InputPath
 
   @Option(help: "Classifier; see hsi methods.")
   var model = "lola-specvit-tiny"
@@ -45,35 +44,12 @@ struct ClassifyTrainCommand: ParsableCommand {
 
   func run() throws {
     let context = try options.makeContext()
-    let values = try MethodOptions.values(set)
-    let classifier = try Classifiers.named(model, values)
-    let description = try Classifiers.entry(model).description
-    var provenance = Provenance(
-      options: values.mapValues { "\($0)" }.merging(
-        ["scene": scene, "labels": labels, "model": description.id, "transductive": "\(transductive)"]) { $1 },
-      version: Version.number, libraries: Libraries.ofClassification, context: context)
-    try output.check(inputs: [scene, labels])
-    let request = try division.request(defaultGuard: max(1, classifier.patchRadius))
-    let training = try TrainingScene.load(
-      scene: scene, labels: labels, division: output.division(request), loadsAll: transductive, input: input,
-      labelOptions: labelOptions, patchRadius: classifier.patchRadius, context: context
-    ) { classifier.trainingBytes($0, samples: $1, classes: $2) }
-    let task = training.task(isTransductive: transductive)
-    try task.check()
-    var clock = Stopwatch()
-    let trained = try classifier.train(task, context)
-    let seconds = clock.lap()
-    var result = ClassificationModel(
-      trained, classes: training.labels.classes, axis: training.scene.metadata.axis,
-      trainingCounts: task.trainingCounts, split: training.split.facts)
-    let facts = TrainedFacts(
-      task: task, split: training.split.facts, scene: scene, labels: labels, seconds: seconds, seed: context.seed)
-    facts.write(on: &result.card)
-    result.card.normalisation = transductive ? "fitted on all pixels of the scene" : "fitted on training pixels"
-    try output.writeSplit(of: training, inputs: training.files, context)
-    try result.write(to: output.out, overwrite: output.overwrite, inputs: training.files)
-    provenance.addInputs(training.files)
-    try output.write(&provenance, context)
-    context.logger.notice("\(description.id) learned from \(facts.summary), in \(String(format: "%.1f", seconds)) s")
+    var job = TrainJob(
+      scene: try input.request(scene), labels: try labelOptions.request(labels), model: model,
+      output: try output.request())
+    job.values = try MethodOptions.values(set)
+    job.division = try output.division(division)
+    job.isTransductive = transductive
+    try Terminal.show(job.run(context))
   }
 }

@@ -22,10 +22,10 @@ struct DenoiseCommand: ParsableCommand {
       """)
 
   @Argument(help: "The cube.")
-  var scene: String
+  var scene: InputPath
 
   @Argument(help: "The restored cube to write (GeoTIFF, or by extension or --of).")
-  var destination: String
+  var destination: OutputPath
 
   @Option(name: .shortAndLong, help: "Method without training, or auto to choose one by the noise.")
   var method: String?
@@ -34,7 +34,7 @@ struct DenoiseCommand: ParsableCommand {
   var model: String?
 
   @Option(help: "Weights of the network: .safetensors, .pth or .pt (default: those that come with hsi).")
-  var weights: String?
+  var weights: WeightsPath?
 
   @Option(
     help: ArgumentHelp("Parameter of the method, repeatable; see hsi methods NAME.", valueName: "name=value"))
@@ -44,7 +44,7 @@ struct DenoiseCommand: ParsableCommand {
     help: ArgumentHelp(
       "Standard deviation of the noise: a number for all bands, or a file with one per band (default: estimated).",
       valueName: "sigma|file"))
-  var noise: String?
+  var noise: InputPath?
 
   @Option(
     name: [.customShort("b"), .customLong("bands")],
@@ -68,63 +68,22 @@ struct DenoiseCommand: ParsableCommand {
 
   func run() throws {
     let context = try options.makeContext()
-    var bands = InputOptions(scene: input)
-    bands.bandList = bandList
-    bands.wavelengthRanges = wavelengthRanges
+    var request = try input.request(scene)
+    request.bands = try BandChoice.selection(bands: bandList, wavelengths: wavelengthRanges)
     guard ["float32", "same"].contains(ot.lowercased()) else {
       throw CoreError.invalidParameter(name: "--ot", value: ot, requirement: "float32 or same")
     }
-    let job = DenoiseJob(
-      request: try request(), scenePath: scene, outputPath: destination, noise: noise, dropsBad: dropBad,
-      keepsType: ot.lowercased() == "same", input: bands, output: output, products: products, map: map,
-      context: context
-    )
-    try job.run()
+    var job = DenoiseJob(scene: request, output: destination.text)
+    job.method = try DenoiseMethodRequest(
+      method: method, model: model, weights: weights?.text, values: MethodOptions.values(set))
+    job.noise = try noise.map { try NoiseRequest(parsing: $0.text) }
+    job.dropsBad = dropBad
+    job.keepsType = ot.lowercased() == "same"
+    job.products = products.request()
+    job.writing = try output.writing()
+    job.records = map.records(noProvenance: products.noProv, digests: products.hash)
+    try Terminal.show(job.run(context))
   }
-
-  private func request() throws -> DenoiseRequest {
-    let values = try MethodOptions.values(set)
-    let isNetwork = method.map { NetworkDenoising.names.contains($0.lowercased()) } ?? false
-    if let method, !isNetwork {
-      guard model == nil, weights == nil else {
-        throw CoreError.invalidParameter(
-          name: "--method", value: method, requirement: "given without --model and --weights")
-      }
-      if method.lowercased() == "auto" { return try automatic(values) }
-      return DenoiseRequest(kind: .classical(method), values: values)
-    }
-    if isNetwork || model != nil || weights != nil {
-      let name = (model ?? method ?? "hsdt").lowercased()
-      guard NetworkDenoising.names.contains(name) else {
-        throw RestorationError.unknownModel(name: name, known: NetworkDenoising.names)
-      }
-      return DenoiseRequest(kind: .network(name, weights: weights), values: values)
-    }
-    return try automatic(values)
-  }
-
-  private func automatic(_ values: [String: Double]) throws -> DenoiseRequest {
-    guard values.isEmpty else {
-      throw CoreError.invalidParameter(
-        name: "--set", value: set.joined(separator: " "), requirement: "used with --method or --model")
-    }
-    return DenoiseRequest(kind: .automatic, values: values)
-  }
-}
-
-/// What a user asked `hsi denoise` to do.
-struct DenoiseRequest {
-  enum Kind {
-    /// The method follows from the noise.
-    case automatic
-    /// A method that needs no training.
-    case classical(String)
-    /// A network, with a file of weights or the bundled ones.
-    case network(String, weights: String?)
-  }
-
-  var kind: Kind
-  var values: [String: Double]
 }
 
 /// Which products to write beside the restored cube.
@@ -133,20 +92,30 @@ struct DenoiseProductOptions: ParsableArguments {
   var everything = false
 
   @Option(help: "What was removed, before less after, in the units of the scene.")
-  var residual: String?
+  var residual: OutputPath?
 
   @Option(help: "Pictures before and after: writes BASE_before.png and BASE_after.png, in the same colours.")
-  var quicklook: String?
+  var quicklook: OutputPath?
 
   @Option(help: "JSON report; - for standard output.")
-  var report: String?
+  var report: OutputPath?
 
   @Option(help: "Self-contained HTML report.")
-  var html: String?
+  var html: OutputPath?
 
   @Flag(help: "Do not write OUT.prov.json.")
   var noProv = false
 
   @Flag(help: "Record the SHA-256 of all data that are read, not of headers only.")
   var hash = false
+
+  /// The same for the job.
+  func request() -> DenoiseProductRequest {
+    var request = DenoiseProductRequest()
+    request.everything = everything
+    request.residual = residual?.text
+    request.quicklook = quicklook?.text
+    request.reports = ReportPlaces(json: report?.text, html: html?.text)
+    return request
+  }
 }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import HSIKit
 
 /// `hsi endmembers`: endmember spectra from a scene.
@@ -15,10 +14,10 @@ struct EndmembersCommand: ParsableCommand {
       """)
 
   @Argument(help: "The cube.")
-  var scene: String
+  var scene: InputPath
 
   @Argument(help: "Spectra to write: .sli (with .hdr) or .csv.")
-  var spectra: String
+  var spectra: OutputPath
 
   @Option(name: [.customShort("n"), .long], help: "Number of endmembers, or auto.")
   var count: String
@@ -34,7 +33,7 @@ struct EndmembersCommand: ParsableCommand {
   var set: [String] = []
 
   @Option(help: "Spectral library to name the endmembers by.")
-  var library: String?
+  var library: InputPath?
 
   @Flag(help: "Replace existing outputs.")
   var overwrite = false
@@ -47,48 +46,15 @@ struct EndmembersCommand: ParsableCommand {
 
   func run() throws {
     let context = try options.makeContext()
-    var number: Int?
-    if count != "auto" {
-      guard let value = Int(count), value >= 1 else {
-        throw CoreError.invalidParameter(
-          name: "--count", value: count, requirement: "a number from 1, or auto")
-      }
-      number = value
-    }
-    let reader = try input.open(scene, context)
-    let request = UnmixRequest(
-      kind: .blind(
-        count: number, counter: countMethod, extractor: method, library: library, unitLength: false),
-      method: method, values: try MethodOptions.values(set))
-    let solver = try UnmixSolver(request: request, reader: reader, input: input, context: context)
-    try SpectraOutput.check(spectra, overwrite: overwrite, inputs: reader.files)
-    let found = try solver.extract()
-    let library = solver.onFileBands(found.endmembers)
-    _ = try SpectraOutput.write(library, to: spectra, overwrite: overwrite, inputs: reader.files)
-    if json { try Terminal.output(description(found, solver, reader) + "\n") }
-  }
-
-  private func description(
-    _ found: UnmixSolver.Extraction, _ solver: UnmixSolver, _ reader: any CubeReader
-  ) throws -> String {
-    let entries = (0..<found.endmembers.count).map { k -> [String: Any] in
-      var entry: [String: Any] = ["name": found.endmembers.names[k]]
-      if let pixel = found.endmembers.pixels?[k] {
-        let (line, sample) = (pixel.line + solver.window.line, pixel.sample + solver.window.sample)
-        entry["line"] = line
-        entry["sample"] = sample
-        if let map = reader.metadata.georeference?.coordinates(line: line, sample: sample) {
-          entry["x"] = map.x
-          entry["y"] = map.y
-        }
-      }
-      if let match = found.matches?[k] { entry["sad_rad"] = match.sadRad }
-      return entry
-    }
-    let object: [String: Any] = [
-      "count": found.endmembers.count, "count_source": found.countSource, "endmembers": entries,
-    ]
-    let data = try JSONSerialization.data(withJSONObject: object, options: [.prettyPrinted, .sortedKeys])
-    return String(decoding: data, as: UTF8.self)
+    var job = EndmembersJob(
+      scene: try input.request(scene), output: spectra.text, count: try EndmemberCount.parse(count, least: 1))
+    job.method = method
+    job.values = try MethodOptions.values(set)
+    job.endmembers.counter = countMethod
+    job.endmembers.naming = library?.text
+    job.keepsBadChannels = input.keepBadChannels
+    job.overwrites = overwrite
+    let result = try job.run(context)
+    if json { try Terminal.show(result) }
   }
 }

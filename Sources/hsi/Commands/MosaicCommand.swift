@@ -18,10 +18,10 @@ struct MosaicCommand: ParsableCommand {
       """)
 
   @Argument(help: "The virtual raster to write (.vrt).")
-  var destination: String
+  var destination: OutputPath
 
   @Argument(help: "Tiles, or one scene: GeoTIFF, ENVI or another format of GDAL.")
-  var tiles: [String]
+  var tiles: [InputPath]
 
   @Flag(help: "Replace an existing output.")
   var overwrite = false
@@ -31,23 +31,12 @@ struct MosaicCommand: ParsableCommand {
 
   func run() throws {
     let context = try options.makeContext()
-    try input.scene.requireAllPixels()
-    guard destination.lowercased().hasSuffix(".vrt") else {
-      throw CoreError.invalidParameter(name: "<destination>", value: destination, requirement: "a name ending in .vrt")
-    }
-    let readers = try tiles.map { try input.open($0, context) }
-    let first = readers[0]
-    let window = try input.scene.window(in: first)
-    guard readers.count == 1 || window == first.shape.window else {
+    guard destination.text.lowercased().hasSuffix(".vrt") else {
       throw CoreError.invalidParameter(
-        name: "--window or --bbox", value: "given", requirement: "left out with several tiles")
+        name: "<destination>", value: destination.text, requirement: "a name ending in .vrt")
     }
-    let bands = try input.bands(of: first, default: .all)
-    var writing = OutputOptions()
-    writing.overwrite = overwrite
-    writing.inputs = readers.flatMap(\.files)
-    _ = try VRTMosaic.write(
-      readers, window: window, bands: bands, metadata: first.metadata.selecting(bands: bands), to: destination,
-      options: writing)
+    var job = MosaicJob(tiles: try tiles.map { try input.request($0) }, output: destination.text)
+    job.overwrites = overwrite
+    _ = try job.run(context)
   }
 }

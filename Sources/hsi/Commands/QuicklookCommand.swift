@@ -18,10 +18,10 @@ struct QuicklookCommand: ParsableCommand {
       """)
 
   @Argument(help: "The cube.")
-  var scene: String
+  var scene: InputPath
 
   @Argument(help: "The picture (.png).")
-  var picture: String
+  var picture: OutputPath
 
   @Option(
     name: [.customShort("b"), .customLong("bands")],
@@ -47,53 +47,25 @@ struct QuicklookCommand: ParsableCommand {
 
   func run() throws {
     let context = try options.makeContext()
-    guard picture.lowercased().hasSuffix(".png") else {
-      throw CoreError.invalidParameter(
-        name: "the picture", value: picture, requirement: "a name that ends in .png")
-    }
-    guard longestSide >= 1 else {
-      throw CoreError.invalidParameter(
-        name: "--longest-side", value: "\(longestSide)", requirement: "at least 1")
-    }
-    let percentiles = try stretchRange()
-    let reader = try input.open(scene, context)
-    try OutputFile(picture, overwrite: overwrite, inputs: reader.files).discard()
-    let all = InputOptions(scene: input)
-    let choice = try explicitBands(reader) ?? SceneColours.choose(reader, input: all, context: context)
-    let source = try all.source(reader, bands: .list(choice.bands), context)
-    let image = try Quicklook.render(source, stretch: percentiles, longestSide: longestSide, context)
-    guard stride(from: 3, to: image.pixels.count, by: 4).contains(where: { image.pixels[$0] > 0 }) else {
-      throw UnmixingError.tooFewPixels(valid: 0, needed: 1, purpose: "a picture")
-    }
-    let step = max(1, (source.shape.samples + image.width - 1) / image.width)
-    context.logger.info("shown: \(SceneColours.caption(choice, reader.metadata)) (\(choice.reason))")
-    _ = try PNG.write(
-      image, to: picture, georeference: source.metadata.georeference, step: step, overwrite: overwrite,
-      inputs: reader.files)
+    var job = QuicklookJob(scene: try input.request(scene), output: picture.text)
+    job.colours = try colours()
+    job.stretch = try stretchRange()
+    job.longestSide = longestSide
+    job.overwrites = overwrite
+    _ = try job.run(context)
   }
 
-  private func explicitBands(_ reader: any CubeReader) throws -> Quicklook.BandChoice? {
+  private func colours() throws -> QuicklookJob.Colours {
     if let bands {
-      let list = try numbers(bands, "--bands").map { Int($0) }
-      guard list.count == 1 || list.count == 3, list.allSatisfy({ (1...reader.shape.bands).contains($0) })
-      else {
-        throw CoreError.invalidParameter(
-          name: "--bands", value: bands, requirement: "one or three bands from 1 to \(reader.shape.bands)")
-      }
-      return Quicklook.BandChoice(bands: list.map { $0 - 1 }, reason: "user")
+      return .bands(try numbers(bands, "--bands").map { Int($0) - 1 })
     }
-    guard let wavelengths else { return nil }
+    guard let wavelengths else { return .automatic }
     let wanted = try numbers(wavelengths, "--wl")
     guard wanted.count == 1 || wanted.count == 3 else {
       throw CoreError.invalidParameter(
         name: "--wl", value: wavelengths, requirement: "one or three wavelengths in nm")
     }
-    guard let list = Quicklook.nearest(wanted, in: reader.metadata.axis, within: .infinity) else {
-      throw RasterError.inconsistent(
-        path: scene, reason: "the file has no wavelengths",
-        advice: "give --wavelengths, or choose with --bands")
-    }
-    return Quicklook.BandChoice(bands: list, reason: "user")
+    return .wavelengths(wanted)
   }
 
   private func stretchRange() throws -> ClosedRange<Double> {

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import HSIKit
 
 /// `hsi simulate`: data with known truth.
@@ -27,7 +26,7 @@ struct SimulateSceneCommand: ParsableCommand {
       """)
 
   @Argument(help: "The scene to write.")
-  var destination: String
+  var destination: OutputPath
 
   @Option(help: "Lines.")
   var rows = 128
@@ -36,7 +35,7 @@ struct SimulateSceneCommand: ParsableCommand {
   var cols = 128
 
   @Option(help: "Number of parametric endmembers, or a spectral library.")
-  var endmembers = "5"
+  var endmembers = InputPath(argument: "5")
 
   @Option(help: "Bands of the AVIRIS-like axis of parametric spectra.")
   var bands = 224
@@ -82,52 +81,26 @@ struct SimulateSceneCommand: ParsableCommand {
 
   func run() throws {
     let context = try options.makeContext()
-    let simulator = try SceneSimulator(recipe(context), cancellation: context.cancellation)
-    guard let sampleType = SampleType(rawValue: type.lowercased()),
-      [.float32, .int16, .uint16].contains(sampleType)
-    else {
+    var job = SimulateSceneJob(recipe: try recipe(context), output: destination.text)
+    guard let sampleType = SampleType(rawValue: type.lowercased()) else {
       throw CoreError.invalidParameter(name: "--ot", value: type, requirement: "float32, int16 or uint16")
     }
-    let url = URL(fileURLWithPath: destination)
-    let suffix = url.pathExtension.isEmpty ? "" : "." + url.pathExtension
-    let stem = String(destination.dropLast(suffix.count))
-    let truthPath = stem + "_truth.json"
-    try OutputFile(truthPath, overwrite: output.overwrite).discard()
-    try SpectraOutput.check(stem + "_endmembers.sli", overwrite: output.overwrite, inputs: [])
-
-    var metadata = simulator.metadata
-    if sampleType != .float32 {
-      let bands = simulator.shape.bands
-      metadata.scale = [Double](repeating: 1e-4, count: bands)
-      metadata.nodata = [Double?](repeating: sampleType == .int16 ? -32768 : 65535, count: bands)
-    }
-    let shape = simulator.shape
-    let scene = try RasterFormats.create(
-      destination, shape: shape, type: sampleType, metadata: metadata,
-      options: output.library(interleave: .bsq, inputs: []), context: context)
-    try write(simulator, with: ResultWriter(scene, metadata: metadata), "simulating", context)
-    let maps = try output.resultWriter(
-      stem + "_abundances" + suffix, lines: shape.lines, samples: shape.samples,
-      metadata: simulator.abundances.metadata, inputs: [], context)
-    try write(simulator.abundances, with: maps, "abundances", context)
-    _ = try SpectraOutput.write(
-      simulator.endmembers, to: stem + "_endmembers.sli", overwrite: output.overwrite, inputs: [])
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    try OutputFile.write(encoder.encode(simulator.truth), to: truthPath, overwrite: output.overwrite)
+    job.type = sampleType
+    if Int(endmembers.text) == nil { job.sources = [endmembers.text] }
+    job.writing = try output.writing()
+    _ = try job.run(context)
   }
 
   private func recipe(_ context: RunContext) throws -> SceneRecipe {
     let spectra: SpectralLibrary
-    if let count = Int(endmembers) {
+    if let count = Int(endmembers.text) {
       guard (2...10_000).contains(bands) else {
         throw CoreError.invalidParameter(name: "--bands", value: "\(bands)", requirement: "from 2 to 10000")
       }
       spectra = try ParametricSpectra.library(
         count: count, axis: .avirisLike(bands: bands), seed: context.seed)
     } else {
-      spectra = try SpectralLibraryFile.read(endmembers, context: context)
+      spectra = try SpectralLibraryFile.read(endmembers.text, context: context)
     }
     var recipe = SceneRecipe(lines: rows, samples: cols, endmembers: spectra)
     if snr == "none" {
@@ -149,18 +122,6 @@ struct SimulateSceneCommand: ParsableCommand {
     recipe.texture = texture ?? recipe.texture
     recipe.seed = context.seed
     return recipe
-  }
-
-  private func write(
-    _ source: any StripSource, with writer: ResultWriter, _ label: String, _ context: RunContext
-  ) throws {
-    do {
-      try source.forEachStrip(context, label: label) { try writer.write($0.pixels, of: $0) }
-      _ = try writer.finish()
-    } catch {
-      writer.discard()
-      throw error
-    }
   }
 }
 

@@ -15,10 +15,10 @@ struct SimulateLabelsCommand: ParsableCommand {
       """)
 
   @Argument(help: "Abundances, one band each.")
-  var abundances: String
+  var abundances: InputPath
 
   @Argument(help: "The raster of classes to write (GeoTIFF, or by extension or --of).")
-  var destination: String
+  var destination: OutputPath
 
   @Option(help: "Least abundance of a pixel that has a class, above 0.")
   var purity = 0.7
@@ -31,31 +31,9 @@ struct SimulateLabelsCommand: ParsableCommand {
     guard purity > 0, purity <= 1 else {
       throw CoreError.invalidParameter(name: "--purity", value: "\(purity)", requirement: "above 0 and at most 1")
     }
-    let reader = try RasterFormats.open(abundances, context: context)
-    guard reader.shape.bands >= 2, reader.shape.bands <= ClassTable.limit else {
-      throw RasterError.inconsistent(
-        path: abundances, reason: "it has \(reader.shape.bands) bands", advice: "pass abundances of 2 materials or more")
-    }
-    let scene = try FileSource(reader, SelectionOptions(), context: context).load(context)
-    var ids = [UInt16](repeating: 0, count: reader.shape.pixels)
-    for (n, place) in scene.positions.enumerated() {
-      let row = scene.pixels.row(n)
-      var best = 0
-      for k in 1..<row.count where row[k] > row[best] { best = k }
-      if Double(row[best]) >= purity { ids[Int(place)] = UInt16(best + 1) }
-    }
-    let names = (0..<reader.shape.bands).map { band -> String in
-      let name = reader.metadata.bandNames.indices.contains(band) ? reader.metadata.bandNames[band] : ""
-      let plain = name.replacing(/^abundance: */, with: "")
-      return plain.isEmpty ? "class \(band + 1)" : plain
-    }
-    let classes = ClassTable(
-      values: (1...reader.shape.bands).map { UInt16($0) },
-      entries: names.enumerated().map { ClassEntry(name: $1, colour: LabelReading.palette($0)) })
-    _ = try context.writeClasses(
-      { Float(ids[$0]) }, lines: reader.shape.lines, samples: reader.shape.samples, classes: classes.byValue,
-      type: classes.sampleType, name: "class", like: reader.metadata,
-      summary: "hsi simulate labels: largest abundance, at least \(purity)", to: destination,
-      options: try output.library(inputs: reader.files))
+    var job = SimulateLabelsJob(abundances: abundances.text, output: destination.text)
+    job.purity = purity
+    job.writing = try output.writing()
+    _ = try job.run(context)
   }
 }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import HSIKit
 
 /// `hsi simulate noise`: a scene with noise of a known model.
@@ -21,10 +20,10 @@ struct SimulateNoiseCommand: ParsableCommand {
       """)
 
   @Argument(help: "The scene.")
-  var scene: String
+  var scene: InputPath
 
   @Argument(help: "The noisy scene to write (float32).")
-  var destination: String
+  var destination: OutputPath
 
   @Option(help: "Model: gaussian, blind, noniid, stripe, deadline, impulse or mixture.")
   var kind = "gaussian"
@@ -50,48 +49,17 @@ struct SimulateNoiseCommand: ParsableCommand {
 
   func run() throws {
     let context = try options.makeContext()
-    var provenance = Provenance(version: Version.number, libraries: Libraries.versions, context: context)
-    let model = try noiseModel()
-    let given = try RangeOption.parse(range)
-    let reader = try input.open(scene, context)
-    let source = try InputOptions(scene: input).source(reader, bands: .all, context)
-    provenance.addInputs(reader.files)
-    let record = noProv || destination.hasPrefix("/vsi") ? nil : destination + ".prov.json"
-    let writer = try output.resultWriter(
-      destination, lines: source.shape.lines, samples: source.shape.samples, metadata: source.metadata,
-      interleave: reader.interleave, inputs: reader.files, context)
-    do {
-      let active = source.metadata.axis.good
-      let good = active.indices.filter { active[$0] }
-      let range = try given ?? extent(of: source, bands: good, context)
-      let noise = NoiseRealisation(
-        model, bands: source.shape.bands, samples: source.shape.samples, seed: context.seed, active: active)
-      warnIfSmall(noise, bands: good.count, context)
-      var count = 0
-      try source.forEachStrip(context, label: "adding noise") { strip in
-        noise.add(to: strip, range: range, clips: clip)
-        count += strip.count
-        try writer.write(strip.pixels, of: strip)
-      }
-      guard count > 0 else { throw RestorationError.tooFewPixels(purpose: "adding noise") }
-      _ = try writer.finish()
-      provenance.options.merge(facts(noise, range)) { $1 }
-    } catch {
-      writer.discard()
-      throw error
-    }
-    provenance.finish(context)
-    if let record {
-      try OutputFile.write(provenance.json(), to: record, overwrite: true, inputs: reader.files)
-    }
+    var job = SimulateNoiseJob(
+      scene: try input.request(scene), output: destination.text, model: try noiseModel())
+    job.range = try RangeOption.parse(range)
+    job.clips = clip
+    job.writing = try output.writing()
+    job.records.writesProvenance = !noProv
+    _ = try job.run(context)
   }
 
   private func noiseModel() throws -> NoiseModel {
-    guard let kind = NoiseModel.Kind(rawValue: kind) else {
-      throw CoreError.invalidParameter(
-        name: "--kind", value: kind,
-        requirement: "one of " + NoiseModel.Kind.allCases.map(\.rawValue).joined(separator: ", "))
-    }
+    let kind: NoiseModel.Kind = try choice("--kind", kind)
     guard let sigma else { return try NoiseModel(kind) }
     let parts = sigma.split(separator: ",", omittingEmptySubsequences: false)
     let values = parts.compactMap { Double($0) }
@@ -100,44 +68,5 @@ struct SimulateNoiseCommand: ParsableCommand {
         name: "--sigma", value: sigma, requirement: "a number or numbers with commas")
     }
     return try NoiseModel(kind, sigmas: values)
-  }
-
-  private func extent(of source: FileSource, bands: [Int], _ context: RunContext) throws -> DataRange {
-    var extent = DataRange.Accumulator()
-    try source.forEachStrip(context, label: "range of values") { extent.add($0.pixels, bands: bands) }
-    let range = try extent.range()
-    context.logger.info("range of values \(range.low) to \(range.high) (source: the scene)")
-    return range
-  }
-
-  /// Stripes and the like need three bands and some width.
-  private func warnIfSmall(_ noise: NoiseRealisation, bands: Int, _ context: RunContext) {
-    guard ![.gaussian, .blind, .noniid].contains(noise.model.kind) else { return }
-    if bands < 3 {
-      context.warn("W-NOISE-SMALL", "\(scene): of \(bands) good bands none is hit by \(kind) noise")
-    } else if noise.samples < 20, noise.model.kind != .impulse {
-      context.warn(
-        "W-NOISE-SMALL", "\(scene): \(noise.samples) samples are few for \(kind) noise, meant for 20 or more")
-    }
-  }
-
-  /// What was asked for and what was drawn, for the provenance; columns are 1-based like bands.
-  private func facts(_ noise: NoiseRealisation, _ range: DataRange) -> [String: String] {
-    var facts = [
-      "kind": noise.model.kind.rawValue, "sigma": noise.model.sigmas.map { "\($0)" }.joined(separator: ","),
-      "range": "\(range.low),\(range.high)", "clip": "\(clip)",
-      "sigma_per_band": noise.bands.map { "\($0.sigma)" }.joined(separator: ","),
-    ]
-    for (b, band) in noise.bands.enumerated() {
-      let name = String(format: "band_%04d_", b + 1)
-      if let stripes = band.stripes?.stripes, !stripes.isEmpty {
-        facts[name + "stripes"] = stripes.map { "\($0.column + 1):\($0.offset)" }.joined(separator: ",")
-      }
-      if let columns = band.deadlines?.columns, !columns.isEmpty {
-        facts[name + "dead_columns"] = columns.map { "\($0 + 1)" }.joined(separator: ",")
-      }
-      if let impulses = band.impulses { facts[name + "impulse_share"] = "\(impulses.share)" }
-    }
-    return facts
   }
 }

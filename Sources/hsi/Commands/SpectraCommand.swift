@@ -20,7 +20,7 @@ struct SpectraInfoCommand: ParsableCommand {
       """)
 
   @Argument(help: "A library, a spectrum, or a folder of spectra.")
-  var library: String
+  var library: InputPath
 
   @Flag(help: "JSON on standard output.")
   var json = false
@@ -29,12 +29,12 @@ struct SpectraInfoCommand: ParsableCommand {
 
   func run() throws {
     let context = try options.makeContext()
-    let spectra = try SpectralLibraryFile.read(library, context: context)
+    let spectra = try SpectralLibraryFile.read(library.text, context: context)
     try Terminal.output(json ? object(spectra) + "\n" : text(spectra))
   }
 
   private func text(_ spectra: SpectralLibrary) -> String {
-    var text = "\(library): \(spectra.count) spectra, \(spectra.bands) bands"
+    var text = "\(library.text): \(spectra.count) spectra, \(spectra.bands) bands"
     if let wavelengths = spectra.axis.wavelengths, let least = wavelengths.min(), let most = wavelengths.max()
     {
       text += String(format: ", %.6g to %.6g nm", least, most)
@@ -59,7 +59,7 @@ struct SpectraInfoCommand: ParsableCommand {
       values.map { $0.isFinite ? $0 as Any : NSNull() }
     }
     var object: [String: Any] = [
-      "file": library, "bands": spectra.bands,
+      "file": library.text, "bands": spectra.bands,
       "spectra": spectra.names.indices.map {
         ["name": spectra.names[$0], "values": finite(spectra[$0])] as [String: Any]
       },
@@ -86,13 +86,13 @@ struct SpectraConvertCommand: ParsableCommand {
       """)
 
   @Argument(help: "A library, a spectrum, or a folder of spectra.")
-  var library: String
+  var library: InputPath
 
   @Argument(help: "What to write.")
-  var destination: String
+  var destination: OutputPath
 
   @Option(help: "Resample to the bands of this scene.")
-  var like: String?
+  var like: InputPath?
 
   @Option(help: "Keep only spectra at least this many degrees apart (first come, first kept).")
   var prune: Double?
@@ -107,7 +107,7 @@ struct SpectraConvertCommand: ParsableCommand {
 
   func run() throws {
     let context = try options.makeContext()
-    var spectra = try SpectralLibraryFile.read(library, context: context)
+    var spectra = try SpectralLibraryFile.read(library.text, context: context)
     if let select {
       let wanted = select.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces).lowercased() }
       let kept = spectra.names.indices.filter { i in
@@ -120,12 +120,12 @@ struct SpectraConvertCommand: ParsableCommand {
       spectra = spectra.selecting(kept)
     }
     if let like {
-      let reader = try RasterFormats.open(like, context: context)
-      let result = try SpectralResampling.resample(spectra, to: reader.metadata.axis, path: library)
+      let reader = try RasterFormats.open(like.text, context: context)
+      let result = try SpectralResampling.resample(spectra, to: reader.metadata.axis, path: library.text)
       let missing = result.covered.filter { !$0 }.count
       if missing > 0 {
         context.warn(
-          "W-LIB-BANDS", "\(library): \(missing) bands of \(like) are not covered by every spectrum")
+          "W-LIB-BANDS", "\(library.text): \(missing) bands of \(like.text) are not covered by every spectrum")
       }
       spectra = result.library
     }
@@ -138,33 +138,6 @@ struct SpectraConvertCommand: ParsableCommand {
       context.logger.info("pruned from \(spectra.count) to \(kept.count) spectra")
       spectra = spectra.selecting(kept)
     }
-    _ = try SpectraOutput.write(spectra, to: destination, overwrite: overwrite, inputs: [library])
-  }
-}
-
-/// Where commands write spectra.
-enum SpectraOutput {
-  /// The files that `write` will write.
-  static func files(_ path: String) -> [String] {
-    if path.lowercased().hasSuffix(".csv") { return [path] }
-    let isNamed = [".sli", ".hdr"].contains { path.lowercased().hasSuffix($0) }
-    let base = isNamed ? String(path.dropLast(4)) : path
-    return [base + ".sli", base + ".hdr", base + ".csv"]
-  }
-
-  /// Refuses existing outputs and inputs before anything is computed.
-  static func check(_ path: String, overwrite: Bool, inputs: [String]) throws {
-    for file in files(path) { try OutputFile(file, overwrite: overwrite, inputs: inputs).discard() }
-  }
-
-  /// CSV for names that end so, else `.sli`, `.hdr` and `.csv`.
-  static func write(
-    _ spectra: SpectralLibrary, to path: String, overwrite: Bool, inputs: [String]
-  ) throws -> [String] {
-    if path.lowercased().hasSuffix(".csv") {
-      try SpectralLibraryFile.writeCSV(spectra, to: path, overwrite: overwrite, inputs: inputs)
-      return [path]
-    }
-    return try SpectralLibraryFile.write(spectra, to: path, overwrite: overwrite, inputs: inputs)
+    _ = try SpectraOutput.write(spectra, to: destination.text, overwrite: overwrite, inputs: [library.text, like?.text].compactMap { $0 })
   }
 }

@@ -278,7 +278,7 @@ struct TrainDenoiseCommand: ParsableCommand {
     var (kept, largest) = (0, 0)
     for (paths, recipe) in [(training, recipe), (judges, judging)] {
       for path in paths {
-        let shape = try input.source(try input.open(path, context), bands: .good, context).shape
+        let shape = try input.request(InputPath(argument: path)).open(context).source(bands: .good, context).shape
         kept += TrainingPatches.workingBytes(shape, recipe: recipe)
         largest = max(largest, shape.pixels * (4 * shape.bands + 4))
       }
@@ -295,8 +295,7 @@ struct TrainDenoiseCommand: ParsableCommand {
   }
 
   private func load(_ path: String, _ context: RunContext) throws -> Cube {
-    let reader = try input.open(path, context)
-    return try input.source(reader, bands: .good, context).load(context)
+    try input.request(InputPath(argument: path)).open(context).source(bands: .good, context).load(context)
   }
 
   private func description(_ patches: Int) throws -> String {

@@ -23,20 +23,20 @@ struct UnmixCommand: ParsableCommand {
       """)
 
   @Argument(help: "The cube.")
-  var scene: String
+  var scene: InputPath
 
   @Argument(help: "Abundance maps to write, one band per endmember (GeoTIFF, or ENVI by extension or --of).")
-  var abundances: String
+  var abundances: OutputPath
 
   @Option(name: [.customShort("n"), .long], help: "Number of endmembers, or auto.")
   var count: String?
 
   @Option(help: "Known endmembers: .sli, CSV or text spectra.")
-  var endmembers: String?
+  var endmembers: InputPath?
 
   @Option(
     help: "Spectral library: to unmix on (without --count), or to name blind endmembers by (with --count).")
-  var library: String?
+  var library: InputPath?
 
   @Option(
     name: .shortAndLong, help: "Method (default: rrlbs, fcls with --endmembers, sunsal with --library).")
@@ -65,75 +65,55 @@ struct UnmixCommand: ParsableCommand {
 
   func run() throws {
     let context = try options.makeContext()
-    let job = UnmixJob(
-      request: try request(), scenePath: scene, outputPath: abundances, input: input, output: output,
-      products: products, map: map, context: context)
-    try job.run()
+    var job = UnmixJob(scene: try input.request(scene), output: abundances.text, method: try request())
+    job.products = try products.request()
+    job.writing = try output.writing()
+    job.records = map.records(noProvenance: products.noProv, digests: products.hash)
+    try Terminal.show(job.run(context))
   }
 
-  private func request() throws -> UnmixRequest {
-    let values = try MethodOptions.values(set)
+  private func request() throws -> UnmixMethodRequest {
+    var request = UnmixMethodRequest(try source(), method: method, values: try MethodOptions.values(set))
+    request.keepsBadChannels = input.keepBadChannels
+    return request
+  }
+
+  private func source() throws -> UnmixMethodRequest.Endmembers {
     if let endmembers {
       guard count == nil, library == nil else {
         throw CoreError.invalidParameter(
-          name: "--endmembers", value: endmembers, requirement: "given without --count and --library")
+          name: "--endmembers", value: endmembers.text, requirement: "given without --count and --library")
       }
-      return UnmixRequest(kind: .known(endmembers), method: method ?? "fcls", values: values)
+      return .known(endmembers.text)
     }
     if let count {
-      let number: Int?
-      if count == "auto" {
-        number = nil
-      } else {
-        guard let value = Int(count), value >= 2 else {
-          throw CoreError.invalidParameter(
-            name: "--count", value: count, requirement: "a number from 2, or auto")
-        }
-        number = value
-      }
-      return UnmixRequest(
-        kind: .blind(
-          count: number, counter: countMethod, extractor: extract, library: library, unitLength: normalise),
-        method: method ?? "rrlbs", values: values)
+      var blind = UnmixMethodRequest.Blind(count: try EndmemberCount.parse(count, least: 2))
+      blind.counter = countMethod
+      blind.extractor = extract
+      blind.naming = library?.text
+      blind.usesUnitLength = normalise
+      return .blind(blind)
     }
     guard let library else {
       throw CoreError.invalidParameter(
         name: "what to unmix with", value: "not given", requirement: "one of --count, --endmembers, --library"
       )
     }
-    return UnmixRequest(kind: .known(library), method: method ?? "sunsal", values: values, isLibrary: true)
+    return .library(library.text)
   }
 }
 
-/// `--set NAME=VALUE` as numbers by name.
-enum MethodOptions {
-  static func values(_ entries: [String]) throws -> [String: Double] {
-    var values: [String: Double] = [:]
-    for entry in entries {
-      let parts = entry.split(separator: "=", maxSplits: 1)
-      guard parts.count == 2, let value = Double(parts[1]), value.isFinite else {
-        throw CoreError.invalidParameter(name: "--set", value: entry, requirement: "NAME=NUMBER")
-      }
-      values[String(parts[0])] = value
+/// `--count`: a number, or auto.
+enum EndmemberCount {
+  /// The number; nil for auto.
+  static func parse(_ text: String, least: Int) throws -> Int? {
+    if text == "auto" { return nil }
+    guard let value = Int(text), value >= least else {
+      throw CoreError.invalidParameter(
+        name: "--count", value: text, requirement: "a number from \(least), or auto")
     }
-    return values
+    return value
   }
-}
-
-/// What a user asked `hsi unmix` to do.
-struct UnmixRequest {
-  enum Kind {
-    /// Endmembers or library in a file.
-    case known(String)
-    /// Endmembers to be found.
-    case blind(count: Int?, counter: String, extractor: String, library: String?, unitLength: Bool)
-  }
-
-  var kind: Kind
-  var method: String
-  var values: [String: Double]
-  /// True when known spectra are a library to choose from: one that cannot be used is no loss.
-  var isLibrary = false
 }
 
 /// Which products to write beside the abundances.
@@ -143,31 +123,31 @@ struct ProductOptions: ParsableArguments {
 
   @Option(
     help: "Endmembers: writes BASE.sli, BASE.hdr and BASE.csv (default for found ones: STEM_endmembers).")
-  var endmembersOut: String?
+  var endmembersOut: OutputPath?
 
   @Option(help: "Guidance map of methods that learn one.")
-  var guidance: String?
+  var guidance: OutputPath?
 
   @Option(help: "Root-mean-square residual per pixel.")
-  var residual: String?
+  var residual: OutputPath?
 
   @Option(help: "Residual spectra: the bands used, less what the endmembers explain.")
-  var residualSpectra: String?
+  var residualSpectra: OutputPath?
 
   @Option(help: "Channel quality of methods that learn it (.csv or .json).")
-  var channelQuality: String?
+  var channelQuality: OutputPath?
 
   @Option(help: "Colour picture of the scene (.png).")
-  var quicklook: String?
+  var quicklook: OutputPath?
 
   @Option(help: "Colour composite of the abundances (.png).")
-  var composite: String?
+  var composite: OutputPath?
 
   @Option(help: "JSON report; - for standard output.")
-  var report: String?
+  var report: OutputPath?
 
   @Option(help: "Self-contained HTML report.")
-  var html: String?
+  var html: OutputPath?
 
   @Option(help: "Extra bands in the abundance file: rmse, sum, shade (1 − sum); comma-separated.")
   var add: String?
@@ -177,4 +157,20 @@ struct ProductOptions: ParsableArguments {
 
   @Flag(help: "Record the SHA-256 of all data that are read, not of headers only.")
   var hash = false
+
+  /// The same for the job.
+  func request() throws -> UnmixProductRequest {
+    var request = UnmixProductRequest()
+    request.everything = everything
+    request.endmembers = endmembersOut?.text
+    request.guidance = guidance?.text
+    request.residual = residual?.text
+    request.residualSpectra = residualSpectra?.text
+    request.channelQuality = channelQuality?.text
+    request.quicklook = quicklook?.text
+    request.composite = composite?.text
+    request.extraBands = try (add ?? "").split(separator: ",").map { try choice("--add", String($0)) }
+    request.reports = ReportPlaces(json: report?.text, html: html?.text)
+    return request
+  }
 }

@@ -46,7 +46,7 @@ struct RunOptions: ParsableArguments {
     Interruption.watch(display)
     let context = RunContext(
       threads: settings.threads.value, memory: settings.memory.value, seed: settings.seed.value, progress: display,
-      cancellation: Interruption.flag, logger: logger)
+      cancellation: Interruption.flag, logger: logger, invocation: HSICommand.invocation)
     if settings.device.value.hasPrefix("cuda") {
       context.warn("W-DEVICE", "device is \(settings.device.value), but hsi computes on the CPU only")
     }

@@ -17,7 +17,7 @@ struct SceneOptions: ParsableArguments {
   var overlap = "cut"
 
   @Option(help: "Wavelengths for a file that has none: a file, or FIRST:LAST:COUNT in nm.")
-  var wavelengths: String?
+  var wavelengths: InputPath?
 
   @Option(
     help: ArgumentHelp(
@@ -45,10 +45,10 @@ struct SceneOptions: ParsableArguments {
   var bbox: String?
 
   @Option(help: ArgumentHelp("Raster of the pixels to use.", valueName: "file[:band][=values]"))
-  var mask: String?
+  var mask: MaskPath?
 
   @Option(help: "Polygons (GeoJSON, GeoPackage, shapefile …) whose inside is used.")
-  var cutline: String?
+  var cutline: InputPath?
 
   @Flag(help: "Read a file that is shorter than its header says; missing lines become no data.")
   var allowTruncated = false
@@ -59,53 +59,34 @@ struct SceneOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Open option of GDAL, NAME=VALUE, repeatable.", valueName: "name=value"))
   var oo: [String] = []
 
-  /// Opens the cube with these options.
-  func open(_ path: String, _ context: RunContext) throws -> any CubeReader {
+  /// The scene of these options.
+  ///
+  /// - Throws: `CoreError.invalidParameter` for an option with a value that it cannot have.
+  func request(_ path: InputPath) throws -> SceneRequest {
+    var request = SceneRequest(path.text)
+    request.opening = try opening()
+    request.area = try area()
+    request.mask = try mask.map { try MaskSelection(parsing: $0.text) }
+    request.cutline = cutline?.text
+    request.nodataPolicy = try choice("--nodata-policy", nodataPolicy, "auto, any or all")
+    return request
+  }
+
+  private func opening() throws -> OpenOptions {
     var open = OpenOptions()
     open.variable = variable
     open.axes = axes
     open.size = try imageSize()
-    guard let detectors = DetectorOverlap(rawValue: overlap) else {
-      throw CoreError.invalidParameter(
-        name: "--overlap", value: overlap,
-        requirement: "one of " + DetectorOverlap.allCases.map(\.rawValue).joined(separator: ", "))
-    }
-    open.overlap = detectors
-    open.wavelengths = wavelengths
+    open.overlap = try choice("--overlap", overlap)
+    open.wavelengths = wavelengths?.text
     open.sensor = sensor
     open.isScaled = !unscaled
     open.allowsTruncated = allowTruncated
     open.format = inputFormat
     open.gdalOptions = oo
-    if let quantity {
-      guard let value = Quantity(rawValue: quantity) else {
-        throw CoreError.invalidParameter(
-          name: "--quantity", value: quantity,
-          requirement: "one of " + Quantity.allCases.map(\.rawValue).joined(separator: ", "))
-      }
-      open.quantity = value
-    }
-    if let nodata {
-      guard let value = OpenOptions.Nodata(nodata) else {
-        throw CoreError.invalidParameter(name: "--nodata", value: nodata, requirement: "a number or none")
-      }
-      open.nodata = value
-    }
-    return try RasterFormats.open(path, options: open, context: context)
-  }
-
-  /// The files that say which pixels are used: read like the scene, so no output may replace them.
-  func selectionFiles() throws -> [String] {
-    try [mask.map { try MaskSelection(parsing: $0).path }, cutline].compactMap { $0 }
-  }
-
-  /// Refuses a choice of pixels where every pixel of the rectangle is written.
-  func requireAllPixels() throws {
-    for (name, value) in [("--mask", mask), ("--cutline", cutline)] {
-      guard let value else { continue }
-      throw CoreError.invalidParameter(
-        name: name, value: value, requirement: "left out: stored samples are kept as they are; use --window or --bbox")
-    }
+    open.quantity = try quantity.map { try choice("--quantity", $0) }
+    open.nodata = try nodata.map { try OpenOptions.Nodata(option: "--nodata", $0) }
+    return open
   }
 
   /// `--size` as lines and samples.
@@ -118,8 +99,8 @@ struct SceneOptions: ParsableArguments {
     return (parts[0], parts[1])
   }
 
-  /// The rectangle of the image that `--window` or `--bbox` names, or all of it.
-  func window(in reader: any CubeReader) throws -> PixelWindow {
+  /// The rectangle that `--window` or `--bbox` names.
+  private func area() throws -> SceneRequest.Area {
     if let window {
       let parts = window.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
       guard parts.count == 4, !parts.contains(nil), let x = parts[0], let y = parts[1], let width = parts[2],
@@ -128,51 +109,14 @@ struct SceneOptions: ParsableArguments {
         throw CoreError.invalidParameter(
           name: "--window", value: window, requirement: "X,Y,WIDTH,HEIGHT in pixels")
       }
-      guard width <= reader.shape.samples, x <= reader.shape.samples - width, height <= reader.shape.lines,
-        y <= reader.shape.lines - height
-      else {
-        throw CoreError.invalidParameter(
-          name: "--window", value: window,
-          requirement: "inside the image of \(reader.shape.samples) samples × \(reader.shape.lines) lines")
-      }
-      return PixelWindow(line: y, sample: x, lines: height, samples: width)
+      return .pixels(PixelWindow(line: y, sample: x, lines: height, samples: width))
     }
-    guard let bbox else { return reader.shape.window }
-    return try window(bbox: bbox, in: reader)
-  }
-
-  /// The smallest window whose pixels cover a box in map coordinates, clipped to the image.
-  private func window(bbox: String, in reader: any CubeReader) throws -> PixelWindow {
+    guard let bbox else { return .whole }
     let parts = bbox.split(separator: ",", omittingEmptySubsequences: false).compactMap { Double($0) }
     guard parts.count == 4, parts.allSatisfy(\.isFinite), parts[0] < parts[2], parts[1] < parts[3] else {
       throw CoreError.invalidParameter(name: "--bbox", value: bbox, requirement: "MINX,MINY,MAXX,MAXY")
     }
-    guard case .affine(let t)? = reader.metadata.georeference?.mapping else {
-      throw RasterError.inconsistent(
-        path: reader.path, reason: "--bbox needs an affine georeference", advice: "use --window in pixels")
-    }
-    let determinant = t[1] * t[5] - t[2] * t[4]
-    guard determinant != 0 else {
-      throw RasterError.inconsistent(
-        path: reader.path, reason: "its georeference cannot be inverted", advice: "use --window in pixels")
-    }
-    let corners = [(parts[0], parts[1]), (parts[0], parts[3]), (parts[2], parts[1]), (parts[2], parts[3])].map
-    {
-      (
-        (t[5] * ($0.0 - t[0]) - t[2] * ($0.1 - t[3])) / determinant,
-        (t[1] * ($0.1 - t[3]) - t[4] * ($0.0 - t[0])) / determinant
-      )
-    }
-    func clamp(_ value: Double, _ limit: Int) -> Int { Int(max(0, min(Double(limit), value))) }
-    let (width, height) = (reader.shape.samples, reader.shape.lines)
-    let left = clamp((corners.map(\.0).min()! + 1e-6).rounded(.down), width)
-    let right = clamp((corners.map(\.0).max()! - 1e-6).rounded(.up), width)
-    let top = clamp((corners.map(\.1).min()! + 1e-6).rounded(.down), height)
-    let bottom = clamp((corners.map(\.1).max()! - 1e-6).rounded(.up), height)
-    guard right > left, bottom > top else {
-      throw CoreError.invalidParameter(name: "--bbox", value: bbox, requirement: "a box that meets the image")
-    }
-    return PixelWindow(line: top, sample: left, lines: bottom - top, samples: right - left)
+    return .map(minX: parts[0], minY: parts[1], maxX: parts[2], maxY: parts[3])
   }
 }
 
@@ -189,46 +133,47 @@ struct InputOptions: ParsableArguments {
   @Flag(help: "Do not leave out channels that the others cannot predict (counting and plain extraction).")
   var keepBadChannels = false
 
-  init() {}
-
-  init(scene: SceneOptions) {
-    self.scene = scene
-    keepBadChannels = false
-    bandList = nil
-    wavelengthRanges = nil
+  /// The scene of these options.
+  ///
+  /// - Throws: `CoreError.invalidParameter` for an option with a value that it cannot have.
+  func request(_ path: InputPath) throws -> SceneRequest {
+    var request = try scene.request(path)
+    request.bands = try BandChoice.selection(bands: bandList, wavelengths: wavelengthRanges)
+    return request
   }
+}
 
-  /// Opens the cube.
-  func open(_ path: String, _ context: RunContext) throws -> any CubeReader { try scene.open(path, context) }
-
-  /// The bands that `-b` or `--wl` name, or those of `fallback`, as 0-based indices.
-  func bands(of reader: any CubeReader, default fallback: BandSelection) throws -> [Int] {
-    if bandList != nil, wavelengthRanges != nil {
+/// `-b` and `--wl`, of which one may be given.
+enum BandChoice {
+  static func selection(bands: String?, wavelengths: String?) throws -> BandSelection? {
+    if bands != nil, wavelengths != nil {
       throw CoreError.invalidParameter(name: "-b", value: "given", requirement: "used without --wl")
     }
-    var selection = fallback
-    if let bandList { selection = try BandSelection.parse(bands: bandList) }
-    if let wavelengthRanges { selection = try BandSelection.parse(wavelengths: wavelengthRanges) }
-    return try selection.resolve(reader.metadata.axis)
+    if let bands { return try BandSelection.parse(bands: bands) }
+    return try wavelengths.map { try BandSelection.parse(wavelengths: $0) }
   }
+}
 
-  /// The selected pixels of an open cube in the given bands.
-  ///
-  /// - Parameter excludesZeroSpectra: whether pixels that are 0 in all bands are left out.
-  func source(
-    _ reader: any CubeReader, bands: BandSelection, excludesZeroSpectra: Bool = false, _ context: RunContext
-  ) throws -> FileSource {
-    var selection = SelectionOptions()
-    selection.excludesZeroSpectra = excludesZeroSpectra
-    selection.window = try scene.window(in: reader)
-    selection.bands = bands
-    if let mask = scene.mask { selection.mask = try MaskSelection(parsing: mask) }
-    selection.cutline = scene.cutline
-    guard let policy = SelectionOptions.NodataPolicy(rawValue: scene.nodataPolicy) else {
-      throw CoreError.invalidParameter(
-        name: "--nodata-policy", value: scene.nodataPolicy, requirement: "auto, any or all")
+/// The case of an enumeration that the value of an option names.
+///
+/// - Throws: `CoreError.invalidParameter` that lists what there is.
+func choice<Value: RawRepresentable & CaseIterable>(
+  _ option: String, _ text: String, _ requirement: String? = nil
+) throws -> Value where Value.RawValue == String {
+  guard let value = Value(rawValue: text) else {
+    throw CoreError.invalidParameter(
+      name: option, value: text,
+      requirement: requirement ?? "one of " + Value.allCases.map(\.rawValue).joined(separator: ", "))
+  }
+  return value
+}
+
+extension OpenOptions.Nodata {
+  /// A number or `none`.
+  init(option: String, _ text: String) throws {
+    guard let value = OpenOptions.Nodata(text) else {
+      throw CoreError.invalidParameter(name: option, value: text, requirement: "a number or none")
     }
-    selection.nodataPolicy = policy
-    return try FileSource(reader, selection, context: context)
+    self = value
   }
 }

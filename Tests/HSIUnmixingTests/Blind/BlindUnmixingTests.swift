@@ -97,8 +97,8 @@ struct BlindUnmixingTests {
     let fit = try BlindUnmixing.factorise(source, method, count: count, unitLength: unitLength, context)
     let totals = try fit.deliver(context) { strip in
       abundances += strip.abundances.values
-      rmse += strip.rmse
-      guidance += strip.guidance ?? []
+      rmse += strip.rmse.values
+      guidance += strip.guidance?.values ?? []
       #expect((strip.guidance != nil) == fit.guidanceIsLearnt)
     }
     return (abundances, rmse, guidance, fit, totals)

@@ -1,0 +1,183 @@
+import HSIClassification
+import HSICore
+import HSIRaster
+
+extension ProductName {
+  /// Value of the class of a pixel, N × 1.
+  public static let classMap: ProductName = "class"
+  /// Probability of every class, N × C.
+  public static let probabilities: ProductName = "probabilities"
+  /// Probability of the class in the map, N × 1.
+  public static let confidence: ProductName = "confidence"
+}
+
+/// A scene and a model whose classes it is to be mapped by, strip by strip.
+///
+/// ```swift
+/// let map = try ClassPrediction(SceneRequest("scene.hdr"), model).map(context)
+/// try map.write(to: "map.tif", context)
+/// ```
+public struct ClassPrediction {
+  /// What is mapped.
+  public var scene: SceneRequest
+  /// The model.
+  public var model: ClassificationModel
+  /// How messages name the model.
+  public var modelName: String
+
+  /// A scene and a model.
+  public init(_ scene: SceneRequest, _ model: ClassificationModel, named modelName: String = "the model") {
+    self.scene = scene
+    self.model = model
+    self.modelName = modelName
+  }
+
+  /// Maps the scene in memory: two bytes per pixel beside the work.
+  ///
+  /// - Throws: as `HSIWorkflow.PredictJob.run`.
+  public func map(_ context: RunContext) throws -> ClassMap {
+    let opened = try OpenPrediction(self, context)
+    let shape = opened.source.shape
+    var ids = [UInt16](repeating: 0, count: shape.pixels)
+    _ = try opened.run(context) { strip in
+      guard let values = strip[.classMap] else { return }
+      let first = strip.window.line * shape.samples
+      for (n, place) in strip.positions.enumerated() { ids[first + Int(place)] = UInt16(values[n, 0]) }
+    }
+    let labels = LabelMap(lines: shape.lines, samples: shape.samples, ids: ids).with(model.classes)
+    return ClassMap(labels: labels, metadata: opened.metadata)
+  }
+}
+
+/// Classes of all pixels of a scene, with the metadata of the scene.
+public struct ClassMap: Sendable {
+  /// The classes; 0 is no data.
+  public var labels: LabelMap
+  /// Metadata of the part of the scene that was mapped.
+  public var metadata: CubeMetadata
+
+  /// Writes the map as a raster with the values, names and colours of its classes.
+  ///
+  /// - Returns: the files written.
+  /// - Throws: the errors of `RasterFormats.create`.
+  @discardableResult
+  public func write(
+    to path: String, _ writing: RasterWriting = RasterWriting(), inputs: [String] = [], _ context: RunContext
+  ) throws -> [String] {
+    try ClassRaster.write(
+      { Float(labels.ids[$0]) }, lines: labels.lines, samples: labels.samples, classes: labels.classes.byValue,
+      type: labels.classes.sampleType, name: "class", like: metadata, summary: nil, to: path,
+      options: writing.options(inputs: inputs), context)
+  }
+}
+
+/// A prediction whose scene is open on the bands of its model.
+struct OpenPrediction {
+  let model: ClassificationModel
+  let opened: OpenScene
+  /// The scene on the bands that the model needs.
+  let file: FileSource
+  /// What the model is shown: the file, or a resampled view of it.
+  let source: any StripSource
+
+  /// Opens the scene.
+  ///
+  /// - Throws: the errors of opening, `ClassificationError.modelMismatch`.
+  init(_ prediction: ClassPrediction, _ context: RunContext) throws {
+    model = prediction.model
+    opened = try prediction.scene.open(context)
+    (file, source) = try SceneBands.source(opened, for: model.axis, model: prediction.modelName, context)
+  }
+
+  /// Metadata of the part of the scene that is mapped.
+  var metadata: CubeMetadata { opened.metadata.cropping(to: file.window) }
+
+  /// Lines to classify at a time: as many as keep pixels with their margin, the classifier's work and the results within
+  /// half the budget and the pixels within 256 MiB.
+  private func stripLines(_ context: RunContext) throws -> Int {
+    let (shape, radius) = (source.shape, model.classifier.patchRadius)
+    let work = model.classifier.predictionBytes(samples: shape.samples)
+    let perRead = shape.samples * (shape.bands * 4 + 5) + source.workingBytesPerLine
+    let perLine = perRead + work.perLine + shape.samples * (8 * model.classes.count + 24)
+    let margin = 2 * radius * perRead + work.fixed
+    let needed = perLine + margin
+    guard needed <= context.memory.bytes else {
+      throw CoreError.memory(
+        purpose: "classifying one line of \(shape.samples) pixels with \(model.classifier.id)", needed: needed,
+        budget: context.memory.bytes)
+    }
+    let room = max(0, context.memory.bytes / 2 - margin) / perLine
+    return max(1, min(shape.lines, room, max(radius + 1, (256 << 20) / max(1, perRead))))
+  }
+
+  /// Classifies all valid pixels and hands over class, probabilities and confidence strip by strip, in order.
+  ///
+  /// - Returns: pixels of every class, in the order of the model's.
+  /// - Throws: `CoreError.memory`, `.cancelled`; `RasterError.inconsistent` for a scene without a valid pixel.
+  func run(_ context: RunContext, _ deliver: (ProductStrip) throws -> Void) throws -> [Int] {
+    let height = try stripLines(context)
+    let (shape, radius) = (source.shape, model.classifier.patchRadius)
+    var counts = [Int](repeating: 0, count: model.classes.count)
+    let strip = Strip()
+    let (values, best) = (PixelMatrix(rows: 0, columns: 1), PixelMatrix(rows: 0, columns: 1))
+    context.progress.report(phase: "classifying", fraction: 0)
+    for first in stride(from: 0, to: shape.lines, by: height) {
+      try context.checkCancellation()
+      let last = min(shape.lines, first + height)
+      let (top, bottom) = (max(0, first - radius), min(shape.lines, last + radius))
+      try source.read(lines: top..<bottom, into: strip)
+      let part = Cube(
+        shape: CubeShape(lines: bottom - top, samples: shape.samples, bands: shape.bands),
+        metadata: source.metadata, pixels: strip.pixels, positions: strip.positions)
+      let wanted = (first - top)..<(last - top)
+      let share = Double(first) / Double(shape.lines)...Double(last) / Double(shape.lines)
+      var inner = context
+      inner.progress = PartialProgress(context.progress, phase: "classifying", part: share)
+      let probabilities = try model.classifier.probabilities(part, lines: wanted, inner)
+      let rows = part.rows(lines: wanted)
+      let offset = Int32(wanted.lowerBound * shape.samples)
+      values.reshape(rows: rows.count, columns: 1)
+      best.reshape(rows: rows.count, columns: 1)
+      for n in 0..<rows.count {
+        let row = probabilities.row(n)
+        var winner = 0
+        for c in 1..<row.count where row[c] > row[winner] { winner = c }
+        counts[winner] += 1
+        values[n, 0] = Float(model.classes.values[winner])
+        best[n, 0] = row[winner]
+      }
+      var results = ProductStrip(
+        window: PixelWindow(line: first, sample: 0, lines: last - first, samples: shape.samples),
+        positions: rows.map { strip.positions[$0] - offset })
+      results[.classMap] = values
+      results[.probabilities] = probabilities
+      results[.confidence] = best
+      try deliver(results)
+      context.progress.report(phase: "classifying", fraction: Double(last) / Double(shape.lines))
+    }
+    guard counts.contains(where: { $0 > 0 }) else {
+      throw RasterError.inconsistent(
+        path: opened.path, reason: "it has no valid pixel", advice: "check --nodata, --mask and --window")
+    }
+    return counts
+  }
+}
+
+/// Progress of a part of some work, shown as progress of the whole.
+private struct PartialProgress: ProgressReporter {
+  private let whole: any ProgressReporter
+  private let phase: String
+  private let part: ClosedRange<Double>
+
+  init(_ whole: any ProgressReporter, phase: String, part: ClosedRange<Double>) {
+    self.whole = whole
+    self.phase = phase
+    self.part = part
+  }
+
+  func report(phase: String, fraction: Double, detail: String?) {
+    let reached = part.lowerBound + fraction * (part.upperBound - part.lowerBound)
+    // Whoever reports the whole ends the phase.
+    whole.report(phase: self.phase, fraction: min(reached, 0.999), detail: detail)
+  }
+}

@@ -1,0 +1,85 @@
+import Foundation
+import HSIClassification
+import HSICore
+import HSIReport
+import HSITransformer
+
+/// Adapts a trained network to another scene by adapters, and writes them beside the model.
+public struct FinetuneJob: Sendable {
+  /// The scene to adapt to.
+  public var scene: SceneRequest
+  /// Its labels, whose classes may be others than those of the model.
+  public var labels: LabelRequest
+  /// The model file.
+  public var model: String
+  /// Size of the adapters.
+  public var adapter = LowRankAdapter.Configuration(rank: 8)
+  /// How the provenance names the adapters.
+  public var adapterText = "r=8"
+  /// Passes over the training pixels; nil for the usual number.
+  public var epochs: Int?
+  /// Highest learning rate; nil for that of the networks.
+  public var rate: Double?
+  /// How labelled pixels are divided.
+  public var division = LabelDivision.usual
+  /// What is written.
+  public var output: TrainingOutputRequest
+
+  /// Adapters for a model on another scene.
+  public init(scene: SceneRequest, labels: LabelRequest, model: String, output: TrainingOutputRequest) {
+    self.scene = scene
+    self.labels = labels
+    self.model = model
+    self.output = output
+  }
+
+  /// Does the work.
+  ///
+  /// - Throws: `ClassificationError.notAdaptable`, the errors of opening, training and writing.
+  public func run(_ context: RunContext) throws -> JobResult {
+    let trained = try ClassificationModel.read(model)
+    guard let base = trained.classifier as? any AdaptableClassifier else {
+      throw ClassificationError.notAdaptable(
+        model: model, kind: try Classifiers.entry(trained.classifier.id).description.name)
+    }
+    let provenance = Provenance(
+      options: ["scene": scene.path, "labels": labels.path, "from": model, "lora": adapterText],
+      isClassification: true, context)
+    var plan = output.plan(context)
+    plan.read([scene.path, labels.path, model] + division.files)
+    try plan.check()
+    let radius = trained.classifier.patchRadius
+    let training = try TrainingScene.load(
+      scene.open(context), labels: labels.read(context),
+      division: division, matching: (trained.axis, model),
+      patchRadius: radius, context
+    ) { shape, _, _ in trained.classifier.predictionBytes(samples: shape.samples).fixed }
+    let task = training.task(isTransductive: false)
+    try task.check()
+    let classes = training.labels.classes
+    var clock = Stopwatch()
+    let learned = try base.finetuned(
+      task, lora: adapter, keepsHead: classes.values == trained.classes.values, epochs: epochs, rate: rate, context)
+    let facts = TrainedFacts(
+      task: task, split: training.split.facts, scene: scene.path, labels: labels.path, seconds: clock.lap(),
+      seed: context.seed)
+    var card = ModelCard(architecture: trained.classifier.id)
+    facts.write(on: &card)
+    card.source = (model as NSString).lastPathComponent
+    plan = output.plan(context)
+    plan.read(training.files)
+    plan.read([model], digested: true)
+    try plan.check()
+    var run = RunRecords(plan, provenance, at: output.provenancePath)
+    try output.writeSplit(of: training, &run, context)
+    try trained.write(
+      learned, card: card, classes: classes, trainingCounts: task.trainingCounts, split: training.split.facts,
+      to: output.path, overwrite: output.overwrites, inputs: plan.protected)
+    run.outputs.append(ReportOutput(path: output.path, content: "adapter"))
+    plan.record(on: &run.provenance)
+    let result = try run.finish(context)
+    context.logger.notice(
+      "adapter of rank \(adapter.rank) learned from \(facts.summary), in \(String(format: "%.1f", facts.seconds)) s")
+    return result
+  }
+}

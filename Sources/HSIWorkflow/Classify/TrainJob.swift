@@ -1,0 +1,165 @@
+import Foundation
+import HSIClassification
+import HSICore
+import HSIRaster
+import HSIReport
+
+/// Learns classes from labelled pixels of a scene.
+///
+/// ```swift
+/// let labels = try LabelRequest("labels.tif").read(context)
+/// let model = try ClassifierTraining(SceneRequest("scene.tif"), labels, model: "svm").train(context)
+/// try model.write(to: "model.safetensors", overwrite: false)
+/// ```
+public struct ClassifierTraining {
+  /// The scene.
+  public var scene: SceneRequest
+  /// The labels.
+  public var labels: LabelFile
+  /// The classifier; see `Classifiers`.
+  public var model: String
+  /// Its parameters that differ from their defaults, by name.
+  public var values: [String: Double] = [:]
+  /// How labelled pixels are divided.
+  public var division = LabelDivision.usual
+  /// Whether scaling and components are fitted on all pixels, not only on training pixels.
+  public var isTransductive = false
+
+  /// A classifier for a scene.
+  public init(_ scene: SceneRequest, _ labels: LabelFile, model: String) {
+    self.scene = scene
+    self.labels = labels
+    self.model = model
+  }
+
+  /// Learns in memory.
+  ///
+  /// - Throws: the errors of opening and of the classifier; `CoreError.memory`, `.cancelled`.
+  public func train(_ context: RunContext) throws -> ClassificationModel { try learned(context).model }
+
+  /// What learning gave, with what it learned from.
+  struct Learned {
+    var model: ClassificationModel
+    var training: TrainingScene
+    var facts: TrainedFacts
+  }
+
+  func learned(_ context: RunContext) throws -> Learned {
+    let classifier = try Classifiers.named(model, values)
+    let training = try TrainingScene.load(
+      scene.open(context), labels: labels, division: division, loadsAll: isTransductive,
+      patchRadius: classifier.patchRadius, context
+    ) { classifier.trainingBytes($0, samples: $1, classes: $2) }
+    let task = training.task(isTransductive: isTransductive)
+    try task.check()
+    var clock = Stopwatch()
+    let trained = try classifier.train(task, context)
+    let seconds = clock.lap()
+    var result = ClassificationModel(
+      trained, classes: training.labels.classes, axis: training.scene.metadata.axis,
+      trainingCounts: task.trainingCounts, split: training.split.facts)
+    let facts = TrainedFacts(
+      task: task, split: training.split.facts, scene: scene.path, labels: labels.path, seconds: seconds,
+      seed: context.seed)
+    facts.write(on: &result.card)
+    result.card.normalisation = isTransductive ? "fitted on all pixels of the scene" : "fitted on training pixels"
+    return Learned(model: result, training: training, facts: facts)
+  }
+}
+
+/// What learning writes beside the model or adapter.
+public struct TrainingOutputRequest: Sendable {
+  /// The file of the model or adapter.
+  public var path: String
+  /// Where the split that was made is written; nil for nowhere.
+  public var split: String?
+  /// Whether existing files may be replaced.
+  public var overwrites = false
+  /// Provenance.
+  public var records = RecordRequest()
+
+  /// A file.
+  public init(_ path: String) { self.path = path }
+
+  /// Name of the provenance; a weight file is never virtual.
+  var provenancePath: String? { records.writesProvenance ? path + ".prov.json" : nil }
+
+  /// A plan of everything that is written.
+  func plan(_ context: RunContext) -> OutputPlan {
+    var plan = OutputPlan(overwrites: overwrites, context)
+    plan.write(path)
+    if let split { plan.writeRaster(split, RasterWriting()) }
+    plan.write(provenancePath, replaceable: true)
+    return plan
+  }
+
+  /// Writes the split where it was asked for.
+  func writeSplit(of training: TrainingScene, _ run: inout RunRecords, _ context: RunContext) throws {
+    guard let split else { return }
+    var writing = RasterWriting()
+    writing.overwrites = overwrites
+    let metadata = training.reader.metadata.cropping(to: training.source.window)
+    run.outputs += try SplitRaster.write(
+      training.split, like: metadata, to: split, options: writing.options(inputs: run.plan.protected), context
+    ).map { ReportOutput(path: $0, content: "split") }
+  }
+}
+
+/// Learns classes and writes the model file.
+public struct TrainJob: Sendable {
+  /// The scene.
+  public var scene: SceneRequest
+  /// The labels.
+  public var labels: LabelRequest
+  /// The classifier; see `Classifiers`.
+  public var model: String
+  /// Its parameters that differ from their defaults, by name.
+  public var values: [String: Double] = [:]
+  /// How labelled pixels are divided.
+  public var division = LabelDivision.usual
+  /// Whether scaling and components are fitted on all pixels, not only on training pixels.
+  public var isTransductive = false
+  /// What is written.
+  public var output: TrainingOutputRequest
+
+  /// A classifier for a scene.
+  public init(scene: SceneRequest, labels: LabelRequest, model: String, output: TrainingOutputRequest) {
+    self.scene = scene
+    self.labels = labels
+    self.model = model
+    self.output = output
+  }
+
+  /// Does the work.
+  ///
+  /// - Throws: the errors of opening, of the classifier and of writing; `CoreError.memory`, `.cancelled`.
+  public func run(_ context: RunContext) throws -> JobResult {
+    let description = try Classifiers.entry(model).description
+    _ = try Classifiers.named(model, values)
+    let provenance = Provenance(
+      options: values.mapValues { "\($0)" }.merging(
+        [
+          "scene": scene.path, "labels": labels.path, "model": description.id, "transductive": "\(isTransductive)",
+        ]) { $1 }, isClassification: true, context)
+    var plan = output.plan(context)
+    plan.read([scene.path, labels.path] + division.files)
+    try plan.check()
+    var training = ClassifierTraining(scene, try labels.read(context), model: model)
+    training.values = values
+    training.division = division
+    training.isTransductive = isTransductive
+    let learned = try training.learned(context)
+    plan = output.plan(context)
+    plan.read(learned.training.files)
+    try plan.check()
+    var run = RunRecords(plan, provenance, at: output.provenancePath)
+    try output.writeSplit(of: learned.training, &run, context)
+    try learned.model.write(to: output.path, overwrite: output.overwrites, inputs: plan.protected)
+    run.outputs.append(ReportOutput(path: output.path, content: "model"))
+    plan.record(on: &run.provenance)
+    let result = try run.finish(context)
+    context.logger.notice(
+      "\(description.id) learned from \(learned.facts.summary), in \(String(format: "%.1f", learned.facts.seconds)) s")
+    return result
+  }
+}

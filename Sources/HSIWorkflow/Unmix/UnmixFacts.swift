@@ -1,0 +1,58 @@
+import HSICore
+import HSIReport
+import HSIUnmixing
+
+/// What is known after a run: everything that pictures and reports are made from.
+struct UnmixFacts {
+  let solver: UnmixSolver
+  let solution: UnmixSolution
+  let maps: UnmixProducts
+
+  /// All channels of the file with what the method learnt about them.
+  var channels: [UnmixingReport.Channel] {
+    UnmixingReport.channels(
+      axis: solver.scene.metadata.axis, used: solver.usedBands, quality: solution.channelQuality)
+  }
+
+  /// The endmembers on all bands of the file, so that they can be used with the scene they came from; channels that
+  /// hold hardly anything but noise are flagged bad.
+  var fileEndmembers: SpectralLibrary {
+    solver.onFileBands(solution.endmembers, reliable: solution.reliableChannels)
+  }
+
+  /// The JSON report.
+  func report(outputs: [ReportOutput], provenance: Provenance) -> UnmixingReport {
+    let reader = solver.scene.reader
+    let metadata = reader.metadata
+    let window = solver.window
+    let statistics = maps.statistics.statistics
+    let endmembers = (0..<solution.endmembers.count).map { k -> UnmixingReport.Endmember in
+      let pixel = solution.endmembers.pixels.map {
+        PixelPosition(line: $0[k].line + window.line, sample: $0[k].sample + window.sample)
+      }
+      let map = pixel.flatMap { metadata.georeference?.coordinates(line: $0.line, sample: $0.sample) }
+      return UnmixingReport.Endmember(
+        index: k, name: solution.endmembers.names[k],
+        spectrum: UnmixingReport.spread(
+          solution.endmembers[k], used: solver.usedBands, bands: reader.shape.bands),
+        match: solution.matches?[k], pixel: pixel,
+        map: map.map { UnmixingReport.MapPosition(x: $0.x, y: $0.y) },
+        abundance: statistics[k])
+    }
+    let description = solver.description
+    return UnmixingReport(
+      scene: UnmixingReport.Scene(
+        path: solver.scene.path, format: reader.format,
+        shape: CubeShape(lines: window.lines, samples: window.samples, bands: reader.shape.bands),
+        usedBands: solver.usedBands.count, validPixels: maps.validPixels, metadata: metadata, window: window),
+      method: UnmixingReport.Method(
+        id: description.id, name: description.name, task: description.task.rawValue,
+        citation: description.citation,
+        settings: solution.settings),
+      countSource: solution.countSource, endmembers: endmembers, channels: channels,
+      convergence: solution.objective.isEmpty
+        ? nil : UnmixingReport.Convergence(objective: solution.objective, converged: solution.converged),
+      residual: UnmixingReport.Residual(maps.previews.layers[solution.endmembers.count]),
+      outputs: outputs, provenance: provenance)
+  }
+}

@@ -1,0 +1,302 @@
+import Foundation
+import HSICore
+import HSIRaster
+import HSIReport
+import HSIUnmixing
+
+/// Opens what a request needs and runs its method: known endmembers, a library, or blind.
+final class UnmixSolver {
+  let request: UnmixMethodRequest
+  let scene: OpenScene
+  let context: RunContext
+  /// The valid pixels on the bands that are used.
+  private(set) var source: FileSource
+  /// Known endmembers or library on the bands of `source`.
+  let known: SpectralLibrary?
+  /// Names for blind endmembers, on the bands of `source`.
+  private(set) var naming: SpectralLibrary?
+  private let method: Method
+  private var isScreened = false
+  /// Files read beside the scene.
+  let files: [String]
+
+  /// Finds the method, opens libraries, matches them to the bands of the scene and opens the scene on the bands that remain.
+  init(_ request: UnmixMethodRequest, _ scene: OpenScene, _ context: RunContext) throws {
+    method = try UnmixSolver.method(of: request)
+    self.request = request
+    self.scene = scene
+    self.context = context
+    let wanted = try scene.bands(default: .good)
+    switch request.endmembers {
+    case .known(let path), .library(let path):
+      let library = try SpectralLibraryFile.read(path, context: context)
+      let needsAll = if case .known = request.endmembers { true } else { false }
+      let fit = try LibraryFit(
+        library, path: path, axis: scene.metadata.axis, bands: wanted, needsAll: needsAll, context: context)
+      source = try scene.source(bands: .list(fit.bands), context)
+      known = fit.library
+      naming = nil
+      files = [path]
+    case .blind(let blind):
+      source = try scene.source(bands: .list(wanted), context)
+      known = nil
+      if let path = blind.naming {
+        let library = try SpectralLibraryFile.read(path, context: context)
+        naming = try LibraryFit(library, path: path, axis: scene.metadata.axis, bands: wanted, context: context)
+          .spread(over: wanted)
+        files = [path]
+      } else {
+        naming = nil
+        files = []
+      }
+    }
+  }
+
+  /// The bands of the file that enter the work.
+  var usedBands: [Int] { source.bands }
+  /// The part of the file that is processed.
+  var window: PixelWindow { source.window }
+
+  /// True when endmembers are a result.
+  var findsEndmembers: Bool { known == nil }
+
+  /// What is told about the method.
+  var description: UnmixingMethodDescription { method.description }
+
+  // MARK: - Method
+
+  private enum Method {
+    case pixel(any AbundanceEstimator.Type)
+    case scene(any SceneAbundanceEstimator.Type)
+    case blind(any BlindUnmixer.Type)
+    case extractor(any EndmemberExtractor.Type)
+
+    var description: UnmixingMethodDescription {
+      switch self {
+      case .pixel(let type): type.description
+      case .scene(let type): type.description
+      case .blind(let type): type.description
+      case .extractor(let type): type.description
+      }
+    }
+  }
+
+  /// Finds the method by name among those that fit the request.
+  private static func method(of request: UnmixMethodRequest) throws -> Method {
+    let name = request.method
+    let findsEndmembers = if case .blind = request.endmembers { true } else { false }
+    func named<T>(_ list: [T], _ description: (T) -> UnmixingMethodDescription) -> T? {
+      list.first { description($0).id == name || description($0).aliases.contains(name) }
+    }
+    let pixel = UnmixingMethods.abundance
+    let scene = UnmixingMethods.sceneAbundance
+    let blind = UnmixingMethods.blind
+    if let type = named(pixel, { $0.description }) { return .pixel(type) }
+    if let type = named(scene, { $0.description }) { return .scene(type) }
+    if findsEndmembers {
+      if let type = named(blind, { $0.description }) { return .blind(type) }
+      if let type = named(UnmixingMethods.extract, { $0.description }) { return .extractor(type) }
+    }
+    let known = pixel.map { $0.description.id } + scene.map { $0.description.id }
+    throw UnmixingError.unknownMethod(
+      name: name, task: findsEndmembers ? .blind : .abundance,
+      known: findsEndmembers ? blind.map { $0.description.id } + known : known)
+  }
+
+  // MARK: - Run
+
+  /// Endmembers that were extracted, with names and where their number comes from.
+  struct Extraction {
+    var endmembers: SpectralLibrary
+    var matches: [UnmixingReport.LibraryMatch?]?
+    var countSource: String
+  }
+
+  /// Extracts endmembers with the extractor of the request.
+  func extract() throws -> Extraction {
+    guard case .blind(let blind) = request.endmembers else {
+      preconditionFailure("extraction needs a blind request")
+    }
+    let extractor = blind.extractor
+    guard
+      let type = UnmixingMethods.extract.first(where: {
+        $0.description.id == extractor || $0.description.aliases.contains(extractor)
+      })
+    else {
+      throw UnmixingError.unknownMethod(
+        name: extractor, task: .extract, known: UnmixingMethods.extract.map { $0.description.id })
+    }
+    let isMain = type.description.id == request.method || type.description.aliases.contains(request.method)
+    let method = try make(type, isMain ? request.values : [:])
+    try screen()
+    let (number, source) = try resolvedCount(blind)
+    let found = try method.extract(self.source, count: number, context)
+    let (named, matches) = try name(found)
+    return Extraction(endmembers: named, matches: matches, countSource: source)
+  }
+
+  /// Finds what has to be found before pixels can be delivered.
+  func factorise() throws -> UnmixSolution {
+    switch (method, request.endmembers) {
+    case (.pixel, .known), (.scene, .known), (.pixel, .library), (.scene, .library):
+      guard let known else { break }
+      return try knownSolution(method, known)
+    case (.pixel, .blind), (.scene, .blind):
+      let found = try extract()
+      var solution = try knownSolution(method, found.endmembers)
+      solution.matches = found.matches
+      solution.countSource = found.countSource
+      return solution
+    case (.blind(let type), .blind(let blind)): return try blindSolution(type, blind)
+    default: break
+    }
+    throw UnmixingError.unknownMethod(
+      name: request.method, task: findsEndmembers ? .blind : .abundance,
+      known: UnmixingMethods.blind.map { $0.description.id })
+  }
+
+  /// Leaves channels that hold hardly anything but noise out of the work: plain extraction and least squares fail with
+  /// them. Blind methods see all channels; they have a robust start of their own.
+  private func screen() throws {
+    guard !isScreened, !request.keepsBadChannels else { return }
+    isScreened = true
+    let outcome = try ChannelScreening.screen(source, context)
+    guard outcome.isKept.contains(false) else { return }
+    let dropped = outcome.isKept.indices.filter { !outcome.isKept[$0] }.map { source.bands[$0] + 1 }
+    context.warn(
+      "W-BAD-CHANNELS",
+      "\(dropped.count) channels cannot be predicted from the others and are left out: bands "
+        + "\(ChannelQuality.ranges(dropped)) (--keep-bad-channels keeps them)")
+    naming = naming?.selecting(bands: outcome.kept)
+    source = try scene.source(bands: .list(outcome.kept.map { source.bands[$0] }), context)
+  }
+
+  private func make<M: UnmixingMethod>(_ type: M.Type, _ values: [String: Double]) throws -> M {
+    try type.init(values)
+  }
+
+  /// The solution for endmembers that are known or were extracted.
+  private func knownSolution(_ method: Method, _ endmembers: SpectralLibrary) throws -> UnmixSolution {
+    var solution: UnmixSolution
+    switch method {
+    case .pixel(let type):
+      let method = try type.init(request.values)
+      solution = UnmixSolution(endmembers: endmembers) { [source, context] deliver in
+        try StripUnmixing.run(source, method, endmembers, context, deliver: deliver)
+      }
+    case .scene(let type):
+      let method = try type.init(request.values)
+      solution = UnmixSolution(endmembers: endmembers) { [source, context] deliver in
+        try StripUnmixing.run(source, method, endmembers, context, deliver: deliver)
+      }
+    case .blind, .extractor: preconditionFailure("only abundance methods take known endmembers")
+    }
+    solution.settings = settings(method.description)
+    return solution
+  }
+
+  private func blindSolution(
+    _ type: any BlindUnmixer.Type, _ blind: UnmixMethodRequest.Blind
+  ) throws -> UnmixSolution {
+    let method = try type.init(request.values)
+    let (number, countSource) = try resolvedCount(blind)
+    let fit = try BlindUnmixing.factorise(
+      source, method, count: number, unitLength: blind.usesUnitLength, context)
+    let (endmembers, matches) = try name(fit.endmembers)
+    var solution = UnmixSolution(endmembers: endmembers) { [context] deliver in
+      _ = try fit.deliver(context, deliver)
+    }
+    solution.matches = matches
+    solution.countSource = countSource
+    solution.learnsGuidance = fit.guidanceIsLearnt
+    solution.channelQuality = fit.channelQuality ?? fit.startQuality
+    solution.reliableChannels = fit.keptChannels
+    solution.objective = fit.objective
+    solution.converged = fit.converged
+    solution.settings = fit.settings
+    return solution
+  }
+
+  private func settings(_ description: UnmixingMethodDescription) -> [String: Double] {
+    var values: [String: Double] = [:]
+    for parameter in description.parameters { values[parameter.name] = parameter.defaultValue }
+    return values.merging(request.values) { $1 }
+  }
+
+  /// The number of endmembers and where it comes from.
+  private func resolvedCount(_ blind: UnmixMethodRequest.Blind) throws -> (Int, String) {
+    if let count = blind.count { return (count, "given") }
+    let counter = blind.counter
+    guard let type = UnmixingMethods.count.first(where: { $0.description.id == counter }) else {
+      throw UnmixingError.unknownMethod(
+        name: counter, task: .count, known: UnmixingMethods.count.map { $0.description.id })
+    }
+    let estimate = try type.init().count(screenedForCounting(), context)
+    let name = String(type.description.name.prefix { $0 != "(" }).trimmingCharacters(in: .whitespaces)
+    context.logger.info("\(type.description.id) counts \(estimate.count) endmembers")
+    guard estimate.count >= 2 else {
+      context.warn("W-COUNT", "\(type.description.id) counts \(estimate.count) endmembers; 2 are used")
+      return (2, "\(name), raised to 2")
+    }
+    return (estimate.count, name)
+  }
+
+  /// The source without channels that would be counted as endmembers of their own.
+  private func screenedForCounting() throws -> any StripSource {
+    guard !isScreened, !request.keepsBadChannels else { return source }
+    let outcome = try ChannelScreening.screen(source, context)
+    guard outcome.isKept.contains(false) else { return source }
+    context.logger.info("\(outcome.isKept.filter { !$0 }.count) noisy channels do not take part in the count")
+    return try scene.source(bands: .list(outcome.kept.map { source.bands[$0] }), context)
+  }
+
+  private func name(
+    _ endmembers: SpectralLibrary
+  ) throws -> (SpectralLibrary, [UnmixingReport.LibraryMatch?]?) {
+    guard let naming else { return (endmembers, nil) }
+    let result = try NameEndmembers.match(endmembers, to: naming)
+    let matches = result.matches.map { match in
+      match.map { UnmixingReport.LibraryMatch(name: $0.name, sadRad: $0.angle) }
+    }
+    return (result.endmembers, matches)
+  }
+
+  /// Spectra of the used bands on all bands of the file: NaN and flagged bad where a band was not used.
+  ///
+  /// - Parameter reliable: used bands whose values can be trusted; the others are flagged bad too. Nil for all.
+  func onFileBands(_ spectra: SpectralLibrary, reliable: [Bool]? = nil) -> SpectralLibrary {
+    let bands = scene.reader.shape.bands
+    var axis = scene.metadata.axis
+    axis.good = [Bool](repeating: false, count: bands)
+    for (i, band) in usedBands.enumerated() { axis.good[band] = reliable?[i] ?? true }
+    let values = (0..<spectra.count).flatMap {
+      UnmixingReport.spread(spectra[$0], used: usedBands, bands: bands)
+    }
+    let pixels = spectra.pixels?.map {
+      PixelPosition(line: $0.line + window.line, sample: $0.sample + window.sample)
+    }
+    return SpectralLibrary(names: spectra.names, axis: axis, values: values, pixels: pixels)
+  }
+}
+
+/// What is known before the maps are computed, and how to compute them.
+struct UnmixSolution {
+  /// K spectra on the bands used, with their final names.
+  var endmembers: SpectralLibrary
+  var matches: [UnmixingReport.LibraryMatch?]?
+  var countSource: String?
+  var learnsGuidance = false
+  var channelQuality: [Double]?
+  /// Channels that were good enough for the start of a blind method.
+  var reliableChannels: [Bool]?
+  var objective: [Double] = []
+  var converged = false
+  var settings: [String: Double] = [:]
+  /// Computes the maps and hands them over strip by strip.
+  let deliver: ((ProductStrip) throws -> Void) throws -> Void
+
+  init(endmembers: SpectralLibrary, deliver: @escaping ((ProductStrip) throws -> Void) throws -> Void) {
+    self.endmembers = endmembers
+    self.deliver = deliver
+  }
+}

@@ -1,0 +1,96 @@
+import ArgumentParser
+import HSIKit
+
+/// What a path on a command line is to the work. The Swift type of an option says which it is; shells complete by it, and
+/// `hsi batch` derives from it what a step reads and writes.
+enum PathRole: CaseIterable {
+  /// A file, folder, archive or address that is read.
+  case input
+  /// A raster of pixels to use, `FILE[:BAND][=VALUES]`.
+  case mask
+  /// A map and its split, `MAP[:SPLIT]`.
+  case judgedMap
+  /// Weights, whose contents decide about the result as much as options do.
+  case weights
+  /// A file that is written.
+  case output
+
+  /// Extensions that shells complete; empty for all files. No two roles have the same, so that a role can be told from the
+  /// parser's description of itself.
+  var extensions: [String] {
+    switch self {
+    case .input: []
+    case .mask: ["tif", "tiff", "dat", "img", "png", "npy", "mat", "vrt"]
+    case .judgedMap: ["tif", "tiff", "dat", "img"]
+    case .weights: ["safetensors", "pth", "pt", "ckpt"]
+    case .output:
+      [
+        "tif", "tiff", "dat", "img", "bil", "bip", "bsq", "npy", "mat", "vrt", "sli", "csv", "json", "html", "png",
+        "svg", "safetensors", "txt",
+      ]
+    }
+  }
+
+  /// The files that a value names.
+  func paths(in value: String) -> [String] {
+    switch self {
+    case .input, .weights, .output: [value]
+    case .mask: (try? MaskSelection(parsing: value)).map { [$0.path] } ?? []
+    case .judgedMap: JudgedMapPath(argument: value).map { [$0.map.path] + [$0.map.split].compactMap { $0 } } ?? []
+    }
+  }
+}
+
+/// A value of an option or argument that names a file.
+protocol PathArgument: ExpressibleByArgument, Sendable {
+  static var role: PathRole { get }
+  /// As it was given.
+  var text: String { get }
+}
+
+extension PathArgument {
+  static var defaultCompletionKind: CompletionKind { .file(extensions: role.extensions) }
+  var defaultValueDescription: String { text }
+}
+
+/// A file that is read.
+struct InputPath: PathArgument {
+  static let role = PathRole.input
+  let text: String
+  init(argument: String) { text = argument }
+}
+
+/// A file that is written.
+struct OutputPath: PathArgument {
+  static let role = PathRole.output
+  let text: String
+  init(argument: String) { text = argument }
+}
+
+/// A file of weights, or of a model.
+struct WeightsPath: PathArgument {
+  static let role = PathRole.weights
+  let text: String
+  init(argument: String) { text = argument }
+}
+
+/// A raster of pixels to use.
+struct MaskPath: PathArgument {
+  static let role = PathRole.mask
+  let text: String
+  init(argument: String) { text = argument }
+}
+
+/// A map and the split whose test pixels are judged.
+struct JudgedMapPath: PathArgument {
+  static let role = PathRole.judgedMap
+  let text: String
+
+  init?(argument: String) { text = argument }
+
+  /// The parts before and after the last colon.
+  var map: ClassificationEvaluationJob.Map {
+    guard let colon = text.lastIndex(of: ":"), colon > text.startIndex else { return .init(text) }
+    return .init(String(text[..<colon]), split: String(text[text.index(after: colon)...]))
+  }
+}
