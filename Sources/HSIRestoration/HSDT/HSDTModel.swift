@@ -42,14 +42,7 @@ public struct HSDTModel: Sendable {
         path: path, detail: "its \(file.valueCount) values are fewer than the network that it names has")
     }
     let network = HSDT(configuration)
-    let rank = file.tensors.first { $0.name.hasSuffix("lora_down.weight") }?.shape.first
-    if let rank {
-      guard (1...256).contains(rank) else {
-        throw RestorationError.unknownArchitecture(path: path, detail: "its adapters have rank \(rank)")
-      }
-      let alpha = file.metadata["lora_alpha"].flatMap(Double.init)
-      network.attachAdapters(.init(rank: rank, alpha: alpha))
-    }
+    try network.linears.attachAdapters(from: AdapterSource(file))
     try network.store.load(file)
     return HSDTModel(network, card: card ?? HSDTModel.card(name ?? "hsdt", configuration))
   }
@@ -57,7 +50,7 @@ public struct HSDTModel: Sendable {
   /// What `SafetensorsWriter` needs beside the tensors.
   public func write(to path: String, overwrite: Bool, inputs: [String] = []) throws {
     try SafetensorsWriter.write(
-      network.store.contents(), card: card, metadata: network.adapterMetadata, to: path, overwrite: overwrite,
+      network.store.contents(), card: card, metadata: network.linears.adapterMetadata, to: path, overwrite: overwrite,
       inputs: inputs)
   }
 
@@ -126,24 +119,5 @@ extension HSDTConfiguration {
       sum += 3 * width * width + (block == .guided ? bands * width : 0)
     }
     return sum
-  }
-}
-
-extension HSDT {
-  /// Whether linear maps carry adapters.
-  public var hasAdapters: Bool { linears.contains { $0.adapter != nil } }
-
-  /// Puts an adapter beside every linear map of attention and feed-forward networks.
-  public func attachAdapters(_ configuration: LowRankAdapter.Configuration) {
-    for linear in linears { linear.attach(configuration) }
-  }
-
-  /// Folds all adapters into the weights they sit beside.
-  public func foldAdapters() { for linear in linears { linear.foldAdapter() } }
-
-  /// What a file must say about adapters beside their tensors.
-  var adapterMetadata: [String: String] {
-    guard let adapter = linears.first(where: { $0.adapter != nil })?.adapter else { return [:] }
-    return ["lora_alpha": "\(adapter.configuration.alpha)"]
   }
 }
