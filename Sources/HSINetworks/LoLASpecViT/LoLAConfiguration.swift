@@ -99,16 +99,16 @@ public struct LoLAConfiguration: Sendable, Codable, Equatable {
   }
 
   /// Width of the feed-forward layer at a level.
-  func hidden(_ level: Int) -> Int { Int(Double(width << level) * expansion) }
+  package func hidden(_ level: Int) -> Int { Int(Double(width << level) * expansion) }
 
   /// Width of the last level.
-  var lastWidth: Int { width << (depths.count - 1) }
+  package var lastWidth: Int { width << (depths.count - 1) }
 
   // MARK: - Sizes
 
   /// Name and shape of every tensor of the network, in its order, without building it. `isBuffer` marks those that are no
   /// weights.
-  var tensors: [(name: String, shape: [Int], isBuffer: Bool)] {
+  package var tensors: [(name: String, shape: [Int], isBuffer: Bool)] {
     var list: [(name: String, shape: [Int], isBuffer: Bool)] = []
     func add(_ name: String, _ shape: [Int], isBuffer: Bool = false) { list.append((name, shape, isBuffer)) }
     func linear(_ name: String, _ input: Int, _ output: Int) {
@@ -192,12 +192,12 @@ public struct LoLAConfiguration: Sendable, Codable, Equatable {
   public var lowRankParameterCount: Int { count { $0.contains("lora_down") || $0.contains("lora_up") } }
 
   /// Values of the activations of a patch that are held at once in prediction, about: the widest convolution and its input.
-  var activationCount: Int { components * side * side * (stem[1] + 2 * width) }
+  package var activationCount: Int { components * side * side * (stem[1] + 2 * width) }
 
   // MARK: - From files
 
   /// Nothing that a file claims may make us build something absurd.
-  var isSensible: Bool {
+  package var isSensible: Bool {
     guard (1...512).contains(components), (3...65).contains(side), side % 2 == 1, (1...4096).contains(classes),
       stem.count == 2, stem.allSatisfy({ (1...1024).contains($0) }), (1...1024).contains(width),
       (1...6).contains(depths.count), depths.allSatisfy({ (0...64).contains($0) }),
