@@ -1,5 +1,6 @@
 import Foundation
 import HSICore
+import HSINetworks
 import HSITransformer
 
 /// Trains a patch network on labelled pixels.

@@ -96,7 +96,7 @@ struct DenoiseCommand: ParsableCommand {
     if isNetwork || model != nil || weights != nil {
       let name = (model ?? method ?? "hsdt").lowercased()
       guard NetworkDenoising.names.contains(name) else {
-        throw RestorationError.unknownModel(name: name, known: NetworkDenoising.names)
+        throw TransformerError.unknownModel(name: name, known: NetworkDenoising.names)
       }
       return DenoiseRequest(kind: .network(name, weights: weights), values: values)
     }

@@ -194,7 +194,7 @@ struct TrainDenoiseCommand: ParsableCommand {
       throw CoreError.invalidParameter(name: "--lora", value: lora ?? "", requirement: "used with --from")
     }
     guard let configuration = HSDTConfiguration(named: model), configuration.inputChannels == 1 else {
-      throw RestorationError.unknownModel(
+      throw TransformerError.unknownModel(
         name: model, known: HSDTConfiguration.names.filter { $0 != "hsdt-pnp" })
     }
     let seed = try options.makeContext().seed

@@ -99,27 +99,27 @@ public struct LoLAConfiguration: Sendable, Codable, Equatable {
   }
 
   /// Width of the feed-forward layer at a level.
-  func hidden(_ level: Int) -> Int { Int(Double(width << level) * expansion) }
+  package func hidden(_ level: Int) -> Int { Int(Double(width << level) * expansion) }
 
   /// Width of the last level.
-  var lastWidth: Int { width << (depths.count - 1) }
+  package var lastWidth: Int { width << (depths.count - 1) }
 
   // MARK: - Sizes
 
   /// A tensor of the network.
-  struct TensorFact {
-    let name: String
-    let shape: [Int]
+  package struct TensorFact {
+    package let name: String
+    package let shape: [Int]
     /// Whether it is no weight.
-    var isBuffer = false
+    package var isBuffer = false
     /// Whether it is of an adapter.
-    var isAdapter = false
+    package var isAdapter = false
     /// Whether it is of an adapter's low-rank pair.
-    var isThin = false
+    package var isThin = false
   }
 
   /// Every tensor of the network, in its order, without building it.
-  var tensors: [TensorFact] {
+  package var tensors: [TensorFact] {
     var list: [TensorFact] = []
     func add(_ name: String, _ shape: [Int], isBuffer: Bool = false) {
       list.append(TensorFact(name: name, shape: shape, isBuffer: isBuffer))
@@ -208,12 +208,12 @@ public struct LoLAConfiguration: Sendable, Codable, Equatable {
   public var lowRankParameterCount: Int { count(where: \.isThin) }
 
   /// Values of the activations of a patch that are held at once in prediction, about: the widest convolution and its input.
-  var activationCount: Int { components * side * side * (stem[1] + 2 * width) }
+  package var activationCount: Int { components * side * side * (stem[1] + 2 * width) }
 
   // MARK: - From files
 
   /// Nothing that a file claims may make us build something absurd.
-  var isSensible: Bool {
+  package var isSensible: Bool {
     guard (1...512).contains(components), (3...65).contains(side), side % 2 == 1, (1...4096).contains(classes),
       stem.count == 2, stem.allSatisfy({ (1...1024).contains($0) }), (1...1024).contains(width),
       (1...6).contains(depths.count), depths.allSatisfy({ (0...64).contains($0) }),

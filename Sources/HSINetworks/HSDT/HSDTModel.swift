@@ -31,14 +31,14 @@ public struct HSDTModel: Sendable {
   /// The network is that of `name`; without one it is what the card says, and failing that what the shapes say.
   ///
   /// - Throws: `TransformerError` for damaged files and for the first tensor that does not fit,
-  ///   `RestorationError.unknownModel`, `.unknownArchitecture`.
+  ///   `TransformerError.unknownModel`, `.unknownArchitecture`.
   public static func read(_ path: String, model name: String? = nil) throws -> HSDTModel {
     let file = try WeightFile.open(path)
     let card = try file.card()
     let configuration = try configuration(of: file, card: card, named: name)
     // What is built must be in the file: nothing that a file claims takes more memory than it has.
     guard configuration.leastValues <= file.valueCount else {
-      throw RestorationError.unknownArchitecture(
+      throw TransformerError.unknownArchitecture(
         path: path, detail: "its \(file.valueCount) values are fewer than the network that it names has")
     }
     let network = HSDT(configuration)
@@ -65,7 +65,7 @@ public struct HSDTModel: Sendable {
     var configuration: HSDTConfiguration
     if let name {
       guard let named = HSDTConfiguration(named: name) else {
-        throw RestorationError.unknownModel(name: name, known: HSDTConfiguration.names)
+        throw TransformerError.unknownModel(name: name, known: HSDTConfiguration.names)
       }
       configuration = named
     } else {
@@ -82,7 +82,7 @@ public struct HSDTModel: Sendable {
   private static func inferred(from file: WeightFile) throws -> HSDTConfiguration {
     var configuration = HSDTConfiguration()
     guard let tail = file["tail.weight"], tail.shape.count == 5, (1...1024).contains(tail.shape[1]) else {
-      throw RestorationError.unknownArchitecture(path: file.path, detail: "it has no tail.weight of five axes")
+      throw TransformerError.unknownArchitecture(path: file.path, detail: "it has no tail.weight of five axes")
     }
     configuration.channels = tail.shape[1]
     configuration.layers = 0
@@ -94,7 +94,7 @@ public struct HSDTModel: Sendable {
       configuration.layers += 1
     }
     guard configuration.layers > 0 else {
-      throw RestorationError.unknownArchitecture(path: file.path, detail: "it has no encoder.layers")
+      throw TransformerError.unknownArchitecture(path: file.path, detail: "it has no encoder.layers")
     }
     if let head = file["head.conv.dw_conv.0.weight"], head.shape.count == 5 { configuration.inputChannels = head.shape[1] }
     configuration.usesBatchNorm = file["head.bn.weight"] != nil
