@@ -11,6 +11,7 @@ let package = Package(
     .library(name: "HSIRaster", targets: ["HSIRaster"]),
     .library(name: "HSIUnmixing", targets: ["HSIUnmixing"]),
     .library(name: "HSITransformer", targets: ["HSITransformer"]),
+    .library(name: "HSINetworks", targets: ["HSINetworks"]),
     .library(name: "HSIRestoration", targets: ["HSIRestoration"]),
     .library(name: "HSIClassification", targets: ["HSIClassification"]),
     .library(name: "HSIBatch", targets: ["HSIBatch"]),
@@ -52,11 +53,13 @@ let package = Package(
     .target(
       name: "HSITransformer", dependencies: ["CKernels", "COpenBLAS", "CZlib", "HSICore", "HSINumerics"]),
     .target(
-      name: "HSIRestoration", dependencies: ["CKernels", "HSICore", "HSINumerics", "HSITransformer"],
+      name: "HSINetworks", dependencies: ["CKernels", "HSICore", "HSINumerics", "HSITransformer"]),
+    .target(
+      name: "HSIRestoration", dependencies: ["CKernels", "HSICore", "HSINumerics", "HSINetworks", "HSITransformer"],
       resources: [.copy("Resources")]),
     .target(
       name: "HSIClassification",
-      dependencies: ["CKernels", "CLibSVM", "HSICore", "HSINumerics", "HSITransformer"]),
+      dependencies: ["CKernels", "CLibSVM", "HSICore", "HSINumerics", "HSINetworks", "HSITransformer"]),
     .target(
       name: "HSIBatch",
       dependencies: [
@@ -66,13 +69,13 @@ let package = Package(
     .target(
       name: "HSIWorkflow",
       dependencies: [
-        "HSICore", "HSINumerics", "HSIRaster", "HSITransformer", "HSIUnmixing", "HSIRestoration",
+        "HSICore", "HSINumerics", "HSIRaster", "HSITransformer", "HSINetworks", "HSIUnmixing", "HSIRestoration",
         "HSIClassification", "HSIReport",
       ]),
     .target(
       name: "HSIKit",
       dependencies: [
-        "HSICore", "HSINumerics", "HSIRaster", "HSITransformer", "HSIUnmixing", "HSIRestoration",
+        "HSICore", "HSINumerics", "HSIRaster", "HSITransformer", "HSINetworks", "HSIUnmixing", "HSIRestoration",
         "HSIClassification", "HSIBatch", "HSIReport", "HSIWorkflow",
       ]),
     .executableTarget(
@@ -101,11 +104,15 @@ let package = Package(
       name: "HSITransformerTests", dependencies: ["CKernels", "HSITransformer", "HSITestSupport"],
       resources: [.copy("Fixtures")]),
     .testTarget(
-      name: "HSIRestorationTests", dependencies: ["CKernels", "HSIRestoration", "HSITransformer", "HSITestSupport"],
+      name: "HSINetworksTests", dependencies: ["HSINetworks", "HSITransformer", "HSITestSupport"],
+      resources: [.copy("Fixtures")]),
+    .testTarget(
+      name: "HSIRestorationTests",
+      dependencies: ["CKernels", "HSIRestoration", "HSINetworks", "HSITransformer", "HSITestSupport"],
       resources: [.copy("Fixtures")]),
     .testTarget(
       name: "HSIClassificationTests",
-      dependencies: ["CKernels", "HSIClassification", "HSITransformer", "HSITestSupport"],
+      dependencies: ["CKernels", "HSIClassification", "HSINetworks", "HSITransformer", "HSITestSupport"],
       resources: [.copy("Fixtures")]),
     .testTarget(
       name: "HSIBatchTests", dependencies: ["HSIBatch", "HSITestSupport"], exclude: ["Support"]),

@@ -16,10 +16,6 @@ public enum RestorationError: HSIError {
   case tooFewPatches(found: Int, needed: Int)
   /// A saved training state belongs to another run.
   case otherTraining(path: String, saved: String, wanted: String)
-  /// No network of this name.
-  case unknownModel(name: String, known: [String])
-  /// A weight file that does not say which network it is for.
-  case unknownArchitecture(path: String, detail: String)
   /// This installation has no weights of its own.
   case noBundledWeights(name: String)
   /// Noise levels for another number of bands than the scene has, or not finite, or negative.
@@ -27,9 +23,9 @@ public enum RestorationError: HSIError {
 
   public var category: ErrorCategory {
     switch self {
-    case .unknownMethod, .unknownModel: .usage
+    case .unknownMethod: .usage
     case .shapeMismatch, .tooFewPixels, .noVariation, .tooFewBands, .tooFewPatches, .unusableNoise: .input
-    case .otherTraining, .unknownArchitecture, .noBundledWeights: .model
+    case .otherTraining, .noBundledWeights: .model
     }
   }
 
@@ -42,8 +38,6 @@ public enum RestorationError: HSIError {
     case .tooFewBands: "E-BANDS"
     case .tooFewPatches: "E-FEW-PATCHES"
     case .otherTraining: "E-TRAINING-STATE"
-    case .unknownModel: "E-MODEL"
-    case .unknownArchitecture: "E-ARCHITECTURE"
     case .noBundledWeights: "E-NO-WEIGHTS"
     case .unusableNoise: "E-NOISE-LEVELS"
     }
@@ -63,9 +57,6 @@ public enum RestorationError: HSIError {
       "the scenes give \(found) patches but training needs at least \(needed)"
     case .otherTraining(let path, let saved, let wanted):
       "\(path) is the state of another run (\(saved)) than this one (\(wanted))"
-    case .unknownModel(let name, let known):
-      "there is no model \(name); known: \(known.joined(separator: ", "))"
-    case .unknownArchitecture(let path, let detail): "\(path) is not a denoising network: \(detail)"
     case .noBundledWeights(let name): "the weights \(name) that come with hsi are not where it is installed"
     case .unusableNoise(let detail): "the noise levels cannot be used: \(detail)"
     }
@@ -80,8 +71,6 @@ public enum RestorationError: HSIError {
     case .tooFewBands: "leave this scene out, or train with fewer bands"
     case .tooFewPatches: "give more or larger scenes, or make --patch or --batch smaller"
     case .otherTraining: "repeat the options of that run, or leave out --resume"
-    case .unknownModel: nil
-    case .unknownArchitecture: "name the network with --model"
     case .noBundledWeights: "give --weights, or name their folder in HSI_MODEL_PATH"
     case .unusableNoise: "give one standard deviation per band, or leave it out to have it estimated"
     }

@@ -30,8 +30,14 @@ public enum TransformerError: HSIError {
   case missingTensor(path: String, tensor: String, model: [Int], instead: String?)
   /// The file has a tensor that the model does not know.
   case unexpectedTensor(path: String, tensor: String, file: [Int])
+  /// No network of this name.
+  case unknownModel(name: String, known: [String])
+  /// A weight file that does not say which network it is for, or says something that cannot be.
+  case unknownArchitecture(path: String, detail: String)
 
-  public var category: ErrorCategory { .model }
+  public var category: ErrorCategory {
+    if case .unknownModel = self { .usage } else { .model }
+  }
 
   public var identifier: String {
     switch self {
@@ -49,6 +55,8 @@ public enum TransformerError: HSIError {
     case .shapeMismatch: "E-WEIGHTS-SHAPE"
     case .missingTensor: "E-WEIGHTS-MISSING"
     case .unexpectedTensor: "E-WEIGHTS-UNEXPECTED"
+    case .unknownModel: "E-MODEL"
+    case .unknownArchitecture: "E-ARCHITECTURE"
     }
   }
 
@@ -75,6 +83,8 @@ public enum TransformerError: HSIError {
         + (instead.map { " (the file has \(shortened($0)), which the model lacks)" } ?? "")
     case .unexpectedTensor(let path, let tensor, let file):
       "\(path) has \(shortened(tensor)) \(file), which the model lacks"
+    case .unknownModel(let name, let known): "there is no model \(name); known: \(known.joined(separator: ", "))"
+    case .unknownArchitecture(let path, let detail): "\(path) is not a denoising network: \(detail)"
     }
   }
 
@@ -91,6 +101,8 @@ public enum TransformerError: HSIError {
     case .noAdapter: "give the file of the adapter with --adapter"
     case .shapeMismatch, .missingTensor, .unexpectedTensor:
       "choose the model that these weights were trained for (hsi model info lists them)"
+    case .unknownModel: nil
+    case .unknownArchitecture: "name the network with --model"
     }
   }
 }

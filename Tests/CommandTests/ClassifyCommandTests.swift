@@ -101,7 +101,7 @@ import Testing
   @Test func importsCheckpoints() throws {
     let place = try Place()
     let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    let fixture = tests.appendingPathComponent("HSIClassificationTests/Fixtures/lola_checkpoint.pth").path
+    let fixture = tests.appendingPathComponent("HSINetworksTests/Fixtures/lola_checkpoint.pth").path
     try Data("water\nsand\nwood\nrock\n".utf8).write(to: place.folder.url.appendingPathComponent("names.txt"))
     try place.run("classify import in/s.dat \(fixture) --components 5 --names names.txt --out m.safetensors")
     try place.run("classify import in/s.dat \(fixture) --components 5 --flip 1,3 --out f.safetensors")

@@ -1,5 +1,6 @@
 import Foundation
 import HSICore
+import HSINetworks
 import HSINumerics
 import HSITransformer
 import Testing

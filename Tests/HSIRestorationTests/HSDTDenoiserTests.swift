@@ -1,5 +1,6 @@
 import Foundation
 import HSICore
+import HSINetworks
 import HSINumerics
 import HSITestSupport
 import HSITransformer
@@ -170,7 +171,7 @@ import Testing
       overwrite: false)
     let pool = BufferPool()
     BufferPool.$current.withValue(pool) {
-      #expect(throws: RestorationError.self) { try HSDTModel.read(path) }
+      #expect(throws: TransformerError.self) { try HSDTModel.read(path) }
     }
     #expect(pool.statistics.peakBytesInUse < 1 << 20)
   }

@@ -1,4 +1,5 @@
 import HSICore
+import HSINetworks
 import HSITransformer
 
 /// Trains LoLA-SpecViT: a preset of its shape with a preset of its training.

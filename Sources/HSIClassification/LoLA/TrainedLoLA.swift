@@ -1,5 +1,6 @@
 import Foundation
 import HSICore
+import HSINetworks
 import HSITransformer
 
 /// A LoLA-SpecViT that was trained, or read from a file, with the components that it sees.

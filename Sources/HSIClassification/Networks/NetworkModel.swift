@@ -1,19 +1,8 @@
 import Foundation
 import HSICore
+import HSINetworks
 import HSITransformer
 import Synchronization
-
-/// A network that a configuration builds: what `NetworkModel` needs of it.
-protocol ConfiguredNetwork: PatchNetwork, Sendable {
-  associatedtype Configuration: Codable, Equatable, Sendable
-  init(_ configuration: Configuration, seed: UInt64)
-  /// Nothing that a file claims may make us build something absurd.
-  static func isSensible(_ configuration: Configuration) -> Bool
-  /// A lower bound of the number of its weights.
-  static func leastValues(_ configuration: Configuration) -> Int
-  /// What the network says about patches and classes.
-  static func facts(_ configuration: Configuration) -> (dimension: Int, side: Int, classes: Int, valuesPerPatch: Int)
-}
 
 /// A patch network that was trained, or read from a file, with the features that it sees.
 struct NetworkModel<Network: ConfiguredNetwork>: PatchModel {
@@ -82,13 +71,5 @@ struct NetworkModel<Network: ConfiguredNetwork>: PatchModel {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
     return (try? encoder.encode(shape)).map { ["network": String(decoding: $0, as: UTF8.self)] } ?? [:]
-  }
-}
-
-extension Convolution {
-  /// Convolution, batch normalisation and swish; folded where nothing is recorded.
-  func normalised(_ x: Variable, _ norm: BatchNorm, _ tape: Tape) -> Variable {
-    let h = tape.isRecording ? norm(self(x, tape), tape) : Variable(inference(x.value, norm.runningAffine))
-    return activation(.silu, h, tape)
   }
 }

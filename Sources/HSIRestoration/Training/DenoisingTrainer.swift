@@ -1,5 +1,6 @@
 import Foundation
 import HSICore
+import HSINetworks
 import HSITransformer
 
 /// What a training run has been through; stored with its state.

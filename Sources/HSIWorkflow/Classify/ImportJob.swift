@@ -1,6 +1,7 @@
 import Foundation
 import HSIClassification
 import HSICore
+import HSINetworks
 import HSIRaster
 import HSIReport
 import HSITransformer

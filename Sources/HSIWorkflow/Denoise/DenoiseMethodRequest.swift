@@ -1,5 +1,7 @@
 import HSICore
+import HSINetworks
 import HSIRestoration
+import HSITransformer
 
 /// By which method noise is removed.
 public struct DenoiseMethodRequest: Sendable {
@@ -49,7 +51,7 @@ public struct DenoiseMethodRequest: Sendable {
     } else if isNetwork || model != nil || weights != nil {
       let name = (model ?? method ?? "hsdt").lowercased()
       guard NetworkDenoising.names.contains(name) else {
-        throw RestorationError.unknownModel(name: name, known: NetworkDenoising.names)
+        throw TransformerError.unknownModel(name: name, known: NetworkDenoising.names)
       }
       self.init(.network(name, weights: weights), values: values)
       return

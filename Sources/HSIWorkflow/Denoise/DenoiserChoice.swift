@@ -1,6 +1,7 @@
 import HSICore
 import HSIRaster
 import HSIReport
+import HSINetworks
 import HSIRestoration
 import HSITransformer
 

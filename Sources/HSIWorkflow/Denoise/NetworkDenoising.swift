@@ -2,6 +2,7 @@ import Foundation
 import HSICore
 import HSIRaster
 import HSIReport
+import HSINetworks
 import HSIRestoration
 import HSITransformer
 

@@ -1,5 +1,6 @@
 import Foundation
 import HSICore
+import HSINetworks
 import HSITestSupport
 import HSITransformer
 import Testing

@@ -1,4 +1,5 @@
 import HSICore
+import HSINetworks
 import HSINumerics
 import HSIRestoration
 import Testing

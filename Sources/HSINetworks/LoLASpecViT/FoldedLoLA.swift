@@ -12,8 +12,8 @@ import Synchronization
 ///
 /// The 254.6 million weights of the released network become 167 million, packed for the kernels once; there is no second copy.
 /// The result for a patch has the same bits whatever patches share the call.
-final class FoldedLoLA: @unchecked Sendable {
-  let configuration: LoLAConfiguration
+package final class FoldedLoLA: @unchecked Sendable {
+  package let configuration: LoLAConfiguration
   private let front: LoLAFrontEnd
   private let levels: [Level]
   private let norm: (weight: Tensor, bias: Tensor)
@@ -27,7 +27,7 @@ final class FoldedLoLA: @unchecked Sendable {
   }
 
   /// - Throws: `TransformerError` when weights are missing, of another shape, or damaged.
-  init(_ configuration: LoLAConfiguration, _ weights: LoLAWeights) throws {
+  package init(_ configuration: LoLAConfiguration, _ weights: LoLAWeights) throws {
     self.configuration = configuration
     let store = ParameterStore(isBlank: true)
     front = LoLAFrontEnd(store.root, configuration)
@@ -56,7 +56,7 @@ final class FoldedLoLA: @unchecked Sendable {
   }
 
   /// Logits `[B, classes]` of patches `[B, K, S, S, 1]`.
-  func logits(_ x: Tensor) -> Tensor {
+  package func logits(_ x: Tensor) -> Tensor {
     lock.withLock { _ in
       let tape = Tape(.inference)
       var h = front(Variable(x), tape).value

@@ -1,4 +1,5 @@
 import HSICore
+import HSINetworks
 
 extension HSDTDenoiser {
   /// What users and documents are told.

@@ -2,7 +2,7 @@ import Foundation
 import HSITransformer
 import Testing
 
-@testable import HSIClassification
+@testable import HSINetworks
 
 /// Sizes of the published network and of the presets, and what may come from a file.
 @Suite struct LoLAConfigurationTests {

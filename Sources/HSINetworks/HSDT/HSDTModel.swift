@@ -31,25 +31,18 @@ public struct HSDTModel: Sendable {
   /// The network is that of `name`; without one it is what the card says, and failing that what the shapes say.
   ///
   /// - Throws: `TransformerError` for damaged files and for the first tensor that does not fit,
-  ///   `RestorationError.unknownModel`, `.unknownArchitecture`.
+  ///   `TransformerError.unknownModel`, `.unknownArchitecture`.
   public static func read(_ path: String, model name: String? = nil) throws -> HSDTModel {
     let file = try WeightFile.open(path)
     let card = try file.card()
     let configuration = try configuration(of: file, card: card, named: name)
     // What is built must be in the file: nothing that a file claims takes more memory than it has.
     guard configuration.leastValues <= file.valueCount else {
-      throw RestorationError.unknownArchitecture(
+      throw TransformerError.unknownArchitecture(
         path: path, detail: "its \(file.valueCount) values are fewer than the network that it names has")
     }
     let network = HSDT(configuration)
-    let rank = file.tensors.first { $0.name.hasSuffix("lora_down.weight") }?.shape.first
-    if let rank {
-      guard (1...256).contains(rank) else {
-        throw RestorationError.unknownArchitecture(path: path, detail: "its adapters have rank \(rank)")
-      }
-      let alpha = file.metadata["lora_alpha"].flatMap(Double.init)
-      network.attachAdapters(.init(rank: rank, alpha: alpha))
-    }
+    try network.linears.attachAdapters(from: AdapterSource(file))
     try network.store.load(file)
     return HSDTModel(network, card: card ?? HSDTModel.card(name ?? "hsdt", configuration))
   }
@@ -57,7 +50,7 @@ public struct HSDTModel: Sendable {
   /// What `SafetensorsWriter` needs beside the tensors.
   public func write(to path: String, overwrite: Bool, inputs: [String] = []) throws {
     try SafetensorsWriter.write(
-      network.store.contents(), card: card, metadata: network.adapterMetadata, to: path, overwrite: overwrite,
+      network.store.contents(), card: card, metadata: network.linears.adapterMetadata, to: path, overwrite: overwrite,
       inputs: inputs)
   }
 
@@ -72,7 +65,7 @@ public struct HSDTModel: Sendable {
     var configuration: HSDTConfiguration
     if let name {
       guard let named = HSDTConfiguration(named: name) else {
-        throw RestorationError.unknownModel(name: name, known: HSDTConfiguration.names)
+        throw TransformerError.unknownModel(name: name, known: HSDTConfiguration.names)
       }
       configuration = named
     } else {
@@ -89,7 +82,7 @@ public struct HSDTModel: Sendable {
   private static func inferred(from file: WeightFile) throws -> HSDTConfiguration {
     var configuration = HSDTConfiguration()
     guard let tail = file["tail.weight"], tail.shape.count == 5, (1...1024).contains(tail.shape[1]) else {
-      throw RestorationError.unknownArchitecture(path: file.path, detail: "it has no tail.weight of five axes")
+      throw TransformerError.unknownArchitecture(path: file.path, detail: "it has no tail.weight of five axes")
     }
     configuration.channels = tail.shape[1]
     configuration.layers = 0
@@ -101,7 +94,7 @@ public struct HSDTModel: Sendable {
       configuration.layers += 1
     }
     guard configuration.layers > 0 else {
-      throw RestorationError.unknownArchitecture(path: file.path, detail: "it has no encoder.layers")
+      throw TransformerError.unknownArchitecture(path: file.path, detail: "it has no encoder.layers")
     }
     if let head = file["head.conv.dw_conv.0.weight"], head.shape.count == 5 { configuration.inputChannels = head.shape[1] }
     configuration.usesBatchNorm = file["head.bn.weight"] != nil
@@ -126,24 +119,5 @@ extension HSDTConfiguration {
       sum += 3 * width * width + (block == .guided ? bands * width : 0)
     }
     return sum
-  }
-}
-
-extension HSDT {
-  /// Whether linear maps carry adapters.
-  public var hasAdapters: Bool { linears.contains { $0.adapter != nil } }
-
-  /// Puts an adapter beside every linear map of attention and feed-forward networks.
-  public func attachAdapters(_ configuration: LowRankAdapter.Configuration) {
-    for linear in linears { linear.attach(configuration) }
-  }
-
-  /// Folds all adapters into the weights they sit beside.
-  public func foldAdapters() { for linear in linears { linear.foldAdapter() } }
-
-  /// What a file must say about adapters beside their tensors.
-  var adapterMetadata: [String: String] {
-    guard let adapter = linears.first(where: { $0.adapter != nil })?.adapter else { return [:] }
-    return ["lora_alpha": "\(adapter.configuration.alpha)"]
   }
 }

@@ -3,7 +3,7 @@ import HSITestSupport
 import HSITransformer
 import Testing
 
-@testable import HSIClassification
+@testable import HSINetworks
 
 /// One fixture of the reference implementation and the network that it was made with.
 ///

@@ -4,7 +4,7 @@ import HSITestSupport
 import HSITransformer
 import Testing
 
-@testable import HSIRestoration
+@testable import HSINetworks
 
 /// Outputs, gradients and running statistics of the reference implementation (PyTorch), file by file.
 ///

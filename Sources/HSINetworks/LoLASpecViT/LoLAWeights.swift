@@ -1,15 +1,14 @@
-import HSICore
 import HSITransformer
 
 /// The weights of a LoLA-SpecViT by official name, in memory or in a file; those of a file are read when they are asked for.
-struct LoLAWeights: Sendable {
+package struct LoLAWeights: Sendable {
   /// Name and content of every tensor.
-  let contents: [(name: String, content: SafetensorsWriter.Content)]
+  package let contents: [(name: String, content: SafetensorsWriter.Content)]
   /// For messages.
-  let path: String
+  package let path: String
   private let positions: [String: Int]
 
-  init(_ contents: [(name: String, content: SafetensorsWriter.Content)], path: String = "the network") {
+  package init(_ contents: [(name: String, content: SafetensorsWriter.Content)], path: String = "the network") {
     self.contents = contents
     self.path = path
     positions = Dictionary(contents.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
@@ -18,7 +17,7 @@ struct LoLAWeights: Sendable {
   /// The tensors of a file after every name and shape was checked. Counters and index tables may be absent.
   ///
   /// - Throws: `TransformerError` for the first tensor that does not fit.
-  init(_ file: WeightFile, _ shape: LoLAConfiguration, isIgnored: (String) -> Bool = { _ in false }) throws {
+  package init(_ file: WeightFile, _ shape: LoLAConfiguration, isIgnored: (String) -> Bool = { _ in false }) throws {
     try file.check(
       for: shape.tensors.map { ($0.name, $0.shape) },
       isOptional: { $0.hasSuffix("num_batches_tracked") || $0.hasSuffix("relative_position_index") },
@@ -29,7 +28,7 @@ struct LoLAWeights: Sendable {
   /// A tensor in single precision.
   ///
   /// - Throws: `TransformerError.missingTensor`, `.shapeMismatch`, and those of damaged files.
-  func tensor(_ name: String, shape: [Int]) throws -> Tensor {
+  package func tensor(_ name: String, shape: [Int]) throws -> Tensor {
     guard let index = positions[name] else {
       throw TransformerError.missingTensor(path: path, tensor: name, model: shape, instead: nil)
     }
@@ -43,7 +42,7 @@ struct LoLAWeights: Sendable {
   }
 
   /// Sets all parameters of a network that have other names than `isFresh` tells.
-  func load(_ store: ParameterStore, except isFresh: (String) -> Bool = { _ in false }) throws {
+  package func load(_ store: ParameterStore, except isFresh: (String) -> Bool = { _ in false }) throws {
     for parameter in store.parameters where !isFresh(parameter.name) {
       if parameter.isInteger, positions[parameter.name] == nil { continue }
       parameter.set(try tensor(parameter.name, shape: parameter.shape))
@@ -54,7 +53,7 @@ struct LoLAWeights: Sendable {
   /// matrix `P.weight`, times α/r.
   ///
   /// - Throws: `TransformerError.noAdapter`, and for the first tensor that does not fit.
-  func stacked(_ file: WeightFile, _ shape: LoLAConfiguration, alpha: Double) throws -> LoLAWeights {
+  package func stacked(_ file: WeightFile, _ shape: LoLAConfiguration, alpha: Double) throws -> LoLAWeights {
     let shapes = Dictionary(uniqueKeysWithValues: shape.tensors.map { ($0.name, $0.shape) })
     let (down, up) = ("lora_down.weight", "lora_up.weight")
     var pairs = 0

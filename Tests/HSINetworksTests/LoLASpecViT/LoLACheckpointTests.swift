@@ -1,9 +1,8 @@
 import Foundation
-import HSICore
 import HSITransformer
 import Testing
 
-@testable import HSIClassification
+@testable import HSINetworks
 
 /// Checkpoints as the released training script writes them.
 @Suite struct LoLACheckpointTests {
@@ -30,23 +29,18 @@ import Testing
     }
   }
 
-  /// The bare state dictionary, here as safetensors, is the same; a classifier of it needs a scene.
+  /// The bare state dictionary, here as safetensors, is the same.
   @Test func bareStateDictionary() throws {
     let path = FileManager.default.temporaryDirectory.appendingPathComponent("bare-\(UUID()).safetensors").path
     defer { try? FileManager.default.removeItem(atPath: path) }
     let source = try WeightFile.open(Self.path("lola_checkpoint", "pth"))
     try SafetensorsWriter.write(
       source.tensors.map { (name: $0.name, content: .stored($0)) }, to: path, overwrite: false)
-    let checkpoint = try LoLACheckpoint(WeightFile.open(path))
-    let scene = SmallScene().scene
-    let classifier = try checkpoint.classifier(of: scene, components: 5)
-    #expect(classifier.classCount == 4 && classifier.patchRadius == 4 && classifier.id == "lola-specvit")
-    let plain = try classifier.probabilities(scene, lines: 4..<6, RunContext()).values
-    // Turning a component that the checkpoint sees turned is another map; turning it twice is none.
-    let turned = try checkpoint.classifier(of: scene, components: 5, flipped: [0])
-    #expect(try turned.probabilities(scene, lines: 4..<6, RunContext()).values != plain)
-    #expect(turned.features.flipping([0]).components == classifier.features.components)
-    #expect(throws: ClassificationError.self) { try checkpoint.classifier(of: scene, components: 40) }
+    let (bare, wrapped) = (try LoLACheckpoint(WeightFile.open(path)), try LoLACheckpoint(source))
+    #expect(bare.shape == wrapped.shape)
+    let x = try #require(try WeightFile.open(Self.path("lola_checkpoint_case", "safetensors"))["in.x"]?.floats())
+    let patches = x.reshaped(x.shape + [1])
+    #expect(try bare.folded()(patches).values == wrapped.folded()(patches).values)
   }
 
   /// The first tensor that does not fit is named.

@@ -4,7 +4,7 @@ import HSITestSupport
 import HSITransformer
 import Testing
 
-@testable import HSIClassification
+@testable import HSINetworks
 
 /// LoLA-SpecViT against the reference implementation (PyTorch): whole networks, front end, reduction, a short training run.
 @Suite struct LoLAParityTests {

@@ -1,4 +1,5 @@
 import Foundation
+import HSINetworks
 import HSITransformer
 
 /// The weights that come with the package.
