@@ -8,6 +8,7 @@ let package = Package(
     .library(name: "HSIKit", targets: ["HSIKit"]),
     .library(name: "HSICore", targets: ["HSICore"]),
     .library(name: "HSINumerics", targets: ["HSINumerics"]),
+    .library(name: "HSISpectral", targets: ["HSISpectral"]),
     .library(name: "HSIRaster", targets: ["HSIRaster"]),
     .library(name: "HSIUnmixing", targets: ["HSIUnmixing"]),
     .library(name: "HSITransformer", targets: ["HSITransformer"]),
@@ -46,10 +47,11 @@ let package = Package(
       linkerSettings: [
         .linkedLibrary("fftw3f_threads"), .linkedLibrary("fftw3"), .linkedLibrary("fftw3_threads"),
       ]),
+    .target(name: "HSISpectral", dependencies: ["CKernels", "HSICore", "HSINumerics"]),
     .target(
       name: "HSIRaster",
       dependencies: ["CGDAL", "CMatIO", "CHDF5", "CZlib", "CKernels", "HSICore", "HSINumerics"]),
-    .target(name: "HSIUnmixing", dependencies: ["CKernels", "HSICore", "HSINumerics"]),
+    .target(name: "HSIUnmixing", dependencies: ["CKernels", "HSICore", "HSINumerics", "HSISpectral"]),
     .target(
       name: "HSITransformer", dependencies: ["CKernels", "COpenBLAS", "CZlib", "HSICore", "HSINumerics"]),
     .target(
@@ -69,14 +71,14 @@ let package = Package(
     .target(
       name: "HSIWorkflow",
       dependencies: [
-        "HSICore", "HSINumerics", "HSIRaster", "HSITransformer", "HSINetworks", "HSIUnmixing", "HSIRestoration",
-        "HSIClassification", "HSIReport",
+        "HSICore", "HSINumerics", "HSISpectral", "HSIRaster", "HSITransformer", "HSINetworks", "HSIUnmixing",
+        "HSIRestoration", "HSIClassification", "HSIReport",
       ]),
     .target(
       name: "HSIKit",
       dependencies: [
-        "HSICore", "HSINumerics", "HSIRaster", "HSITransformer", "HSINetworks", "HSIUnmixing", "HSIRestoration",
-        "HSIClassification", "HSIBatch", "HSIReport", "HSIWorkflow",
+        "HSICore", "HSINumerics", "HSISpectral", "HSIRaster", "HSITransformer", "HSINetworks", "HSIUnmixing",
+        "HSIRestoration", "HSIClassification", "HSIBatch", "HSIReport", "HSIWorkflow",
       ]),
     .executableTarget(
       name: "hsi",
@@ -94,11 +96,12 @@ let package = Package(
     .testTarget(name: "HSICoreTests", dependencies: ["HSICore", "HSITestSupport"]),
     .testTarget(
       name: "HSINumericsTests", dependencies: ["CKernels", "HSINumerics", "HSITestSupport"]),
+    .testTarget(name: "HSISpectralTests", dependencies: ["HSISpectral", "HSITestSupport"]),
     .testTarget(
-      name: "HSIRasterTests", dependencies: ["HSIRaster", "HSITestSupport"],
+      name: "HSIRasterTests", dependencies: ["HSIRaster", "HSISpectral", "HSITestSupport"],
       resources: [.copy("Fixtures")]),
     .testTarget(
-      name: "HSIUnmixingTests", dependencies: ["HSIUnmixing", "HSITestSupport"],
+      name: "HSIUnmixingTests", dependencies: ["HSIUnmixing", "HSISpectral", "HSITestSupport"],
       resources: [.copy("Fixtures")]),
     .testTarget(
       name: "HSITransformerTests", dependencies: ["CKernels", "HSITransformer", "HSITestSupport"],

@@ -43,7 +43,7 @@ public enum BatchError: HSIError {
     case .badJob(let path, let line, let detail):
       "the job file \(path) cannot be used: " + (line.map { "line \($0): " } ?? "") + detail
     case .collidingOutputs(let path, let detail), .missingInputs(let path, let detail): "\(path): \(detail)"
-    case .badShard(let text, let requirement): "--shard is \(text) but must be \(requirement)"
+    case .badShard(let text, let requirement): "\(option: "shard") is \(text) but must be \(requirement)"
     case .someFailed(let job, let failed, let total): "\(job): \(failed) of \(total) items failed"
     case .noneDone(let job, let failed):
       failed == 1 ? "\(job): the only item failed" : "\(job): all \(failed) items failed"

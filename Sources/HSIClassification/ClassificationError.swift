@@ -68,10 +68,10 @@ public enum ClassificationError: HSIError {
     switch self {
     case .unknownMethod: "see hsi methods"
     case .badLabels(_, _, let advice), .grid(_, _, let advice), .modelMismatch(_, _, let advice): advice
-    case .noLabels: "check the file, or name the right array with --label-var"
+    case .noLabels: "check the file, or name the right array with \(option: "label variable")"
     case .tooFewPixels: "label more pixels, merge the class with another, or ask for fewer training pixels"
     case .tooFewClasses: "check that the labels cover the pixels that are valid in the scene"
-    case .constantSpectra: "check the labels, --nodata and the bands"
+    case .constantSpectra: "check the labels, \(option: "nodata") and the bands"
     case .badModel: "use a file that hsi classify train wrote"
     case .notAdaptable: "train it anew with hsi classify train, or adapt a lola-specvit model"
     }

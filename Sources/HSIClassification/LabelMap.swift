@@ -49,7 +49,7 @@ public struct LabelMap: Sendable, Equatable {
       guard value >= 0 else {
         throw LabelMap.refusal(
           path, value, place, samples, "class numbers are not negative",
-          "name the value of unlabelled pixels with --label-nodata")
+          "name the value of unlabelled pixels with \(option: "label nodata")")
       }
       guard value <= 65535 else {
         throw LabelMap.refusal(path, value, place, samples, "class numbers reach 65535", "renumber the classes")

@@ -34,10 +34,13 @@ public protocol HSIError: Error, CustomStringConvertible, Sendable {
 }
 
 extension HSIError {
-  /// `problem; advice [identifier]` in one line.
-  public var description: String {
+  /// `problem; advice [identifier]` in one line, parameters by their plain names.
+  public var description: String { message { $0 } }
+
+  /// The same with the parameters that it names spelled by a rule, `window` as `--window`.
+  public func message(spelling: (String) -> String) -> String {
     let text = advice.map { "\(problem); \($0)" } ?? problem
-    return "\(text) [\(identifier)]"
+    return ParameterSpelling.spelled("\(text) [\(identifier)]", by: spelling)
   }
 }
 
@@ -103,9 +106,9 @@ public enum CoreError: HSIError {
     switch self {
     case .invalidParameter: nil
     case .unknownParameter: "see hsi methods"
-    case .memory: "raise --memory, or choose a smaller --window or fewer bands"
+    case .memory: "raise \(option: "memory"), or choose a smaller \(option: "window") or fewer bands"
     case .cancelled: nil
-    case .outputExists: "choose another name or pass --overwrite"
+    case .outputExists: "choose another name or pass \(option: "overwrite")"
     case .outputIsInput: "choose another name"
     case .cannotWrite: "check that the folder exists and may be written, or choose another name"
     case .diskFull:

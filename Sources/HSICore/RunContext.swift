@@ -101,6 +101,8 @@ public struct RunContext: Sendable {
   public var warnings: WarningLog
   /// What the run was started with.
   public var invocation: Invocation
+  /// How warnings spell the parameters that they name; by default as they are called here.
+  public var spelling: @Sendable (String) -> String = { $0 }
 
   /// A context; by default silent, seed 0, 4 GiB, all cores.
   public init(
@@ -126,5 +128,10 @@ public struct RunContext: Sendable {
   }
 
   /// Records a warning with a stable identifier.
-  public func warn(_ identifier: String, _ message: String) { warnings.warn(identifier, message) }
+  public func warn(_ identifier: String, _ message: String) {
+    warnings.warn(identifier, spelled(message))
+  }
+
+  /// A message with the parameters that it names spelled as this run spells them.
+  public func spelled(_ message: String) -> String { ParameterSpelling.spelled(message, by: spelling) }
 }

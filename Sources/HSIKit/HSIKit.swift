@@ -6,6 +6,7 @@
 @_exported import HSIRaster
 @_exported import HSIReport
 @_exported import HSIRestoration
+@_exported import HSISpectral
 @_exported import HSITransformer
 @_exported import HSIUnmixing
 @_exported import HSIWorkflow

@@ -115,7 +115,7 @@ struct HDF5Source: CubeArraySource {
       guard let type = segment.array.type, type == first.array.type else {
         throw RasterError.unsupported(
           path: file.path, feature: "\(segment.array.path) of type \(segment.array.typeName)",
-          advice: "choose a numeric array with --var")
+          advice: "choose a numeric array with \(option: "variable")")
       }
       switch segment.layout {
       case .axes(let axes): shapes.append(axes.shape(segment.array.dimensions))
@@ -133,7 +133,7 @@ struct HDF5Source: CubeArraySource {
       zip(segments, shapes).allSatisfy({ segment, shape in segment.bands.allSatisfy { $0 < shape.bands } })
     else {
       throw RasterError.inconsistent(
-        path: file.path, reason: "its arrays differ in size", advice: "choose one array with --var")
+        path: file.path, reason: "its arrays differ in size", advice: "choose one array with \(option: "variable")")
     }
     shape = CubeShape(
       lines: shapes[0].lines, samples: shapes[0].samples, bands: segments.reduce(0) { $0 + $1.bands.count })

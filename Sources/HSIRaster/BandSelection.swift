@@ -64,7 +64,7 @@ public enum BandSelection: Hashable, Sendable {
     case .good:
       guard !axis.goodBands.isEmpty else {
         throw CoreError.invalidParameter(
-          name: "the bad-band list", value: "all bands", requirement: "some of the bands; name bands with -b")
+          name: "the bad-band list", value: "all bands", requirement: "some of the bands; name bands with \(option: "band list")")
       }
       return axis.goodBands
     case .list(let bands):
@@ -76,13 +76,13 @@ public enum BandSelection: Hashable, Sendable {
     case .wavelengths(let ranges):
       guard let wavelengths = axis.wavelengths else {
         throw CoreError.invalidParameter(
-          name: "--wl", value: "given",
-          requirement: "absent for a file without wavelengths; pass --wavelengths")
+          name: "\(option: "wavelength ranges")", value: "given",
+          requirement: "absent for a file without wavelengths; pass \(option: "wavelengths")")
       }
       let bands = axis.goodBands.filter { band in ranges.contains { $0.contains(wavelengths[band]) } }
       guard !bands.isEmpty else {
         throw CoreError.invalidParameter(
-          name: "--wl", value: ranges.map { "\($0.lowerBound)-\($0.upperBound)" }.joined(separator: ","),
+          name: "\(option: "wavelength ranges")", value: ranges.map { "\($0.lowerBound)-\($0.upperBound)" }.joined(separator: ","),
           requirement: "a range that holds good bands")
       }
       return bands
@@ -112,7 +112,7 @@ public struct MaskSelection: Hashable, Sendable {
   public init(parsing text: String) throws {
     func wrong() -> CoreError {
       .invalidParameter(
-        name: "--mask", value: "'\(text)'", requirement: "FILE, FILE:BAND or FILE:BAND=VALUE,VALUE")
+        name: "\(option: "mask")", value: "'\(text)'", requirement: "FILE, FILE:BAND or FILE:BAND=VALUE,VALUE")
     }
     var rest = Substring(text)
     values = nil

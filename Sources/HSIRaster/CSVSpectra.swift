@@ -173,9 +173,9 @@ enum CSVSpectra: SpectralLibraryFormat {
       ([wavelengths == nil ? "band" : "wavelength_nm"] + library.names).map(cell).joined(separator: ",")
     ]
     for band in 0..<library.bands {
-      var row = [wavelengths.map { SpectralLibraryFile.text($0[band]) } ?? "\(band + 1)"]
+      var row = [wavelengths.map { PlainNumber.rounded($0[band]) } ?? "\(band + 1)"]
       for index in 0..<library.count {
-        row.append(SpectralLibraryFile.text(library.values[index * library.bands + band]))
+        row.append(PlainNumber.rounded(library.values[index * library.bands + band]))
       }
       lines.append(row.joined(separator: ","))
     }

@@ -15,8 +15,8 @@ final class Cutline {
   init(_ vectors: String, of image: any CubeReader) throws {
     guard case .affine(var transform)? = image.metadata.georeference?.mapping, transform.count == 6 else {
       throw RasterError.inconsistent(
-        path: image.path, reason: "--cutline needs an affine georeference",
-        advice: "use --mask with a raster of the image's size")
+        path: image.path, reason: "\(option: "cutline") needs an affine georeference",
+        advice: "use \(option: "mask") with a raster of the image's size")
     }
     guard VSI.status(vectors) != nil else { throw RasterError.notFound(path: vectors) }
     path = "/vsimem/hsi-cutline-\(UUID().uuidString).tif"

@@ -109,7 +109,7 @@ enum ENVIMetadata {
       metadata.scale = [Double](repeating: 1 / factor, count: bands)
       metadata.sources["scale"] = .header
       context.logger.info(
-        "\(path): stored values divided by the reflectance scale factor \(numberText(factor))")
+        "\(path): stored values divided by the reflectance scale factor \(PlainNumber.exact(factor))")
     }
   }
 
@@ -156,7 +156,7 @@ enum ENVIMetadata {
       header.set("default bands", "{\(rgb.map { "\($0 + 1)" }.joined(separator: ", "))}")
     }
     let nodata = metadata.nodata.compactMap { $0 }
-    if let value = nodata.first { header.set("data ignore value", numberText(value)) }
+    if let value = nodata.first { header.set("data ignore value", PlainNumber.exact(value)) }
     writeScale(metadata, into: &header, isInteger: !layout.type.isFloatingPoint)
     if let wavelengths = metadata.axis.wavelengths {
       let unit = metadata.axis.unit
@@ -191,16 +191,16 @@ enum ENVIMetadata {
     if isInteger, isUniform, metadata.quantity == .reflectance, first > 0, first < 1 {
       let factor = 1 / first
       let whole = factor.rounded()
-      header.set("reflectance scale factor", numberText(abs(factor - whole) < 1e-9 * factor ? whole : factor))
+      header.set("reflectance scale factor", PlainNumber.exact(abs(factor - whole) < 1e-9 * factor ? whole : factor))
     } else {
-      header.set("data gain values", list: metadata.scale.map(numberText))
-      header.set("data offset values", list: metadata.offset.map(numberText))
+      header.set("data gain values", list: metadata.scale.map(PlainNumber.exact))
+      header.set("data offset values", list: metadata.offset.map(PlainNumber.exact))
     }
   }
 
   /// A number of the file's unit without the noise that a conversion to nm and back leaves in the last digits.
   private static func unitText(_ value: Double) -> String {
-    numberText(Double(String(format: "%.12g", value)) ?? value)
+    PlainNumber.exact(Double(String(format: "%.12g", value)) ?? value)
   }
 
   /// A name that can stand in a list.

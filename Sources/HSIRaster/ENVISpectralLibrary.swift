@@ -135,11 +135,11 @@ enum ENVISpectralLibrary: SpectralLibraryFormat {
     if let wavelengths = library.axis.wavelengths {
       let unit = library.axis.unit
       header.set("wavelength units", unit.rawValue)
-      header.set("wavelength", list: wavelengths.map { SpectralLibraryFile.text(unit.value(nanometres: $0)) })
+      header.set("wavelength", list: wavelengths.map { PlainNumber.rounded(unit.value(nanometres: $0)) })
       if let widths = library.axis.fwhm {
         header.set(
           "fwhm",
-          list: zip(widths, wavelengths).map { SpectralLibraryFile.text(unit.value(width: $0, at: $1)) })
+          list: zip(widths, wavelengths).map { PlainNumber.rounded(unit.value(width: $0, at: $1)) })
       }
     }
     if library.axis.good.contains(false) {

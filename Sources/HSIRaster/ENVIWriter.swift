@@ -40,7 +40,7 @@ public final class ENVIWriter: CubeWriter {
   ) throws {
     guard !path.hasPrefix("/vsi") else {
       throw CoreError.cannotWrite(
-        path: path, reason: "ENVI is written to local files only; choose --of GTiff")
+        path: path, reason: "ENVI is written to local files only; choose \(option: "format") GTiff")
     }
     self.path = path
     self.shape = shape
@@ -52,7 +52,7 @@ public final class ENVIWriter: CubeWriter {
       case ("suffix", _) where ["add", "replace"].contains(parts.last): break
       default:
         throw CoreError.invalidParameter(
-          name: "--co", value: option, requirement: "INTERLEAVE=BSQ|BIL|BIP or SUFFIX=ADD|REPLACE for ENVI")
+          name: "\(option: "creation option")", value: option, requirement: "INTERLEAVE=BSQ|BIL|BIP or SUFFIX=ADD|REPLACE for ENVI")
       }
     }
     let name = PathName(path)

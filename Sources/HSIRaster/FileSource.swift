@@ -43,7 +43,7 @@ public final class FileSource: StripSource {
     let area = options.window ?? reader.shape.window
     guard area.lines > 0, area.samples > 0, area.clipped(to: reader.shape) == area else {
       throw CoreError.invalidParameter(
-        name: "--window", value: "\(area.sample),\(area.line),\(area.samples),\(area.lines)",
+        name: "\(option: "window")", value: "\(area.sample),\(area.line),\(area.samples),\(area.lines)",
         requirement: "inside the image of \(reader.shape.samples) samples × \(reader.shape.lines) lines")
     }
     window = area
@@ -174,7 +174,7 @@ public final class FileSource: StripSource {
     if let value = metadata.nodata.compactMap({ $0 }).first {
       let policy = conversion.isAllPolicy ? "all" : "any"
       context.logger.info(
-        "\(name): nodata \(numberText(value)) (source \(source("nodata")), policy \(policy))")
+        "\(name): nodata \(PlainNumber.exact(value)) (source \(source("nodata")), policy \(policy))")
     }
     if !conversion.isPlain {
       context.logger.info("\(name): stored values scaled to physical units (source \(source("scale")))")

@@ -147,7 +147,7 @@ public final class GDALReader: CubeReader {
     guard let chosen else {
       throw RasterError.ambiguous(
         path: GDAL.redacted(given), choices: names,
-        advice: "pass one of these names, or --var with its last part")
+        advice: "pass one of these names, or \(option: "variable") with its last part")
     }
     return try openOnce(chosen, given: given, openOptions: openOptions)
   }

@@ -186,7 +186,7 @@ public final class GeoTIFFWriter: CubeWriter {
   static func refusal(_ messages: GDAL.Messages, _ options: OutputOptions) -> CoreError {
     let known = "creation options that GDAL's driver knows"
     return .invalidParameter(
-      name: "--co", value: options.creationOptions.joined(separator: " "),
+      name: "\(option: "creation option")", value: options.creationOptions.joined(separator: " "),
       requirement: messages.reason.map { "\(known) (\($0))" } ?? known)
   }
 
@@ -269,11 +269,11 @@ enum GeoTIFFMetadata {
       }
       GDALSetDescription(band, name.isEmpty ? description(of: b, at: centre) : name)
       set(band, "CENTRAL_WAVELENGTH_UM", micrometres(centre), "IMAGERY")
-      set(band, "wavelength", numberText(centre))
+      set(band, "wavelength", PlainNumber.exact(centre))
       set(band, "wavelength_units", "Nanometers")
       if let fwhm = metadata.axis.fwhm?[b] {
         set(band, "FWHM_UM", micrometres(fwhm), "IMAGERY")
-        set(band, "fwhm", numberText(fwhm))
+        set(band, "fwhm", PlainNumber.exact(fwhm))
       }
     }
     writeClasses(metadata, to: dataset)
@@ -291,9 +291,9 @@ enum GeoTIFFMetadata {
     func set(_ key: String, _ value: String) { GDALSetMetadataItem(dataset, key, value, "ENVI") }
     func list(_ values: [String]) -> String { "{" + values.joined(separator: ", ") + "}" }
     if let wavelengths = metadata.axis.wavelengths {
-      set("wavelength", list(wavelengths.map(numberText)))
+      set("wavelength", list(wavelengths.map(PlainNumber.exact)))
       set("wavelength_units", "Nanometers")
-      if let fwhm = metadata.axis.fwhm { set("fwhm", list(fwhm.map(numberText))) }
+      if let fwhm = metadata.axis.fwhm { set("fwhm", list(fwhm.map(PlainNumber.exact))) }
     }
     if metadata.axis.good.contains(false) { set("bbl", list(metadata.axis.good.map { $0 ? "1" : "0" })) }
     if let rgb = metadata.defaultRGB { set("default_bands", list(rgb.map { "\($0 + 1)" })) }

@@ -54,7 +54,7 @@ public enum HDF5Format: CubeFormat {
     guard rank == 2 || rank == 3 else {
       throw RasterError.unsupported(
         path: path, feature: "\(array.path) of \(rank) axes",
-        advice: "choose an array of 2 or 3 axes with --var")
+        advice: "choose an array of 2 or 3 axes with \(option: "variable")")
     }
     let found = rank == 3 ? wavelengths(file, array) : nil
     let axes: ArrayAxes
@@ -71,7 +71,7 @@ public enum HDF5Format: CubeFormat {
     } else {
       throw RasterError.inconsistent(
         path: path, reason: "nothing tells which axis of \(array.path) \(array.dimensions) holds the bands",
-        advice: "pass --axes with one letter per axis (h line, w sample, b band), e.g. --axes hwb")
+        advice: "pass \(option: "axes") with one letter per axis (h line, w sample, b band), e.g. \(option: "axes") hwb")
     }
     let bands = axes.band.map { array.dimensions[$0] } ?? 1
     var metadata = CubeMetadata(bands: bands)

@@ -97,7 +97,7 @@ struct MATLABCube {
     let (entry, lines) = try choice()
     guard entry.type != nil else {
       throw RasterError.unsupported(
-        path: path, feature: "the variable \(entry.summary)", advice: "choose a real numeric array with --var"
+        path: path, feature: "the variable \(entry.summary)", advice: "choose a real numeric array with \(option: "variable")"
       )
     }
     let (source, owner) = try container.source(entry.name, pixelLines: lines)
@@ -152,7 +152,7 @@ struct MATLABCube {
     }
     throw RasterError.ambiguous(
       path: path, choices: (cubes.isEmpty ? matrices : cubes).map { $0.summary },
-      advice: "choose one with --var NAME")
+      advice: "choose one with \(option: "variable") NAME")
   }
 
   private func preferred(_ entries: [MATLABEntry]) -> MATLABEntry? {

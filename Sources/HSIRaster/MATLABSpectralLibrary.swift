@@ -29,7 +29,7 @@ enum MATLABSpectralLibrary: SpectralLibraryFormat {
     guard entry.type != nil, entry.size.count == 2 else {
       throw RasterError.unsupported(
         path: path, feature: "a library in \(entry.summary)",
-        advice: "choose a matrix bands × spectra with --var")
+        advice: "choose a matrix bands × spectra with \(option: "variable")")
     }
     guard let values = container.doubles(entry.name), values.count == entry.size[0] * entry.size[1] else {
       throw RasterError.unreadable(
@@ -102,7 +102,7 @@ enum MATLABSpectralLibrary: SpectralLibraryFormat {
       throw RasterError.unreadable(path: path, reason: "it holds no matrix of spectra")
     }
     throw RasterError.ambiguous(
-      path: path, choices: matrices.map { $0.summary }, advice: "choose one with --var NAME")
+      path: path, choices: matrices.map { $0.summary }, advice: "choose one with \(option: "variable") NAME")
   }
 
   /// Lists of texts: char matrices, cell arrays, and matrices of character codes called `names`.

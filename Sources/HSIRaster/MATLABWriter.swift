@@ -37,10 +37,10 @@ public final class MATLABWriter: CubeWriter {
   ) throws {
     guard !path.hasPrefix("/vsi") else {
       throw CoreError.cannotWrite(
-        path: path, reason: "MATLAB files are written locally only; choose --of GTiff")
+        path: path, reason: "MATLAB files are written locally only; choose \(option: "format") GTiff")
     }
     if let option = options.creationOptions.first {
-      throw CoreError.invalidParameter(name: "--co", value: option, requirement: "left out for MATLAB files")
+      throw CoreError.invalidParameter(name: "\(option: "creation option")", value: option, requirement: "left out for MATLAB files")
     }
     let bytes = shape.pixels * shape.bands * type.size
     guard bytes <= MATLABWriter.limit - 1024 else {
@@ -48,7 +48,7 @@ public final class MATLABWriter: CubeWriter {
         path: path,
         reason:
           "\(shape) of \(type.rawValue) is \(MemoryBudget.text(bytes)), and a variable of a MATLAB 5 file ends at "
-          + "2 GiB; choose a smaller --window, fewer bands or --of GTiff")
+          + "2 GiB; choose a smaller \(option: "window"), fewer bands or \(option: "format") GTiff")
     }
     let strip = min(context.memory.bytes / 4, 64 << 20)
     guard bytes + strip <= context.memory.bytes else {

@@ -127,12 +127,12 @@ struct GeolocationArrays {
     guard case .geolocation(let x, let y) = georeference.mapping else {
       throw RasterError.inconsistent(
         path: "the scene", reason: "it has no arrays of longitude and latitude",
-        advice: "leave out --ortho geoloc")
+        advice: "leave out \(option: "ortho") geoloc")
     }
     let (first, second) = (try GeolocationArrays.read(x, context), try GeolocationArrays.read(y, context))
     guard first.lines == second.lines, first.samples == second.samples else {
       throw RasterError.inconsistent(
-        path: x, reason: "longitude and latitude differ in size", advice: "leave out --ortho geoloc")
+        path: x, reason: "longitude and latitude differ in size", advice: "leave out \(option: "ortho") geoloc")
     }
     (lines, samples, longitude) = first
     latitude = second.values

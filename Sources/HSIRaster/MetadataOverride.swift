@@ -87,7 +87,7 @@ final class MetadataOverride: ConcurrentCubeReader {
     guard metadata.axis.wavelengths != nil else {
       throw RasterError.inconsistent(
         path: path, reason: "it has \(metadata.bands) bands but \(table.name) has \(counts)",
-        advice: "choose another --sensor, or give --wavelengths")
+        advice: "choose another \(option: "sensor"), or give \(option: "wavelengths")")
     }
     context.logger.info("\(path): \(table.name) has \(counts) bands; the file's own wavelengths stay")
   }
@@ -141,7 +141,7 @@ enum WavelengthFile {
       (2...100_000).contains(count), first > 0, last > 0
     else { return nil }
     let values = (0..<count).map { first + (last - first) * Double($0) / Double(count - 1) }
-    return FoundWavelengths(values: values, unit: "nm", place: "--wavelengths", source: .user)
+    return FoundWavelengths(values: values, unit: "nm", place: "\(option: "wavelengths")", source: .user)
   }
 
   private static func table(_ text: String, path: String) throws -> FoundWavelengths {

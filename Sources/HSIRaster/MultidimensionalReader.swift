@@ -28,7 +28,7 @@ public enum MultidimensionalFormat: CubeFormat {
     guard rank == 2 || rank == 3 else {
       throw RasterError.unsupported(
         path: path, feature: "\(array.name) of \(rank) axes",
-        advice: "choose an array of 2 or 3 axes with --var")
+        advice: "choose an array of 2 or 3 axes with \(option: "variable")")
     }
     let found = rank == 3 ? wavelengths(container, array) : nil
     let axes: ArrayAxes
@@ -44,7 +44,7 @@ public enum MultidimensionalFormat: CubeFormat {
     } else {
       throw RasterError.inconsistent(
         path: path, reason: "nothing tells which axis of \(array.name) \(array.dimensions) holds the bands",
-        advice: "pass --axes with one letter per axis (h line, w sample, b band), e.g. --axes hwb")
+        advice: "pass \(option: "axes") with one letter per axis (h line, w sample, b band), e.g. \(option: "axes") hwb")
     }
     let source = try MultidimensionalSource(container: container, array: array, axes: axes, path: path)
     let bands = source.shape.bands
@@ -250,7 +250,7 @@ struct MultidimensionalSource: CubeArraySource {
   {
     guard let type = array.type else {
       throw RasterError.unsupported(
-        path: path, feature: array.name, advice: "choose a numeric array with --var")
+        path: path, feature: array.name, advice: "choose a numeric array with \(option: "variable")")
     }
     (self.container, self.array, self.axes, self.path, self.type) = (container, array, axes, path, type)
     shape = axes.shape(array.dimensions)

@@ -194,7 +194,7 @@ public enum NumPyFormat: CubeFormat {
       if !fitting.isEmpty {
         throw RasterError.ambiguous(
           path: given, choices: fitting.map { "\(stem($0.name)) \($0.header?.dimensions ?? [])" },
-          advice: "choose one with --var NAME")
+          advice: "choose one with \(option: "variable") NAME")
       }
     }
     throw RasterError.unreadable(path: given, reason: "it holds no array of 2 or 3 axes")

@@ -56,13 +56,13 @@ public final class OrthoGrid: Sendable {
       guard let lookup = reader.lookup else {
         throw RasterError.inconsistent(
           path: reader.path, reason: "it has no geometry lookup table",
-          advice: "name a file with one, or use --ortho geoloc where hsi info shows longitude and latitude")
+          advice: "name a file with one, or use \(option: "ortho") geoloc where hsi info shows longitude and latitude")
       }
       return try OrthoGrid.table(lookup, swath: reader.shape, window: window, context)
     case "geoloc":
       guard let georeference = reader.metadata.georeference, case .geolocation = georeference.mapping else {
         throw RasterError.inconsistent(
-          path: reader.path, reason: "it has no arrays of longitude and latitude", advice: "leave out --ortho"
+          path: reader.path, reason: "it has no arrays of longitude and latitude", advice: "leave out \(option: "ortho")"
         )
       }
       return try OrthoGrid.geolocated(georeference, swath: reader.shape, window: window, context)
@@ -101,11 +101,11 @@ public final class OrthoGrid: Sendable {
     else {
       throw RasterError.inconsistent(
         path: path, reason: "it is no lookup table: two equal layers of samples and lines are needed",
-        advice: "check the file of --ortho")
+        advice: "check the file of \(option: "ortho")")
     }
     guard let georeference = lookup.georeference ?? first.metadata.georeference else {
       throw RasterError.inconsistent(
-        path: path, reason: "the lookup table has no position on a map", advice: "use --ortho geoloc")
+        path: path, reason: "the lookup table has no position on a map", advice: "use \(option: "ortho") geoloc")
     }
     try requireRoom(shape.lines, shape.samples, path: path, context)
     var cells: [Int32] = []
@@ -160,12 +160,12 @@ public final class OrthoGrid: Sendable {
       throw RasterError.inconsistent(
         path: "the scene",
         reason: "longitude and latitude have \(arrays.lines) × \(arrays.samples) pixels, the cube \(swath)",
-        advice: "leave out --ortho")
+        advice: "leave out \(option: "ortho")")
     }
     let points = GeolocationPoints(arrays, window)
     guard let extent = points.extent, let step = points.spacing, step > 0 else {
       throw RasterError.inconsistent(
-        path: "the scene", reason: "longitude and latitude span no area", advice: "leave out --ortho")
+        path: "the scene", reason: "longitude and latitude span no area", advice: "leave out \(option: "ortho")")
     }
     // Cells are squares on the ground.
     let stepX = step / max(0.05, cosine(degrees: (extent.south + extent.north) / 2))
@@ -178,7 +178,7 @@ public final class OrthoGrid: Sendable {
         path: "the scene",
         reason:
           "longitude and latitude jump: a grid would have \(Int(size.lines)) × \(Int(size.samples)) cells",
-        advice: "leave out --ortho")
+        advice: "leave out \(option: "ortho")")
     }
     let (lines, samples) = (Int(size.lines), Int(size.samples))
     try requireRoom(lines, samples, path: "the scene", context)

@@ -52,7 +52,7 @@ public enum RasterError: HSIError {
     switch self {
     case .notFound: "check the name"
     case .unreadable: "check that it is complete and of a format that hsi formats lists"
-    case .truncated: "copy the file again, or pass --allow-truncated to treat the missing lines as no data"
+    case .truncated: "copy the file again, or pass \(option: "allow truncated") to treat the missing lines as no data"
     case .unsupported(_, _, let advice), .ambiguous(_, _, let advice), .inconsistent(_, _, let advice): advice
     case .inputOutput: nil
     }

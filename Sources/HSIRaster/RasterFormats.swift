@@ -74,8 +74,8 @@ public enum RasterFormats {
       .invalidParameter(
         name: option, value: value, requirement: "left out: a file read as \(name) has no named arrays")
     }
-    if let variable = options.variable, single.contains(name) { throw refuse("--var", variable) }
-    if let axes = options.axes, (single + [GDALFormat.name]).contains(name) { throw refuse("--axes", axes) }
+    if let variable = options.variable, single.contains(name) { throw refuse("\(option: "variable")", variable) }
+    if let axes = options.axes, (single + [GDALFormat.name]).contains(name) { throw refuse("\(option: "axes")", axes) }
   }
 
   private static func format(of location: RasterLocation, options: OpenOptions) throws -> any CubeFormat.Type

@@ -55,9 +55,24 @@ public struct OutputOptions: Sendable {
   /// Defaults: format by extension, no overwriting.
   public init() {}
 
+  /// The format of a raster of a name.
+  ///
+  /// - Throws: `CoreError.invalidParameter` for a name that stands for none.
+  func format(at path: String) throws -> OutputFormat {
+    guard let format = format ?? OutputFormat(path: path) else {
+      throw CoreError.invalidParameter(
+        name: "output name", value: path,
+        requirement: ".tif, .dat, .img, .npy, .mat or without extension; or choose \(option: "format") "
+          + OutputFormat.allCases.map(\.rawValue).joined(separator: ", "))
+    }
+    return format
+  }
+
   /// The files that `RasterFormats.create` will write under a name with these options: the raster and its header.
-  public func files(at path: String) -> [String] {
-    guard !path.hasPrefix("/vsi"), (format ?? OutputFormat(path: path)) == .envi else { return [path] }
+  ///
+  /// - Throws: `CoreError.invalidParameter` for a name that stands for no format.
+  public func files(at path: String) throws -> [String] {
+    guard try format(at: path) == .envi, !path.hasPrefix("/vsi") else { return [path] }
     return [path, ENVIWriter.headerPath(of: path, addsSuffix: ENVIWriter.addsSuffix(creationOptions))]
   }
 }
@@ -76,12 +91,7 @@ extension RasterFormats {
     options: OutputOptions = OutputOptions(), context: RunContext
   ) throws -> any CubeWriter {
     precondition(metadata.bands == shape.bands, "metadata of \(metadata.bands) bands for \(shape)")
-    guard let format = options.format ?? OutputFormat(path: path) else {
-      throw CoreError.invalidParameter(
-        name: "output name", value: path,
-        requirement: ".tif, .dat, .img, .npy, .mat or without extension; or choose --of "
-          + OutputFormat.allCases.map(\.rawValue).joined(separator: ", "))
-    }
+    let format = try options.format(at: path)
     guard shape.lines > 0, shape.samples > 0, shape.bands > 0 else {
       throw CoreError.cannotWrite(path: path, reason: "an image of \(shape) has no pixels")
     }

@@ -88,7 +88,7 @@ public struct SensorTable: Sendable {
       metadata.sources["goodBands"] = .user
     }
     let part = edition.map { " (\($0): \(bands.count) of \(wavelengths.count) bands)" } ?? ""
-    context.logger.info("\(path): nominal wavelengths of \(name)\(part) from --sensor")
+    context.logger.info("\(context.spelled("\(path): nominal wavelengths of \(name)\(part) from \(option: "sensor")"))")
     return true
   }
 

@@ -147,12 +147,6 @@ public enum SpectralLibraryFile {
     found?.install(in: &metadata, path: path, context: context)
     return SpectralLibrary(names: names, axis: metadata.axis, values: values)
   }
-
-  /// A number without the noise of unit conversions: at most 9 significant digits, shortest form.
-  static func text(_ value: Double) -> String {
-    guard value.isFinite else { return "NaN" }
-    return numberText(Double(String(format: "%.9g", value)) ?? value)
-  }
 }
 
 /// Order of names in which digits count as numbers: `b2` before `b10`; equal ones by bytes.

@@ -129,7 +129,7 @@ struct ArrayAxes: Equatable, Sendable {
     let found = names.map { synonyms in words.indices.filter { synonyms.contains(words[$0]) } }
     guard words.count == rank, found[0].count == 1, found[1].count == 1, found[2].count == rank - 2 else {
       throw CoreError.invalidParameter(
-        name: "--axes", value: text,
+        name: "\(option: "axes")", value: text,
         requirement: rank == 2
           ? "the order of line and sample, e.g. line,sample"
           : "the order of line, sample and band, e.g. line,sample,band or bhw")

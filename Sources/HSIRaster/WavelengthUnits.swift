@@ -14,13 +14,6 @@ func parseNumber(_ text: String) -> Double? {
 /// A whole number, also where it is written as `86.0`.
 func parseInteger(_ text: String) -> Int? { parseNumber(text).flatMap { Int(exactly: $0) } }
 
-/// The shortest text that gives the same number back; whole numbers without a fraction.
-func numberText(_ value: Double) -> String {
-  if value.isNaN { return "NaN" }
-  if let whole = Int(exactly: value), abs(value) < 1e15 { return String(whole) }
-  return "\(value)"
-}
-
 extension WavelengthUnit {
   /// What a unit string of a file means.
   public enum Reading: Hashable, Sendable {
@@ -104,13 +97,13 @@ struct FoundWavelengths {
     case .refused:
       context.warn(
         "W-WL-UNIT",
-        "\(path): wavelengths in \(self.unit ?? "") are not understood and ignored; give --wavelengths")
+        "\(path): wavelengths in \(self.unit ?? "") are not understood and ignored; give \(option: "wavelengths")")
       return
     case .unknown:
       guard let guess = WavelengthUnit.guess(values) else {
         context.warn(
           "W-WL-UNIT",
-          "\(path): wavelengths without unit could be anything and are ignored; add the unit or give --wavelengths"
+          "\(path): wavelengths without unit could be anything and are ignored; add the unit or give \(option: "wavelengths")"
         )
         return
       }

@@ -66,12 +66,12 @@ public enum RestorationError: HSIError {
     switch self {
     case .unknownMethod: nil
     case .shapeMismatch: "compare cubes of the same grid and bands"
-    case .tooFewPixels: "check --nodata, --mask and --window"
-    case .noVariation: "check the bands, --nodata and --window"
+    case .tooFewPixels: "check \(option: "nodata"), \(option: "mask") and \(option: "window")"
+    case .noVariation: "check the bands, \(option: "nodata") and \(option: "window")"
     case .tooFewBands: "leave this scene out, or train with fewer bands"
-    case .tooFewPatches: "give more or larger scenes, or make --patch or --batch smaller"
-    case .otherTraining: "repeat the options of that run, or leave out --resume"
-    case .noBundledWeights: "give --weights, or name their folder in HSI_MODEL_PATH"
+    case .tooFewPatches: "give more or larger scenes, or make \(option: "patch") or \(option: "batch") smaller"
+    case .otherTraining: "repeat the options of that run, or leave out \(option: "resume")"
+    case .noBundledWeights: "give \(option: "weights"), or name their folder in HSI_MODEL_PATH"
     case .unusableNoise: "give one standard deviation per band, or leave it out to have it estimated"
     }
   }

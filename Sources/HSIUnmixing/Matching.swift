@@ -1,5 +1,6 @@
 import HSICore
 import HSINumerics
+import HSISpectral
 
 /// Assigns estimated endmembers to reference endmembers at least total cost, each used at most once.
 public enum Matching {
@@ -13,7 +14,7 @@ public enum Matching {
     precondition(estimate.columns == reference.columns)
     return assign(
       Matrix(rows: reference.rows, columns: estimate.rows) {
-        spectralAngle(reference.row($0), estimate.row($1))
+        SpectralDistance.angle(reference.row($0), estimate.row($1))
       })
   }
 

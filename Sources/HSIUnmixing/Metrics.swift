@@ -2,40 +2,7 @@ import CKernels
 import Foundation
 import HSICore
 import HSINumerics
-
-/// Spectral angle (SAD) `arccos(⟨a, b⟩ / (‖a‖ ‖b‖))` in radians, the cosine clamped to [−1, 1]; π/2 when one spectrum
-/// is all zero. Kruse et al., Remote Sens. Environ. 44, 1993.
-public func spectralAngle(_ a: [Double], _ b: [Double]) -> Double {
-  precondition(a.count == b.count)
-  var (product, first, second) = (0.0, 0.0, 0.0)
-  for i in a.indices {
-    product += a[i] * b[i]
-    first += a[i] * a[i]
-    second += b[i] * b[i]
-  }
-  guard first > 0, second > 0 else { return Double.pi / 2 }
-  return acos(max(-1, min(1, product / (first.squareRoot() * second.squareRoot()))))
-}
-
-/// Spectral information divergence (SID) `Σ (p − q) ln(p / q)` of two spectra normalised to sum one; values are
-/// floored at 1e-12 of the sum. Chang, IEEE Trans. Inf. Theory 46(5), 2000.
-public func spectralInformationDivergence(_ a: [Double], _ b: [Double]) -> Double {
-  precondition(a.count == b.count)
-  func normalised(_ x: [Double]) -> [Double] {
-    let total = max(x.reduce(0) { $0 + max($1, 0) }, .leastNormalMagnitude)
-    let floored = x.map { max($0 / total, 1e-12) }
-    let sum = floored.reduce(0, +)
-    return floored.map { $0 / sum }
-  }
-  let (p, q) = (normalised(a), normalised(b))
-  return zip(p, q).reduce(0) { $0 + ($1.0 - $1.1) * log($1.0 / $1.1) }
-}
-
-/// Root-mean-square difference of two spectra.
-public func endmemberRMSE(_ a: [Double], _ b: [Double]) -> Double {
-  precondition(a.count == b.count)
-  return (zip(a, b).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) } / Double(max(a.count, 1))).squareRoot()
-}
+import HSISpectral
 
 /// Errors of abundances against a reference, accumulated over pixels.
 public struct AbundanceErrors: Sendable {
@@ -75,7 +42,7 @@ public struct AbundanceErrors: Sendable {
       squaredErrors[k] += error * error
       squaredReferences[k] += reference[k] * reference[k]
     }
-    angles += spectralAngle(estimate, reference)
+    angles += SpectralDistance.angle(estimate, reference)
     pixels += 1
   }
 

@@ -52,11 +52,11 @@ public enum UnmixingError: HSIError {
   public var advice: String? {
     switch self {
     case .unknownMethod: "see hsi methods"
-    case .tooFewPixels: "check --nodata, --mask and --window"
-    case .tooManyEndmembers: "lower --count"
-    case .noVariation: "check the bands, --nodata and --window"
+    case .tooFewPixels: "check \(option: "nodata"), \(option: "mask") and \(option: "window")"
+    case .tooManyEndmembers: "lower \(option: "count")"
+    case .noVariation: "check the bands, \(option: "nodata") and \(option: "window")"
     case .bandMismatch(_, _, let advice): advice
-    case .invalidSpectra: "remove it from the library or exclude the bands with -b or --wl"
+    case .invalidSpectra: "remove it from the library or exclude the bands with \(option: "band list") or \(option: "wavelength ranges")"
     }
   }
 }

@@ -122,7 +122,7 @@ struct Accuracy: ParsableCommand {
       var angle = 0.0
       for (k, match) in order.enumerated() {
         guard let match else { continue }
-        angle += spectralAngle(good.map { endmembers[match, $0] }, good.map { scene.endmembers[k, $0] })
+        angle += SpectralDistance.angle(good.map { endmembers[match, $0] }, good.map { scene.endmembers[k, $0] })
       }
       return Record(
         scene: scene.name, seed: seed, bad: count, unitLength: unitLength, method: label, rmse: errors.rmse,

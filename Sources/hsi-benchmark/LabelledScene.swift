@@ -133,7 +133,7 @@ struct SceneCollection {
     while spectra.count < count {
       let c = usable[random.index(below: usable.count)]
       let candidate = Array(library.values[(c * 224)..<(c * 224 + 224)])
-      if spectra.allSatisfy({ spectralAngle($0, candidate) > 8 * Double.pi / 180 }) {
+      if spectra.allSatisfy({ SpectralDistance.angle($0, candidate) > 8 * Double.pi / 180 }) {
         spectra.append(candidate)
       }
     }

@@ -93,7 +93,7 @@ struct HSICommand: ParsableCommand {
     OutputFile.discardAll(finishedToo: true)
     if let error = error as? any HSIError {
       if error.category == .interrupted { Interruption.exitNow() }
-      Terminal.error(error.description)
+      Terminal.error(error.message(spelling: OptionSpelling.spell))
       Foundation.exit(ExitCodes.code(for: error))
     }
     if exitCode(for: error) == .validationFailure {

@@ -265,4 +265,39 @@ import Testing
     #expect(plan.total == 2 && plan.items[0].diskBytes == 2 * 24 * 20 * 60 * 4)
     #expect(place.names(".") == names)
   }
+
+  /// Whatever option of a step names a file to write, its folder is made and the step is done once.
+  @Test(arguments: [
+    ("unmix", "count: 3, residual-spectra: \"new/{stem}.tif\""), ("unmix", "count: 3, stac: \"new/{stem}.json\""),
+    ("unmix", "count: 3, composite: \"new/{stem}.png\", guidance: \"new/g/{stem}.tif\""),
+    ("denoise", "method: pca, residual: \"new/{stem}.tif\", html: \"new/{stem}.html\""),
+    ("convert", "stac: \"new/{stem}.json\""),
+  ])
+  func outputsInNewFolders(run command: String, with options: String) throws {
+    let place = try BatchPlace(scenes: 1)
+    try place.job("  - { id: s, run: \(command), with: { \(options) }, out: \"{output}.tif\" }")
+    let run = try place.batch("run job.yml")
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(!place.names("new").isEmpty)
+    let again = try place.batch("run job.yml")
+    #expect(again.errors.contains("1 items: 1 done (1 before)"), "\(again.errors)")
+  }
+
+  /// A mask is an input of a step: when it changes, the step is run again.
+  @Test func aChangedMaskIsNoticed() throws {
+    let place = try BatchPlace(scenes: 1)
+    func mask(_ value: UInt8) throws {
+      try place.write(
+        "mask.hdr", "ENVI\nlines = 24\nsamples = 20\nbands = 1\ndata type = 1\ninterleave = bsq\nbyte order = 0\n")
+      var values = [UInt8](repeating: 1, count: 24 * 20)
+      values[7] = value
+      try Data(values).write(to: place.path("mask.dat"))
+    }
+    try mask(1)
+    try place.job("  - { id: s, run: unmix, with: { count: 3, mask: mask.dat }, out: \"{output}.tif\" }")
+    #expect(try place.batch("run job.yml").status == 0)
+    try mask(0)
+    let again = try place.batch("run job.yml")
+    #expect(again.status == 0 && again.errors.contains("1 done;"), "\(again.errors)")
+  }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import HSICore
+import HSISpectral
 import HSITestSupport
 import Testing
 

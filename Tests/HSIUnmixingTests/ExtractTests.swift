@@ -1,5 +1,6 @@
 import HSICore
 import HSINumerics
+import HSISpectral
 import HSITestSupport
 import Testing
 
@@ -42,7 +43,7 @@ import Testing
     for method in UnmixingMethods.extract {
       let library = try method.init().extract(cube, count: 4, MethodFixtures.context(seed: 3))
       for k in 0..<4 {
-        let nearest = (0..<4).map { spectralAngle(Array(library[$0]), spectra.column(k)) }.min() ?? 9
+        let nearest = (0..<4).map { SpectralDistance.angle(Array(library[$0]), spectra.column(k)) }.min() ?? 9
         #expect(nearest < (library.pixels == nil ? 0.03 : 0.01), "\(method.description.id), endmember \(k)")
       }
     }
@@ -167,7 +168,7 @@ import Testing
     func error(_ library: SpectralLibrary) -> Double {
       let estimate = Matrix(rows: 3, columns: 40, values: library.values)
       let match = Matching.bySpectralAngle(estimate, spectra.transposed).compactMap { $0 }
-      return (0..<3).reduce(0) { max($0, spectralAngle(estimate.row(match[$1]), spectra.column($1))) }
+      return (0..<3).reduce(0) { max($0, SpectralDistance.angle(estimate.row(match[$1]), spectra.column($1))) }
     }
     let context = MethodFixtures.context()
     let found = try SISAL().extract(cube, count: 3, context)

@@ -1,6 +1,7 @@
 import Foundation
 import HSICore
 import HSINumerics
+import HSISpectral
 import HSITestSupport
 import Testing
 
@@ -13,7 +14,7 @@ import Testing
     let order = Matching.bySpectralAngle(estimate.transposed, reference.transposed).compactMap { $0 }
     #expect(order == fixture["order"].ints)
     for k in 0..<4 {
-      let angle = spectralAngle(estimate.column(order[k]), reference.column(k))
+      let angle = SpectralDistance.angle(estimate.column(order[k]), reference.column(k))
       #expect(abs(angle - fixture["sad_rad"].values[k]) < 1e-10)
     }
     let (a, b) = (MethodFixtures.matrix(fixture["A"]), MethodFixtures.matrix(fixture["A_ref"]))
@@ -25,12 +26,12 @@ import Testing
   }
 
   @Test func closedForms() {
-    #expect(abs(spectralAngle([1, 0], [1, 1]) - Double.pi / 4) < 1e-15)
-    #expect(spectralAngle([1, 2, 3], [2, 4, 6]) < 1e-7)
-    #expect(spectralAngle([0, 0], [1, 1]) == Double.pi / 2)
+    #expect(abs(SpectralDistance.angle([1, 0], [1, 1]) - Double.pi / 4) < 1e-15)
+    #expect(SpectralDistance.angle([1, 2, 3], [2, 4, 6]) < 1e-7)
+    #expect(SpectralDistance.angle([0, 0], [1, 1]) == Double.pi / 2)
     // p = (1/4, 3/4), q = (1/2, 1/2): (−1/4) ln(1/2) + (1/4) ln(3/2) = ln(3)/4.
-    #expect(abs(spectralInformationDivergence([1, 3], [5, 5]) - log(3.0) / 4) < 1e-12)
-    #expect(abs(endmemberRMSE([1, 2], [4, 6]) - 12.5.squareRoot()) < 1e-15)
+    #expect(abs(SpectralDistance.informationDivergence([1, 3], [5, 5]) - log(3.0) / 4) < 1e-12)
+    #expect(abs(SpectralDistance.rootMeanSquare([1, 2], [4, 6]) - 12.5.squareRoot()) < 1e-15)
     var errors = AbundanceErrors(endmembers: 2)
     errors.add([1, 0], [0, 1])
     errors.add([0, 1], [0, 1])

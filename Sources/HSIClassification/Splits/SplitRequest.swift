@@ -99,7 +99,7 @@ public struct SplitRequest: Sendable, Hashable {
       context.warn(
         "W-SPLIT-CLASS",
         "\(ClassTable.title(name)) (\(counts[index]) pixels) has no test pixels: \(band[index]) lie in the guard band of "
-          + "\(guardRadius) pixels; lower --guard, or accept that the class is not judged")
+          + "\(guardRadius) pixels; lower \(option: "guard"), or accept that the class is not judged")
     }
   }
 

@@ -1,5 +1,6 @@
 import HSICore
 import HSINumerics
+import HSISpectral
 
 /// Endmembers with the names of the library spectra that they resemble most.
 public enum NameEndmembers {
@@ -44,7 +45,7 @@ public enum NameEndmembers {
           (used?[$0] ?? true) && spectrum[$0].isFinite && candidate[$0].isFinite
         }
         guard bands.count >= 2 else { continue }
-        let angle = spectralAngle(bands.map { spectrum[$0] }, bands.map { candidate[$0] })
+        let angle = SpectralDistance.angle(bands.map { spectrum[$0] }, bands.map { candidate[$0] })
         if angle < best?.angle ?? .infinity { best = Match(name: library.names[j], index: j, angle: angle) }
       }
       matches.append(best)

@@ -1,6 +1,7 @@
 import CKernels
 import HSICore
 import HSINumerics
+import HSISpectral
 
 /// Pixel purity index: how often a pixel is extreme along random directions.
 ///
@@ -141,7 +142,7 @@ public struct PPI: EndmemberExtractor {
     while true {
       var chosen: [Int] = []
       for i in considered.indices where chosen.count < count {
-        if angle <= 0 || chosen.allSatisfy({ spectralAngle(spectra[$0], spectra[i]) >= angle }) {
+        if angle <= 0 || chosen.allSatisfy({ SpectralDistance.angle(spectra[$0], spectra[i]) >= angle }) {
           chosen.append(i)
         }
       }

@@ -4,6 +4,7 @@ import HSICore
 import HSINumerics
 import HSIRaster
 import HSIReport
+import HSISpectral
 
 /// Judges a map (or several) by labels: accuracy, confusion, spectra of classes, as a table and reports.
 public struct ClassificationEvaluationJob: Sendable {
@@ -65,7 +66,7 @@ public struct ClassificationEvaluationJob: Sendable {
     if maps[0].split == nil {
       context.warn(
         "W-EVALUATE-ALL",
-        "without --split all \(first.matrix.total) labelled pixels are judged; the accuracy is too good when the model "
+        "without \(option: "split") all \(first.matrix.total) labelled pixels are judged; the accuracy is too good when the model "
           + "learned from some of them")
     }
     let origin = MapOrigin(maps[0].path, scene: scene, model: model)

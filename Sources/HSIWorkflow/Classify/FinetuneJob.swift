@@ -37,17 +37,17 @@ public struct FinetuneJob: Sendable {
   ///
   /// - Throws: `ClassificationError.notAdaptable`, the errors of opening, training and writing.
   public func run(_ context: RunContext) throws -> JobResult {
+    let provenance = Provenance(
+      options: ["scene": scene.path, "labels": labels.path, "from": model, "lora": adapterText],
+      isClassification: true, context)
+    var plan = try output.plan(context)
+    plan.read(scene.named + [labels.path, model] + division.files)
+    try plan.check()
     let trained = try ClassificationModel.read(model)
     guard let base = trained.classifier as? any AdaptableClassifier else {
       throw ClassificationError.notAdaptable(
         model: model, kind: try Classifiers.entry(trained.classifier.id).description.name)
     }
-    let provenance = Provenance(
-      options: ["scene": scene.path, "labels": labels.path, "from": model, "lora": adapterText],
-      isClassification: true, context)
-    var plan = output.plan(context)
-    plan.read([scene.path, labels.path, model] + division.files)
-    try plan.check()
     let radius = trained.classifier.patchRadius
     let training = try TrainingScene.load(
       scene.open(context), labels: labels.read(context),
@@ -66,7 +66,7 @@ public struct FinetuneJob: Sendable {
     var card = ModelCard(architecture: trained.classifier.id)
     facts.write(on: &card)
     card.source = (model as NSString).lastPathComponent
-    plan = output.plan(context)
+    plan = try output.plan(context)
     plan.read(training.files)
     plan.read([model], digested: true)
     try plan.check()

@@ -47,7 +47,7 @@ public struct ImportJob: Sendable {
     plan.write(output)
     plan.write(provenancePath, replaceable: true)
     var early = plan
-    early.read([scene.path, checkpoint, names].compactMap { $0 })
+    early.read(scene.named + [checkpoint, names].compactMap { $0 })
     try early.check()
     let weights = try LoLACheckpoint(WeightFile.open(checkpoint))
     let classes = try table(weights.shape.classes)
@@ -95,7 +95,7 @@ public struct ImportJob: Sendable {
       }.filter { !$0.isEmpty }
       guard lines.count == count else {
         throw CoreError.invalidParameter(
-          name: "--names", value: "a file of \(lines.count) names", requirement: "one of \(count), the classes of the checkpoint")
+          name: "\(option: "names")", value: "a file of \(lines.count) names", requirement: "one of \(count), the classes of the checkpoint")
       }
       for (i, line) in lines.enumerated() { entries[i].name = line }
     }

@@ -46,8 +46,8 @@ struct PredictPaths {
   }
 
   /// Declares every file.
-  func declare(on plan: inout OutputPlan, _ writing: RasterWriting, georeference: Georeference?) {
-    for raster in [map, probabilities, confidence] { plan.writeRaster(raster, writing) }
+  func declare(on plan: inout OutputPlan, _ writing: RasterWriting, georeference: Georeference?) throws {
+    for raster in [map, probabilities, confidence] { try plan.writeRaster(raster, writing) }
     plan.writePicture(quicklook, georeference: georeference)
     for file in [report, html, item] { plan.write(file) }
     plan.write(provenance, replaceable: true)
@@ -95,7 +95,7 @@ public struct PredictJob: Sendable {
     plan.read([model, adapter].compactMap { $0 }, digested: true)
     plan.record(on: &provenance)
     let paths = PredictPaths(map: output, products, records)
-    paths.declare(on: &plan, writing, georeference: prediction.metadata.georeference)
+    try paths.declare(on: &plan, writing, georeference: prediction.metadata.georeference)
     try plan.check()
     let grid = try MapProducts.grid(records, prediction.opened, window: prediction.file.window, context)
 

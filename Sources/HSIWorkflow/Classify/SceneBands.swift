@@ -1,6 +1,7 @@
 import HSIClassification
 import HSICore
 import HSIRaster
+import HSISpectral
 
 /// The bands of a scene that a classifier sees.
 enum SceneBands {
@@ -18,7 +19,7 @@ enum SceneBands {
     }
     guard scene.request.bands == nil else {
       throw CoreError.invalidParameter(
-        name: "-b or --wl", value: "given", requirement: "left out: the model says which bands it needs")
+        name: "\(option: "band list") or \(option: "wavelength ranges")", value: "given", requirement: "left out: the model says which bands it needs")
     }
     let match = BandMatching.match(scene.metadata.axis, to: axis)
     let file: FileSource
@@ -26,7 +27,7 @@ enum SceneBands {
     case .impossible(let reason):
       throw ClassificationError.modelMismatch(
         model: model, reason: reason,
-        advice: "use a model of the same sensor and range, or give the wavelengths of the scene with --wavelengths")
+        advice: "use a model of the same sensor and range, or give the wavelengths of the scene with \(option: "wavelengths")")
     case .same(let bands):
       file = try scene.source(bands: .list(bands), excludesZeroSpectra: true, context)
       context.logger.info("the scene has the \(bands.count) bands of the model")

@@ -63,7 +63,7 @@ public struct SplitJob: Sendable {
         training: maps[0].map, test: maps[1].map, labels: file.map, paths: (training, test))
     }
     split.warnOfOverlap(radius: patchRadius, context)
-    plan.writeRaster(output, writing)
+    try plan.writeRaster(output, writing)
     let provenancePath = records.provenancePath(of: output)
     plan.write(provenancePath, replaceable: true)
     try plan.check()

@@ -85,10 +85,10 @@ public struct TrainingOutputRequest: Sendable {
   var provenancePath: String? { records.writesProvenance ? path + ".prov.json" : nil }
 
   /// A plan of everything that is written.
-  func plan(_ context: RunContext) -> OutputPlan {
+  func plan(_ context: RunContext) throws -> OutputPlan {
     var plan = OutputPlan(overwrites: overwrites, context)
     plan.write(path)
-    if let split { plan.writeRaster(split, RasterWriting()) }
+    if let split { try plan.writeRaster(split, RasterWriting()) }
     plan.write(provenancePath, replaceable: true)
     return plan
   }
@@ -141,15 +141,15 @@ public struct TrainJob: Sendable {
         [
           "scene": scene.path, "labels": labels.path, "model": description.id, "transductive": "\(isTransductive)",
         ]) { $1 }, isClassification: true, context)
-    var plan = output.plan(context)
-    plan.read([scene.path, labels.path] + division.files)
+    var plan = try output.plan(context)
+    plan.read(scene.named + [labels.path] + division.files)
     try plan.check()
     var training = ClassifierTraining(scene, try labels.read(context), model: model)
     training.values = values
     training.division = division
     training.isTransductive = isTransductive
     let learned = try training.learned(context)
-    plan = output.plan(context)
+    plan = try output.plan(context)
     plan.read(learned.training.files)
     try plan.check()
     var run = RunRecords(plan, provenance, at: output.provenancePath)

@@ -38,7 +38,7 @@ public struct ConvertJob: Sendable {
     }
     var plan = OutputPlan(overwrites: writing.overwrites, context)
     plan.read(opened.files)
-    plan.writeRaster(output, writing)
+    try plan.writeRaster(output, writing)
     plan.write(records.item)
     let grid = try MapProducts.grid(records, opened, window: window, context)
     try plan.check()
@@ -79,7 +79,7 @@ public struct ConvertJob: Sendable {
     if outcome.shifted > 0 {
       context.warn(
         "W-NODATA-VALUE",
-        "\(outcome.shifted) numbers would have meant no data and were moved to the next one (--out-nodata chooses another)")
+        "\(outcome.shifted) numbers would have meant no data and were moved to the next one (\(option: "out nodata") chooses another)")
     }
     return outcome.files
   }

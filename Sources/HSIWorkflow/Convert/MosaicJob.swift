@@ -28,7 +28,7 @@ public struct MosaicJob: Sendable {
     let window = try first.window()
     guard opened.count == 1 || window == first.reader.shape.window else {
       throw CoreError.invalidParameter(
-        name: "--window or --bbox", value: "given", requirement: "left out with several tiles")
+        name: "\(option: "window") or \(option: "bbox")", value: "given", requirement: "left out with several tiles")
     }
     let bands = try first.bands(default: .all)
     var plan = OutputPlan(overwrites: overwrites, context)

@@ -56,7 +56,7 @@ public struct DenoiseJob: Sendable {
     plan.record(on: &provenance)
     let grid = try MapProducts.grid(records, opened, window: source.window, context)
     let paths = DenoisePaths(restored: output, products, records)
-    paths.declare(on: &plan, writing, georeference: source.metadata.georeference)
+    try paths.declare(on: &plan, writing, georeference: source.metadata.georeference)
     try plan.check()
     if let named { try requireMemory(named.denoiser, source.shape, context) }
 
@@ -129,7 +129,7 @@ public struct DenoiseJob: Sendable {
       context.warn(
         "W-CLIPPED",
         "\(outcome.clipped) of \(values) restored values exceed the range of \(type.rawValue) and were clipped "
-          + "(--ot float32 keeps them)")
+          + "(\(option: "sample type") float32 keeps them)")
     }
     if outcome.shifted > 0 {
       context.warn(
@@ -139,9 +139,9 @@ public struct DenoiseJob: Sendable {
     }
     let copied = bands.count - facts.bands.count
     if copied > 0 {
-      context.logger.notice(
-        "\(copied) of \(bands.count) bands were not processed and are copied unchanged (--drop-bad leaves them out)"
-      )
+      let text =
+        "\(copied) of \(bands.count) bands were not processed and are copied unchanged (\(option: "drop bad") leaves them out)"
+      context.logger.notice("\(context.spelled(text))")
     }
     run.outputs += outcome.files.map { ReportOutput(path: $0, content: "restored cube") }
     return MapProducts.Raster(

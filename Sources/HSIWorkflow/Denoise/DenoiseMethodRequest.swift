@@ -1,3 +1,4 @@
+import Foundation
 import HSICore
 import HSINetworks
 import HSIRestoration
@@ -42,7 +43,7 @@ public struct DenoiseMethodRequest: Sendable {
     if let method, !isNetwork {
       guard model == nil, weights == nil else {
         throw CoreError.invalidParameter(
-          name: "--method", value: method, requirement: "given without --model and --weights")
+          name: "\(option: "method")", value: method, requirement: "given without \(option: "model") and \(option: "weights")")
       }
       if method.lowercased() != "auto" {
         self.init(.classical(method), values: values)
@@ -58,8 +59,8 @@ public struct DenoiseMethodRequest: Sendable {
     }
     guard values.isEmpty else {
       throw CoreError.invalidParameter(
-        name: "--set", value: values.sorted { $0.key < $1.key }.map { "\($0)=\($1)" }.joined(separator: " "),
-        requirement: "used with --method or --model")
+        name: "\(option: "parameter")", value: values.sorted { $0.key < $1.key }.map { $0 + String(format: "=%.12g", $1) }.joined(separator: " "),
+        requirement: "used with \(option: "method") or \(option: "model")")
     }
     self.init()
   }
@@ -81,7 +82,7 @@ public enum NoiseRequest: Sendable {
       return
     }
     guard sigma.isFinite, sigma >= 0 else {
-      throw CoreError.invalidParameter(name: "--noise", value: text, requirement: "a number from 0, or a file")
+      throw CoreError.invalidParameter(name: "\(option: "noise")", value: text, requirement: "a number from 0, or a file")
     }
     self = .level(sigma)
   }

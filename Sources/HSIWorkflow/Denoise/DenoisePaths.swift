@@ -26,8 +26,8 @@ struct DenoisePaths {
   }
 
   /// Declares every file.
-  func declare(on plan: inout OutputPlan, _ writing: RasterWriting, georeference: Georeference?) {
-    for raster in [restored, residual] { plan.writeRaster(raster, writing) }
+  func declare(on plan: inout OutputPlan, _ writing: RasterWriting, georeference: Georeference?) throws {
+    for raster in [restored, residual] { try plan.writeRaster(raster, writing) }
     for picture in [pictures?.before, pictures?.after] { plan.writePicture(picture, georeference: georeference) }
     for file in [report, html, item] { plan.write(file) }
     plan.write(provenance, replaceable: true)

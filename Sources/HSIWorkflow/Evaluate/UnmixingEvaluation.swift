@@ -2,6 +2,7 @@ import Foundation
 import HSICore
 import HSINumerics
 import HSIRaster
+import HSISpectral
 import HSIUnmixing
 
 /// Compares abundances (and endmembers) with a reference, after optimal matching.
@@ -61,7 +62,7 @@ public struct UnmixingEvaluation: Sendable {
     let unit = usesDegrees ? 180 / Double.pi : 1
     let angles = spectra.map { estimate, truth in
       order.enumerated().map { k, found in
-        found.map { spectralAngle(Array(estimate[$0]), Array(truth[k])) * unit }
+        found.map { SpectralDistance.angle(Array(estimate[$0]), Array(truth[k])) * unit }
       }
     }
     return UnmixingFigures(
@@ -117,7 +118,7 @@ public struct UnmixingEvaluation: Sendable {
     guard first.bands == second.bands else {
       throw UnmixingError.bandMismatch(
         spectra: first.bands, scene: second.bands,
-        advice: "resample one of them with hsi spectra convert --like")
+        advice: "resample one of them with hsi spectra convert \(option: "like")")
     }
     // Only the bands that are finite and good in both count.
     func isFinite(_ library: SpectralLibrary, _ band: Int) -> Bool {
@@ -149,7 +150,7 @@ public struct UnmixingEvaluation: Sendable {
     case .sad:
       guard let spectra else {
         throw CoreError.invalidParameter(
-          name: "--match", value: "sad", requirement: "used with --endmembers and --reference-endmembers")
+          name: "\(option: "match")", value: "sad", requirement: "used with \(option: "endmembers") and \(option: "reference endmembers")")
       }
       func matrix(_ library: SpectralLibrary) -> Matrix<Double> {
         Matrix(rows: library.count, columns: library.bands, values: library.values)

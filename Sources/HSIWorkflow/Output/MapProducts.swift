@@ -15,7 +15,7 @@ enum MapProducts {
     guard grid.filled > 0 else {
       throw RasterError.inconsistent(
         path: reader.path, reason: "no cell of the map grid holds a pixel of the part that is processed",
-        advice: "check --window and --ortho")
+        advice: "check \(option: "window") and \(option: "ortho")")
     }
     context.logger.info(
       "\(reader.path): \(grid.lines) × \(grid.samples) cells on the map, \(grid.filled) with a pixel")

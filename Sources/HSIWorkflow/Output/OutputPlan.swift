@@ -50,9 +50,11 @@ public struct OutputPlan {
   }
 
   /// Declares a raster and the files that its format brings along.
-  public mutating func writeRaster(_ path: String?, _ writing: RasterWriting) {
+  ///
+  /// - Throws: `CoreError.invalidParameter` for a name that stands for no format.
+  public mutating func writeRaster(_ path: String?, _ writing: RasterWriting) throws {
     guard let path else { return }
-    for file in writing.options(inputs: []).files(at: path) { write(file) }
+    for file in try writing.options(inputs: []).files(at: path) { write(file) }
   }
 
   /// Declares a picture and, where it has a position, the world file and reference system beside it.

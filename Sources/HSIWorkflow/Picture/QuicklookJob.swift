@@ -44,7 +44,7 @@ public struct QuicklookJob: Sendable {
     }
     guard longestSide >= 1 else {
       throw CoreError.invalidParameter(
-        name: "--longest-side", value: "\(longestSide)", requirement: "at least 1")
+        name: "\(option: "longest side")", value: "\(longestSide)", requirement: "at least 1")
     }
     let opened = try scene.open(context)
     var plan = OutputPlan(overwrites: overwrites, context)
@@ -72,7 +72,7 @@ public struct QuicklookJob: Sendable {
       let count = opened.reader.shape.bands
       guard list.count == 1 || list.count == 3, list.allSatisfy({ (0..<count).contains($0) }) else {
         throw CoreError.invalidParameter(
-          name: "--bands", value: list.map { "\($0 + 1)" }.joined(separator: ","),
+          name: "\(option: "bands")", value: list.map { "\($0 + 1)" }.joined(separator: ","),
           requirement: "one or three bands from 1 to \(count)")
       }
       return Quicklook.BandChoice(bands: list, reason: "user")
@@ -80,7 +80,7 @@ public struct QuicklookJob: Sendable {
       guard let list = Quicklook.nearest(wanted, in: opened.metadata.axis, within: .infinity) else {
         throw RasterError.inconsistent(
           path: opened.path, reason: "the file has no wavelengths",
-          advice: "give --wavelengths, or choose with --bands")
+          advice: "give \(option: "wavelengths"), or choose with \(option: "bands")")
       }
       return Quicklook.BandChoice(bands: list, reason: "user")
     }

@@ -44,7 +44,13 @@ public struct CubeFacts {
   private var metadata: CubeMetadata { reader.metadata }
 
   /// Lines of `label value [source]`.
-  public func text() -> String {
+  ///
+  /// - Parameter spelling: how parameters are spelled that would help.
+  public func text(spelling: (String) -> String = { $0 }) -> String {
+    ParameterSpelling.spelled(lines(), by: spelling)
+  }
+
+  private func lines() -> String {
     let shape = reader.shape
     var lines: [(String, String)] = []
     let order = shape.bands > 1 ? ", \(reader.interleave.rawValue.uppercased())" : ""
@@ -94,7 +100,7 @@ public struct CubeFacts {
   private var wavelengthText: String {
     guard let wavelengths = metadata.axis.wavelengths, let least = wavelengths.min(),
       let most = wavelengths.max()
-    else { return "not in the file (give --wavelengths)" }
+    else { return "not in the file (give \(option: "wavelengths"))" }
     let steps = zip(wavelengths, wavelengths.dropFirst())
     var text = "\(number(least)) to \(number(most)) nm"
     if zip(wavelengths, wavelengths.dropFirst()).allSatisfy({ $0 > $1 }), wavelengths.count > 1 {
@@ -116,9 +122,9 @@ public struct CubeFacts {
       let rotated = t[2] != 0 || t[4] != 0
       lines.append(("pixel", "\(number(width)) × \(number(height))" + (rotated ? ", rotated" : "")))
     case .groundControlPoints(let points): lines.append(("position", "\(points.count) ground control points"))
-    case .geolocation: lines.append(("position", "longitude and latitude arrays (--ortho geoloc)"))
+    case .geolocation: lines.append(("position", "longitude and latitude arrays (\(option: "ortho") geoloc)"))
     }
-    if reader.lookup != nil { lines.append(("map grid", "lookup table in the product (--ortho glt)")) }
+    if reader.lookup != nil { lines.append(("map grid", "lookup table in the product (\(option: "ortho") glt)")) }
     return lines
   }
 

@@ -1,3 +1,4 @@
+import Foundation
 import HSICore
 import HSIRaster
 
@@ -37,9 +38,13 @@ public struct OpenScene {
     switch request.area {
     case .whole: return reader.shape.window
     case .pixels(let window):
-      guard window.clipped(to: reader.shape) == window else {
+      let (x, y, width, height) = (window.sample, window.line, window.samples, window.lines)
+      // Sums of numbers that users give may not fit an integer.
+      guard x >= 0, y >= 0, width > 0, height > 0, width <= reader.shape.samples, height <= reader.shape.lines,
+        x <= reader.shape.samples - width, y <= reader.shape.lines - height
+      else {
         throw CoreError.invalidParameter(
-          name: "--window", value: "\(window.sample),\(window.line),\(window.samples),\(window.lines)",
+          name: "\(option: "window")", value: "\(x),\(y),\(width),\(height)",
           requirement: "inside the image of \(reader.shape.samples) samples × \(reader.shape.lines) lines")
       }
       return window
@@ -73,12 +78,12 @@ public struct OpenScene {
   private func window(minX: Double, minY: Double, maxX: Double, maxY: Double) throws -> PixelWindow {
     guard case .affine(let t)? = reader.metadata.georeference?.mapping else {
       throw RasterError.inconsistent(
-        path: reader.path, reason: "--bbox needs an affine georeference", advice: "use --window in pixels")
+        path: reader.path, reason: "\(option: "bbox") needs an affine georeference", advice: "use \(option: "window") in pixels")
     }
     let determinant = t[1] * t[5] - t[2] * t[4]
     guard determinant != 0 else {
       throw RasterError.inconsistent(
-        path: reader.path, reason: "its georeference cannot be inverted", advice: "use --window in pixels")
+        path: reader.path, reason: "its georeference cannot be inverted", advice: "use \(option: "window") in pixels")
     }
     let corners = [(minX, minY), (minX, maxY), (maxX, minY), (maxX, maxY)].map {
       (
@@ -94,7 +99,8 @@ public struct OpenScene {
     let bottom = clamp((corners.map(\.1).max()! - 1e-6).rounded(.up), height)
     guard right > left, bottom > top else {
       throw CoreError.invalidParameter(
-        name: "--bbox", value: "\(minX),\(minY),\(maxX),\(maxY)", requirement: "a box that meets the image")
+        name: "\(option: "bbox")", value: [minX, minY, maxX, maxY].map { String(format: "%.12g", $0) }.joined(separator: ","),
+        requirement: "a box that meets the image")
     }
     return PixelWindow(line: top, sample: left, lines: bottom - top, samples: right - left)
   }

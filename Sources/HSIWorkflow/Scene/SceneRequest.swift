@@ -41,6 +41,9 @@ public struct SceneRequest: Sendable {
   /// All good bands of all pixels of a file.
   public init(_ path: String) { self.path = path }
 
+  /// The files that the request names, before anything is opened.
+  var named: [String] { [path, mask?.path, cutline].compactMap { $0 } }
+
   /// The same choice of another file.
   public func of(_ path: String) -> SceneRequest {
     var other = self
@@ -59,10 +62,10 @@ public struct SceneRequest: Sendable {
   ///
   /// - Throws: `CoreError.invalidParameter`.
   public func requireAllPixels() throws {
-    for (name, value) in [("--mask", mask?.path), ("--cutline", cutline)] {
+    for (name, value) in [("\(option: "mask")", mask?.path), ("\(option: "cutline")", cutline)] {
       guard let value else { continue }
       throw CoreError.invalidParameter(
-        name: name, value: value, requirement: "left out: stored samples are kept as they are; use --window or --bbox")
+        name: name, value: value, requirement: "left out: stored samples are kept as they are; use \(option: "window") or \(option: "bbox")")
     }
   }
 }

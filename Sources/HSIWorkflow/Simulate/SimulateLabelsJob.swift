@@ -32,7 +32,7 @@ public struct SimulateLabelsJob: Sendable {
     }
     var plan = OutputPlan(overwrites: writing.overwrites, context)
     plan.read(opened.files)
-    plan.writeRaster(output, writing)
+    try plan.writeRaster(output, writing)
     try plan.check()
     let scene = try opened.source(bands: .good, context).load(context)
     var ids = [UInt16](repeating: 0, count: reader.shape.pixels)

@@ -37,7 +37,7 @@ public struct SimulateNoiseJob: Sendable {
     let source = try opened.source(bands: .all, context)
     var plan = OutputPlan(overwrites: writing.overwrites, context)
     plan.read(opened.files)
-    plan.writeRaster(output, writing)
+    try plan.writeRaster(output, writing)
     let record = records.provenancePath(of: output)
     plan.write(record, replaceable: true)
     try plan.check()

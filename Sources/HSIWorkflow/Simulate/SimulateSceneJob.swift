@@ -31,7 +31,7 @@ public struct SimulateSceneJob: Sendable {
   public func run(_ context: RunContext) throws -> JobResult {
     let simulator = try SceneSimulator(recipe, cancellation: context.cancellation)
     guard [.float32, .int16, .uint16].contains(type) else {
-      throw CoreError.invalidParameter(name: "--ot", value: type.rawValue, requirement: "float32, int16 or uint16")
+      throw CoreError.invalidParameter(name: "\(option: "sample type")", value: type.rawValue, requirement: "float32, int16 or uint16")
     }
     let names = OutputStem(output)
     let (truthPath, mapPath, spectraPath) = (
@@ -39,7 +39,7 @@ public struct SimulateSceneJob: Sendable {
     )
     var plan = OutputPlan(overwrites: writing.overwrites, context)
     plan.read(sources)
-    for raster in [output, mapPath] { plan.writeRaster(raster, writing) }
+    for raster in [output, mapPath] { try plan.writeRaster(raster, writing) }
     for file in SpectraOutput.files(spectraPath) + [truthPath] { plan.write(file) }
     try plan.check()
 

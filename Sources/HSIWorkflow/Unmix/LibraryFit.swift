@@ -1,5 +1,6 @@
 import HSICore
 import HSIRaster
+import HSISpectral
 import HSIUnmixing
 
 /// Spectra of a file brought onto the bands of a scene.
@@ -39,9 +40,9 @@ struct LibraryFit {
         path: path,
         reason:
           "it has \(spectra.bands) bands but the scene has \(axis.count), of which \(wanted.count) are used",
-        advice: "give wavelengths to both (--wavelengths for the scene), or spectra with \(axis.count) bands")
+        advice: "give wavelengths to both (\(option: "wavelengths") for the scene), or spectra with \(axis.count) bands")
     }
-    let resampled = try SpectralResampling.resample(spectra, to: axis.selecting(wanted), path: path).library
+    let resampled = try SpectralResampling.resample(spectra, to: axis.selecting(wanted), named: path).library
     context.logger.info("\(path): resampled from \(spectra.bands) to \(wanted.count) bands")
     (bands, library) = try LibraryFit.finite(resampled, wanted, path, needsAll, context)
   }

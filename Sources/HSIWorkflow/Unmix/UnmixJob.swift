@@ -47,7 +47,7 @@ public struct UnmixJob: Sendable {
     plan.read(opened.reader.files + solver.files + opened.selectionFiles, digested: records.digestsInputs)
     plan.record(on: &provenance)
     let paths = UnmixPaths(abundances: output, products, records, isBlind: solver.findsEndmembers)
-    paths.declare(on: &plan, writing, georeference: opened.metadata.georeference)
+    try paths.declare(on: &plan, writing, georeference: opened.metadata.georeference)
     try plan.check()
     let grid = try MapProducts.grid(records, opened, window: solver.window, context)
 

@@ -83,8 +83,8 @@ struct UnmixPaths {
   }
 
   /// Declares every file.
-  func declare(on plan: inout OutputPlan, _ writing: RasterWriting, georeference: Georeference?) {
-    for raster in [abundances, guidance, residual, residualSpectra] { plan.writeRaster(raster, writing) }
+  func declare(on plan: inout OutputPlan, _ writing: RasterWriting, georeference: Georeference?) throws {
+    for raster in [abundances, guidance, residual, residualSpectra] { try plan.writeRaster(raster, writing) }
     for suffix in [".sli", ".hdr", ".csv"] { plan.write(endmembers.map { $0 + suffix }) }
     for picture in [quicklook, composite] { plan.writePicture(picture, georeference: georeference) }
     for file in [report, html, item] + channelQuality { plan.write(file) }

@@ -166,7 +166,7 @@ final class UnmixSolver {
     context.warn(
       "W-BAD-CHANNELS",
       "\(dropped.count) channels cannot be predicted from the others and are left out: bands "
-        + "\(ChannelQuality.ranges(dropped)) (--keep-bad-channels keeps them)")
+        + "\(ChannelQuality.ranges(dropped)) (\(option: "keep bad channels") keeps them)")
     naming = naming?.selecting(bands: outcome.kept)
     source = try scene.source(bands: .list(outcome.kept.map { source.bands[$0] }), context)
   }

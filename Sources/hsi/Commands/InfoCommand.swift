@@ -33,6 +33,6 @@ struct InfoCommand: ParsableCommand {
     let context = try options.makeContext()
     let facts = try CubeFacts(
       input.request(scene).open(context), hasStatistics: stats, hasNoise: noise, context)
-    try Terminal.output(json ? facts.json() + "\n" : facts.text())
+    try Terminal.output(json ? facts.json() + "\n" : facts.text(spelling: context.spelling))
   }
 }

@@ -10,9 +10,10 @@ struct SchemaCommand: ParsableCommand {
         hsi schema report > report.schema.json
         hsi schema denoise > denoise.schema.json
         hsi schema classify > classify.schema.json
+        hsi schema predict > predict.schema.json
       """)
 
-  @Argument(help: "What to describe: report (of hsi unmix), denoise or classify.")
+  @Argument(help: "What to describe: report (of hsi unmix), denoise, classify or predict.")
   var subject = "report"
 
   func run() throws {
@@ -20,9 +21,10 @@ struct SchemaCommand: ParsableCommand {
     case "report", "unmix": try Terminal.output(ReportSchema.unmixing + "\n")
     case "denoise": try Terminal.output(ReportSchema.restoration + "\n")
     case "classify": try Terminal.output(ReportSchema.classification + "\n")
+    case "predict": try Terminal.output(ReportSchema.prediction + "\n")
     default:
       throw CoreError.invalidParameter(
-        name: "the subject", value: subject, requirement: "report, denoise or classify")
+        name: "the subject", value: subject, requirement: "report, denoise, classify or predict")
     }
   }
 }

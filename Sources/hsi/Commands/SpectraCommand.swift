@@ -121,7 +121,7 @@ struct SpectraConvertCommand: ParsableCommand {
     }
     if let like {
       let reader = try RasterFormats.open(like.text, context: context)
-      let result = try SpectralResampling.resample(spectra, to: reader.metadata.axis, path: library.text)
+      let result = try SpectralResampling.resample(spectra, to: reader.metadata.axis, named: library.text)
       let missing = result.covered.filter { !$0 }.count
       if missing > 0 {
         context.warn(

@@ -44,9 +44,10 @@ struct RunOptions: ParsableArguments {
     let logger = Logger(label: "hsi") { _ in TerminalLogHandler(logLevel: level, isJSON: isJSON) }
     let display = TerminalProgress.display(settings.progress.value, quiet: quiet)
     Interruption.watch(display)
-    let context = RunContext(
+    var context = RunContext(
       threads: settings.threads.value, memory: settings.memory.value, seed: settings.seed.value, progress: display,
       cancellation: Interruption.flag, logger: logger, invocation: HSICommand.invocation)
+    context.spelling = OptionSpelling.spell
     if settings.device.value.hasPrefix("cuda") {
       context.warn("W-DEVICE", "device is \(settings.device.value), but hsi computes on the CPU only")
     }

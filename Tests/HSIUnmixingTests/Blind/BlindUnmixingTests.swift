@@ -1,6 +1,7 @@
 import Foundation
 import HSICore
 import HSINumerics
+import HSISpectral
 import HSITestSupport
 import Testing
 
@@ -184,8 +185,8 @@ struct BlindUnmixingTests {
     // Endmembers of about equal abundance may change places between the two.
     let place = (0..<3).map { k in
       (0..<3).min {
-        spectralAngle(Array(inCore.fit.endmembers[k]), Array(sampled.fit.endmembers[$0]))
-          < spectralAngle(Array(inCore.fit.endmembers[k]), Array(sampled.fit.endmembers[$1]))
+        SpectralDistance.angle(Array(inCore.fit.endmembers[k]), Array(sampled.fit.endmembers[$0]))
+          < SpectralDistance.angle(Array(inCore.fit.endmembers[k]), Array(sampled.fit.endmembers[$1]))
       } ?? k
     }
     var square = 0.0

@@ -22,20 +22,20 @@ public enum SpectralResampling {
   /// max(F, two spacings). Identical axes (centres within 1 % of the width) copy the values.
   /// Cost: spectra × scene bands × library bands under the Gaussian.
   ///
-  /// - Throws: `RasterError.inconsistent` when one of the axes has no wavelengths (and the counts differ), or when no
+  /// - Throws: `SpectralError.inconsistent` when one of the axes has no wavelengths (and the counts differ), or when no
   ///   spectrum covers any band. Without wavelengths on either side equal counts are taken as equal bands.
-  public static func resample(_ library: SpectralLibrary, to scene: SpectralAxis, path: String = "library")
+  public static func resample(_ library: SpectralLibrary, to scene: SpectralAxis, named name: String = "library")
     throws
     -> Result
   {
     guard let target = scene.wavelengths, let source = library.axis.wavelengths else {
       guard library.bands == scene.count else {
-        throw RasterError.inconsistent(
-          path: path,
+        throw SpectralError.inconsistent(
+          name: name,
           reason: "the library has \(library.bands) bands and the scene \(scene.count), and "
             + (library.axis.wavelengths == nil ? "the library" : "the scene") + " has no wavelengths",
           advice: library.axis.wavelengths == nil
-            ? "use a library file that holds wavelengths" : "give those of the scene with --wavelengths")
+            ? "use a library file that holds wavelengths" : "give those of the scene with \(option: "wavelengths")")
       }
       var result = library
       result.axis = scene
@@ -53,8 +53,8 @@ public enum SpectralResampling {
 
     let order = library.axis.ascending.filter { source[$0] > 0 && source[$0].isFinite }
     guard !order.isEmpty else {
-      throw RasterError.inconsistent(
-        path: path, reason: "the library has no usable wavelengths",
+      throw SpectralError.inconsistent(
+        name: name, reason: "the library has no usable wavelengths",
         advice: "check its first column or header")
     }
     let axis = order.map { source[$0] }
@@ -75,8 +75,8 @@ public enum SpectralResampling {
       }
     }
     guard values.contains(where: { !$0.isNaN }) else {
-      throw RasterError.inconsistent(
-        path: path,
+      throw SpectralError.inconsistent(
+        name: name,
         reason:
           "the library (\(range(axis)) nm) and the scene (\(range(target.filter { $0 > 0 })) nm) do not overlap",
         advice: "check the units of both wavelength axes")
@@ -92,22 +92,10 @@ public enum SpectralResampling {
     var kept: [Int] = []
     for index in 0..<library.count {
       let isUsable = library[index].contains { $0.isFinite && $0 != 0 }
-      let isApart = isUsable && kept.allSatisfy { angle(library[$0], library[index]) * 180 / .pi >= degrees }
+      let isApart = isUsable && kept.allSatisfy { SpectralDistance.angle(library[$0], library[index]) * 180 / .pi >= degrees }
       if isApart { kept.append(index) }
     }
     return kept
-  }
-
-  /// The spectral angle in radians over the bands where both are finite; π/2 when they share none.
-  public static func angle(_ a: ArraySlice<Double>, _ b: ArraySlice<Double>) -> Double {
-    var (product, first, second) = (0.0, 0.0, 0.0)
-    for (x, y) in zip(a, b) where x.isFinite && y.isFinite {
-      product += x * y
-      first += x * x
-      second += y * y
-    }
-    guard first > 0, second > 0 else { return .pi / 2 }
-    return acos(min(1, max(-1, product / (first * second).squareRoot())))
   }
 
   private static func coverage(_ library: SpectralLibrary) -> [Bool] {
@@ -118,7 +106,7 @@ public enum SpectralResampling {
 
   private static func range(_ values: [Double]) -> String {
     guard let low = values.min(), let high = values.max() else { return "none" }
-    return "\(SpectralLibraryFile.text(low))–\(SpectralLibraryFile.text(high))"
+    return "\(PlainNumber.rounded(low))–\(PlainNumber.rounded(high))"
   }
 
   /// Half the distance between the neighbours of each value on a sorted copy; 1 for a single value.

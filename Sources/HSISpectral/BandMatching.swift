@@ -57,14 +57,14 @@ public enum BandMatching: Sendable {
       let first = missing.map { wanted[$0] }.min() ?? 0
       return .impossible(
         reason: ranges(own, good, wanted) + ": \(missing.count) bands of the model, the first at "
-          + "\(SpectralLibraryFile.text(first)) nm, are not covered")
+          + "\(PlainNumber.rounded(first)) nm, are not covered")
     }
     return .resampled(good, weights: Matrix(rows: good.count, columns: wanted.count, values: result.library.values))
   }
 
   private static func ranges(_ own: [Double], _ good: [Int], _ wanted: [Double]) -> String {
     func text(_ values: [Double]) -> String {
-      "\(SpectralLibraryFile.text(values.min() ?? 0))–\(SpectralLibraryFile.text(values.max() ?? 0)) nm"
+      "\(PlainNumber.rounded(values.min() ?? 0))–\(PlainNumber.rounded(values.max() ?? 0)) nm"
     }
     return "the model was trained on \(text(wanted)) and the scene has \(text(good.map { own[$0] }))"
   }
