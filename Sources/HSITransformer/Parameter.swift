@@ -116,9 +116,10 @@ public final class ParameterStore: @unchecked Sendable {
   public private(set) var parameters: [Parameter] = []
   private var byName: [String: Parameter] = [:]
   private var random: CounterRandom
-  private let isBlank: Bool
+  private var isBlank: Bool
 
-  /// An empty store; initial weights are drawn under `seed`, or zero when `isBlank`: for networks that are loaded.
+  /// An empty store; initial weights are drawn under `seed`, or zero when `isBlank`: for networks that are loaded. The
+  /// generator of a blank store stands where it would had it drawn, so that what is drawn later is the same.
   public init(seed: UInt64 = 0, isBlank: Bool = false) {
     random = CounterRandom(seed: seed, stream: 0x1217)
     self.isBlank = isBlank
@@ -144,11 +145,15 @@ public final class ParameterStore: @unchecked Sendable {
     for parameter in parameters { parameter.isTrainable = !parameter.isBuffer && predicate(parameter) }
   }
 
+  /// From now on a blank store draws new weights: those of adapters of a network that was loaded.
+  public func startDrawing() { isBlank = false }
+
   fileprivate func add(
     _ name: String, _ shape: [Int], _ initialisation: Initialisation, isBuffer: Bool, isInteger: Bool
   ) -> Parameter {
     precondition(byName[name] == nil, "two parameters are named \(name)")
     let isDrawn = isBuffer || !isBlank
+    if !isDrawn { initialisation.skip(shape, &random) }
     let parameter = Parameter(
       name: name, value: isDrawn ? initialisation.draw(shape, &random) : .zeros(shape), isBuffer: isBuffer,
       isInteger: isInteger)
