@@ -1,5 +1,26 @@
 import HSICore
 
+/// What a parameter is in its network: trainable sets, decay and rates are chosen by it.
+public enum ParameterRole: String, Sendable, Codable, CaseIterable {
+  /// A matrix or a kernel of a convolution.
+  case weight
+  /// What a linear map or convolution adds.
+  case bias
+  /// Scale and shift of a normalisation, or of a layer as a whole.
+  case norm
+  /// A table of positions, prompts, embeddings or temperatures.
+  case table
+  /// Anything of an adapter.
+  case adapter
+  /// Running statistics: stored, never changed by an optimiser.
+  case statistic
+  /// Counters and index tables, stored as 64-bit integers.
+  case integer
+
+  /// Whether an optimiser may change it.
+  public var isLearned: Bool { self != .statistic && self != .integer }
+}
+
 /// A named tensor of a network: a weight that may be trained, or a buffer (running statistics) that is only stored.
 ///
 /// Values are in the order of the published checkpoints (PyTorch: linear `[out, in]`, convolution
@@ -8,10 +29,12 @@ import HSICore
 public final class Parameter: @unchecked Sendable {
   /// Dotted name in the state dictionary.
   public let name: String
-  /// True for running statistics and tables that no optimiser touches.
-  public let isBuffer: Bool
-  /// True when the stored type is a 64-bit integer (counters).
-  public let isInteger: Bool
+  /// What it is in the network.
+  public let role: ParameterRole
+  /// True for running statistics, counters and index tables that no optimiser touches.
+  public var isBuffer: Bool { !role.isLearned }
+  /// True when the stored type is a 64-bit integer (counters, index tables).
+  public var isInteger: Bool { role == .integer }
   /// Whether gradients are computed and the optimiser changes it.
   public var isTrainable: Bool
   /// The value.
@@ -24,12 +47,11 @@ public final class Parameter: @unchecked Sendable {
   private var gradientSum: Tensor?
   private var hasGradient = false
 
-  init(name: String, value: Tensor, isBuffer: Bool = false, isInteger: Bool = false) {
+  init(name: String, value: Tensor, role: ParameterRole = .weight) {
     self.name = name
     self.value = value
-    self.isBuffer = isBuffer
-    self.isInteger = isInteger
-    isTrainable = !isBuffer
+    self.role = role
+    isTrainable = role.isLearned
   }
 
   /// Extents of the value.
@@ -69,7 +91,7 @@ public final class Parameter: @unchecked Sendable {
 }
 
 /// How a new weight is drawn.
-public enum Initialisation: Sendable {
+public enum Initialisation: Sendable, Equatable {
   /// All values equal.
   case constant(Float)
   /// Normal with this standard deviation.
@@ -82,6 +104,8 @@ public enum Initialisation: Sendable {
   case kaimingNormalFanOut
   /// Normal with variance 2 / (fan-in + fan-out) (Glorot, Bengio 2010).
   case xavierNormal
+  /// Uniform in ±√(6 / (fan-in + fan-out)) (Glorot, Bengio 2010).
+  case xavierUniform
   /// Uniform in ±1/√fan-in: PyTorch's default for linear layers and convolutions.
   case fanInUniform
 
@@ -105,6 +129,7 @@ public enum Initialisation: Sendable {
     case .uniform(let bound): Tensor(shape, uniform(bound))
     case .kaimingNormalFanOut: Tensor(shape, normal((2 / fanOut).squareRoot()))
     case .xavierNormal: Tensor(shape, normal((2 / (fanIn + fanOut)).squareRoot()))
+    case .xavierUniform: Tensor(shape, uniform((6 / (fanIn + fanOut)).squareRoot()))
     case .fanInUniform: Tensor(shape, uniform(1 / fanIn.squareRoot()))
     }
   }
@@ -148,15 +173,17 @@ public final class ParameterStore: @unchecked Sendable {
   /// From now on a blank store draws new weights: those of adapters of a network that was loaded.
   public func startDrawing() { isBlank = false }
 
+  /// Lets the optimiser change exactly the weights of some roles.
+  public func train(_ roles: Set<ParameterRole>) { train { roles.contains($0.role) } }
+
   fileprivate func add(
-    _ name: String, _ shape: [Int], _ initialisation: Initialisation, isBuffer: Bool, isInteger: Bool
+    _ name: String, _ shape: [Int], _ initialisation: Initialisation, _ role: ParameterRole
   ) -> Parameter {
     precondition(byName[name] == nil, "two parameters are named \(name)")
-    let isDrawn = isBuffer || !isBlank
+    let isDrawn = !role.isLearned || !isBlank
     if !isDrawn { initialisation.skip(shape, &random) }
     let parameter = Parameter(
-      name: name, value: isDrawn ? initialisation.draw(shape, &random) : .zeros(shape), isBuffer: isBuffer,
-      isInteger: isInteger)
+      name: name, value: isDrawn ? initialisation.draw(shape, &random) : .zeros(shape), role: role)
     parameters.append(parameter)
     byName[name] = parameter
     return parameter
@@ -178,13 +205,16 @@ public struct ParameterScope: Sendable {
   /// The scope of the i-th child of a list.
   public subscript(index: Int) -> ParameterScope { self["\(index)"] }
 
-  /// A new weight of this scope.
-  public func parameter(_ name: String, _ shape: [Int], _ initialisation: Initialisation) -> Parameter {
-    store.add(self[name].path, shape, initialisation, isBuffer: false, isInteger: false)
+  /// A new parameter of this scope, one that is learned.
+  public func parameter(
+    _ name: String, _ shape: [Int], _ initialisation: Initialisation, role: ParameterRole = .weight
+  ) -> Parameter {
+    precondition(role.isLearned, "\(name) is a buffer")
+    return store.add(self[name].path, shape, initialisation, role)
   }
 
   /// A new buffer of this scope.
   public func buffer(_ name: String, _ shape: [Int], _ value: Float, isInteger: Bool = false) -> Parameter {
-    store.add(self[name].path, shape, .constant(value), isBuffer: true, isInteger: isInteger)
+    store.add(self[name].path, shape, .constant(value), isInteger ? .integer : .statistic)
   }
 }

@@ -59,18 +59,21 @@ import Testing
     for (a, b) in zip(network.store.parameters, loaded.store.parameters) {
       #expect(a.name == b.name && a.value.values == b.value.values)
     }
-    loaded.attachAdapters(.init(rank: 2))
+    loaded.linears.attach(LowRankAdapter.Configuration(rank: 2))
     let drawn = HSDT(configuration)
-    drawn.attachAdapters(.init(rank: 2))
-    let downs = drawn.linears.compactMap { $0.adapter?.down.value.values }
-    #expect(!downs.isEmpty && downs == loaded.linears.compactMap { $0.adapter?.down.value.values })
+    drawn.linears.attach(LowRankAdapter.Configuration(rank: 2))
+    let downs = drawn.linears.compactMap { ($0.adapters.first as? LowRankAdapter)?.down.value.values }
+    #expect(!downs.isEmpty && downs == loaded.linears.compactMap { ($0.adapters.first as? LowRankAdapter)?.down.value.values })
     #expect(Set(downs[0]).count > 1)
     // Adapters are saved and come back with their α.
-    for linear in loaded.linears { linear.adapter?.up.update { for i in $0.indices { $0[i] = Float(i) * 0.01 } } }
+    for linear in loaded.linears {
+      (linear.adapters.first as? LowRankAdapter)?.up.update { for i in $0.indices { $0[i] = Float(i) * 0.01 } }
+    }
     let adapted = HSDTModel(loaded, card: HSDTModel.card("small", configuration))
     try adapted.write(to: path, overwrite: true)
     let again = try HSDTModel.read(path).network
-    #expect(again.hasAdapters && again.linears.allSatisfy { $0.adapter?.configuration.alpha == 4 })
+    #expect(again.linears.hasAdapters
+        && again.linears.allSatisfy { ($0.adapters.first as? LowRankAdapter)?.configuration.alpha == 4 })
     let x = Variable(Tensor([1, 7, 4, 4, 1], (0..<112).map { Float($0 % 13) / 13 }))
     #expect(again(x, Tape(.inference)).value.values == loaded(x, Tape(.inference)).value.values)
   }

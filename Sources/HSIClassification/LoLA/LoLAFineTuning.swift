@@ -17,16 +17,14 @@ extension TrainedLoLA: AdaptableClassifier {
     shape.classes = task.classes.count
     let network = LoLASpecViT(shape, seed: context.seed)
     try weights.load(network.store) { !keepsHead && $0.hasPrefix("head.") }
-    let own = Set(network.store.parameters.map(\.name))
-    for linear in network.linears.dropLast() { linear.attach(lora) }
-    network.store.train { !own.contains($0.name) || $0.name.hasPrefix("head.") }
+    let added = Set(network.linears.dropLast().attach(lora).flatMap { $0.parameters.map(\.name) })
+    network.store.train { added.contains($0.name) || $0.name.hasPrefix("head.") }
     var recipe = PatchRecipe()
     (recipe.epochs, recipe.rate) = (epochs ?? 30, rate ?? recipe.rate)
     let trainer = PatchTrainer(network, cutter, recipe)
     try trainer.run(task, features, name: "\(id) adapter", context)
     let isLearned: (Parameter) -> Bool = {
-      !own.contains($0.name) || $0.name.hasPrefix("head.") || $0.name.hasSuffix("running_mean")
-        || $0.name.hasSuffix("running_var")
+      added.contains($0.name) || $0.name.hasPrefix("head.") || $0.role == .statistic
     }
     return TrainedAdapter(
       contents: network.store.contents(where: isLearned),

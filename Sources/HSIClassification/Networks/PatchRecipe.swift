@@ -18,7 +18,7 @@ public struct PatchRecipe: Sendable, Codable, Equatable {
   public enum Scope: String, Sendable, Codable, CaseIterable {
     /// All.
     case all
-    /// Those of adapters (names with `lora_`) only; the rest stays as it was drawn or loaded.
+    /// Those of adapters only; the rest stays as it was drawn or loaded.
     case adapters
   }
 

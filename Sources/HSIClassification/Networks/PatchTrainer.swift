@@ -41,9 +41,9 @@ public final class PatchTrainer {
     self.network = network
     self.cutter = cutter
     self.recipe = recipe
-    if recipe.scope == .adapters { network.store.train { $0.name.contains("lora_") } }
+    if recipe.scope == .adapters { network.store.train([.adapter]) }
     let trainable = network.store.trainable
-    groups = [trainable.filter { $0.name.contains("lora_") }, trainable.filter { !$0.name.contains("lora_") }]
+    groups = [trainable.filter { $0.role == .adapter }, trainable.filter { $0.role != .adapter }]
     optimiser = Optimiser(
       .adamW(weightDecay: recipe.weightDecay),
       [Optimiser.Group("adapters", groups[0]), Optimiser.Group("others", groups[1])])

@@ -45,16 +45,3 @@ extension HSDT {
     return configuration
   }
 }
-
-extension HSDT {
-  /// Whether linear maps carry adapters.
-  public var hasAdapters: Bool { linears.contains { $0.adapter != nil } }
-
-  /// Puts an adapter beside every linear map of attention and feed-forward networks.
-  public func attachAdapters(_ configuration: LowRankAdapter.Configuration) {
-    for linear in linears { linear.attach(configuration) }
-  }
-
-  /// Folds all adapters into the weights they sit beside.
-  public func foldAdapters() { for linear in linears { linear.foldAdapter() } }
-}

@@ -106,24 +106,40 @@ public struct LoLAConfiguration: PatchConfiguration {
 
   // MARK: - Sizes
 
-  /// Name and shape of every tensor of the network, in its order, without building it. `isBuffer` marks those that are no
-  /// weights.
-  package var tensors: [(name: String, shape: [Int], isBuffer: Bool)] {
-    var list: [(name: String, shape: [Int], isBuffer: Bool)] = []
-    func add(_ name: String, _ shape: [Int], isBuffer: Bool = false) { list.append((name, shape, isBuffer)) }
+  /// A tensor of the network.
+  package struct TensorFact {
+    package let name: String
+    package let shape: [Int]
+    /// Whether it is no weight.
+    package var isBuffer = false
+    /// Whether it is of an adapter.
+    package var isAdapter = false
+    /// Whether it is of an adapter's low-rank pair.
+    package var isThin = false
+  }
+
+  /// Every tensor of the network, in its order, without building it.
+  package var tensors: [TensorFact] {
+    var list: [TensorFact] = []
+    func add(_ name: String, _ shape: [Int], isBuffer: Bool = false) {
+      list.append(TensorFact(name: name, shape: shape, isBuffer: isBuffer))
+    }
+    func adapter(_ name: String, _ shape: [Int], isThin: Bool) {
+      list.append(TensorFact(name: name, shape: shape, isAdapter: true, isThin: isThin))
+    }
     func linear(_ name: String, _ input: Int, _ output: Int) {
       add("\(name).weight", [output, input])
       add("\(name).bias", [output])
     }
     func pair(_ name: String, _ input: Int, _ output: Int) {
-      add("\(name).lora_down.weight", [rank, input])
-      add("\(name).lora_up.weight", [output, rank])
+      adapter("\(name).lora_down.weight", [rank, input], isThin: true)
+      adapter("\(name).lora_up.weight", [output, rank], isThin: true)
     }
     func gated(_ name: String, _ input: Int, _ output: Int) {
       linear("\(name).linear", input, output)
       pair(name, input, output)
-      add("\(name).lora_gate.weight", [output, input])
-      add("\(name).lora_residual.weight", [output, input])
+      adapter("\(name).lora_gate.weight", [output, input], isThin: false)
+      adapter("\(name).lora_residual.weight", [output, input], isThin: false)
     }
     func norm(_ name: String, _ channels: Int) {
       add("\(name).weight", [channels])
@@ -178,18 +194,18 @@ public struct LoLAConfiguration: PatchConfiguration {
     return list
   }
 
-  private func count(where isWanted: (String) -> Bool) -> Int {
-    tensors.reduce(0) { $1.isBuffer || !isWanted($1.name) ? $0 : $0 + $1.shape.reduce(1, *) }
+  private func count(where isWanted: (TensorFact) -> Bool) -> Int {
+    tensors.reduce(0) { $1.isBuffer || !isWanted($1) ? $0 : $0 + $1.shape.reduce(1, *) }
   }
 
   /// Number of weights (buffers excluded).
   public var parameterCount: Int { count { _ in true } }
 
   /// Number of weights that adapter mode trains: all of the adapters.
-  public var adapterParameterCount: Int { count { $0.contains("lora_") } }
+  public var adapterParameterCount: Int { count(where: \.isAdapter) }
 
   /// Number of weights in the low-rank pairs of the adapters alone.
-  public var lowRankParameterCount: Int { count { $0.contains("lora_down") || $0.contains("lora_up") } }
+  public var lowRankParameterCount: Int { count(where: \.isThin) }
 
   /// Values of the activations of a patch that are held at once in prediction, about: the widest convolution and its input.
   package var activationCount: Int { components * side * side * (stem[1] + 2 * width) }

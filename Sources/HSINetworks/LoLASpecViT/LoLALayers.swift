@@ -8,16 +8,26 @@ struct AdapterLinears {
   let configuration: LoLAConfiguration
 
   /// qkv, proj and the outer maps of the feed-forward network.
-  func gated(_ scope: ParameterScope, _ input: Int, _ output: Int) -> Linear { make(scope, input, output, isGated: true) }
+  func gated(_ scope: ParameterScope, _ input: Int, _ output: Int) -> Linear {
+    var adapter = GatedLowRankAdapter.Configuration(
+      rank: configuration.rank, alpha: configuration.alpha, initialisation: drawn)
+    adapter.startsUpAtZero = configuration.startsUpAtZero
+    return make(scope, input, output, adapter)
+  }
 
   /// The head.
-  func plain(_ scope: ParameterScope, _ input: Int, _ output: Int) -> Linear { make(scope, input, output, isGated: false) }
+  func plain(_ scope: ParameterScope, _ input: Int, _ output: Int) -> Linear {
+    var adapter = LowRankAdapter.Configuration(
+      rank: configuration.rank, alpha: configuration.alpha, initialisation: drawn)
+    adapter.startsUpAtZero = configuration.startsUpAtZero
+    return make(scope, input, output, adapter)
+  }
 
-  private func make(_ scope: ParameterScope, _ input: Int, _ output: Int, isGated: Bool) -> Linear {
+  private func make(
+    _ scope: ParameterScope, _ input: Int, _ output: Int, _ adapter: some AdapterConfiguration
+  ) -> Linear {
     let linear = Linear(scope["linear"], input: input, output: output, initialisation: drawn)
-    linear.attach(
-      .init(rank: configuration.rank, alpha: configuration.alpha, isGated: isGated), at: scope, initialisation: drawn)
-    if configuration.startsUpAtZero { linear.adapters.first?.up.update { $0.update(repeating: 0) } }
+    linear.attach(adapter, at: scope)
     return linear
   }
 }
@@ -49,7 +59,7 @@ final class LoLAFrontEnd {
       root["patch_embed"][0], input: width, output: width, kernel: [4, 4], stride: 2, padding: 1)
     embeddingNorm = BatchNorm(root["patch_embed"][1], channels: width)
     let tokens = configuration.tokenSides[0]
-    position = root.parameter("pos_embed", [1, tokens, tokens, width], drawn)
+    position = root.parameter("pos_embed", [1, tokens, tokens, width], drawn, role: .table)
     bandDropout = configuration.bandDropout
     dropout = configuration.dropout
   }

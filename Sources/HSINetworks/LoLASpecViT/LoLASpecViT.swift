@@ -51,7 +51,7 @@ public final class LoLASpecViT: PatchNetwork, @unchecked Sendable {
   public var linears: [Linear] { levels.flatMap { $0.blocks.flatMap(\.linears) } + [head] }
 
   /// Lets an optimiser change exactly the adapters, as the released training script does.
-  public func trainAdapters() { store.train { $0.name.contains("lora_") } }
+  public func trainAdapters() { store.train([.adapter]) }
 
   /// Logits `[B, classes]` of patches `[B, K, S, S, 1]`, standardised as the configuration says.
   public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {

@@ -24,8 +24,8 @@ public final class BatchNorm {
 
   /// A layer for `channels` values on the last axis.
   public init(_ scope: ParameterScope, channels: Int, epsilon: Double = 1e-5, momentum: Double = 0.1) {
-    weight = scope.parameter("weight", [channels], .constant(1))
-    bias = scope.parameter("bias", [channels], .constant(0))
+    weight = scope.parameter("weight", [channels], .constant(1), role: .norm)
+    bias = scope.parameter("bias", [channels], .constant(0), role: .norm)
     runningMean = scope.buffer("running_mean", [channels], 0)
     runningVariance = scope.buffer("running_var", [channels], 1)
     batches = scope.buffer("num_batches_tracked", [], 0, isInteger: true)

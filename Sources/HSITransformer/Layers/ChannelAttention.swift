@@ -183,7 +183,7 @@ public final class GlobalSpectralAttention {
   /// A layer of `channels` channels in `heads` groups.
   public init(_ scope: ParameterScope, channels: Int, heads: Int) {
     self.heads = heads
-    temperature = scope.parameter("temperature", [heads, 1, 1], .constant(1))
+    temperature = scope.parameter("temperature", [heads, 1, 1], .constant(1), role: .table)
     qkv = Linear(scope["qkv"], input: channels, output: 3 * channels, bias: false)
     depthwise = DepthwiseConvolution(scope["qkv_dwconv"], channels: 3 * channels)
     projection = Linear(scope["project_out"], input: channels, output: channels, bias: false)
@@ -219,7 +219,7 @@ public final class CrossChannelAttention {
   /// A layer of `channels` channels in `heads` groups.
   public init(_ scope: ParameterScope, channels: Int, heads: Int) {
     self.heads = heads
-    temperature = scope.parameter("temperature", [heads, 1, 1], .constant(1))
+    temperature = scope.parameter("temperature", [heads, 1, 1], .constant(1), role: .table)
     query = Linear(scope["q"], input: channels, output: channels, bias: false)
     queryDepthwise = DepthwiseConvolution(scope["q_dwconv"], channels: channels)
     keyValue = Linear(scope["kv"], input: channels, output: 2 * channels, bias: false)

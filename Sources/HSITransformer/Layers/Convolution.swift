@@ -35,7 +35,7 @@ public final class Convolution {
     let fanIn = Double(kernel.reduce(input, *))
     let biasStart: Initialisation =
       if case .fanInUniform = initialisation { .uniform(1 / fanIn.squareRoot()) } else { .constant(0) }
-    bias = hasBias ? scope.parameter("bias", [output], biasStart) : nil
+    bias = hasBias ? scope.parameter("bias", [output], biasStart, role: .bias) : nil
   }
 
   /// Applies the layer.

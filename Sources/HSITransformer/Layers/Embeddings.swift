@@ -6,7 +6,7 @@ public final class Embedding {
 
   /// A table of `count` rows of `width` values.
   public init(_ scope: ParameterScope, count: Int, width: Int, initialisation: Initialisation = .normal(0.02)) {
-    weight = scope.parameter("weight", [count, width], initialisation)
+    weight = scope.parameter("weight", [count, width], initialisation, role: .table)
   }
 
   /// The rows `indices`, all below the count: `[indices, width]`.
@@ -70,7 +70,7 @@ public final class LayerScale {
 
   /// Factors that start at `value`.
   public init(_ scope: ParameterScope, channels: Int, value: Float) {
-    gamma = scope.parameter("gamma", [channels], .constant(value))
+    gamma = scope.parameter("gamma", [channels], .constant(value), role: .norm)
   }
 
   /// Applies the layer.

@@ -34,7 +34,7 @@ public final class GeneralConvolution {
     self.padding = padding ?? kernel[kernel.count - 2] / 2
     weight = scope.parameter("weight", [output, input] + kernel, initialisation)
     let fanIn = Double(kernel.reduce(input, *))
-    bias = hasBias ? scope.parameter("bias", [output], .uniform(1 / fanIn.squareRoot())) : nil
+    bias = hasBias ? scope.parameter("bias", [output], .uniform(1 / fanIn.squareRoot()), role: .bias) : nil
   }
 
   private var input: Int { weight.shape[1] }

@@ -16,8 +16,8 @@ public final class LayerNorm {
 
   /// A layer for `channels` values on the last axis.
   public init(_ scope: ParameterScope, channels: Int, epsilon: Float = 1e-5) {
-    weight = scope.parameter("weight", [channels], .constant(1))
-    bias = scope.parameter("bias", [channels], .constant(0))
+    weight = scope.parameter("weight", [channels], .constant(1), role: .norm)
+    bias = scope.parameter("bias", [channels], .constant(0), role: .norm)
     self.epsilon = epsilon
   }
 

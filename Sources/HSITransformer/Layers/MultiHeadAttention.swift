@@ -105,7 +105,7 @@ final class HeadNormalisation {
       queryNorm = nil
       keyNorm = nil
     }
-    temperature = kind == .cosine ? scope.parameter("temperature", [heads, 1, 1], .constant(1)) : nil
+    temperature = kind == .cosine ? scope.parameter("temperature", [heads, 1, 1], .constant(1), role: .table) : nil
     repeats =
       kind == .cosine
       ? RowMap(inputCount: heads, sources: (0..<(heads * width)).map { Int32($0 / width) }) : nil

@@ -21,7 +21,7 @@ public final class RelativePositionBias {
     self.window = window
     self.heads = heads
     let side = 2 * window - 1
-    table = scope.parameter("relative_position_bias_table", [side * side, heads], initialisation)
+    table = scope.parameter("relative_position_bias_table", [side * side, heads], initialisation, role: .table)
     guard storesIndex else { return }
     let positions = window * window
     let index = scope.buffer("relative_position_index", [positions, positions], 0, isInteger: true)

@@ -64,28 +64,13 @@ public struct ModelFile<N: Network>: Sendable {
   /// The network with its weights, adapters among them, and its card.
   ///
   /// - Parameter isIgnored: names of the file that the network need not know.
-  /// - Throws: `TransformerError` for the first tensor that does not fit; `.unknownArchitecture` for adapters of an absurd rank.
+  /// - Throws: `TransformerError` for the first tensor that does not fit, or for damaged adapters.
   public func model(isIgnored: (String) -> Bool = { _ in false }) throws -> Model<N> {
     let network = N.blank(configuration)
-    try attachAdapters(to: network)
+    try network.linears.attachAdapters(from: AdapterSource(weights))
     try network.store.load(weights, isIgnored: isIgnored)
     network.store.startDrawing()
     return Model(network, card: card ?? Model<N>.card(name, configuration))
-  }
-
-  /// Puts an adapter beside every linear map for which the file has one that the network does not have by itself.
-  private func attachAdapters(to network: N) throws {
-    let alpha = (weights.metadata[AdapterMerge.alphaKey] ?? card?.configuration?[AdapterMerge.alphaKey])
-      .flatMap(Double.init)
-    for linear in network.linears {
-      let place = linear.scope["lora_down"]["weight"].path
-      guard let down = weights[place], network.store[place] == nil else { continue }
-      guard let rank = down.shape.first, (1...256).contains(rank) else {
-        throw TransformerError.unknownArchitecture(
-          path: weights.path, task: N.task, detail: "its adapters have rank \(down.shape.first ?? 0)")
-      }
-      linear.attach(.init(rank: rank, alpha: alpha))
-    }
   }
 }
 
@@ -122,14 +107,9 @@ public struct Model<N: Network>: Sendable {
   ///
   /// - Throws: the errors of `SafetensorsWriter.write`.
   public func write(to path: String, overwrite: Bool, inputs: [String] = []) throws {
-    // Adapters that belong to the network lie elsewhere; its configuration describes them.
-    let attached = network.linears.lazy.compactMap { linear in
-      linear.adapters.first { $0.down.name == linear.scope["lora_down"]["weight"].path }
-    }
-    let alpha = attached.first.map(\.configuration.alpha)
     try SafetensorsWriter.write(
-      network.store.contents(), card: card, metadata: alpha.map { [AdapterMerge.alphaKey: "\($0)"] } ?? [:], to: path,
-      overwrite: overwrite, inputs: inputs)
+      network.store.contents(), card: card, metadata: network.linears.adapterMetadata, to: path, overwrite: overwrite,
+      inputs: inputs)
   }
 }
 

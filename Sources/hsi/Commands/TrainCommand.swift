@@ -180,13 +180,13 @@ struct TrainDenoiseCommand: ParsableCommand {
     if let from {
       let base = try HSDTModel.read(WeightSearch.locate(from))
       if let adapter {
-        guard !base.network.hasAdapters else {
+        guard !base.network.linears.hasAdapters else {
           throw CoreError.invalidParameter(
             name: "--from", value: from,
             requirement: "without adapters when --lora is given (fold them: hsi model merge)")
         }
-        base.network.attachAdapters(adapter)
-        base.network.store.train { $0.name.contains("lora_") }
+        base.network.linears.attach(adapter)
+        base.network.store.train([.adapter])
       }
       return base
     }
@@ -203,7 +203,9 @@ struct TrainDenoiseCommand: ParsableCommand {
       card: HSDTModel.card(model, configuration))
   }
 
-  private func loraConfiguration() throws -> LowRankAdapter.Configuration? { try lora.map(LoRAOption.parse) }
+  private func loraConfiguration() throws -> (any AdapterConfiguration)? {
+    try lora.map { try Adapters.parse($0, option: "--lora") }
+  }
 
   private func trainingRecipe(_ context: RunContext) throws -> DenoisingRecipe {
     guard (1...1_000_000).contains(epochs), (1...4096).contains(batch), rate > 0, rate <= 1 else {

@@ -125,7 +125,7 @@ import Testing
     shape.classes = 4
     let network = LoLASpecViT(shape)
     try trained.weights.load(network.store) { $0.hasPrefix("head.") }
-    for linear in network.linears.dropLast() { linear.attach(.init(rank: 2)) }
+    for linear in network.linears.dropLast() { linear.attach(.lora(rank: 2)) }
     let file = try WeightFile.open(path)
     let names = Set(file.tensors.map(\.name))
     try network.store.load(file) { names.contains($0.name) }

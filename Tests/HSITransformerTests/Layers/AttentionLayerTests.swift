@@ -340,7 +340,7 @@ import Testing
   @Test func gatedAdaptersOfTheModulatedFeedForward() {
     let store = ParameterStore(seed: 61)
     let layer = SelfModulatedFeedForward(store.root, channels: 4, initialisation: .normal(0.5))
-    for linear in layer.linears { linear.attach(.init(rank: 2, alpha: 3, isGated: true), initialisation: .normal(0.5)) }
+    for linear in layer.linears { linear.attach(.gatedLora(rank: 2, alpha: 3, initialisation: .normal(0.5))) }
     GradientCheck()(store, inputs: [Reference([2, 3, 4], seed: 62)]) { layer($0[0], $1) } reference: { p in
       let gate = gated(p[0], p, "w_3", scale: 1.5)
       let direct = gated(gated(p[0], p, "w_1", scale: 1.5).map(gelu), p, "w_2", scale: 1.5)
@@ -352,7 +352,7 @@ import Testing
     let store = ParameterStore(seed: 63)
     let layer = GuidedSpectralAttention(store.root, channels: 4, bands: 3, initialisation: .normal(0.5))
     let network = SelfModulatedFeedForward(store.root["ffn"], channels: 4, initialisation: .normal(0.5))
-    for linear in layer.linears { linear.attach(.init(rank: 2, alpha: 3, isGated: true), initialisation: .normal(0.5)) }
+    for linear in layer.linears { linear.attach(.gatedLora(rank: 2, alpha: 3, initialisation: .normal(0.5))) }
     if isSelf { store.train { !$0.name.hasPrefix("attn_proj") } }
     let inputs = [Reference([2, 3, 2, 3, 4], seed: 64), Reference([2, 3, 2, 3, 4], seed: 65)]
     GradientCheck()(store, inputs: inputs) {
@@ -387,7 +387,7 @@ import Testing
       let layer = GuidedSpectralAttention(store.root, channels: 4, bands: 3, initialisation: .normal(0.5))
       let network = SelfModulatedFeedForward(store.root["ffn"], channels: 4, initialisation: .normal(0.5))
       for linear in layer.linears + network.linears {
-        linear.attach(.init(rank: 2, dropout: rate), initialisation: .normal(0.5))
+        linear.attach(.lora(rank: 2, dropout: rate, initialisation: .normal(0.5)))
       }
       let tape = Tape(mode, seed: 1)
       tape.scriptedDraws = [0]

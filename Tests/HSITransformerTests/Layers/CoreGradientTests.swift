@@ -66,8 +66,12 @@ import Testing
   func adapters(_ isGated: Bool, _ isFrozen: Bool) {
     let store = ParameterStore(seed: 7)
     let layer = Linear(store.root, input: 9, output: 6)
-    layer.attach(.init(rank: 3, alpha: 5, isGated: isGated), initialisation: .normal(0.5))
-    if isFrozen { store.train { $0.name.hasPrefix("lora_") } }
+    if isGated {
+      layer.attach(.gatedLora(rank: 3, alpha: 5, initialisation: .normal(0.5)))
+    } else {
+      layer.attach(.lora(rank: 3, alpha: 5, initialisation: .normal(0.5)))
+    }
+    if isFrozen { store.train([.adapter]) }
     GradientCheck()(store, inputs: [Reference([2, 4, 9], seed: 6)]) { layer($0[0], $1) } reference: { p in
       let thin = p[0].linear(p["lora_down.weight"]).linear(p["lora_up.weight"]).map { $0 * 5 / 3 }
       let base = p[0].linear(p["weight"], p["bias"])
@@ -80,8 +84,8 @@ import Testing
   @Test func adapterDropout() throws {
     let store = ParameterStore(seed: 8)
     let layer = Linear(store.root, input: 6, output: 4)
-    layer.attach(.init(rank: 2, dropout: 0.5), initialisation: .normal(0.5))
-    store.train { $0.name.hasPrefix("lora_") }
+    layer.attach(.lora(rank: 2, dropout: 0.5, initialisation: .normal(0.5)))
+    store.train([.adapter])
     let x = Reference([8, 6], seed: 9)
     func run(_ x: Reference) -> (Variable, Variable, Tape) {
       let tape = Tape(.training, seed: 21)

@@ -7,7 +7,7 @@ import Testing
   private static func adapted(_ rank: Int, _ alpha: Double) -> (ParameterScope, Int, Int) -> Linear {
     { scope, input, output in
       let linear = Linear(scope["linear"], input: input, output: output)
-      linear.attach(.init(rank: rank, alpha: alpha, isGated: true), at: scope)
+      linear.attach(.gatedLora(rank: rank, alpha: alpha), at: scope)
       return linear
     }
   }
@@ -19,9 +19,9 @@ import Testing
     for isFrozen in [false, true] {
       let store = ParameterStore()
       let linear = Linear(store.root["linear"], input: 12, output: 20)
-      linear.attach(.init(rank: 4, alpha: 8, isGated: isGated), at: store.root)
+      if isGated { linear.attach(.gatedLora(rank: 4, alpha: 8), at: store.root) } else { linear.attach(.lora(rank: 4, alpha: 8), at: store.root) }
       if isFrozen {
-        store.train { $0.name.contains("lora_") }
+        store.train([.adapter])
         try fixture.load(store)
         let tape = Tape(.training)
         let x = tape.input(fixture.array("in.x", isImage: false))
@@ -46,9 +46,9 @@ import Testing
       let fixture = try LayerFixture(name)
       let store = ParameterStore()
       let linear = Linear(store.root["linear"], input: 12, output: 20)
-      linear.attach(.init(rank: 4, alpha: 8, isGated: isGated), at: store.root)
+      if isGated { linear.attach(.gatedLora(rank: 4, alpha: 8), at: store.root) } else { linear.attach(.lora(rank: 4, alpha: 8), at: store.root) }
       try fixture.load(store)
-      #expect(linear.foldAdapter() == !isGated)
+      #expect(linear.foldAdapters() == !isGated)
       let x = Variable(fixture.array("in.x", isImage: false))
       fixture.expect(
         linear(x, Tape(.inference)).value, fixture.array("out64.y", isImage: false), 1e-5, "after folding")

@@ -1,0 +1,124 @@
+import HSICore
+
+/// Folds adapters of all kinds (`Adapters`) into the matrices that they stand beside, from file to file.
+///
+///     W ← W + (α/r) U D          plain LoRA; D and U are left out of the result
+///     W ← W + R                  with a gate, which depends on the input and stays, with D and U; R is left out
+///
+/// The matrix of an adapter at `P` is `P.weight` or `P.linear.weight`. Sums are in double precision, rounded once. Cost of
+/// a low-rank pair: 2 · out · in · r.
+public enum AdapterMerge {
+  /// What `merge` made.
+  public struct Result: Sendable {
+    /// All tensors for `SafetensorsWriter`, in the order of the base.
+    public let tensors: [(name: String, content: SafetensorsWriter.Content)]
+    /// Matrices that a product was folded into.
+    public let folded: [String]
+    /// Matrices that kept an adapter which is no matrix; of a gated one the residual was folded.
+    public let gated: [String]
+  }
+
+  /// The metadata key (and configuration key of the model card) of α.
+  public static let alphaKey = LowRankPair.alphaKey
+
+  /// Folds every adapter.
+  ///
+  /// - Parameters:
+  ///   - base: weights, possibly with adapters among them.
+  ///   - adapter: a file with adapters only; tensors that the base has too replace the base's.
+  ///   - alpha: α of all adapters; by default what the metadata of the adapter (or base) say under `alphaKey`.
+  /// - Throws: `TransformerError.noAdapter`, `.missingTensor`, `.shapeMismatch`, `.unexpectedTensor`;
+  ///   `CoreError.invalidParameter` when α is not known.
+  public static func merge(_ base: WeightFile, adapter: WeightFile? = nil, alpha: Double? = nil) throws
+    -> Result
+  {
+    let source = adapter ?? base
+    var tensors = base.tensors
+    var positions = Dictionary(uniqueKeysWithValues: tensors.indices.map { (tensors[$0].name, $0) })
+    for tensor in adapter?.tensors ?? [] {
+      if let index = positions[tensor.name] {
+        try check(tensor, tensors[index].shape, source.path)
+        tensors[index] = tensor
+      } else if Adapters.isAdapter(tensor: tensor.name) {
+        positions[tensor.name] = tensors.count
+        tensors.append(tensor)
+      } else {
+        throw TransformerError.unexpectedTensor(path: source.path, tensor: tensor.name, file: tensor.shape)
+      }
+    }
+    // Stacks are summed in the order in which they were attached, whatever the order of the file.
+    let places = tensors.compactMap { Adapters.place(ofTensor: $0.name) }.uniqued.enumerated().sorted {
+      (Adapters.layer(of: $0.element).number, $0.offset) < (Adapters.layer(of: $1.element).number, $1.offset)
+    }.map(\.element)
+    guard !places.isEmpty else { throw TransformerError.noAdapter(path: source.path) }
+    func setting(_ key: String) throws -> String? {
+      if key == alphaKey, let alpha { return "\(alpha)" }
+      for file in [source, base] {
+        if let text = try file.card()?.configuration?[key] ?? file.metadata[key] { return text }
+      }
+      return nil
+    }
+    let found = AdapterSource(
+      path: source.path, shape: { positions[$0].map { tensors[$0].shape } }, setting: { try? setting($0) })
+    var contents: [Int: SafetensorsWriter.Content] = [:]
+    var dropped = Set<Int>()
+    var (folded, gated) = ([String](), [String]())
+    for place in places {
+      guard let configuration = try Adapters.configuration(at: place, in: found) else { continue }
+      let layer = Adapters.layer(of: place).place
+      let names = ["weight", "linear.weight"].map { AdapterSource.name(layer, $0) }
+      guard let matrix = names.compactMap({ positions[$0] }).first else { throw missing(names[0], base.path) }
+      let shape = tensors[matrix].shape
+      guard shape.count >= 2, shape.dropFirst(2).allSatisfy({ $0 == 1 }) else {
+        throw TransformerError.shapeMismatch(
+          path: base.path, tensor: tensors[matrix].name, file: shape, model: Array(shape.prefix(2)))
+      }
+      // The adapter as a network would have it.
+      let store = ParameterStore(isBlank: true)
+      let adapter = configuration.make(
+        place.isEmpty ? store.root : store.root[place], input: shape[1], output: shape[0])
+      for parameter in store.parameters {
+        guard let index = positions[parameter.name] else { throw missing(parameter.name, source.path) }
+        try check(tensors[index], parameter.shape, source.path)
+        parameter.set(try tensors[index].floats())
+      }
+      var sum: Tensor
+      if case .floats(let before)? = contents[matrix] { sum = before } else { sum = try tensors[matrix].floats() }
+      let taken = adapter.fold(into: &sum)
+      contents[matrix] = .floats(sum)
+      dropped.formUnion(taken.compactMap { positions[$0.name] })
+      guard taken.count == store.parameters.count else {
+        gated.append(tensors[matrix].name)
+        continue
+      }
+      for key in type(of: configuration).requiredToFold where found.number(key, at: place) == nil {
+        throw CoreError.invalidParameter(
+          name: "alpha", value: "not in the file",
+          requirement: "given: the number that the adapter was trained with")
+      }
+      folded.append(tensors[matrix].name)
+    }
+    let kept = tensors.indices.filter { !dropped.contains($0) }
+    return Result(
+      tensors: kept.map { (tensors[$0].name, contents[$0] ?? .stored(tensors[$0])) }, folded: folded,
+      gated: gated)
+  }
+
+  private static func check(_ tensor: WeightTensor, _ shape: [Int], _ path: String) throws {
+    guard tensor.shape == shape else {
+      throw TransformerError.shapeMismatch(path: path, tensor: tensor.name, file: tensor.shape, model: shape)
+    }
+  }
+
+  private static func missing(_ name: String, _ path: String) -> TransformerError {
+    .missingTensor(path: path, tensor: name, model: [], instead: nil)
+  }
+}
+
+extension Array where Element: Hashable {
+  /// The elements without repetition, in the order of their first occurrence.
+  fileprivate var uniqued: [Element] {
+    var seen = Set<Element>()
+    return filter { seen.insert($0).inserted }
+  }
+}
