@@ -2,8 +2,6 @@ import HSICore
 
 /// Errors of classification.
 public enum ClassificationError: HSIError {
-  /// No classifier of this name.
-  case unknownMethod(name: String, known: [String])
   /// A raster that cannot be a map of classes.
   case badLabels(path: String, reason: String, advice: String)
   /// No pixel has a class.
@@ -25,7 +23,6 @@ public enum ClassificationError: HSIError {
 
   public var category: ErrorCategory {
     switch self {
-    case .unknownMethod: .usage
     case .badLabels, .noLabels, .grid, .tooFewPixels, .tooFewClasses, .constantSpectra: .input
     case .badModel, .modelMismatch, .notAdaptable: .model
     }
@@ -33,7 +30,6 @@ public enum ClassificationError: HSIError {
 
   public var identifier: String {
     switch self {
-    case .unknownMethod: "E-METHOD"
     case .badLabels: "E-LABELS"
     case .noLabels: "E-LABELS-EMPTY"
     case .grid: "E-LABELS-GRID"
@@ -48,8 +44,6 @@ public enum ClassificationError: HSIError {
 
   public var problem: String {
     switch self {
-    case .unknownMethod(let name, let known):
-      "there is no classifier \(name); known: \(known.joined(separator: ", "))"
     case .badLabels(let path, let reason, _): "\(path) is no map of classes: \(reason)"
     case .noLabels(let path): "no pixel of \(path) has a class: all are 0 or no data"
     case .grid(let path, let reason, _): "\(path): \(reason)"
@@ -66,7 +60,6 @@ public enum ClassificationError: HSIError {
 
   public var advice: String? {
     switch self {
-    case .unknownMethod: "see hsi methods"
     case .badLabels(_, _, let advice), .grid(_, _, let advice), .modelMismatch(_, _, let advice): advice
     case .noLabels: "check the file, or name the right array with \(option: "label variable")"
     case .tooFewPixels: "label more pixels, merge the class with another, or ask for fewer training pixels"

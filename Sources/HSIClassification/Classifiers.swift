@@ -31,35 +31,32 @@ public enum Classifiers {
   }
 
   /// All of them, simplest first.
-  public static let all: [Entry] = [
-    Entry(SpectralAngleMapper.self) { try TrainedAngleMapper($0, $1) },
-    Entry(GaussianMaximumLikelihood.self) { try TrainedGaussians($0, $1) },
-    Entry(NearestNeighbours.self) { try TrainedNeighbours($0, $1) },
-    Entry(LogisticRegression.self) { try TrainedLogistic($0, $1) },
-    Entry(RandomForest.self) { try TrainedForest($0, $1) },
-    Entry(SupportVectorMachine.self) { try TrainedMachine($0, $1) },
-    SpectralCNN.entry, PatchCNN.entry,
-  ] + LoLAClassifier.entries
+  public static let all = MethodRegistry<Entry>(
+    "classifier",
+    [
+      Entry(SpectralAngleMapper.self) { try TrainedAngleMapper($0, $1) },
+      Entry(GaussianMaximumLikelihood.self) { try TrainedGaussians($0, $1) },
+      Entry(NearestNeighbours.self) { try TrainedNeighbours($0, $1) },
+      Entry(LogisticRegression.self) { try TrainedLogistic($0, $1) },
+      Entry(RandomForest.self) { try TrainedForest($0, $1) },
+      Entry(SupportVectorMachine.self) { try TrainedMachine($0, $1) },
+      SpectralCNN.entry, PatchCNN.entry,
+    ] + LoLAClassifier.entries
+  ) { $0.description }
 
   /// What is known about every one.
-  public static var descriptions: [MethodDescription] { all.map(\.description) }
+  public static var descriptions: [MethodDescription] { all.descriptions }
 
   /// The entry of a name or alias.
   ///
-  /// - Throws: `ClassificationError.unknownMethod`.
-  public static func entry(_ name: String) throws -> Entry {
-    let wanted = name.lowercased()
-    guard let entry = all.first(where: { $0.description.id == wanted || $0.description.aliases.contains(wanted) })
-    else { throw ClassificationError.unknownMethod(name: name, known: descriptions.map(\.id)) }
-    return entry
-  }
+  /// - Throws: `CoreError.unknownMethod`.
+  public static func entry(_ name: String) throws -> Entry { try all.entry(name) }
 
   /// The classifier of a name or alias, with values for some parameters and defaults for the rest.
   ///
-  /// - Throws: `ClassificationError.unknownMethod`, `CoreError.unknownParameter`, `CoreError.invalidParameter`.
+  /// - Throws: `CoreError.unknownMethod`, `.unknownParameter`, `.invalidParameter`.
   public static func named(_ name: String, _ values: [String: Double] = [:]) throws -> any Classifier {
     let entry = try entry(name)
-    return try entry.make(
-      MethodParameters(values, method: entry.description.id, parameters: entry.description.parameters))
+    return try entry.make(MethodParameters(values, for: entry.description))
   }
 }

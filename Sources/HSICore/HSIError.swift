@@ -48,6 +48,8 @@ extension HSIError {
 public enum CoreError: HSIError {
   /// A parameter has a value that the operation cannot use.
   case invalidParameter(name: String, value: String, requirement: String)
+  /// There is no method (model, instrument …) of that name or alias.
+  case unknownMethod(kind: String, name: String, known: [String], aliases: [String])
   /// The method has no such parameter.
   case unknownParameter(name: String, method: String, known: [String])
   /// The work needs more memory than `--memory` allows.
@@ -65,7 +67,7 @@ public enum CoreError: HSIError {
 
   public var category: ErrorCategory {
     switch self {
-    case .invalidParameter, .unknownParameter: .usage
+    case .invalidParameter, .unknownParameter, .unknownMethod: .usage
     case .memory, .diskFull: .resource
     case .cancelled: .interrupted
     case .outputExists, .outputIsInput, .cannotWrite: .output
@@ -75,6 +77,7 @@ public enum CoreError: HSIError {
   public var identifier: String {
     switch self {
     case .invalidParameter, .unknownParameter: "E-PARAMETER"
+    case .unknownMethod: "E-METHOD"
     case .memory: "E-MEMORY"
     case .cancelled: "E-CANCELLED"
     case .outputExists: "E-OUTPUT-EXISTS"
@@ -88,10 +91,12 @@ public enum CoreError: HSIError {
     switch self {
     case .invalidParameter(let name, let value, let requirement):
       "\(name) is \(value) but must be \(requirement)"
+    case .unknownMethod(let kind, let name, let known, let aliases):
+      "there is no \(kind) \(name)\(Suggestion.text(for: name, in: known + aliases)); known: \(known.joined(separator: ", "))"
     case .unknownParameter(let name, let method, let known):
       known.isEmpty
         ? "\(method) has no parameters, but \(name) was set"
-        : "\(method) has no parameter \(name); it has \(known.joined(separator: ", "))"
+        : "\(method) has no parameter \(name)\(Suggestion.text(for: name, in: known)); it has \(known.joined(separator: ", "))"
     case .memory(let purpose, let needed, let budget):
       "\(purpose) needs \(MemoryBudget.text(needed)) but the memory budget is \(MemoryBudget.text(budget))"
     case .cancelled: "stopped on request"
@@ -105,7 +110,7 @@ public enum CoreError: HSIError {
   public var advice: String? {
     switch self {
     case .invalidParameter: nil
-    case .unknownParameter: "see hsi methods"
+    case .unknownParameter, .unknownMethod: "see hsi methods"
     case .memory: "raise \(option: "memory"), or choose a smaller \(option: "window") or fewer bands"
     case .cancelled: nil
     case .outputExists: "choose another name or pass \(option: "overwrite")"

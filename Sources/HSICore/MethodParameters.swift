@@ -63,3 +63,12 @@ public struct MethodParameters: Sendable {
   /// True when the user gave the value.
   public func isSet(_ name: String) -> Bool { values[name] != nil }
 }
+
+extension MethodParameters {
+  /// Checks names and ranges against a description.
+  ///
+  /// - Throws: `CoreError.unknownParameter`, `CoreError.invalidParameter`.
+  public init(_ values: [String: Double], for description: MethodDescription) throws {
+    try self.init(values, method: description.id, parameters: description.parameters)
+  }
+}

@@ -79,7 +79,9 @@ final class MetadataOverride: ConcurrentCubeReader {
     sensor: String, in metadata: inout CubeMetadata, path: String, context: RunContext
   ) throws {
     guard let table = SensorTable.named(sensor) else {
-      context.logger.info("\(path): there is no table of wavelengths for \(sensor); it is a name only")
+      let meant = Suggestion.text(for: sensor, in: SensorTable.all.flatMap { [$0.name] + $0.aliases })
+      let text = "\(path): there is no table of wavelengths for \(sensor)\(meant); it is a name only"
+      if meant.isEmpty { context.logger.info("\(text)") } else { context.warn("W-SENSOR", text) }
       return
     }
     if table.install(in: &metadata, path: path, context: context) { return }

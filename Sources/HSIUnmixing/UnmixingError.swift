@@ -2,8 +2,6 @@ import HSICore
 
 /// Errors of unmixing.
 public enum UnmixingError: HSIError {
-  /// No method of this name.
-  case unknownMethod(name: String, task: UnmixingTask, known: [String])
   /// Too few valid pixels for what was asked.
   case tooFewPixels(valid: Int, needed: Int, purpose: String)
   /// More endmembers than the data can carry.
@@ -17,7 +15,6 @@ public enum UnmixingError: HSIError {
 
   public var category: ErrorCategory {
     switch self {
-    case .unknownMethod: .usage
     case .tooManyEndmembers: .usage
     case .tooFewPixels, .noVariation, .bandMismatch, .invalidSpectra: .input
     }
@@ -25,7 +22,6 @@ public enum UnmixingError: HSIError {
 
   public var identifier: String {
     switch self {
-    case .unknownMethod: "E-METHOD"
     case .tooFewPixels: "E-FEW-PIXELS"
     case .tooManyEndmembers: "E-COUNT"
     case .noVariation: "E-CONSTANT"
@@ -36,8 +32,6 @@ public enum UnmixingError: HSIError {
 
   public var problem: String {
     switch self {
-    case .unknownMethod(let name, let task, let known):
-      "there is no \(task.rawValue) method \(name); known: \(known.joined(separator: ", "))"
     case .tooFewPixels(let valid, let needed, let purpose):
       "\(purpose) needs at least \(needed) valid pixels but the scene has \(valid)"
     case .tooManyEndmembers(let count, let limit, let reason):
@@ -51,7 +45,6 @@ public enum UnmixingError: HSIError {
 
   public var advice: String? {
     switch self {
-    case .unknownMethod: "see hsi methods"
     case .tooFewPixels: "check \(option: "nodata"), \(option: "mask") and \(option: "window")"
     case .tooManyEndmembers: "lower \(option: "count")"
     case .noVariation: "check the bands, \(option: "nodata") and \(option: "window")"

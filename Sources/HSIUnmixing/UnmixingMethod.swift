@@ -1,68 +1,23 @@
 import HSICore
 import HSINumerics
 
-/// What a method is for.
-public enum UnmixingTask: String, Sendable, Codable, CaseIterable {
+extension MethodTask {
   /// How many endmembers a scene has.
-  case count
+  public static let count = MethodTask(rawValue: "count")
   /// Endmembers picked from, or fitted around, the pixels.
-  case extract
+  public static let extract = MethodTask(rawValue: "extract")
   /// Abundances for known endmembers.
-  case abundance
+  public static let abundance = MethodTask(rawValue: "abundance")
   /// Abundances on a large library, few of which are present.
-  case sparse
+  public static let sparse = MethodTask(rawValue: "sparse")
   /// Endmembers and abundances together.
-  case blind
-}
-
-/// What users and documents are told about a method.
-public struct UnmixingMethodDescription: Sendable, Codable {
-  /// Name on the command line, e.g. `fcls`.
-  public var id: String
-  /// Name in the field, e.g. `Fully constrained least squares (FCLS)`.
-  public var name: String
-  /// What it does.
-  public var task: UnmixingTask
-  /// Paper: authors, title or journal, year.
-  public var citation: String
-  /// Cost in N pixels, L bands, K endmembers, m library spectra, T iterations.
-  public var cost: String
-  /// When to use it, one sentence.
-  public var advice: String
-  /// What can be set.
-  public var parameters: [ParameterDescription]
-  /// Other names on the command line.
-  public var aliases: [String]
-
-  /// The public face of a method.
-  public init(
-    id: String, name: String, task: UnmixingTask, citation: String, cost: String, advice: String,
-    parameters: [ParameterDescription] = [], aliases: [String] = []
-  ) {
-    self.id = id
-    self.name = name
-    self.task = task
-    self.citation = citation
-    self.cost = cost
-    self.advice = advice
-    self.parameters = parameters
-    self.aliases = aliases
-  }
-}
-
-extension MethodParameters {
-  /// Checks names and ranges against a description.
-  ///
-  /// - Throws: `CoreError.unknownParameter`, `CoreError.invalidParameter`.
-  public init(_ values: [String: Double], for description: UnmixingMethodDescription) throws {
-    try self.init(values, method: description.id, parameters: description.parameters)
-  }
+  public static let blind = MethodTask(rawValue: "blind")
 }
 
 /// A method of any task: one file, one type, one line in `UnmixingMethods`.
 public protocol UnmixingMethod: Sendable {
   /// What users and documents are told.
-  static var description: UnmixingMethodDescription { get }
+  static var description: MethodDescription { get }
   /// Takes the checked parameters.
   init(_ parameters: MethodParameters) throws
 }

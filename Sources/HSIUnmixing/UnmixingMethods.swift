@@ -1,29 +1,32 @@
 import HSICore
 
-/// The register of all unmixing methods: a new one is a file and a line here.
+/// The registers of all unmixing methods: a new one is a file and a line here.
 public enum UnmixingMethods {
   /// How many endmembers.
-  public static let count: [any CountEstimator.Type] = [HySime.self, HFC.self, NWHFC.self]
+  public static let count = MethodRegistry<any CountEstimator.Type>(
+    "count method", [HySime.self, HFC.self, NWHFC.self]
+  ) { $0.description }
   /// Endmember extraction.
-  public static let extract: [any EndmemberExtractor.Type] = [
-    VCA.self, NFINDR.self, SPA.self, PPI.self, SISAL.self,
-  ]
+  public static let extract = MethodRegistry<any EndmemberExtractor.Type>(
+    "extract method", [VCA.self, NFINDR.self, SPA.self, PPI.self, SISAL.self]
+  ) { $0.description }
   /// Abundances for known endmembers, pixel by pixel (library methods included).
-  public static let abundance: [any AbundanceEstimator.Type] = [
-    FCLS.self, NNLS.self, SCLS.self, UCLS.self, SUnSAL.self,
-  ]
+  public static let abundance = MethodRegistry<any AbundanceEstimator.Type>(
+    "abundance method", [FCLS.self, NNLS.self, SCLS.self, UCLS.self, SUnSAL.self]
+  ) { $0.description }
   /// Abundances by methods that couple pixels.
-  public static let sceneAbundance: [any SceneAbundanceEstimator.Type] = [
-    CLSUnSAL.self, SUnSALTV.self, S2WSU.self,
-  ]
+  public static let sceneAbundance = MethodRegistry<any SceneAbundanceEstimator.Type>(
+    "abundance method", [CLSUnSAL.self, SUnSALTV.self, S2WSU.self]
+  ) { $0.description }
   /// Endmembers and abundances together.
-  public static let blind: [any BlindUnmixer.Type] = [
-    RRLbS.self, RRLbSV.self, NMF.self, LHalfNMF.self, L21NMF.self, GLNMF.self, DgSNMF.self, NMFQMV.self,
-  ]
+  public static let blind = MethodRegistry<any BlindUnmixer.Type>(
+    "blind method",
+    [RRLbS.self, RRLbSV.self, NMF.self, LHalfNMF.self, L21NMF.self, GLNMF.self, DgSNMF.self, NMFQMV.self]
+  ) { $0.description }
 
   /// What is known about every method, in the order of the tasks.
-  public static var descriptions: [UnmixingMethodDescription] {
-    count.map { $0.description } + extract.map { $0.description } + abundance.map { $0.description }
-      + sceneAbundance.map { $0.description } + blind.map { $0.description }
+  public static var descriptions: [MethodDescription] {
+    count.descriptions + extract.descriptions + abundance.descriptions + sceneAbundance.descriptions
+      + blind.descriptions
   }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import HSICore
 import HSINumerics
+import HSISpectral
 import HSIUnmixing
 
 /// Accuracy of all blind methods on scenes with known truth: writes the table of the documentation.

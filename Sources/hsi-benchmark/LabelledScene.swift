@@ -2,6 +2,7 @@ import Foundation
 import HSICore
 import HSINumerics
 import HSIRaster
+import HSISpectral
 import HSIUnmixing
 
 /// A scene whose abundances and endmembers are known.

@@ -72,9 +72,10 @@ struct HSICommand: ParsableCommand {
     if let text = HelpTopics.text(arguments[1]) { return text }
     let commands = configuration.subcommands.compactMap { $0.configuration.commandName }
     guard !(commands + ["help"]).contains(arguments[1]) else { return nil }
+    let topics = HelpTopics.all.map(\.name)
     throw CoreError.invalidParameter(
-      name: "the topic", value: arguments[1],
-      requirement: "a command, or one of " + HelpTopics.all.map(\.name).joined(separator: ", "))
+      name: "the topic", value: arguments[1] + Suggestion.text(for: arguments[1], in: commands + topics),
+      requirement: "a command, or one of " + topics.joined(separator: ", "))
   }
 
   /// Identifier of what the parser of command lines refuses.
@@ -97,11 +98,28 @@ struct HSICommand: ParsableCommand {
       Foundation.exit(ExitCodes.code(for: error))
     }
     if exitCode(for: error) == .validationFailure {
-      Terminal.error(usage(fullMessage(for: error)))
+      Terminal.error(unknownCommand(Array(invocation.arguments.dropFirst())) ?? usage(fullMessage(for: error)))
       Foundation.exit(ExitCodes.usage)
     }
     Terminal.error("\(error)")
     Foundation.exit(ExitCodes.processing)
+  }
+
+  /// `there is no command unmx (did you mean unmix?); see hsi --help [E-USAGE]`, where a word stands in the place of a
+  /// subcommand and is none; nil where another thing is wrong.
+  private static func unknownCommand(_ arguments: [String]) -> String? {
+    var (command, words): (any ParsableCommand.Type, [String]) = (HSICommand.self, ["hsi"])
+    for word in arguments {
+      let known = command.configuration.subcommands
+      guard !known.isEmpty, !word.hasPrefix("-") else { return nil }
+      guard let next = known.first(where: { $0._commandName == word }) else {
+        guard word != "help" else { return nil }
+        return "there is no command \(word)\(Suggestion.text(for: word, in: known.map { $0._commandName })); see "
+          + words.joined(separator: " ") + " --help [\(usageIdentifier)]"
+      }
+      (command, words) = (next, words + [word])
+    }
+    return nil
   }
 
   /// `Unknown option '--x'; see hsi unmix --help [E-USAGE]` from the message of the parser.

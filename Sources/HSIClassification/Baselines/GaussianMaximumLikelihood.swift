@@ -12,7 +12,7 @@ import HSITransformer
 public struct GaussianMaximumLikelihood: Classifier {
   public static let description = MethodDescription(
     id: "gml", name: "Gaussian maximum likelihood",
-    citation: "J. H. Friedman, Regularized discriminant analysis, JASA 84, 1989",
+    task: .classify, citation: "J. H. Friedman, Regularized discriminant analysis, JASA 84, 1989",
     cost: "N L d + N C d², training n L² + C d³",
     advice: "Strong where classes are large and roughly normal; the classical choice of land-cover mapping.",
     parameters: [

@@ -7,7 +7,7 @@ import HSITransformer
 public struct LogisticRegression: Classifier {
   public static let description = MethodDescription(
     id: "logistic", name: "Multinomial logistic regression",
-    citation: "D. R. Cox, The regression analysis of binary sequences, J. Royal Statistical Society B 20, 1958",
+    task: .classify, citation: "D. R. Cox, The regression analysis of binary sequences, J. Royal Statistical Society B 20, 1958",
     cost: "N L C, training 4 n L C per step",
     advice: "Fast, well calibrated and hard to overfit; cannot bend its borders.",
     parameters: [

@@ -10,7 +10,7 @@ import HSITransformer
 public struct RandomForest: Classifier {
   public static let description = MethodDescription(
     id: "random-forest", name: "Random forest",
-    citation: "L. Breiman, Random forests, Machine Learning 45, 2001",
+    task: .classify, citation: "L. Breiman, Random forests, Machine Learning 45, 2001",
     cost: "N T log n, training T n √L log n",
     advice: "Robust with its defaults; needs no scaling, says little about bands that are alike.",
     parameters: [

@@ -10,7 +10,7 @@ import HSITransformer
 public struct SupportVectorMachine: Classifier {
   public static let description = MethodDescription(
     id: "svm", name: "Support vector machine, radial kernel",
-    citation: "F. Melgani, L. Bruzzone, Classification of hyperspectral remote sensing images with support vector machines, "
+    task: .classify, citation: "F. Melgani, L. Bruzzone, Classification of hyperspectral remote sensing images with support vector machines, "
       + "IEEE TGRS 42, 2004; trained by LIBSVM (C.-C. Chang, C.-J. Lin, ACM TIST 2, 2011)",
     cost: "N L V for V support vectors, training about n² L per machine, 20 · 5 + 1 machines",
     advice: "The spectral baseline to beat, strong with few training pixels.",

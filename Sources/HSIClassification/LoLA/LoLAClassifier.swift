@@ -50,7 +50,7 @@ public struct LoLAClassifier: Classifier {
     let recipe = preset.training
     return MethodDescription(
       id: preset.id, name: "LoLA-SpecViT, spectral vision transformer with low-rank adapters",
-      citation: "F. Z. Zidi et al., LoLA-SpecViT: local attention SwiGLU vision transformer with LoRA for "
+      task: .classify, citation: "F. Z. Zidi et al., LoLA-SpecViT: local attention SwiGLU vision transformer with LoRA for "
         + "hyperspectral imaging, arXiv 2506.17759, 2025",
       cost: "N F, training 3 n F per epoch, F = work of a patch (docs/lola-specvit.md)", advice: preset.advice,
       parameters: [

@@ -6,7 +6,7 @@ import HSINumerics
 public struct PrincipalComponents: ClassicalDenoiser {
   public static let description = MethodDescription(
     id: "pca", name: "Principal component truncation (PCA)",
-    citation: "I. T. Jolliffe, Principal Component Analysis, Springer, 2002",
+    task: .denoise, citation: "I. T. Jolliffe, Principal Component Analysis, Springer, 2002",
     cost: "N L² + L³",
     advice: "The plainest baseline; bands with more noise than others pull components to themselves.",
     parameters: [.rank("those with more signal than noise")])

@@ -6,7 +6,7 @@ import HSINumerics
 ///
 /// 2 L K flops per pixel for `b = MᵀWy`, then a few K-dimensional solves.
 public struct FCLS: AbundanceEstimator {
-  public static let description = UnmixingMethodDescription(
+  public static let description = MethodDescription(
     id: "fcls", name: "Fully constrained least squares (FCLS)", task: .abundance,
     citation:
       "D. C. Heinz and C.-I. Chang, Fully constrained least squares linear spectral mixture analysis, IEEE TGRS "

@@ -5,7 +5,7 @@ import HSINumerics
 ///
 /// 2 L K flops per pixel for `b = MᵀWy`, then a few K-dimensional solves.
 public struct NNLS: AbundanceEstimator {
-  public static let description = UnmixingMethodDescription(
+  public static let description = MethodDescription(
     id: "nnls", name: "Nonnegative least squares (NNLS, NCLS)", task: .abundance,
     citation: "C. L. Lawson and R. J. Hanson, Solving Least Squares Problems, 1974, chapter 23",
     cost: "2 N L K + N K³ at most",

@@ -6,7 +6,7 @@ import HSINumerics
 /// Written as `a = 1/K + Z t` with an orthonormal basis Z of the vectors that sum to zero, which equals the usual
 /// `a_u − G⁻¹1 (1ᵀa_u − 1)/(1ᵀG⁻¹1)` and stays defined when G is singular. 2 L K flops per pixel.
 public struct SCLS: AbundanceEstimator {
-  public static let description = UnmixingMethodDescription(
+  public static let description = MethodDescription(
     id: "scls", name: "Sum-to-one constrained least squares (SCLS)", task: .abundance,
     citation:
       "D. C. Heinz and C.-I. Chang, Fully constrained least squares linear spectral mixture analysis, IEEE TGRS "

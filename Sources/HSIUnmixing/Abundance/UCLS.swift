@@ -6,7 +6,7 @@ import HSINumerics
 /// The pseudo-inverse is formed once from singular values of `W^½M`, so linearly dependent endmembers give the
 /// solution of least norm instead of an error. 2 L K flops per pixel.
 public struct UCLS: AbundanceEstimator {
-  public static let description = UnmixingMethodDescription(
+  public static let description = MethodDescription(
     id: "ucls", name: "Unconstrained least squares (UCLS)", task: .abundance,
     citation:
       "D. C. Heinz and C.-I. Chang, Fully constrained least squares linear spectral mixture analysis, IEEE TGRS "

@@ -8,7 +8,7 @@ import HSICore
 /// Source: Zhu, Wang, Fan, Xiang, Meng, Pan, "Spectral unmixing via data-guided sparsity", TIP 2014
 /// (arXiv 1403.3155); map, scale and constants are ours.
 public struct DgSNMF: BlindUnmixer {
-  public static let description = UnmixingMethodDescription(
+  public static let description = MethodDescription(
     id: "dgs-nmf", name: "Data-guided sparse NMF (DgS-NMF)", task: .blind,
     citation: "Zhu, Wang, Fan, Xiang, Meng, Pan, IEEE TIP 23(12), 2014; map and constants by hsi",
     cost: "4·N·L·K per iteration", advice: "Scenes with homogeneous regions and no bad channels.",

@@ -6,7 +6,7 @@ import HSICore
 /// graph on spectra; ours is the spatial one). `λ` as in ℓ1/2-NMF, `μ = graph0 · Σ M⁰²/K`.
 /// Source: Lu, Wu, Yuan, Yan, Li, "Manifold regularized sparse NMF for hyperspectral unmixing", TGRS 2013.
 public struct GLNMF: BlindUnmixer {
-  public static let description = UnmixingMethodDescription(
+  public static let description = MethodDescription(
     id: "glnmf", name: "Graph-regularised ℓ1/2-NMF (GLNMF)", task: .blind,
     citation: "Lu, Wu, Yuan, Yan, Li, IEEE TGRS 51(5), 2013", cost: "4·N·L·K per iteration",
     advice: "Smooth abundance maps from noisy scenes without bad channels.",

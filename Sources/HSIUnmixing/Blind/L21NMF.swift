@@ -8,7 +8,7 @@ import HSICore
 /// the mean residual of the start.
 /// Source: Kong, Ding, Huang, "Robust nonnegative matrix factorization using L21-norm", CIKM 2011.
 public struct L21NMF: BlindUnmixer {
-  public static let description = UnmixingMethodDescription(
+  public static let description = MethodDescription(
     id: "l21-nmf", name: "Robust NMF in the ℓ2,1 norm", task: .blind,
     citation: "Kong, Ding, Huang, CIKM 2011", cost: "4·N·L·K per iteration; 6·N·L·K with samples=1",
     advice: "Bad channels that escape detection (default) or outlying pixels (samples=1), no sparsity.",

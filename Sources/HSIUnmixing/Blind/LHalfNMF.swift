@@ -7,7 +7,7 @@ import HSICore
 /// the paper times `weight` (1 is far too strong after the sum-to-one term). The slope of A^½ is held below 1e-4.
 /// Source: Qian, Jia, Zhou, Robles-Kelly, TGRS 2011.
 public struct LHalfNMF: BlindUnmixer {
-  public static let description = UnmixingMethodDescription(
+  public static let description = MethodDescription(
     id: "lhalf-nmf", name: "ℓ1/2-sparse NMF", task: .blind,
     citation: "Qian, Jia, Zhou, Robles-Kelly, IEEE TGRS 49(11), 2011", cost: "4·N·L·K per iteration",
     advice: "Clean scenes of few, well separated materials per pixel.",

@@ -5,7 +5,7 @@ import HSICore
 /// `δ = δ₀ Σ M⁰²/K`. Multiplicative updates, from the robust start. The plainest blind method and the baseline.
 /// Source: Lee and Seung, "Algorithms for non-negative matrix factorization", NIPS 2000.
 public struct NMF: BlindUnmixer {
-  public static let description = UnmixingMethodDescription(
+  public static let description = MethodDescription(
     id: "nmf", name: "Non-negative matrix factorisation (NMF)", task: .blind,
     citation: "Lee and Seung, NIPS 2000", cost: "4·N·L·K per iteration",
     advice: "A baseline; bad channels must have been excluded.", parameters: MultiplicativeMethod.parameters)

@@ -10,7 +10,7 @@ import HSICore
 /// Source: Zhuang, Lin, Figueiredo, Bioucas-Dias, "Regularization parameter selection in minimum volume
 /// hyperspectral unmixing", TGRS 2019.
 public struct NMFQMV: BlindUnmixer {
-  public static let description = UnmixingMethodDescription(
+  public static let description = MethodDescription(
     id: "nmf-qmv", name: "NMF with quadratic minimum volume (NMF-QMV)", task: .blind,
     citation: "Zhuang, Lin, Figueiredo, Bioucas-Dias, IEEE TGRS 57(12), 2019; multiplicative form by hsi",
     cost: "4·N·L·K per iteration", advice: "Scenes whose pixels are all mixed, without bad channels.",

@@ -20,7 +20,7 @@ import HSICore
 /// sum-to-one, the smoothing, the scaling, the start and all constants are ours. Checked against an independent
 /// NumPy implementation of the same equations. docs/accuracy-unmixing.md says where it wins and where not.
 public struct RRLbS: BlindUnmixer {
-  public static let description = UnmixingMethodDescription(
+  public static let description = MethodDescription(
     id: "rrlbs", name: "Robust representation and learning-based sparsity (RRLbS)", task: .blind,
     citation: "Zhu, Wang, Fan, Meng, Pan, arXiv:1409.0685, 2014; terms and constants by hsi",
     cost: "4·N·L·K per iteration, one pass over the scene",

@@ -28,7 +28,7 @@ import HSINumerics
 /// ideas of arXiv 1409.0685 (robust channels, learnt sparsity) and of NMF-QMV (volume); docs/accuracy-unmixing.md has
 /// the measurements.
 public struct RRLbSV: BlindUnmixer {
-  public static let description = UnmixingMethodDescription(
+  public static let description = MethodDescription(
     id: "rrlbs-v", name: "RRLbS with channel noise levels and gated volume (RRLbS-V)", task: .blind,
     citation: "this toolkit, after Zhu et al., arXiv:1409.0685, and Zhuang et al., IEEE TGRS 57(12), 2019",
     cost: "4·N·L·K + N·K³ at most per iteration, two passes over the scene",

@@ -8,7 +8,7 @@ import HSINumerics
 /// only. Component i counts when `λ̂_i − λ_i > τ_i = −Φ⁻¹(P_F) · sqrt(2(λ̂_i² + λ_i²)/N)`.
 /// One pass over the scene, N·L² + O(L³) flops.
 public struct HFC: CountEstimator {
-  public static let description = UnmixingMethodDescription(
+  public static let description = MethodDescription(
     id: "hfc", name: "Harsanyi–Farrand–Chang virtual dimensionality (HFC)", task: .count,
     citation:
       "C.-I. Chang and Q. Du, Estimation of number of spectrally distinct signal sources in hyperspectral "

@@ -8,7 +8,7 @@ import HSINumerics
 /// number of negative δ is the dimension of the signal subspace, one figure for the number of endmembers.
 /// One pass over the scene, N·L² + O(L³) flops.
 public struct HySime: CountEstimator {
-  public static let description = UnmixingMethodDescription(
+  public static let description = MethodDescription(
     id: "hysime", name: "Hyperspectral signal identification by minimum error (HySime)", task: .count,
     citation:
       "J. M. Bioucas-Dias and J. M. P. Nascimento, Hyperspectral subspace identification, IEEE TGRS 46(8), 2008",

@@ -6,7 +6,7 @@ import HSINumerics
 /// The noise comes from inter-band regression (`NoiseEstimate`); dividing bands by σ scales both matrices by
 /// `1/(σ_i σ_j)`, so one pass over the scene suffices. Bands without noise (constant or exact copies) are left out.
 public struct NWHFC: CountEstimator {
-  public static let description = UnmixingMethodDescription(
+  public static let description = MethodDescription(
     id: "nwhfc", name: "Noise-whitened HFC virtual dimensionality (NWHFC)", task: .count,
     citation:
       "C.-I. Chang and Q. Du, Estimation of number of spectrally distinct signal sources in hyperspectral "

@@ -9,7 +9,7 @@ import HSINumerics
 /// pixel. Starts from SPA, sweeps all positions, ends when a sweep changes nothing or after 3 K sweeps.
 /// Cost K passes for SPA, two more passes, then 2 N K flops per replacement; 4 N K bytes.
 public struct NFINDR: EndmemberExtractor {
-  public static let description = UnmixingMethodDescription(
+  public static let description = MethodDescription(
     id: "nfindr", name: "N-FINDR", task: .extract,
     citation:
       "M. E. Winter, N-FINDR: an algorithm for fast autonomous spectral end-member determination, Proc. SPIE 3753, "

@@ -11,7 +11,7 @@ import HSISpectral
 /// until enough are found. Skewer s comes from `CounterRandom(seed, stream: s)`.
 /// Two passes over the scene, 2 N L S flops.
 public struct PPI: EndmemberExtractor {
-  public static let description = UnmixingMethodDescription(
+  public static let description = MethodDescription(
     id: "ppi", name: "Pixel purity index (PPI)", task: .extract,
     citation:
       "J. W. Boardman, F. A. Kruse and R. O. Green, Mapping target signatures via partial unmixing of AVIRIS "

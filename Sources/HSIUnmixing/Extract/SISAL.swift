@@ -17,7 +17,7 @@ import HSINumerics
 ///
 /// Two passes over the scene, then `outer · inner` passes over N × K scores in memory; 8 N K bytes.
 public struct SISAL: EndmemberExtractor {
-  public static let description = UnmixingMethodDescription(
+  public static let description = MethodDescription(
     id: "sisal", name: "Simplex identification via split augmented Lagrangian (SISAL)", task: .extract,
     citation:
       "J. M. Bioucas-Dias, A variable splitting augmented Lagrangian approach to linear spectral unmixing, "

@@ -8,7 +8,7 @@ import HSINumerics
 /// projection is done by downdating squared norms, `‖r‖² ← ‖r‖² − (qᵀy)²` with `q` the next orthonormal direction, so
 /// the scene is never changed. Deterministic. K passes over the scene, 2 N L K flops, 8 N bytes.
 public struct SPA: EndmemberExtractor {
-  public static let description = UnmixingMethodDescription(
+  public static let description = MethodDescription(
     id: "spa", name: "Successive projection algorithm (SPA, ATGP)", task: .extract,
     citation:
       "M. C. U. Araújo et al., Chemometr. Intell. Lab. 57(2), 2001; as ATGP: H. Ren and C.-I. Chang, IEEE TAES "

@@ -14,7 +14,7 @@ import HSINumerics
 /// come from `CounterRandom(seed, stream: step)`; eigenvectors have their largest-magnitude entry positive.
 /// Cost N L² + 2 N L K + 2 N K² flops, 4 N K bytes.
 public struct VCA: EndmemberExtractor {
-  public static let description = UnmixingMethodDescription(
+  public static let description = MethodDescription(
     id: "vca", name: "Vertex component analysis (VCA)", task: .extract,
     citation: "J. M. P. Nascimento and J. M. Bioucas-Dias, Vertex component analysis, IEEE TGRS 43(4), 2005",
     cost: "N L² + 2 N L K, two passes, 4 N K bytes",

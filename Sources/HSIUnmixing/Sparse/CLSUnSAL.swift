@@ -9,7 +9,7 @@ import HSINumerics
 /// `V = U − T`. Over-relaxed by 1.6. Ends when `‖X − U‖_F ≤ tolerance · √(m N)` (the change of T, which bounds primal
 /// and dual residual). 2 N m² flops per iteration; 12 N m bytes.
 public struct CLSUnSAL: SceneAbundanceEstimator {
-  public static let description = UnmixingMethodDescription(
+  public static let description = MethodDescription(
     id: "clsunsal", name: "Collaborative sparse unmixing (CLSUnSAL)", task: .sparse,
     citation:
       "M.-D. Iordache, J. M. Bioucas-Dias and A. Plaza, Collaborative sparse regression for hyperspectral unmixing, "

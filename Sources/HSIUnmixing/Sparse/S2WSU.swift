@@ -10,7 +10,7 @@ import HSINumerics
 ///
 /// ε is 1e-3 *(ours)*: it bounds the weights, so that an abundance that vanished once can come back.
 public struct S2WSU: SceneAbundanceEstimator {
-  public static let description = UnmixingMethodDescription(
+  public static let description = MethodDescription(
     id: "s2wsu", name: "Spectral–spatial weighted sparse unmixing (S2WSU)", task: .sparse,
     citation:
       "S. Zhang, J. Li, H.-C. Li, C. Deng and A. Plaza, Spectral–spatial weighted sparse regression for "

@@ -16,7 +16,7 @@ import HSINumerics
 /// With `exact` 1 and `x ≥ 0` the same problem is solved to machine precision by an active set, which costs less the
 /// fewer spectra are present.
 public struct SUnSAL: AbundanceEstimator {
-  public static let description = UnmixingMethodDescription(
+  public static let description = MethodDescription(
     id: "sunsal", name: "Sparse unmixing by variable splitting and augmented Lagrangian (SUnSAL)",
     task: .sparse,
     citation:

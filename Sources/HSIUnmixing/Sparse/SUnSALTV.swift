@@ -14,7 +14,7 @@ import HSINumerics
 /// Ends when the change of all T is at most `tolerance · √(m N)`; this bounds primal and dual residuals.
 /// 2 N m² flops and 2 m transforms per iteration; 24 bytes per spectrum and pixel of the padded image.
 public struct SUnSALTV: SceneAbundanceEstimator {
-  public static let description = UnmixingMethodDescription(
+  public static let description = MethodDescription(
     id: "sunsal-tv", name: "Sparse unmixing with total variation (SUnSAL-TV)", task: .sparse,
     citation:
       "M.-D. Iordache, J. M. Bioucas-Dias and A. Plaza, Total variation spatial regularization for sparse "

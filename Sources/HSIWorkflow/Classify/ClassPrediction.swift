@@ -62,7 +62,7 @@ public struct ClassMap: Sendable {
   /// - Throws: the errors of `RasterFormats.create`.
   @discardableResult
   public func write(
-    to path: String, _ writing: RasterWriting = RasterWriting(), inputs: [String] = [], _ context: RunContext
+    to path: String, writing: RasterWriting = RasterWriting(), inputs: [String] = [], _ context: RunContext
   ) throws -> [String] {
     try ClassRaster.write(
       { Float(labels.ids[$0]) }, lines: labels.lines, samples: labels.samples, classes: labels.classes.byValue,

@@ -61,7 +61,7 @@ final class UnmixSolver {
   var findsEndmembers: Bool { known == nil }
 
   /// What is told about the method.
-  var description: UnmixingMethodDescription { method.description }
+  var description: MethodDescription { method.description }
 
   // MARK: - Method
 
@@ -71,7 +71,7 @@ final class UnmixSolver {
     case blind(any BlindUnmixer.Type)
     case extractor(any EndmemberExtractor.Type)
 
-    var description: UnmixingMethodDescription {
+    var description: MethodDescription {
       switch self {
       case .pixel(let type): type.description
       case .scene(let type): type.description
@@ -85,22 +85,22 @@ final class UnmixSolver {
   private static func method(of request: UnmixMethodRequest) throws -> Method {
     let name = request.method
     let findsEndmembers = if case .blind = request.endmembers { true } else { false }
-    func named<T>(_ list: [T], _ description: (T) -> UnmixingMethodDescription) -> T? {
-      list.first { description($0).id == name || description($0).aliases.contains(name) }
-    }
-    let pixel = UnmixingMethods.abundance
-    let scene = UnmixingMethods.sceneAbundance
-    let blind = UnmixingMethods.blind
-    if let type = named(pixel, { $0.description }) { return .pixel(type) }
-    if let type = named(scene, { $0.description }) { return .scene(type) }
+    if let type = UnmixingMethods.abundance.find(name) { return .pixel(type) }
+    if let type = UnmixingMethods.sceneAbundance.find(name) { return .scene(type) }
     if findsEndmembers {
-      if let type = named(blind, { $0.description }) { return .blind(type) }
-      if let type = named(UnmixingMethods.extract, { $0.description }) { return .extractor(type) }
+      if let type = UnmixingMethods.blind.find(name) { return .blind(type) }
+      if let type = UnmixingMethods.extract.find(name) { return .extractor(type) }
     }
-    let known = pixel.map { $0.description.id } + scene.map { $0.description.id }
-    throw UnmixingError.unknownMethod(
-      name: name, task: findsEndmembers ? .blind : .abundance,
-      known: findsEndmembers ? blind.map { $0.description.id } + known : known)
+    throw unknown(name, findsEndmembers: findsEndmembers)
+  }
+
+  /// The error for a method that is not there, or does not do what is asked.
+  private static func unknown(_ name: String, findsEndmembers: Bool) -> CoreError {
+    let known = UnmixingMethods.abundance.descriptions + UnmixingMethods.sceneAbundance.descriptions
+    let all = (findsEndmembers ? UnmixingMethods.blind.descriptions : []) + known
+    return .unknownMethod(
+      kind: findsEndmembers ? UnmixingMethods.blind.kind : UnmixingMethods.abundance.kind, name: name,
+      known: all.map(\.id), aliases: all.flatMap(\.aliases))
   }
 
   // MARK: - Run
@@ -117,15 +117,7 @@ final class UnmixSolver {
     guard case .blind(let blind) = request.endmembers else {
       preconditionFailure("extraction needs a blind request")
     }
-    let extractor = blind.extractor
-    guard
-      let type = UnmixingMethods.extract.first(where: {
-        $0.description.id == extractor || $0.description.aliases.contains(extractor)
-      })
-    else {
-      throw UnmixingError.unknownMethod(
-        name: extractor, task: .extract, known: UnmixingMethods.extract.map { $0.description.id })
-    }
+    let type = try UnmixingMethods.extract.entry(blind.extractor)
     let isMain = type.description.id == request.method || type.description.aliases.contains(request.method)
     let method = try make(type, isMain ? request.values : [:])
     try screen()
@@ -150,9 +142,7 @@ final class UnmixSolver {
     case (.blind(let type), .blind(let blind)): return try blindSolution(type, blind)
     default: break
     }
-    throw UnmixingError.unknownMethod(
-      name: request.method, task: findsEndmembers ? .blind : .abundance,
-      known: UnmixingMethods.blind.map { $0.description.id })
+    throw UnmixSolver.unknown(request.method, findsEndmembers: findsEndmembers)
   }
 
   /// Leaves channels that hold hardly anything but noise out of the work: plain extraction and least squares fail with
@@ -217,7 +207,7 @@ final class UnmixSolver {
     return solution
   }
 
-  private func settings(_ description: UnmixingMethodDescription) -> [String: Double] {
+  private func settings(_ description: MethodDescription) -> [String: Double] {
     var values: [String: Double] = [:]
     for parameter in description.parameters { values[parameter.name] = parameter.defaultValue }
     return values.merging(request.values) { $1 }
@@ -226,11 +216,7 @@ final class UnmixSolver {
   /// The number of endmembers and where it comes from.
   private func resolvedCount(_ blind: UnmixMethodRequest.Blind) throws -> (Int, String) {
     if let count = blind.count { return (count, "given") }
-    let counter = blind.counter
-    guard let type = UnmixingMethods.count.first(where: { $0.description.id == counter }) else {
-      throw UnmixingError.unknownMethod(
-        name: counter, task: .count, known: UnmixingMethods.count.map { $0.description.id })
-    }
+    let type = try UnmixingMethods.count.entry(blind.counter)
     let estimate = try type.init().count(screenedForCounting(), context)
     let name = String(type.description.name.prefix { $0 != "(" }).trimmingCharacters(in: .whitespaces)
     context.logger.info("\(type.description.id) counts \(estimate.count) endmembers")

@@ -26,14 +26,11 @@ struct MethodsCommand: ParsableCommand {
   var markdown = false
 
   func run() throws {
-    var all = ListedMethod.all
+    var all = MethodList.all.entries
     if let method {
-      all = all.filter { $0.id == method || $0.aliases.contains(method) }
-      guard !all.isEmpty else {
-        throw CoreError.invalidParameter(
-          name: "the method", value: method,
-          requirement: "one of " + ListedMethod.all.map(\.id).joined(separator: ", "))
-      }
+      let id = try MethodList.all.entry(method).id
+      // A name may stand for a method of several tasks.
+      all = all.filter { $0.id == id || $0.aliases.contains(id) }
     }
     if json {
       let encoder = JSONEncoder()
@@ -49,71 +46,30 @@ struct MethodsCommand: ParsableCommand {
   }
 }
 
-/// A method of any kind, as it is listed.
-struct ListedMethod: Encodable {
-  let id: String
-  let name: String
-  /// `count`, `extract`, `abundance`, `sparse`, `blind`, `denoise` or `classify`.
-  let task: String
-  let citation: String
-  let cost: String
-  let advice: String
-  let parameters: [ParameterDescription]
-  let aliases: [String]
+/// All methods, task by task.
+enum MethodList {
+  /// Heading of every task, in order: a new task is one line.
+  static let tasks: [(task: MethodTask, title: String)] = [
+    (.count, "How many endmembers"), (.extract, "Endmember extraction"),
+    (.abundance, "Abundances for known endmembers"), (.sparse, "Sparse regression on a library"),
+    (.blind, "Endmembers and abundances together"), (.denoise, "Noise removal"), (.classify, "Classification"),
+  ]
 
-  /// All methods, task by task.
-  static let all: [ListedMethod] =
-    UnmixingTask.allCases.flatMap { task in
-      UnmixingMethods.descriptions.filter { $0.task == task }.map { ListedMethod($0) }
-    } + (Denoisers.descriptions + [HSDTDenoiser.description]).map { ListedMethod($0, task: "denoise") }
-    + Classifiers.descriptions.map { ListedMethod($0, task: "classify") }
-
-  /// Heading of every task, in order.
-  static let tasks: [(id: String, title: String)] =
-    UnmixingTask.allCases.map { ($0.rawValue, title($0)) } + [
-      ("denoise", "Noise removal"), ("classify", "Classification"),
-    ]
-
-  private init(_ method: UnmixingMethodDescription) {
-    id = method.id
-    name = method.name
-    task = method.task.rawValue
-    citation = method.citation
-    cost = method.cost
-    advice = method.advice
-    parameters = method.parameters
-    aliases = method.aliases
-  }
-
-  private init(_ method: MethodDescription, task: String) {
-    id = method.id
-    name = method.name
-    self.task = task
-    citation = method.citation
-    cost = method.cost
-    advice = method.advice
-    parameters = method.parameters
-    aliases = method.aliases
-  }
-
-  private static func title(_ task: UnmixingTask) -> String {
-    switch task {
-    case .count: "How many endmembers"
-    case .extract: "Endmember extraction"
-    case .abundance: "Abundances for known endmembers"
-    case .sparse: "Sparse regression on a library"
-    case .blind: "Endmembers and abundances together"
-    }
-  }
+  /// Every method, in the order of tasks and registers.
+  static let all: MethodRegistry<MethodDescription> = {
+    let methods =
+      UnmixingMethods.descriptions + Denoisers.descriptions + [HSDTDenoiser.description] + Classifiers.descriptions
+    return MethodRegistry("method", tasks.flatMap { task, _ in methods.filter { $0.task == task } }) { $0 }
+  }()
 }
 
 /// Method descriptions as text.
 enum MethodTable {
   /// One line per method, grouped by task.
-  static func list(_ methods: [ListedMethod]) -> String {
+  static func list(_ methods: [MethodDescription]) -> String {
     let width = methods.map(\.id.count).max() ?? 0
     var text = ""
-    for (task, title) in ListedMethod.tasks {
+    for (task, title) in MethodList.tasks {
       let members = methods.filter { $0.task == task }
       guard !members.isEmpty else { continue }
       text += "\(title)\n"
@@ -125,9 +81,9 @@ enum MethodTable {
   }
 
   /// Everything about one method.
-  static func page(_ method: ListedMethod) -> String {
+  static func page(_ method: MethodDescription) -> String {
     var text = "\(method.id): \(method.name)\n"
-    let title = ListedMethod.tasks.first { $0.id == method.task }?.title ?? method.task
+    let title = MethodList.tasks.first { $0.task == method.task }?.title ?? method.task.rawValue
     text += "  task     \(title)\n  use      \(method.advice)\n"
     text += "  cost     \(method.cost)\n  source   \(method.citation)\n"
     for parameter in method.parameters {
@@ -139,13 +95,13 @@ enum MethodTable {
   }
 
   /// The tables of docs/methods.md.
-  static func markdown(_ methods: [ListedMethod]) -> String {
+  static func markdown(_ methods: [MethodDescription]) -> String {
     var text = ""
-    for (task, title) in ListedMethod.tasks {
+    for (task, title) in MethodList.tasks {
       let members = methods.filter { $0.task == task }
       guard !members.isEmpty else { continue }
       text +=
-        "## \(title)\n\n| `\(task == "classify" ? "--model" : "--method")` | name | when to use | cost | parameters (default) | source |\n"
+        "## \(title)\n\n| `\(task == .classify ? "--model" : "--method")` | name | when to use | cost | parameters (default) | source |\n"
       text += "|---|---|---|---|---|---|\n"
       for method in members {
         let parameters = method.parameters.map { parameter in
