@@ -2,8 +2,6 @@ import HSICore
 
 /// Errors of restoration.
 public enum RestorationError: HSIError {
-  /// No method of this name.
-  case unknownMethod(name: String, known: [String])
   /// Two cubes that should be compared have different sizes.
   case shapeMismatch(first: String, second: String)
   /// No valid pixel for what was asked.
@@ -23,7 +21,6 @@ public enum RestorationError: HSIError {
 
   public var category: ErrorCategory {
     switch self {
-    case .unknownMethod: .usage
     case .shapeMismatch, .tooFewPixels, .noVariation, .tooFewBands, .tooFewPatches, .unusableNoise: .input
     case .otherTraining, .noBundledWeights: .model
     }
@@ -31,7 +28,6 @@ public enum RestorationError: HSIError {
 
   public var identifier: String {
     switch self {
-    case .unknownMethod: "E-METHOD"
     case .shapeMismatch: "E-INCONSISTENT"
     case .tooFewPixels: "E-FEW-PIXELS"
     case .noVariation: "E-CONSTANT"
@@ -45,8 +41,6 @@ public enum RestorationError: HSIError {
 
   public var problem: String {
     switch self {
-    case .unknownMethod(let name, let known):
-      "there is no denoising method \(name); known: \(known.joined(separator: ", "))"
     case .shapeMismatch(let first, let second):
       "a cube of \(first) (lines × samples × bands) cannot be compared with one of \(second)"
     case .tooFewPixels(let purpose): "\(purpose) needs at least 1 valid pixel but there are 0"
@@ -64,7 +58,6 @@ public enum RestorationError: HSIError {
 
   public var advice: String? {
     switch self {
-    case .unknownMethod: nil
     case .shapeMismatch: "compare cubes of the same grid and bands"
     case .tooFewPixels: "check \(option: "nodata"), \(option: "mask") and \(option: "window")"
     case .noVariation: "check the bands, \(option: "nodata") and \(option: "window")"

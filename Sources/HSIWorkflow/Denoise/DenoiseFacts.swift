@@ -12,7 +12,7 @@ struct DenoiseFacts {
   let choice: DenoiserChoice
   /// The noisy scene on the processed bands.
   let scene: Cube
-  let result: DenoisedScene
+  let result: RestoredScene
   /// Noise before, given or estimated.
   let before: NoiseLevels
   let noiseSource: String
@@ -21,7 +21,7 @@ struct DenoiseFacts {
   var timings: RestorationReport.Timings?
 
   init(
-    opened: OpenScene, source: FileSource, choice: DenoiserChoice, scene: Cube, result: DenoisedScene,
+    opened: OpenScene, source: FileSource, choice: DenoiserChoice, scene: Cube, result: RestoredScene,
     before: NoiseLevels, noiseSource: String
   ) {
     self.opened = opened

@@ -58,7 +58,7 @@ public struct DenoiseJob: Sendable {
     let paths = DenoisePaths(restored: output, products, records)
     try paths.declare(on: &plan, writing, georeference: source.metadata.georeference)
     try plan.check()
-    if let named { try requireMemory(named.denoiser, source.shape, context) }
+    if let named { try named.denoiser.requireMemory(for: source.shape, context) }
 
     var clock = Stopwatch()
     let noisy = try source.load(context)
@@ -67,8 +67,8 @@ public struct DenoiseJob: Sendable {
     let levels = try given ?? NoiseLevels.estimate(noisy, context)
     let choice = try named ?? .automatic(for: noisy, noise: levels, context)
     provenance.options["method"] = choice.denoiser.description.id
-    if named == nil { try requireMemory(choice.denoiser, source.shape, context) }
-    let restored = try choice.denoiser.denoise(noisy, noise: levels, context)
+    if named == nil { try choice.denoiser.requireMemory(for: source.shape, context) }
+    let restored = try choice.denoiser.restore(noisy, noise: levels, context)
     let denoising = clock.lap()
 
     var facts = DenoiseFacts(
@@ -90,15 +90,6 @@ public struct DenoiseJob: Sendable {
         let pictures = try DenoisePictures(facts, longestSide: ReportPicture.longestSide, context)
         return HTMLReport.page(report, figures: try pictures.figures(facts))
       }
-    }
-  }
-
-  /// Refuses work that cannot fit before the scene is read.
-  private func requireMemory(_ denoiser: any Denoiser, _ shape: CubeShape, _ context: RunContext) throws {
-    let needed = shape.pixels * (shape.bands * 4 + 4) + denoiser.workingBytes(shape)
-    guard needed <= context.memory.bytes else {
-      throw CoreError.memory(
-        purpose: "\(denoiser.description.id) on \(shape)", needed: needed, budget: context.memory.bytes)
     }
   }
 

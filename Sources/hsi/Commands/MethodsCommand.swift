@@ -58,7 +58,7 @@ enum MethodList {
   /// Every method, in the order of tasks and registers.
   static let all: MethodRegistry<MethodDescription> = {
     let methods =
-      UnmixingMethods.descriptions + Denoisers.descriptions + [HSDTDenoiser.description] + Classifiers.descriptions
+      UnmixingMethods.descriptions + Restorers.all.descriptions + Classifiers.descriptions
     return MethodRegistry("method", tasks.flatMap { task, _ in methods.filter { $0.task == task } }) { $0 }
   }()
 }
