@@ -29,13 +29,12 @@ struct NetworkModel<Network: ConfiguredNetwork>: PatchModel {
   /// Trains a new network.
   init(
     id: String, training shape: Network.Configuration, on task: ClassificationTask, _ features: Features,
-    _ recipe: PatchRecipe, _ context: RunContext
+    _ recipe: PatchRecipe, _ session: TrainingSession, _ context: RunContext
   ) throws {
     let network = Network(shape, seed: context.seed)
     let cutter = PatchCutter(side: Network.facts(shape).side, standardisation: .none)
-    let trainer = PatchTrainer(network, cutter, recipe)
-    try trainer.run(task, features, name: id, context)
-    self.init(id: id, network, shape, features, curve: trainer.curve)
+    let curve = try PatchTask.train(network, cutter, recipe, on: task, features, name: id, session, context)
+    self.init(id: id, network, shape, features, curve: curve)
   }
 
   /// Reads what `contents` and `configuration` wrote.
