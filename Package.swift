@@ -83,7 +83,9 @@ let package = Package(
         "HSIKit", "CKernels", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
-    .target(name: "HSITestSupport", dependencies: ["HSICore", "HSINumerics"], path: "Tests/HSITestSupport"),
+    .target(
+      name: "HSITestSupport", dependencies: ["HSICore", "HSINumerics", "HSITransformer"],
+      path: "Tests/HSITestSupport"),
     .testTarget(name: "HSICoreTests", dependencies: ["HSICore", "HSITestSupport"]),
     .testTarget(
       name: "HSINumericsTests", dependencies: ["CKernels", "HSINumerics", "HSITestSupport"]),

@@ -46,6 +46,26 @@ public struct CounterRandom: RandomNumberGenerator, Sendable {
     return radius * _cos(angle)
   }
 
+  /// Goes on as if `count` words (`next`, `uniform`) had been drawn, in constant time.
+  public mutating func skip(_ count: Int) {
+    let kept = min(available, count)
+    available -= kept
+    counter &+= UInt64((count - kept) / 2)
+    if (count - kept) % 2 == 1 { _ = next() }
+  }
+
+  /// Goes on as if `count` normal numbers had been drawn, in constant time.
+  public mutating func skipNormals(_ count: Int) {
+    guard count > 0 else { return }
+    var count = count
+    if spareNormal != nil {
+      spareNormal = nil
+      count -= 1
+    }
+    skip(count / 2 * 2)
+    if count % 2 == 1 { _ = normal() }
+  }
+
   /// Uniform in 0..<bound without bias.
   public mutating func index(below bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
 

@@ -141,9 +141,10 @@ public final class ParameterStore: @unchecked Sendable {
   public private(set) var parameters: [Parameter] = []
   private var byName: [String: Parameter] = [:]
   private var random: CounterRandom
-  private let isBlank: Bool
+  private var isBlank: Bool
 
-  /// An empty store; initial weights are drawn under `seed`, or zero when `isBlank`: for networks that are loaded.
+  /// An empty store; initial weights are drawn under `seed`, or zero when `isBlank`: for networks that are loaded. The
+  /// generator of a blank store stands where it would had it drawn, so that what is drawn later is the same.
   public init(seed: UInt64 = 0, isBlank: Bool = false) {
     random = CounterRandom(seed: seed, stream: 0x1217)
     self.isBlank = isBlank
@@ -169,6 +170,9 @@ public final class ParameterStore: @unchecked Sendable {
     for parameter in parameters { parameter.isTrainable = !parameter.isBuffer && predicate(parameter) }
   }
 
+  /// From now on a blank store draws new weights: those of adapters of a network that was loaded.
+  public func startDrawing() { isBlank = false }
+
   /// Lets the optimiser change exactly the weights of some roles.
   public func train(_ roles: Set<ParameterRole>) { train { roles.contains($0.role) } }
 
@@ -177,6 +181,7 @@ public final class ParameterStore: @unchecked Sendable {
   ) -> Parameter {
     precondition(byName[name] == nil, "two parameters are named \(name)")
     let isDrawn = !role.isLearned || !isBlank
+    if !isDrawn { initialisation.skip(shape, &random) }
     let parameter = Parameter(
       name: name, value: isDrawn ? initialisation.draw(shape, &random) : .zeros(shape), role: role)
     parameters.append(parameter)

@@ -33,7 +33,7 @@ public enum TransformerError: HSIError {
   /// No network of this name.
   case unknownModel(name: String, known: [String])
   /// A weight file that does not say which network it is for, or says something that cannot be.
-  case unknownArchitecture(path: String, detail: String)
+  case unknownArchitecture(path: String, task: String, detail: String)
   /// A training state of another run.
   case otherTraining(path: String, saved: String, wanted: String)
 
@@ -87,7 +87,7 @@ public enum TransformerError: HSIError {
     case .unexpectedTensor(let path, let tensor, let file):
       "\(path) has \(shortened(tensor)) \(file), which the model lacks"
     case .unknownModel(let name, let known): "there is no model \(name); known: \(known.joined(separator: ", "))"
-    case .unknownArchitecture(let path, let detail): "\(path) is not a denoising network: \(detail)"
+    case .unknownArchitecture(let path, let task, let detail): "\(path) is not a \(task) network: \(detail)"
     case .otherTraining(let path, let saved, let wanted):
       "\(path) is the state of another run (\(saved)) than this one (\(wanted))"
     }

@@ -9,21 +9,6 @@ import Testing
 @testable import HSIRestoration
 
 @Suite(.serialized) struct HSDTDenoiserTests {
-  @Test(arguments: [
-    (64, 64, 8), (100, 31, 8), (37, 31, 15), (224, 31, 8), (5, 5, 0), (65, 64, 32), (1, 1, 0),
-  ])
-  func segmentsCoverAndSumToOne(_ length: Int, _ size: Int, _ overlap: Int) {
-    let segments = Segments(length: length, size: size, overlap: overlap)
-    var sums = [Float](repeating: 0, count: length)
-    for start in segments.starts {
-      for i in 0..<segments.size {
-        #expect(segments.weight(i, from: start) > 0)
-        sums[start + i] += segments.weight(i, from: start)
-      }
-    }
-    for sum in sums { #expect(abs(sum - 1) < 1e-5) }
-  }
-
   /// A small network with random weights, whose attention and feed-forward paths are not nearly zero.
   private func model(bands: Int = 7) -> HSDTModel {
     var configuration = HSDTConfiguration()
@@ -90,7 +75,7 @@ import Testing
     for handling in HSDTDenoiser.BandHandling.allCases {
       var denoiser = HSDTDenoiser(model())
       denoiser.bandHandling = handling
-      denoiser.bandOverlap = 3
+      denoiser.tiles.bandOverlap = 3
       let result = try denoiser.denoise(scene, noise: nil, RunContext()).scene
       #expect(result.shape == scene.shape)
       #expect(result.pixels.values.allSatisfy { $0.isFinite })
@@ -101,7 +86,7 @@ import Testing
     let scene = scene(lines: 96, samples: 80, bands: 7)
     var denoiser = HSDTDenoiser(model())
     let whole = try denoiser.denoise(scene, noise: nil, RunContext()).scene
-    denoiser.tile = 64
+    denoiser.tiles.tile = 64
     let tiled = try denoiser.denoise(scene, noise: nil, RunContext())
     #expect(tiled.facts["tiles"] == 4)
     var removed = 0.0
@@ -122,7 +107,7 @@ import Testing
     noise.add(to: clean.pixels, positions: clean.positions, window: clean.shape.window, range: range)
     var denoiser = try HSDTDenoiser(weights: nil)
     let whole = try denoiser.denoise(clean, noise: nil, RunContext()).scene
-    denoiser.tile = 64
+    denoiser.tiles.tile = 64
     let tiled = try denoiser.denoise(clean, noise: nil, RunContext()).scene
     var (removed, difference) = (0.0, 0.0)
     for i in 0..<(clean.count * 31) {

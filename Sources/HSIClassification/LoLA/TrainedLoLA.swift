@@ -1,4 +1,3 @@
-import Foundation
 import HSICore
 import HSINetworks
 import HSITransformer
@@ -12,8 +11,6 @@ public struct TrainedLoLA: PatchModel, Sendable {
   public let features: Features
   let weights: LoLAWeights
   private let network: FoldedLoLA
-
-  static let shapeKey = "lola"
 
   /// - Throws: `TransformerError` when weights are missing or have other shapes.
   init(
@@ -31,17 +28,9 @@ public struct TrainedLoLA: PatchModel, Sendable {
   ///
   /// - Throws: `ClassificationError.badModel`, `TransformerError`.
   public init(_ file: WeightFile, _ card: ModelCard) throws {
-    guard let json = card.configuration?[TrainedLoLA.shapeKey],
-      let shape = try? JSONDecoder().decode(LoLAConfiguration.self, from: Data(json.utf8)), shape.isSensible
-    else {
-      throw ClassificationError.badModel(path: file.path, reason: "its card does not describe a LoLA-SpecViT")
-    }
-    let features = try Features(file)
-    guard features.dimension == shape.components else {
-      throw ClassificationError.badModel(
-        path: file.path, reason: "its network sees \(shape.components) components of \(features.dimension)")
-    }
-    let weights = try LoLAWeights(file, shape) { $0.hasPrefix("features.") }
+    let shape = try ModelFile<LoLASpecViT>(classifier: file, card).configuration
+    let features = try Features(file, of: shape)
+    let weights = try LoLAWeights(file, shape, isIgnored: Features.owns)
     try self.init(id: card.architecture, shape: shape, features: features, weights: weights)
   }
 
@@ -55,9 +44,5 @@ public struct TrainedLoLA: PatchModel, Sendable {
     features.contents + weights.contents
   }
 
-  public var configuration: [String: String] {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = .sortedKeys
-    return (try? encoder.encode(shape)).map { [TrainedLoLA.shapeKey: String(decoding: $0, as: UTF8.self)] } ?? [:]
-  }
+  public var configuration: [String: String] { LoLASpecViT.cardConfiguration(shape) }
 }

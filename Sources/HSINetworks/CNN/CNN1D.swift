@@ -1,41 +1,55 @@
 import HSITransformer
 
-/// The network of `SpectralCNN`: `[B, bands, 1, 1, 1]` to `[B, classes]`.
-package final class CNN1D: ConfiguredNetwork, @unchecked Sendable {
-  package struct Configuration: Codable, Equatable, Sendable {
-    package var bands: Int
-    package var classes: Int
-    package var widths = [16, 32]
-    package var hidden = 64
+/// A convolutional network on spectra, `[B, bands, 1, 1, 1]` to `[B, classes]`: two convolutions of 7 bands, each with batch
+/// normalisation, swish and a mean over neighbouring bands, then two linear layers. In the manner of Hu et al. 2015.
+public final class CNN1D: PatchNetwork, @unchecked Sendable {
+  /// Its shape.
+  public struct Configuration: PatchConfiguration {
+    /// Bands of a spectrum.
+    public var bands: Int
+    /// Number of classes.
+    public var classes: Int
+    /// Widths of the two convolutions.
+    public var widths = [16, 32]
+    /// Width of the first linear layer.
+    public var hidden = 64
 
-    package init(bands: Int, classes: Int, widths: [Int] = [16, 32], hidden: Int = 64) {
+    /// A shape for a number of bands and classes.
+    public init(bands: Int, classes: Int, widths: [Int] = [16, 32], hidden: Int = 64) {
       (self.bands, self.classes, self.widths, self.hidden) = (bands, classes, widths, hidden)
     }
 
     /// Bands that are averaged after each convolution.
-    package var pooling: Int { bands >= 64 ? 4 : bands >= 8 ? 2 : 1 }
-    package var flattened: Int { bands / pooling / pooling * widths[1] }
+    var pooling: Int { bands >= 64 ? 4 : bands >= 8 ? 2 : 1 }
+    var flattened: Int { bands / pooling / pooling * widths[1] }
+
+    public func validate() throws {
+      try require("bands", bands, in: 1...100_000)
+      try require("classes", classes, in: 1...classLimit)
+      try require(
+        widths.count == 2 && widths.allSatisfy { (1...1024).contains($0) }, "widths", widths, "two numbers from 1 to 1024")
+      try require("hidden", hidden, in: 1...4096)
+    }
+
+    public var leastValues: Int { flattened * hidden + hidden * classes }
+    public var dimension: Int { bands }
+    public var side: Int { 1 }
+    public var valuesPerPatch: Int { 3 * bands * widths[1] }
   }
 
-  package static func isSensible(_ c: Configuration) -> Bool {
-    (1...100_000).contains(c.bands) && (1...4096).contains(c.classes) && c.widths.count == 2
-      && c.widths.allSatisfy { (1...1024).contains($0) } && (1...4096).contains(c.hidden)
-  }
-  package static func leastValues(_ c: Configuration) -> Int { c.flattened * c.hidden + c.hidden * c.classes }
-  package static func facts(_ c: Configuration) -> (dimension: Int, side: Int, classes: Int, valuesPerPatch: Int) {
-    (c.bands, 1, c.classes, 3 * c.bands * c.widths[1])
-  }
+  public static let architecture = "cnn-1d"
+  public static let task = "classification"
 
-  package let store: ParameterStore
-  private let configuration: Configuration
+  public let store: ParameterStore
+  public let configuration: Configuration
   private let convolutions: [Convolution]
   private let norms: [BatchNorm]
   private let hidden: Linear
   private let head: Linear
 
-  package init(_ configuration: Configuration, seed: UInt64) {
+  public init(_ configuration: Configuration, in store: ParameterStore) {
     self.configuration = configuration
-    store = ParameterStore(seed: seed)
+    self.store = store
     let root = store.root
     let widths = [1] + configuration.widths
     convolutions = (0..<2).map {
@@ -46,7 +60,10 @@ package final class CNN1D: ConfiguredNetwork, @unchecked Sendable {
     head = Linear(root["head"], input: configuration.hidden, output: configuration.classes)
   }
 
-  package func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
+  /// The two linear layers at the end.
+  public var linears: [Linear] { [hidden, head] }
+
+  public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
     var h = x
     for (convolution, norm) in zip(convolutions, norms) { h = pooled(convolution.normalised(h, norm, tape), tape) }
     let flat = Dropout.values(reshape(h, [x.shape[0], configuration.flattened], tape), rate: 0.2, tape)

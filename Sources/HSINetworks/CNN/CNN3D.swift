@@ -1,40 +1,54 @@
 import HSITransformer
 
-/// The network of `PatchCNN`: `[B, K, S, S, 1]` to `[B, classes]`.
-package final class CNN3D: ConfiguredNetwork, @unchecked Sendable {
-  package struct Configuration: Codable, Equatable, Sendable {
-    package var components: Int
-    package var side: Int
-    package var classes: Int
-    package var widths = [16, 32]
-    package var hidden = 64
+/// A convolutional network on patches, `[B, K, S, S, 1]` to `[B, classes]`: two convolutions of 3 × 3 × 3 with batch normalisation
+/// and swish, the middle pixel and the mean of the patch, and two linear layers. In the manner of Ben Hamida et al. 2018.
+public final class CNN3D: PatchNetwork, @unchecked Sendable {
+  /// Its shape.
+  public struct Configuration: PatchConfiguration {
+    /// Principal components per pixel.
+    public var components: Int
+    /// Side of a patch, odd.
+    public var side: Int
+    /// Number of classes.
+    public var classes: Int
+    /// Widths of the two convolutions.
+    public var widths = [16, 32]
+    /// Width of the first linear layer.
+    public var hidden = 64
 
-    package init(components: Int, side: Int, classes: Int, widths: [Int] = [16, 32], hidden: Int = 64) {
+    /// A shape for patches of a side and number of components.
+    public init(components: Int, side: Int, classes: Int, widths: [Int] = [16, 32], hidden: Int = 64) {
       (self.components, self.side, self.classes, self.widths, self.hidden) = (components, side, classes, widths, hidden)
     }
+
+    public func validate() throws {
+      try require("components", components, in: 1...512)
+      try require((1...65).contains(side) && side % 2 == 1, "side", side, "odd, from 1 to 65")
+      try require("classes", classes, in: 1...classLimit)
+      try require(
+        widths.count == 2 && widths.allSatisfy { (1...1024).contains($0) }, "widths", widths, "two numbers from 1 to 1024")
+      try require("hidden", hidden, in: 1...4096)
+    }
+
+    public var leastValues: Int { 2 * components * widths[1] * hidden + hidden * classes }
+    public var dimension: Int { components }
+    public var valuesPerPatch: Int { 3 * components * side * side * widths[1] }
   }
 
-  package static func isSensible(_ c: Configuration) -> Bool {
-    (1...512).contains(c.components) && (1...65).contains(c.side) && c.side % 2 == 1
-      && (1...4096).contains(c.classes) && c.widths.count == 2
-      && c.widths.allSatisfy { (1...1024).contains($0) } && (1...4096).contains(c.hidden)
-  }
-  package static func leastValues(_ c: Configuration) -> Int { 2 * c.components * c.widths[1] * c.hidden + c.hidden * c.classes }
-  package static func facts(_ c: Configuration) -> (dimension: Int, side: Int, classes: Int, valuesPerPatch: Int) {
-    (c.components, c.side, c.classes, 3 * c.components * c.side * c.side * c.widths[1])
-  }
+  public static let architecture = "cnn-3d"
+  public static let task = "classification"
 
-  package let store: ParameterStore
-  private let configuration: Configuration
+  public let store: ParameterStore
+  public let configuration: Configuration
   private let convolutions: [Convolution]
   private let norms: [BatchNorm]
   private let middle: RowMap
   private let hidden: Linear
   private let head: Linear
 
-  package init(_ configuration: Configuration, seed: UInt64) {
+  public init(_ configuration: Configuration, in store: ParameterStore) {
     self.configuration = configuration
-    store = ParameterStore(seed: seed)
+    self.store = store
     let root = store.root
     let widths = [1] + configuration.widths
     convolutions = (0..<2).map {
@@ -48,7 +62,10 @@ package final class CNN3D: ConfiguredNetwork, @unchecked Sendable {
     head = Linear(root["head"], input: configuration.hidden, output: configuration.classes)
   }
 
-  package func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
+  /// The two linear layers at the end.
+  public var linears: [Linear] { [hidden, head] }
+
+  public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
     let (batch, depth, width) = (x.shape[0], configuration.components, configuration.widths[1])
     var h = x
     for (convolution, norm) in zip(convolutions, norms) { h = convolution.normalised(h, norm, tape) }

@@ -9,7 +9,7 @@ import HSITransformer
 /// H and W must be multiples of `configuration.granularity`. Parameter names and order of values are those of the published
 /// checkpoints. Cost at 31 × 64 × 64: 6.3 GFLOP for S, 24.3 for M, 33.6 for L.
 /// Source: Lai, Yan, Fu, "Hybrid spectral denoising transformer with guided attention", ICCV 2023, arXiv 2303.09040.
-public final class HSDT: @unchecked Sendable {
+public final class HSDT: Network, @unchecked Sendable {
   /// The shape of the network.
   public let configuration: HSDTConfiguration
   /// All weights and running statistics.
@@ -20,12 +20,19 @@ public final class HSDT: @unchecked Sendable {
   private let decoder: [HSDTStage]
   private let tail: Convolution
 
-  /// A network with fresh weights: convolutions by `initialisation` (Kaiming normal, fan-out), linear maps N(0, 0.001²).
-  public init(
-    _ configuration: HSDTConfiguration, seed: UInt64 = 0, initialisation: Initialisation = .kaimingNormalFanOut
-  ) {
+  /// A network in a store: convolutions Kaiming normal (fan-out), linear maps N(0, 0.001²), where the store draws.
+  public convenience init(_ configuration: HSDTConfiguration, in store: ParameterStore) {
+    self.init(configuration, in: store, initialisation: .kaimingNormalFanOut)
+  }
+
+  /// A network with fresh weights, its convolutions drawn from `initialisation`.
+  public convenience init(_ configuration: HSDTConfiguration, seed: UInt64, initialisation: Initialisation) {
+    self.init(configuration, in: ParameterStore(seed: seed), initialisation: initialisation)
+  }
+
+  private init(_ configuration: HSDTConfiguration, in store: ParameterStore, initialisation: Initialisation) {
     self.configuration = configuration
-    store = ParameterStore(seed: seed)
+    self.store = store
     let root = store.root
     func stage(_ scope: ParameterScope, _ input: Int, _ output: Int, _ resampling: HSDTStage.Resampling) -> HSDTStage {
       HSDTStage(

@@ -1,3 +1,5 @@
+import HSITransformer
+
 /// The feed-forward network of an HSDT block.
 public enum HSDTFeedForwardKind: String, Sendable, Codable, CaseIterable {
   /// SM-FFN.
@@ -17,7 +19,7 @@ public enum HSDTBlockKind: String, Sendable, Codable, CaseIterable {
 }
 
 /// The shape of an HSDT network. See `HSDT`.
-public struct HSDTConfiguration: Sendable, Codable, Equatable {
+public struct HSDTConfiguration: NetworkConfiguration {
   /// Input channels: 1, or 2 with a noise-level map (plug and play).
   public var inputChannels = 1
   /// Width c of the head.
@@ -61,4 +63,38 @@ public struct HSDTConfiguration: Sendable, Codable, Equatable {
 
   /// Rows and columns must be multiples of this, 2^|S|.
   public var granularity: Int { 1 << samples.count }
+
+  public func validate() throws {
+    try require("inputChannels", inputChannels, in: 1...2)
+    try require("channels", channels, in: 1...256)
+    try require("layers", layers, in: 1...16)
+    try require(
+      samples.count <= 5 && samples.allSatisfy { (0..<layers).contains($0) }, "samples", samples.sorted(),
+      "at most five of the \(layers) layers")
+    try require("bands", bands, in: 1...10_000)
+  }
+
+  /// The spectral convolutions and the learnable queries of all encoder stages.
+  public var leastValues: Int {
+    var (width, sum) = (channels, 0)
+    for layer in 0..<layers {
+      if samples.contains(layer) { width *= 2 }
+      sum += 3 * width * width + (block == .guided ? bands * width : 0)
+    }
+    return sum
+  }
+
+  /// The samples in order, so that the same configuration is the same text.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(inputChannels, forKey: .inputChannels)
+    try container.encode(channels, forKey: .channels)
+    try container.encode(layers, forKey: .layers)
+    try container.encode(samples.sorted(), forKey: .samples)
+    try container.encode(bands, forKey: .bands)
+    try container.encode(usesBatchNorm, forKey: .usesBatchNorm)
+    try container.encode(convolution, forKey: .convolution)
+    try container.encode(block, forKey: .block)
+    try container.encode(feedForward, forKey: .feedForward)
+  }
 }

@@ -23,7 +23,7 @@ public struct LoLACheckpoint: Sendable {
 
   /// The network for training, with the weights of the file.
   public func network() throws -> LoLASpecViT {
-    let network = LoLASpecViT(shape, isBlank: true)
+    let network = LoLASpecViT.blank(shape)
     try weights.load(network.store)
     return network
   }
@@ -35,7 +35,7 @@ public struct LoLACheckpoint: Sendable {
   }
 
   /// Sizes from shapes, bounded and in agreement with each other.
-  private static func shape(of file: WeightFile, alpha: Double?) throws -> LoLAConfiguration {
+  static func shape(of file: WeightFile, alpha: Double?) throws -> LoLAConfiguration {
     func extent(_ name: String, _ axis: Int, of axes: Int) throws -> Int {
       guard let tensor = file[name], tensor.shape.count == axes else {
         throw TransformerError.missingTensor(

@@ -1,4 +1,4 @@
-import Foundation
+import HSITransformer
 
 /// What positions that pad an image to whole windows do in attention.
 public enum LoLAPadding: String, Sendable, Codable, CaseIterable {
@@ -23,7 +23,7 @@ public enum PatchStandardisation: String, Sendable, Codable, CaseIterable {
 /// | `lola-specvit` | 15, 15 | 32 64, 96 | 3 4 19 | 4 8 16 | 7 7 7 | 4 | 16 | 254 642 348 |
 /// | `lola-specvit-small` | 15, 11 | 16 32, 48 | 2 2 4 | 3 6 12 | 5 3 2 | 2 | 8 | 6 808 914 |
 /// | `lola-specvit-tiny` | 15, 5 | 8 16, 32 | 2 2 | 2 4 | 2 1 | 2 | 4 | 459 100 |
-public struct LoLAConfiguration: Sendable, Codable, Equatable {
+public struct LoLAConfiguration: PatchConfiguration {
   /// Number of principal components K.
   public var components = 15
   /// Side S of a patch, odd.
@@ -212,17 +212,34 @@ public struct LoLAConfiguration: Sendable, Codable, Equatable {
 
   // MARK: - From files
 
-  /// Nothing that a file claims may make us build something absurd.
-  package var isSensible: Bool {
-    guard (1...512).contains(components), (3...65).contains(side), side % 2 == 1, (1...4096).contains(classes),
-      stem.count == 2, stem.allSatisfy({ (1...1024).contains($0) }), (1...1024).contains(width),
-      (1...6).contains(depths.count), depths.allSatisfy({ (0...64).contains($0) }),
-      heads.count == depths.count, windows.count == depths.count, windows.allSatisfy({ (1...32).contains($0) }),
-      expansion > 0, expansion <= 16, (1...256).contains(rank), alpha.isFinite, alpha > 0,
-      [dropout, bandDropout, pathDropout].allSatisfy({ $0 >= 0 && $0 < 1 })
-    else { return false }
-    return depths.indices.allSatisfy { level in
-      heads[level] > 0 && (width << level) % heads[level] == 0 && hidden(level) > 0
+  /// All of them: the sizes of every tensor follow from the configuration.
+  public var leastValues: Int { parameterCount }
+
+  public func validate() throws {
+    try require("components", components, in: 1...512)
+    try require((3...65).contains(side) && side % 2 == 1, "side", side, "odd, from 3 to 65")
+    try require("classes", classes, in: 1...classLimit)
+    try require(
+      stem.count == 2 && stem.allSatisfy { (1...1024).contains($0) }, "stem", stem, "two widths from 1 to 1024")
+    try require("width", width, in: 1...1024)
+    try require(
+      (1...6).contains(depths.count) && depths.allSatisfy { (0...64).contains($0) }, "depths", depths,
+      "one to six numbers from 0 to 64")
+    try require(expansion > 0 && expansion <= 16, "expansion", expansion, "positive, at most 16")
+    try require(
+      heads.count == depths.count && depths.indices.allSatisfy {
+        heads[$0] > 0 && (width << $0) % heads[$0] == 0 && hidden($0) > 0
+      }, "heads", heads, "a divisor of the width for each level")
+    try require(
+      windows.count == depths.count && windows.allSatisfy { (1...32).contains($0) }, "windows", windows,
+      "a side from 1 to 32 for each level")
+    try require("rank", rank, in: 1...256)
+    try require(alpha.isFinite && alpha > 0, "alpha", alpha, "positive")
+    for (name, rate) in [("dropout", dropout), ("bandDropout", bandDropout), ("pathDropout", pathDropout)] {
+      try require(rate >= 0 && rate < 1, name, rate, "from 0 to below 1")
     }
   }
+
+  public var dimension: Int { components }
+  public var valuesPerPatch: Int { activationCount }
 }

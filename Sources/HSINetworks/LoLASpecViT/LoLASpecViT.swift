@@ -18,11 +18,15 @@ public final class LoLASpecViT: PatchNetwork, @unchecked Sendable {
   let norm: LayerNorm
   let head: Linear
 
-  /// A network with fresh weights: linear maps (adapters included) truncated normal with σ = 0.02, convolutions uniform in
-  /// ±1/√fan-in. With `isBlank` all are zero, for weights that are loaded.
-  public init(_ configuration: LoLAConfiguration, seed: UInt64 = 0, isBlank: Bool = false) {
+  public static let architecture = "LoLA-SpecViT"
+  public static let task = "classification"
+  public static let configurationKey = "lola"
+
+  /// A network in a store: linear maps (adapters included) truncated normal with σ = 0.02, convolutions uniform in ±1/√fan-in,
+  /// where the store draws.
+  public init(_ configuration: LoLAConfiguration, in store: ParameterStore) {
     self.configuration = configuration
-    store = ParameterStore(seed: seed, isBlank: isBlank)
+    self.store = store
     let root = store.root
     frontEnd = LoLAFrontEnd(root, configuration)
     let total = configuration.depths.reduce(0, +)
@@ -60,5 +64,9 @@ public final class LoLASpecViT: PatchNetwork, @unchecked Sendable {
       if let reduction = level.reduction { h = reduction(h, tape) }
     }
     return head(mean(norm(h, tape), over: 1..<3, tape), tape)
+  }
+
+  public static func configuration(inferredFrom file: WeightFile, named name: String?) throws -> LoLAConfiguration {
+    try LoLACheckpoint.shape(of: file, alpha: nil)
   }
 }

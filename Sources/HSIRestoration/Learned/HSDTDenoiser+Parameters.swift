@@ -30,9 +30,9 @@ extension HSDTDenoiser {
     let parameters = try MethodParameters(
       values, method: Self.description.id, parameters: Self.description.parameters)
     self.init(model)
-    tile = parameters["tile"].map { Int($0) }
-    tileOverlap = Int(parameters.value("overlap"))
-    bandOverlap = Int(parameters.value("band_overlap"))
+    tiles.tile = parameters["tile"].map { Int($0) }
+    tiles.tileOverlap = Int(parameters.value("overlap"))
+    tiles.bandOverlap = Int(parameters.value("band_overlap"))
     usesNoisyRange = parameters.value("range") >= 0.5
     bandHandling = parameters.value("flex") >= 0.5 ? .flex : .automatic
   }

@@ -46,6 +46,8 @@ struct ModelInfoCommand: ParsableCommand {
       ("format", "\(weights.format.rawValue), \(weights.tensors.count) tensors, \(MemoryBudget.text(bytes))"),
       ("values", "\(parameters) parameters, \(weights.valueCount - parameters) in statistics and tables"),
     ]
+    let holding = try ModelHolding(weights)
+    lines += holding.lines
     lines += try weights.card()?.summary ?? []
     lines += weights.metadata.filter { $0.key != ModelCard.metadataKey }.sorted { $0.key < $1.key }
       .map { ($0.key, printable($0.value)) }
@@ -99,9 +101,62 @@ struct ModelInfoCommand: ParsableCommand {
     if let card = try weights.card() {
       object["card"] = try JSONSerialization.jsonObject(with: Data(card.json.utf8))
     }
+    object.merge(try ModelHolding(weights).object) { $1 }
     let data = try JSONSerialization.data(
       withJSONObject: object, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
     return String(decoding: data, as: UTF8.self)
+  }
+}
+
+/// What a file of weights holds, by the registers of networks and classifiers.
+private struct ModelHolding {
+  private let network: NetworkDescription?
+  /// Why the network that the card names cannot be.
+  private let refusal: String?
+  private let classifier: MethodDescription?
+  private let isSaid: Bool
+
+  init(_ weights: WeightFile) throws {
+    let card = try weights.card()
+    isSaid = card?.configuration != nil
+    classifier = card.flatMap { card in
+      Classifiers.descriptions.first { $0.id == card.architecture }
+    }
+    do {
+      network = try Networks.all.describe(weights)
+      refusal = nil
+    } catch let error as any HSIError {
+      network = nil
+      refusal = error.problem
+    }
+  }
+
+  /// For people; the configuration only where the card does not say it.
+  var lines: [(String, String)] {
+    var lines: [(String, String)] = []
+    if let network {
+      lines.append(("network", "\(network.name) (\(network.id)), \(network.task), \(network.parameters) parameters"))
+      if !isSaid { lines.append(("configuration", network.configuration)) }
+    }
+    if let refusal { lines.append(("network", "none: \(refusal)")) }
+    if let classifier { lines.append(("classifier", "\(classifier.name) (\(classifier.id))")) }
+    return lines
+  }
+
+  /// For programs.
+  var object: [String: Any] {
+    var object: [String: Any] = [:]
+    if let network {
+      object["network"] =
+        [
+          "id": network.id, "name": network.name, "architecture": network.architecture, "task": network.task,
+          "parameters": network.parameters,
+          "configuration": (try? JSONSerialization.jsonObject(with: Data(network.configuration.utf8))) ?? [:],
+        ] as [String: Any]
+    }
+    if let refusal { object["network"] = ["refused": refusal] }
+    if let classifier { object["classifier"] = ["id": classifier.id, "name": classifier.name] }
+    return object
   }
 }
 

@@ -1,0 +1,17 @@
+import HSITransformer
+
+/// The register of networks: a new one is a folder and a line here. From it follow `hsi model info` and the contract tests.
+public enum Networks {
+  /// All of them.
+  public static let all = NetworkRegistry([
+    NetworkEntry(HSDT.self, id: "hsdt", name: "Hybrid spectral denoising transformer"),
+    NetworkEntry(
+      LoLASpecViT.self, id: "lola-specvit", name: "LoLA-SpecViT, spectral vision transformer with low-rank adapters",
+      aliases: ["lola-specvit-paper"], foreign: "features."),
+    NetworkEntry(
+      CNN1D.self, id: "cnn-1d", name: "Convolutional network on spectra", aliases: ["cnn1d"], foreign: "features."),
+    NetworkEntry(
+      CNN3D.self, id: "cnn-3d", name: "Three-dimensional convolutional network on patches", aliases: ["cnn3d"],
+      foreign: "features."),
+  ])
+}

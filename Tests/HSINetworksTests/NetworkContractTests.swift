@@ -1,0 +1,54 @@
+import HSICore
+import HSINetworks
+import HSITestSupport
+import HSITransformer
+import Testing
+
+/// Every network of the register keeps the contract (`checkNetwork`), on a small configuration without dropout.
+@Suite(.serialized) struct NetworkContractTests {
+  /// One line per network.
+  static let checks: [String: @Sendable () throws -> [String]] = [
+    "hsdt": {
+      var configuration = HSDTConfiguration()
+      (configuration.channels, configuration.layers, configuration.samples, configuration.bands) = (3, 3, [1], 5)
+      let network = HSDT(configuration, seed: 1)
+      // Attention and feed-forward paths start nearly at zero, and what they do would not show.
+      var random = CounterRandom(seed: 9)
+      for parameter in network.store.parameters where parameter.name.contains("attn.") {
+        parameter.update { for i in $0.indices { $0[i] += Float(0.2 * random.normal()) } }
+      }
+      return try checkNetwork(network, input: image([1, 5, 4, 6, 1])) { $0($1, $2) }
+    },
+    "lola-specvit": {
+      var configuration = LoLAConfiguration()
+      (configuration.components, configuration.side, configuration.classes) = (3, 7, 3)
+      (configuration.stem, configuration.width, configuration.depths) = ([3, 4], 8, [1, 1])
+      (configuration.heads, configuration.windows, configuration.rank) = ([2, 2], [2, 2], 2)
+      (configuration.dropout, configuration.bandDropout, configuration.pathDropout) = (0, 0, 0)
+      let network = LoLASpecViT(configuration, seed: 1)
+      var random = CounterRandom(seed: 9)
+      for parameter in network.store.parameters where parameter.name.contains("lora_") {
+        parameter.update { for i in $0.indices { $0[i] = Float(0.2 * random.normal()) } }
+      }
+      return try checkNetwork(network, input: image([4, 3, 7, 7, 1])) { $0($1, $2) }
+    },
+    "cnn-1d": {
+      let network = CNN1D(.init(bands: 17, classes: 3, widths: [4, 5], hidden: 6), seed: 1)
+      return try checkNetwork(network, input: image([6, 17, 1, 1, 1])) { $0($1, $2) }
+    },
+    "cnn-3d": {
+      let network = CNN3D(.init(components: 3, side: 3, classes: 3, widths: [3, 4], hidden: 5), seed: 1)
+      return try checkNetwork(network, input: image([6, 3, 3, 3, 1])) { $0($1, $2) }
+    },
+  ]
+
+  private static func image(_ shape: [Int]) -> Tensor {
+    var random = CounterRandom(seed: 5)
+    return Tensor(shape, (0..<shape.reduce(1, *)).map { _ in Float(random.normal()) })
+  }
+
+  @Test(arguments: Networks.all.entries.map(\.id)) func contract(_ id: String) throws {
+    let check = try #require(Self.checks[id], "a new network needs a line in NetworkContractTests.checks")
+    #expect(try check() == [])
+  }
+}
