@@ -121,7 +121,7 @@ public struct LoLAClassifier: SteppedClassifier {
     let cutter = PatchCutter(side: shape.side, standardisation: shape.standardisation)
     let curve = try PatchTask.train(network, cutter, recipe, on: task, features, name: preset.id, session, context)
     return try TrainedLoLA(
-      id: preset.id, shape: shape, features: features, weights: LoLAWeights(network.store.contents()),
+      id: preset.id, shape: shape, features: features, weights: NamedWeights(network.store.contents()),
       curve: curve)
   }
 }

@@ -15,8 +15,10 @@ extension TrainedLoLA: AdaptableClassifier {
     var shape = shape
     let keepsHead = keepsHead && task.classes.count == shape.classes
     shape.classes = task.classes.count
-    let network = LoLASpecViT(shape, seed: context.seed)
-    try weights.load(network.store) { !keepsHead && $0.hasPrefix("head.") }
+    let isFresh: (String) -> Bool = { !keepsHead && $0.hasPrefix("head.") }
+    let network = LoLASpecViT(shape, in: ParameterStore(seed: context.seed, drawing: isFresh))
+    try weights.load(network.store, except: isFresh)
+    network.store.startDrawing()
     let added = Set(network.linears.dropLast().attach(lora).flatMap { $0.parameters.map(\.name) })
     network.store.train { added.contains($0.name) || $0.name.hasPrefix("head.") }
     var recipe = PatchRecipe()

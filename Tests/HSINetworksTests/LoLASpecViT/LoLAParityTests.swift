@@ -139,7 +139,7 @@ import Testing
       let parity = try LoLAParity(name)
       let network = LoLASpecViT(parity.configuration)
       parity.load(network.store)
-      let folded = try FoldedLoLA(parity.configuration, LoLAWeights(network.store.contents()))
+      let folded = try FoldedLoLA(parity.configuration, NamedWeights(network.store.contents()))
       #expect(parity.error(folded.logits(parity.patches("in.x")), parity.plain("out64.y")) < 3e-5)
     }
   }
@@ -169,7 +169,7 @@ import Testing
     for (index, value) in alone.enumerated() {
       #expect(abs(value - y.values[place(index)]) < 1e-5)
     }
-    let folded = try FoldedLoLA(configuration, LoLAWeights(network.store.contents())).logits(x).values
+    let folded = try FoldedLoLA(configuration, NamedWeights(network.store.contents())).logits(x).values
     let plain = network(Variable(x), Tape(.evaluation)).value.values
     #expect(zip(folded, plain).allSatisfy { abs($0 - $1) < 1e-4 })
   }
