@@ -84,7 +84,8 @@ let package = Package(
       ]),
 
     .target(
-      name: "HSITestSupport", dependencies: ["HSICore", "HSINumerics", "HSITransformer"],
+      name: "HSITestSupport",
+      dependencies: ["HSICore", "HSINumerics", "HSITransformer", "HSIRestoration", "HSIClassification"],
       path: "Tests/HSITestSupport"),
     .testTarget(name: "HSICoreTests", dependencies: ["HSICore", "HSITestSupport"]),
     .testTarget(

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Where a fact about a cube comes from.
 public enum FactSource: String, Sendable, Codable {
   /// The native header of the format.
@@ -85,6 +87,29 @@ public struct Georeference: Hashable, Sendable, Codable {
           return p
         })
     case .geolocation: break
+    }
+    return result
+  }
+
+  /// The georeference of the same area on a grid with `factor` times as many lines and samples, its first pixel beginning at the
+  /// same corner: affine terms per pixel are divided, tie points multiplied. Nil where longitude and latitude are arrays, one entry
+  /// per pixel of the old grid.
+  public func rescaled(by factor: Double) -> Georeference? {
+    precondition(factor > 0 && factor.isFinite, "a factor of \(factor)")
+    guard factor != 1 else { return self }
+    var result = self
+    switch mapping {
+    case .affine(let t):
+      result.mapping = .affine([t[0], t[1] / factor, t[2] / factor, t[3], t[4] / factor, t[5] / factor])
+    case .groundControlPoints(let points):
+      result.mapping = .groundControlPoints(
+        points.map {
+          var point = $0
+          point.sample *= factor
+          point.line *= factor
+          return point
+        })
+    case .geolocation: return nil
     }
     return result
   }
@@ -191,6 +216,28 @@ public struct CubeMetadata: Sendable, Codable {
     result.georeference = georeference?.shifted(to: window)
     return result
   }
+
+  /// The metadata of the same area on a grid with `factor` times as many lines and samples (below 1: fewer, larger pixels).
+  ///
+  /// The georeference is rescaled; one by arrays of longitude and latitude is dropped, because the arrays belong to the old grid
+  /// (`Georeference.rescaled`). Header entries that count pixels of the old grid (`sizeFields`) are dropped too: what follows from
+  /// the georeference is written anew, and nothing else may contradict the image.
+  public func rescaled(by factor: Double) -> CubeMetadata {
+    var result = self
+    result.georeference = georeference?.rescaled(by: factor)
+    guard factor != 1 else { return result }
+    result.extra = extra.filter { field in
+      let key = field.key.lowercased().replacing("_", with: " ").trimmingCharacters(in: .whitespaces)
+      return !CubeMetadata.sizeFields.contains(key)
+    }
+    return result
+  }
+
+  /// Entries of ENVI headers that are about pixels of one grid, in small letters.
+  static let sizeFields: Set<String> = [
+    "x start", "y start", "geo points", "pixel size", "rpc info", "sensor pixel size", "cell size", "xllcorner", "yllcorner",
+    "igm file name", "glt file name", "samples", "lines", "mask band", "sub image info",
+  ]
 
   /// The metadata of a product on the same pixels but with another third axis: keeps georeference, time and
   /// sensor; drops wavelengths, band names, nodata, scale and classes.

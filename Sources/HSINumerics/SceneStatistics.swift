@@ -52,6 +52,20 @@ public struct SceneStatistics: Sendable {
     self = accumulator.finish()
   }
 
+  /// The statistics of both scenes' pixels; associative and commutative to rounding.
+  public func merging(_ other: SceneStatistics) -> SceneStatistics {
+    precondition(other.mean.count == mean.count, "statistics of \(other.mean.count) bands for \(mean.count)")
+    guard count > 0, other.count > 0 else { return count > 0 ? self : other }
+    let (n, m) = (Double(count), Double(other.count))
+    let step = zip(other.mean, mean).map { $0 - $1 }
+    return SceneStatistics(
+      count: count + other.count, mean: zip(mean, step).map { $0 + $1 * m / (n + m) },
+      covariance: Matrix(rows: mean.count, columns: mean.count) { i, j in
+        (n * covariance[i, j] + m * other.covariance[i, j]) / (n + m) + step[i] * step[j] * (n / (n + m)) * (m / (n + m))
+      }, minimum: zip(minimum, other.minimum).map { min($0, $1) },
+      maximum: zip(maximum, other.maximum).map { max($0, $1) })
+  }
+
   init(count: Int, mean: [Double], covariance: Matrix<Double>, minimum: [Float], maximum: [Float]) {
     self.count = count
     self.mean = mean
@@ -136,10 +150,42 @@ public final class StatisticsAccumulator {
     }
   }
 
-  /// The statistics of everything added.
-  public func finish() -> SceneStatistics {
+  /// Adds what another accumulator has seen, as if its pixels had come after those of this one; associative to rounding. The other
+  /// one may go on.
+  ///
+  /// Blocks are counted from the first pixel of each: parts that begin at multiples of `blockPixels` are cut as the whole is.
+  public func merge(_ other: StatisticsAccumulator) {
+    precondition(other.bands == bands, "statistics of \(other.bands) bands for \(bands)")
+    flushPending()
+    if other.count > 0 {
+      if count == 0 { shift = other.shift }
+      // What the other one summed up is centred on its own shift: y − s = (y − s') + d, d = s' − s.
+      let d = zip(other.shift, shift).map { Double($0) - Double($1) }
+      let n = Double(other.count)
+      for i in 0..<bands {
+        for j in i..<bands {
+          squares[i * bands + j] +=
+            other.squares[i * bands + j] + d[i] * other.sum[j] + d[j] * other.sum[i] + n * d[i] * d[j]
+        }
+      }
+      for b in 0..<bands {
+        sum[b] += other.sum[b] + n * d[b]
+        minimum[b] = min(minimum[b], other.minimum[b])
+        maximum[b] = max(maximum[b], other.maximum[b])
+      }
+      count += other.count
+    }
+    if other.filled > 0 { flush(other.pending.pointer, pixels: other.filled) }
+  }
+
+  private func flushPending() {
     flush(pending.pointer, pixels: filled)
     filled = 0
+  }
+
+  /// The statistics of everything added.
+  public func finish() -> SceneStatistics {
+    flushPending()
     let n = Double(max(count, 1))
     let shift = shift.isEmpty ? [Double](repeating: 0, count: bands) : shift.map(Double.init)
     let offset = sum.map { $0 / n }  // mean of the shifted pixels
@@ -175,13 +221,13 @@ public final class StatisticsAccumulator {
   private func flushBatch<T: AccumulationScalar>(_: T.Type, _ pixels: UnsafePointer<Float>, _ n: Int) {
     let (bands, stride, block) = (self.bands, workStride, StatisticsAccumulator.blockPixels)
     let low = extremes.pointer
-    nonisolated(unsafe) let (pixels, work) = (pixels, work)
+    let work = work
     func parts(_ index: Int) -> (products: T.Pointer, sums: T.Pointer) {
       let products = (work + index * stride).assumingMemoryBound(to: T.self)
       return (products, products + bands * bands)
     }
     shift.withUnsafeBufferPointer { shift in
-      nonisolated(unsafe) let (shift, low) = (shift.baseAddress!, low)
+      let shift = shift.baseAddress!
       Parallel.forEachChunk(of: n, chunk: block) { index, range in
         let (products, sums) = parts(index)
         let minimum = low + index * 2 * bands
@@ -205,7 +251,7 @@ public final class StatisticsAccumulator {
       }
     }
     squares.withUnsafeMutableBufferPointer { squares in
-      nonisolated(unsafe) let total = squares.baseAddress!
+      let total = squares.baseAddress!
       Parallel.forEachChunk(of: bands, chunk: 32) { _, rows in
         for index in 0..<blocks {
           let products = parts(index).products

@@ -143,6 +143,9 @@ public struct SelectionOptions: Sendable {
     case any
     /// When all good bands hold it.
     case all
+    /// When no good band holds data; a value that is missing in a pixel with data (nodata, NaN, infinite) reaches the method as
+    /// NaN. For those that fill missing values only: see `SelectionOptions.acceptsMissingValues`.
+    case values
   }
 
   /// Rectangle, or the whole image.
@@ -155,6 +158,8 @@ public struct SelectionOptions: Sendable {
   public var cutline: String?
   /// When a pixel counts as "no data".
   public var nodataPolicy: NodataPolicy = .automatic
+  /// Whether NaN in valid pixels is welcome: true for restorers that fill values, without which the policy `values` is refused.
+  public var acceptsMissingValues = false
   /// Whether pixels that are 0 in all bands are left out (for angles and classes); they are counted in any case.
   public var excludesZeroSpectra = false
 

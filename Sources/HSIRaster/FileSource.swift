@@ -46,6 +46,11 @@ public final class FileSource: StripSource {
         name: "--window", value: "\(area.sample),\(area.line),\(area.samples),\(area.lines)",
         requirement: "inside the image of \(reader.shape.samples) samples × \(reader.shape.lines) lines")
     }
+    guard options.nodataPolicy != .values || options.acceptsMissingValues else {
+      throw CoreError.invalidParameter(
+        name: "the nodata policy", value: SelectionOptions.NodataPolicy.values.rawValue,
+        requirement: "any, all or auto here: missing values are for methods that fill them")
+    }
     window = area
     bands = try options.bands.resolve(all.axis)
     shape = CubeShape(lines: area.lines, samples: area.samples, bands: bands.count)
@@ -172,7 +177,7 @@ public final class FileSource: StripSource {
     let name = GDAL.redacted(reader.path)
     func source(_ field: String) -> String { metadata.sources[field]?.rawValue ?? "unknown" }
     if let value = metadata.nodata.compactMap({ $0 }).first {
-      let policy = conversion.isAllPolicy ? "all" : "any"
+      let policy = conversion.keepsMissingValues ? "values" : conversion.isAllPolicy ? "all" : "any"
       context.logger.info(
         "\(name): nodata \(numberText(value)) (source \(source("nodata")), policy \(policy))")
     }
@@ -192,6 +197,8 @@ final class Conversion: @unchecked Sendable {
   /// True when stored values are physical.
   let isPlain: Bool
   let isAllPolicy: Bool
+  /// Whether missing values of pixels with data become NaN.
+  let keepsMissingValues: Bool
   private let bands: Int
   private let scale: UnsafeMutablePointer<Double>
   private let offset: UnsafeMutablePointer<Double>
@@ -203,8 +210,9 @@ final class Conversion: @unchecked Sendable {
     bands = metadata.bands
     isPlain = metadata.scale.allSatisfy { $0 == 1 } && metadata.offset.allSatisfy { $0 == 0 }
     let values = metadata.nodata.compactMap { $0 }
+    keepsMissingValues = policy == .values
     switch policy {
-    case .any: isAllPolicy = false
+    case .any, .values: isAllPolicy = false
     case .all: isAllPolicy = true
     case .automatic: isAllPolicy = !type.isFloatingPoint && !values.isEmpty && values.allSatisfy { $0 == 0 }
     }
@@ -231,6 +239,18 @@ final class Conversion: @unchecked Sendable {
 
   /// Converts a block of `lines × samples` pixels to `out` (pixels × bands) and sets one flag per pixel.
   func run(
+    _ block: StoredBlock, lines: Int, samples: Int, out: UnsafeMutablePointer<Float>,
+    valid: UnsafeMutablePointer<UInt8>?
+  ) {
+    convert(block, lines: lines, samples: samples, out: out, valid: valid)
+    guard keepsMissingValues, let valid else { return }
+    let wanted = (0..<bands).map { hasNodata[$0] != 0 ? nodata?[$0] : nil }
+    let counts = UnsafeBufferPointer(start: checked, count: bands)
+    MissingValues(block, nodata: wanted, decides: counts.map { $0 != 0 }).mark(
+      lines: lines, samples: samples, out: out, valid: valid)
+  }
+
+  private func convert(
     _ block: StoredBlock, lines: Int, samples: Int, out: UnsafeMutablePointer<Float>,
     valid: UnsafeMutablePointer<UInt8>?
   ) {

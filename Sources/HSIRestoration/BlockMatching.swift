@@ -51,25 +51,22 @@ struct BlockMatching {
     let done = Atomic<Int>(0)
     context.progress.report(phase: phase, fraction: 0)
     let threshold = threshold
-    try withoutActuallyEscaping(body) { body in
-      nonisolated(unsafe) let body = body
-      try Parallel.tryForEach(planes.rank) { component in
-        let (sum, weight) = (
-          PixelMatrix(rows: 1, columns: planes.count), PixelMatrix(rows: 1, columns: planes.count)
+    try Parallel.tryForEach(planes.rank) { component in
+      let (sum, weight) = (
+        PixelMatrix(rows: 1, columns: planes.count), PixelMatrix(rows: 1, columns: planes.count)
+      )
+      let (plane, pilot) = (planes.plane(component), guide?.plane(component))
+      for index in 0..<groups.count {
+        if index % 4096 == 0 { try context.checkCancellation() }
+        let group = groups.places + index * groups.capacity
+        hsi_bm3d_filter(
+          plane, pilot, planes.size, group, Int(groups.sizes[index]), threshold, sum.pointer, weight.pointer
         )
-        let (plane, pilot) = (planes.plane(component), guide?.plane(component))
-        for index in 0..<groups.count {
-          if index % 4096 == 0 { try context.checkCancellation() }
-          let group = groups.places + index * groups.capacity
-          hsi_bm3d_filter(
-            plane, pilot, planes.size, group, Int(groups.sizes[index]), threshold, sum.pointer, weight.pointer
-          )
-        }
-        for i in 0..<planes.count { sum.pointer[i] /= weight.pointer[i] }
-        body(component, sum.pointer)
-        let finished = done.add(1, ordering: .relaxed).newValue
-        context.progress.report(phase: phase, fraction: Double(finished) / Double(planes.rank))
       }
+      for i in 0..<planes.count { sum.pointer[i] /= weight.pointer[i] }
+      body(component, sum.pointer)
+      let finished = done.add(1, ordering: .relaxed).newValue
+      context.progress.report(phase: phase, fraction: Double(finished) / Double(planes.rank))
     }
   }
 }

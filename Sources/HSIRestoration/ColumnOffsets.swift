@@ -130,7 +130,7 @@ struct ColumnOffsets {
     let grid = scene.rowOfPlace()
     var estimates = [Estimate](repeating: ([], []), count: bands)
     estimates.withUnsafeMutableBufferPointer { estimates in
-      nonisolated(unsafe) let (estimates, pixels) = (estimates, scene.pixels.pointer)
+      let (estimates, pixels) = (estimates, scene.pixels.pointer)
       let (count, shape) = (scene.count, scene.shape)
       let index = ColumnIndex(scene)
       Parallel.forEach(bands) { band in

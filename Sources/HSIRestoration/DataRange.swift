@@ -50,6 +50,12 @@ public struct DataRange: Hashable, Sendable {
       }
     }
 
+    /// Adds what another accumulator has seen. Associative and commutative, exactly.
+    public mutating func merge(_ other: Accumulator) {
+      low = min(low, other.low)
+      high = max(high, other.high)
+    }
+
     /// The interval.
     ///
     /// - Throws: `RestorationError.tooFewPixels` before any finite value, `.noVariation` when all are the same.

@@ -26,7 +26,7 @@ public struct MixedNoiseEvidence: Sendable, Codable {
     let index = ColumnIndex(finite)
     var counts = [Int](repeating: 0, count: 2 * bands)
     counts.withUnsafeMutableBufferPointer { counts in
-      nonisolated(unsafe) let (counts, scene) = (counts, finite)
+      let (counts, scene) = (counts, finite)
       Parallel.forEach(bands) { band in
         let values = (0..<scene.count).map { scene.pixels.pointer[$0 * bands + band] }
         let limit = 5 * Float(noise.standardDeviations[band])

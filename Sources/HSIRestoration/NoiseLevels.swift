@@ -84,7 +84,7 @@ public struct NoiseLevels: Sendable, Codable {
     guard blocks.count >= 16 else { return nil }
     var levels = [Double](repeating: 0, count: bands)
     levels.withUnsafeMutableBufferPointer { levels in
-      nonisolated(unsafe) let (levels, pixels) = (levels.baseAddress!, scene.pixels.pointer)
+      let (levels, pixels) = (levels.baseAddress!, scene.pixels.pointer)
       let blocks = blocks
       Parallel.forEach(bands) { band in
         let values = pixels + band

@@ -38,7 +38,7 @@ enum NoisyRange {
     var highs = [Double](repeating: -.infinity, count: lines)
     lows.withUnsafeMutableBufferPointer { lows in
       highs.withUnsafeMutableBufferPointer { highs in
-        nonisolated(unsafe) let (lows, highs) = (lows.baseAddress!, highs.baseAddress!)
+        let (lows, highs) = (lows.baseAddress!, highs.baseAddress!)
         Parallel.forEach(lines) { line in
           var medians = [Double](repeating: 0, count: bands)
           var nine = [Float](repeating: 0, count: 9)

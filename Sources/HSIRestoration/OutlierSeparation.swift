@@ -64,7 +64,7 @@ final class OutlierSeparation: @unchecked Sendable {
     self.estimate = estimate
     var offsets = [ColumnOffsets.Estimate](repeating: ([], []), count: scene.shape.bands)
     offsets.withUnsafeMutableBufferPointer { offsets in
-      nonisolated(unsafe) let offsets = offsets
+      let offsets = offsets
       let state = self
       Parallel.forEach(scene.shape.bands) { offsets[$0] = state.residualOffsets($0) }
     }
@@ -85,7 +85,7 @@ final class OutlierSeparation: @unchecked Sendable {
     let (count, bands) = (scene.count, scene.shape.bands)
     var found = [Found](repeating: Found(), count: bands)
     found.withUnsafeMutableBufferPointer { found in
-      nonisolated(unsafe) let found = found
+      let found = found
       let state = self
       Parallel.forEach(bands) { found[$0] = body(state, $0) }
     }

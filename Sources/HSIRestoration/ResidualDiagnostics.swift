@@ -106,7 +106,7 @@ private struct Sums {
     var pixels = [Float](repeating: .nan, count: noisy.count)
     parts.withUnsafeMutableBufferPointer { parts in
       pixels.withUnsafeMutableBufferPointer { pixels in
-        nonisolated(unsafe) let (parts, pixels) = (parts, pixels)
+        let (parts, pixels) = (parts, pixels)
         Parallel.forEachChunk(of: noisy.count, chunk: chunk) { index, rows in
           let sum = index * width
           for n in rows {
@@ -149,7 +149,7 @@ private struct Sums {
     let samples = noisy.shape.samples
     var parts = [Double](repeating: 0, count: chunks * width)
     parts.withUnsafeMutableBufferPointer { parts in
-      nonisolated(unsafe) let parts = parts
+      let parts = parts
       Parallel.forEachChunk(of: noisy.count, chunk: chunk) { index, rows in
         let sum = index * width
         var (here, there) = ([Double](repeating: 0, count: bands), [Double](repeating: 0, count: bands))

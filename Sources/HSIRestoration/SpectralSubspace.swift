@@ -75,7 +75,7 @@ struct SpectralSubspace: Sendable {
     let result = PixelMatrix(rows: rank, columns: count)
     let mean = mean.map(Float.init)
     let axes = (0..<(bands * rank)).map { Float(vectors[$0 / rank, $0 % rank] / scale[$0 / rank]) }
-    nonisolated(unsafe) let (source, target) = (pixels.pointer, result.pointer)
+    let (source, target) = (pixels.pointer, result.pointer)
     Parallel.forEachChunk(of: count, chunk: SpectralSubspace.chunk) { _, range in
       let n = range.count
       withUnsafeTemporaryAllocation(of: Float.self, capacity: n * (bands + rank)) { work in
@@ -103,7 +103,7 @@ struct SpectralSubspace: Sendable {
     let result = PixelMatrix(rows: count, columns: bands)
     let mean = mean.map(Float.init)
     let axes = (0..<(rank * bands)).map { Float(vectors[$0 % bands, $0 / bands] * scale[$0 % bands]) }
-    nonisolated(unsafe) let (source, target) = (components.pointer, result.pointer)
+    let (source, target) = (components.pointer, result.pointer)
     Parallel.forEachChunk(of: count, chunk: SpectralSubspace.chunk) { _, range in
       let n = range.count
       let pixels = target + range.lowerBound * bands

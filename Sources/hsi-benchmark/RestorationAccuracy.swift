@@ -44,9 +44,9 @@ struct RestorationAccuracy: ParsableCommand {
     let context = RunContext(memory: MemoryBudget(bytes: 8 << 30))
     let hsdt = try HSDTDenoiser(weights: weights)
     var records = resume ? try earlier() : []
-    let methods: [(String, any Denoiser)] =
-      try Denoisers.classical.filter { $0.description.id != "destripe" }.map {
-        ($0.description.id, try $0.init([:]))
+    let methods: [(String, any Restorer)] =
+      try Restorers.classical.entries.filter { $0.description.id != "destripe" }.map {
+        ($0.description.id, try $0.make([:], LearnedWeights()))
       } + [(hsdt.model.card.variant ?? "hsdt", hsdt)]
     for seed in 0..<seeds {
       for scene in RestorationAccuracy.scenes {
@@ -74,7 +74,7 @@ struct RestorationAccuracy: ParsableCommand {
           try record("noisy", noisy, 0)
           for (name, method) in missing {
             let start = Date()
-            let result = try method.denoise(noisy, noise: nil, context)
+            let result = try method.restore(noisy, noise: nil, context)
             try record(name, result.scene, Date().timeIntervalSince(start))
           }
         }

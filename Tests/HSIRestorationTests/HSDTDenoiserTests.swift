@@ -45,8 +45,8 @@ import Testing
     let scene = scene(lines: 13, samples: 10, bands: 7)
     let shifted = PixelMatrix(rows: scene.count, columns: 7)
     for i in 0..<(scene.count * 7) { shifted.pointer[i] = 4 * scene.pixels.pointer[i] - 1024 }
-    let a = try denoiser.denoise(scene, noise: nil, RunContext()).scene
-    let b = try denoiser.denoise(scene.replacingPixels(by: shifted), noise: nil, RunContext()).scene
+    let a = try denoiser.restore(scene, noise: nil, RunContext()).scene
+    let b = try denoiser.restore(scene.replacingPixels(by: shifted), noise: nil, RunContext()).scene
     for i in 0..<(scene.count * 7) {
       #expect(abs(4 * a.pixels.pointer[i] - 1024 - b.pixels.pointer[i]) < 0.5)
     }
@@ -56,14 +56,14 @@ import Testing
     let denoiser = HSDTDenoiser(model())
     let whole = scene(lines: 16, samples: 16, bands: 7)
     let holes = scene(lines: 16, samples: 16, bands: 7, missing: [5, 6, 7, 100, 255])
-    let result = try denoiser.denoise(holes, noise: nil, RunContext()).scene
+    let result = try denoiser.restore(holes, noise: nil, RunContext()).scene
     #expect(result.positions == holes.positions)
     #expect(result.pixels.values.allSatisfy { $0.isFinite })
     // A NaN pixel is handed on, and its neighbours are what they are where it is missing.
     let damaged = PixelMatrix(rows: whole.count, columns: 7)
     damaged.pointer.update(from: whole.pixels.pointer, count: whole.count * 7)
     damaged[100, 3] = .nan
-    let restored = try denoiser.denoise(whole.replacingPixels(by: damaged), noise: nil, RunContext()).scene
+    let restored = try denoiser.restore(whole.replacingPixels(by: damaged), noise: nil, RunContext()).scene
     #expect(restored.pixels[100, 3].isNaN)
     for row in 0..<whole.count where row != 100 {
       for b in 0..<7 { #expect(restored.pixels[row, b].isFinite) }
@@ -76,7 +76,7 @@ import Testing
       var denoiser = HSDTDenoiser(model())
       denoiser.bandHandling = handling
       denoiser.tiles.bandOverlap = 3
-      let result = try denoiser.denoise(scene, noise: nil, RunContext()).scene
+      let result = try denoiser.restore(scene, noise: nil, RunContext()).scene
       #expect(result.shape == scene.shape)
       #expect(result.pixels.values.allSatisfy { $0.isFinite })
     }
@@ -85,9 +85,9 @@ import Testing
   @Test func tilesDifferLittleFromTheWholeImage() throws {
     let scene = scene(lines: 96, samples: 80, bands: 7)
     var denoiser = HSDTDenoiser(model())
-    let whole = try denoiser.denoise(scene, noise: nil, RunContext()).scene
+    let whole = try denoiser.restore(scene, noise: nil, RunContext()).scene
     denoiser.tiles.tile = 64
-    let tiled = try denoiser.denoise(scene, noise: nil, RunContext())
+    let tiled = try denoiser.restore(scene, noise: nil, RunContext())
     #expect(tiled.facts["tiles"] == 4)
     var removed = 0.0
     var difference = 0.0
@@ -106,9 +106,9 @@ import Testing
     let range = try DataRange(low: 1000, high: 1200)
     noise.add(to: clean.pixels, positions: clean.positions, window: clean.shape.window, range: range)
     var denoiser = try HSDTDenoiser(weights: nil)
-    let whole = try denoiser.denoise(clean, noise: nil, RunContext()).scene
+    let whole = try denoiser.restore(clean, noise: nil, RunContext()).scene
     denoiser.tiles.tile = 64
-    let tiled = try denoiser.denoise(clean, noise: nil, RunContext()).scene
+    let tiled = try denoiser.restore(clean, noise: nil, RunContext()).scene
     var (removed, difference) = (0.0, 0.0)
     for i in 0..<(clean.count * 31) {
       removed += pow2(whole.pixels.pointer[i] - clean.pixels.pointer[i])
@@ -122,7 +122,7 @@ import Testing
     let scene = scene(lines: 20, samples: 12, bands: 9)
     let results = try [1, 2, 5].map { threads in
       Parallel.setThreads(threads)
-      return try HSDTDenoiser(model()).denoise(scene, noise: nil, RunContext()).scene.pixels.values
+      return try HSDTDenoiser(model()).restore(scene, noise: nil, RunContext()).scene.pixels.values
     }
     Parallel.setThreads(0)
     #expect(results[0] == results[1] && results[0] == results[2])
@@ -134,7 +134,7 @@ import Testing
       let configuration = try #require(HSDTConfiguration(named: name))
       let denoiser = HSDTDenoiser(HSDTModel(HSDT(configuration), card: HSDTModel.card(name, configuration)))
       let pool = BufferPool()
-      try BufferPool.$current.withValue(pool) { _ = try denoiser.denoise(scene, noise: nil, RunContext()) }
+      try BufferPool.$current.withValue(pool) { _ = try denoiser.restore(scene, noise: nil, RunContext()) }
       let used = pool.statistics.peakBytesInUse
       #expect(
         used <= denoiser.workingBytes(scene.shape),
@@ -166,7 +166,7 @@ import Testing
     let cube = Cube(
       shape: CubeShape(lines: 2, samples: 2, bands: 3), metadata: CubeMetadata(bands: 3), pixels: pixels,
       positions: [0, 1, 2, 3])
-    let result = try HSDTDenoiser(model()).denoise(cube, noise: nil, RunContext())
+    let result = try HSDTDenoiser(model()).restore(cube, noise: nil, RunContext())
     #expect(result.unchanged != nil)
     #expect(result.scene.pixels.values == pixels.values)
   }

@@ -36,6 +36,7 @@ public struct GaussianMaximumLikelihood: Classifier {
   }
 
   public func train(_ task: ClassificationTask, _ context: RunContext) throws -> any TrainedClassifier {
+    try context.checkCancellation()
     try task.check()
     let (pixels, labels) = task.spectra(of: task.training)
     let features = try task.features(.components(components, whitened: true))

@@ -21,6 +21,7 @@ public struct NearestNeighbours: Classifier {
   public func trainingBytes(_ shape: CubeShape, samples: Int, classes: Int) -> Int { 12 * samples * shape.bands }
 
   public func train(_ task: ClassificationTask, _ context: RunContext) throws -> any TrainedClassifier {
+    try context.checkCancellation()
     try task.check()
     let (pixels, labels) = task.spectra(of: task.training)
     let features = try task.features(.standardised)

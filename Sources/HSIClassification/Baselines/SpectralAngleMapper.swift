@@ -22,6 +22,7 @@ public struct SpectralAngleMapper: Classifier {
   }
 
   public func train(_ task: ClassificationTask, _ context: RunContext) throws -> any TrainedClassifier {
+    try context.checkCancellation()
     try task.check()
     let (pixels, labels) = task.spectra(of: task.training)
     let (bands, classes) = (pixels.columns, task.classes.count)

@@ -36,7 +36,7 @@ public struct PatchAugmentation: Sendable, Codable, Equatable {
     let (count, components, area) = (patches.shape[0], patches.shape[1], patches.shape[2] * patches.shape[3])
     patches.withMutableValues { values in
       guard let base = values.baseAddress else { return }
-      nonisolated(unsafe) let target = base
+      let target = base
       Parallel.forEach(count) { b in
         var random = CounterRandom(seed: seed, stream: (stream << 12) &+ UInt64(b) &+ 0x4348_0000_0000_0000)
         let patch = target + b * components * area

@@ -45,7 +45,7 @@ public struct PatchCutter: Sendable {
     let (planes, area) = (patches.shape[0] * patches.shape[1], side * side)
     patches.withMutableValues { values in
       guard let base = values.baseAddress else { return }
-      nonisolated(unsafe) let target = base
+      let target = base
       Parallel.forEachChunk(of: planes, chunk: 64) { _, range in
         for plane in range { standardise(target + plane * area, count: area) }
       }

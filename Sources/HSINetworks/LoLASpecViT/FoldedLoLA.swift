@@ -248,7 +248,7 @@ enum Matrices {
     let columns = down.count / rank
     sum.withMutableValues { sum in
       guard let base = sum.baseAddress else { return }
-      nonisolated(unsafe) let target = base
+      let target = base
       Parallel.forEach(rows) { row in
         for k in 0..<rank {
           let factor = scale * up.pointer[row * rank + k]

@@ -24,7 +24,7 @@ public struct Destriping: ClassicalDenoiser {
 
   public func workingBytes(_ shape: CubeShape) -> Int { shape.pixels * (shape.bands * 4 + 64) }
 
-  public func restore(_ scene: Cube, noise: NoiseLevels, _ context: RunContext) throws -> DenoisedScene {
+  public func denoise(_ scene: Cube, noise: NoiseLevels, _ context: RunContext) throws -> RestoredScene {
     context.progress.report(phase: "destriping", fraction: 0)
     let offsets = ColumnOffsets(
       reach: Int(parameters.value("reach")), significance: Float(parameters.value("significance"))
@@ -38,7 +38,7 @@ public struct Destriping: ClassicalDenoiser {
     }
     let striped = offsets.reduce(0) { $0 + $1.count { $0 != 0 } }
     context.progress.report(phase: "destriping", fraction: 1)
-    return DenoisedScene(
+    return RestoredScene(
       scene: scene.replacingPixels(by: result), noise: noise,
       facts: ["stripedColumns": Double(striped) / Double(max(samples * bands, 1))])
   }

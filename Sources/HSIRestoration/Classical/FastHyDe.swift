@@ -33,7 +33,7 @@ public struct FastHyDe: ClassicalDenoiser {
     subspaceBytes(shape) + shape.pixels * (shape.bands * 8 + 64)
   }
 
-  public func restore(_ scene: Cube, noise: NoiseLevels, _ context: RunContext) throws -> DenoisedScene {
+  public func denoise(_ scene: Cube, noise: NoiseLevels, _ context: RunContext) throws -> RestoredScene {
     let subspace = try SpectralSubspace(scene, noise: noise, whitening: true, context)
     let rank = chosenRank(parameters, bands: scene.shape.bands, rule: subspace.significant)
     let components = subspace.project(scene.pixels, rank: rank)
@@ -41,7 +41,7 @@ public struct FastHyDe: ClassicalDenoiser {
       step: Int(parameters.value("step")), threshold: Float(parameters.value("threshold")),
       guides: Int(parameters.value("guides")))
     try filter.apply(to: components, PlaneFilling(scene), context)
-    return DenoisedScene(
+    return RestoredScene(
       scene: scene.replacingPixels(by: subspace.reconstruct(components)), noise: noise, rank: rank)
   }
 }

@@ -38,7 +38,7 @@ public struct FastHyMix: ClassicalDenoiser {
     subspaceBytes(shape) + shape.pixels * (shape.bands * 17 + 128)
   }
 
-  public func restore(_ scene: Cube, noise: NoiseLevels, _ context: RunContext) throws -> DenoisedScene {
+  public func denoise(_ scene: Cube, noise: NoiseLevels, _ context: RunContext) throws -> RestoredScene {
     let separation = OutlierSeparation(scene, levels: noise, threshold: Float(parameters.value("outlier")))
     let filling = PlaneFilling(scene)
     let rounds = Int(parameters.value("rounds"))
@@ -60,7 +60,7 @@ public struct FastHyMix: ClassicalDenoiser {
       separation.update(estimate)
       context.logger.debug("round \(round + 1): rank \(rank), outliers \(separation.outlierShare)")
     }
-    return DenoisedScene(
+    return RestoredScene(
       scene: scene.replacingPixels(by: separation.estimate), noise: separation.levels, rank: rank,
       facts: ["outliers": separation.outlierShare, "stripedColumns": separation.stripedShare])
   }

@@ -32,7 +32,7 @@ public struct HyRes: ClassicalDenoiser {
 
   public func workingBytes(_ shape: CubeShape) -> Int { subspaceBytes(shape) + 64 * shape.pixels }
 
-  public func restore(_ scene: Cube, noise: NoiseLevels, _ context: RunContext) throws -> DenoisedScene {
+  public func denoise(_ scene: Cube, noise: NoiseLevels, _ context: RunContext) throws -> RestoredScene {
     let subspace = try SpectralSubspace(scene, noise: noise, whitening: true, context)
     let candidates = chosenRank(parameters, bands: scene.shape.bands, rule: subspace.significant)
     let components = subspace.project(scene.pixels, rank: candidates)
@@ -50,7 +50,7 @@ public struct HyRes: ClassicalDenoiser {
       }
       components.reshape(rows: rank, columns: components.columns)
     }
-    return DenoisedScene(
+    return RestoredScene(
       scene: scene.replacingPixels(by: subspace.reconstruct(components)), noise: noise, rank: rank)
   }
 }
@@ -93,7 +93,7 @@ struct WaveletFilter {
     let done = Atomic<Int>(0)
     context.progress.report(phase: "wavelet shrinkage", fraction: 0)
     try gains.withUnsafeMutableBufferPointer { gains in
-      nonisolated(unsafe) let (gains, values) = (gains.baseAddress, components.pointer)
+      let (gains, values) = (gains.baseAddress, components.pointer)
       try Parallel.tryForEach(rank) { i in
         let work = PixelMatrix(
           rows: 1, columns: filling.lines * filling.samples * 2 + plane + transform.scratchCount + 48)

@@ -28,7 +28,7 @@ public struct MNF: ClassicalDenoiser {
 
   public func workingBytes(_ shape: CubeShape) -> Int { subspaceBytes(shape) }
 
-  public func restore(_ scene: Cube, noise: NoiseLevels, _ context: RunContext) throws -> DenoisedScene {
+  public func denoise(_ scene: Cube, noise: NoiseLevels, _ context: RunContext) throws -> RestoredScene {
     let subspace = try SpectralSubspace(scene, noise: noise, whitening: true, context)
     let rank = chosenRank(parameters, bands: scene.shape.bands, rule: subspace.significant)
     let components = subspace.project(scene.pixels, rank: rank)
@@ -39,6 +39,6 @@ public struct MNF: ClassicalDenoiser {
       for n in row.indices { row[n] *= Float(factor) }
     }
     let pixels = subspace.reconstruct(components)
-    return DenoisedScene(scene: scene.replacingPixels(by: pixels), noise: noise, rank: rank)
+    return RestoredScene(scene: scene.replacingPixels(by: pixels), noise: noise, rank: rank)
   }
 }

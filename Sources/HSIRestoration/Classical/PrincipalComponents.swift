@@ -17,11 +17,11 @@ public struct PrincipalComponents: ClassicalDenoiser {
 
   public func workingBytes(_ shape: CubeShape) -> Int { subspaceBytes(shape) }
 
-  public func restore(_ scene: Cube, noise: NoiseLevels, _ context: RunContext) throws -> DenoisedScene {
+  public func denoise(_ scene: Cube, noise: NoiseLevels, _ context: RunContext) throws -> RestoredScene {
     let subspace = try SpectralSubspace(scene, noise: noise, whitening: false, context)
     let rank = chosenRank(parameters, bands: scene.shape.bands, rule: subspace.dominant)
     let pixels = subspace.reconstruct(subspace.project(scene.pixels, rank: rank))
-    return DenoisedScene(scene: scene.replacingPixels(by: pixels), noise: noise, rank: rank)
+    return RestoredScene(scene: scene.replacingPixels(by: pixels), noise: noise, rank: rank)
   }
 }
 

@@ -23,6 +23,16 @@ extension HSDTDenoiser {
         "flex", 0, in: 0...1, "1: all bands at once whatever the network was built for; 0: windows of bands"),
     ])
 
+  /// The networks that it works with, the default first.
+  public static let models = HSDTConfiguration.names.filter { $0 != "hsdt-pnp" }
+
+  public init(_ weights: LearnedWeights, _ values: [String: Double]) throws {
+    guard let path = weights.path ?? BundledWeights.path() else {
+      throw RestorationError.noBundledWeights(name: BundledWeights.denoiser)
+    }
+    try self.init(HSDTModel.read(path, model: weights.model), values)
+  }
+
   /// A denoiser with values for some parameters and defaults for the rest.
   ///
   /// - Throws: `CoreError.unknownParameter`, `CoreError.invalidParameter`.

@@ -11,7 +11,7 @@ import HSITransformer
 /// parameter. Where the whole image does not fit the memory budget it is cut into tiles (`TiledInference`).
 ///
 /// A network works on one scene at a time.
-public struct HSDTDenoiser: Denoiser {
+public struct HSDTDenoiser: LearnedRestorer {
   /// How the bands of a scene reach a network that was built for another number of them.
   public enum BandHandling: String, Sendable, CaseIterable {
     /// Windows where the scene has more bands than the network, all at once where it has fewer.
@@ -43,9 +43,9 @@ public struct HSDTDenoiser: Denoiser {
   /// Bytes beside scene and passes: the places of 2 × 2 and 3 × 3 pixels that noise and range are estimated on.
   private func estimateBytes(_ shape: CubeShape) -> Int { 48 * shape.pixels }
 
-  public func denoise(_ scene: Cube, noise: NoiseLevels?, _ context: RunContext) throws -> DenoisedScene {
+  public func restore(_ scene: Cube, noise: NoiseLevels?, _ context: RunContext) throws -> RestoredScene {
     try context.checkCancellation()
-    try requireMemory(scene, context)
+    try requireMemory(for: scene.shape, pixels: scene.count, context)
     let finite = scene.finitePixels()
     guard finite.count > 0 else {
       return unchanged(scene, "no pixel has a finite value in every band", context)
@@ -75,7 +75,7 @@ public struct HSDTDenoiser: Denoiser {
     for i in 0..<(finite.count * bands) { pixels.pointer[i] = low + width * pixels.pointer[i] }
     var result = finite.replacingPixels(by: pixels)
     if finite.count < scene.count { result = scene.replacingFinitePixels(by: pixels) }
-    return DenoisedScene(scene: result, facts: ["tiles": Double(total)])
+    return RestoredScene(scene: result, facts: ["tiles": Double(total)])
   }
 
   /// What stands for [0, 1].

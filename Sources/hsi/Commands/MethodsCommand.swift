@@ -65,7 +65,7 @@ struct ListedMethod: Encodable {
   static let all: [ListedMethod] =
     UnmixingTask.allCases.flatMap { task in
       UnmixingMethods.descriptions.filter { $0.task == task }.map { ListedMethod($0) }
-    } + (Denoisers.descriptions + [HSDTDenoiser.description]).map { ListedMethod($0, task: "denoise") }
+    } + Restorers.all.descriptions.map { ListedMethod($0, task: "denoise") }
     + Classifiers.descriptions.map { ListedMethod($0, task: "classify") }
 
   /// Heading of every task, in order.

@@ -75,7 +75,7 @@ struct SimulateNoiseCommand: ParsableCommand {
       }
       guard count > 0 else { throw RestorationError.tooFewPixels(purpose: "adding noise") }
       _ = try writer.finish()
-      provenance.options.merge(facts(noise, range)) { $1 }
+      provenance.options.merge(NoiseModel.Drawn(noise, range: range, clips: clip).facts) { $1 }
     } catch {
       writer.discard()
       throw error
@@ -119,25 +119,5 @@ struct SimulateNoiseCommand: ParsableCommand {
       context.warn(
         "W-NOISE-SMALL", "\(scene): \(noise.samples) samples are few for \(kind) noise, meant for 20 or more")
     }
-  }
-
-  /// What was asked for and what was drawn, for the provenance; columns are 1-based like bands.
-  private func facts(_ noise: NoiseRealisation, _ range: DataRange) -> [String: String] {
-    var facts = [
-      "kind": noise.model.kind.rawValue, "sigma": noise.model.sigmas.map { "\($0)" }.joined(separator: ","),
-      "range": "\(range.low),\(range.high)", "clip": "\(clip)",
-      "sigma_per_band": noise.bands.map { "\($0.sigma)" }.joined(separator: ","),
-    ]
-    for (b, band) in noise.bands.enumerated() {
-      let name = String(format: "band_%04d_", b + 1)
-      if let stripes = band.stripes?.stripes, !stripes.isEmpty {
-        facts[name + "stripes"] = stripes.map { "\($0.column + 1):\($0.offset)" }.joined(separator: ",")
-      }
-      if let columns = band.deadlines?.columns, !columns.isEmpty {
-        facts[name + "dead_columns"] = columns.map { "\($0 + 1)" }.joined(separator: ",")
-      }
-      if let impulses = band.impulses { facts[name + "impulse_share"] = "\(impulses.share)" }
-    }
-    return facts
   }
 }

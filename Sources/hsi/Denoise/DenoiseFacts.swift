@@ -8,7 +8,7 @@ struct DenoiseFacts {
   let choice: DenoiserChoice
   /// The noisy scene on the processed bands.
   let scene: Cube
-  let result: DenoisedScene
+  let result: RestoredScene
   /// Noise before, given or estimated.
   let before: NoiseLevels
   let noiseSource: String
@@ -17,7 +17,7 @@ struct DenoiseFacts {
   var timings: RestorationReport.Timings?
 
   init(
-    reader: any CubeReader, source: FileSource, choice: DenoiserChoice, scene: Cube, result: DenoisedScene,
+    reader: any CubeReader, source: FileSource, choice: DenoiserChoice, scene: Cube, result: RestoredScene,
     before: NoiseLevels, noiseSource: String
   ) {
     self.reader = reader

@@ -44,7 +44,7 @@ struct DenoiseJob {
     let choice = try named ?? .automatic(for: scene, noise: levels, context)
     provenance.options["method"] = choice.denoiser.description.id
     if named == nil { try requireMemory(choice.denoiser, source.shape) }
-    let result = try choice.denoiser.denoise(scene, noise: levels, context)
+    let result = try choice.denoiser.restore(scene, noise: levels, context)
     let denoising = clock.lap()
 
     var facts = DenoiseFacts(
@@ -61,7 +61,7 @@ struct DenoiseJob {
   }
 
   /// Refuses work that cannot fit before the scene is read.
-  private func requireMemory(_ denoiser: any Denoiser, _ shape: CubeShape) throws {
+  private func requireMemory(_ denoiser: any Restorer, _ shape: CubeShape) throws {
     let needed = shape.pixels * (shape.bands * 4 + 4) + denoiser.workingBytes(shape)
     guard needed <= context.memory.bytes else {
       throw CoreError.memory(

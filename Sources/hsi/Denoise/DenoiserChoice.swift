@@ -2,7 +2,7 @@ import HSIKit
 
 /// The denoiser of a run, and why it is this one.
 struct DenoiserChoice {
-  var denoiser: any Denoiser
+  var denoiser: any Restorer
   /// `given`, or the reason of the automatic choice.
   var reason: String
   /// Parameters after defaults, by name.
@@ -19,7 +19,7 @@ struct DenoiserChoice {
     switch request.kind {
     case .automatic: return nil
     case .classical(let name):
-      return DenoiserChoice(try Denoisers.named(name, request.values), reason: "given", request.values)
+      return DenoiserChoice(try Restorers.classical.named(name, request.values), reason: "given", request.values)
     case .network(let name, let weights):
       let weights = weights.map { WeightSearch.locate($0) }
       let network = try NetworkDenoising.load(name, weights: weights, request.values)
@@ -33,11 +33,11 @@ struct DenoiserChoice {
 
   /// The denoiser that fits the noise of a scene.
   static func automatic(for scene: Cube, noise: NoiseLevels, _ context: RunContext) throws -> DenoiserChoice {
-    let choice = try Denoisers.automatic(for: scene, noise: noise, context)
+    let choice = try Restorers.automatic(for: scene, noise: noise, context)
     return DenoiserChoice(choice.denoiser, reason: "chosen because " + choice.reason, [:])
   }
 
-  private init(_ denoiser: any Denoiser, reason: String, _ values: [String: Double]) {
+  private init(_ denoiser: any Restorer, reason: String, _ values: [String: Double]) {
     self.denoiser = denoiser
     self.reason = reason
     settings = Dictionary(

@@ -6,19 +6,19 @@ import Testing
 
 /// What every classical denoiser promises.
 @Suite(.serialized) struct DenoiserContractTests {
-  static let names = Denoisers.descriptions.map(\.id)
+  static let names = Restorers.classical.descriptions.map(\.id)
   /// Those that lower Gaussian noise.
   static let smoothing = names.filter { $0 != "destripe" }
 
   @Test(arguments: smoothing) func lowersNoiseAtAnyScale(_ name: String) throws {
     let clean = SyntheticScene.clean()
-    let method = try Denoisers.named(name)
+    let method = try Restorers.classical.named(name)
     let noisy = SyntheticScene.noisy(clean, sigma: 0.1)
-    let result = try method.denoise(noisy, noise: nil, RunContext())
+    let result = try method.restore(noisy, noise: nil, RunContext())
     #expect(SyntheticScene.error(result.scene, clean) < 0.5 * SyntheticScene.error(noisy, clean))
     #expect(result.unchanged == nil)
     let scale: Float = 8192  // a power of two: only the exponents differ
-    let large = try method.denoise(
+    let large = try method.restore(
       SyntheticScene.noisy(clean, sigma: 0.1, scale: scale), noise: nil, RunContext())
     let worst = zip(large.scene.pixels.values, result.scene.pixels.values).map { abs($0 / scale - $1) }.max()
     #expect(try #require(worst) < 1e-3)
@@ -26,12 +26,12 @@ import Testing
 
   @Test(arguments: names) func resultsDoNotDependOnThreads(_ name: String) throws {
     let noisy = SyntheticScene.noisy(SyntheticScene.clean(), sigma: 0.1)
-    let method = try Denoisers.named(name)
+    let method = try Restorers.classical.named(name)
     defer { Parallel.setThreads(RunContext.availableThreads) }
     var results: [[Float]] = []
     for threads in [1, 3] {
       Parallel.setThreads(threads)
-      results.append(try method.denoise(noisy, noise: nil, RunContext()).scene.pixels.values)
+      results.append(try method.restore(noisy, noise: nil, RunContext()).scene.pixels.values)
     }
     #expect(results[0] == results[1])
   }
@@ -42,16 +42,16 @@ import Testing
     func isMissing(_ n: Int) -> Bool {
       n % 48 < 5 || (n / 48 > 20 && n / 48 < 26 && n % 48 > 30) || n % 97 == 0
     }
-    let method = try Denoisers.named(name)
+    let method = try Restorers.classical.named(name)
     let dropped = SyntheticScene.dropping(noisy, where: isMissing)
-    let result = try method.denoise(dropped, noise: nil, RunContext())
+    let result = try method.restore(dropped, noise: nil, RunContext())
     #expect(result.scene.positions == dropped.positions)
     #expect(result.scene.pixels.values.allSatisfy { $0.isFinite })
     // The same holes as NaN and infinity: handed on, and the same values elsewhere to the bit.
     var values = noisy.pixels.values
     for n in 0..<noisy.count where isMissing(n) { values[n * 20 + n % 20] = n % 2 == 0 ? .nan : .infinity }
     let holed = SyntheticScene.with(noisy, values)
-    let restored = try method.denoise(holed, noise: nil, RunContext())
+    let restored = try method.restore(holed, noise: nil, RunContext())
     #expect(restored.scene.positions == holed.positions)
     let kept = SyntheticScene.dropping(restored.scene, where: isMissing)
     #expect(kept.pixels.values == result.scene.pixels.values)
@@ -61,14 +61,14 @@ import Testing
   }
 
   @Test(arguments: names) func degenerateScenesComeBack(_ name: String) throws {
-    let method = try Denoisers.named(name)
+    let method = try Restorers.classical.named(name)
     func run(_ lines: Int, _ samples: Int, _ bands: Int, _ value: (Int) -> Float) throws -> (
-      Cube, DenoisedScene
+      Cube, RestoredScene
     ) {
       let pixels = PixelMatrix(
         rows: lines * samples, columns: bands, values: (0..<(lines * samples * bands)).map(value))
       let cube = Cube(lines: lines, samples: samples, pixels: pixels)
-      return (cube, try method.denoise(cube, noise: nil, RunContext()))
+      return (cube, try method.restore(cube, noise: nil, RunContext()))
     }
     for (lines, samples, bands) in [(1, 1, 5), (1, 1, 1), (6, 7, 4)] {
       let (cube, result) = try run(lines, samples, bands) { _ in 3.5 }
@@ -86,31 +86,31 @@ import Testing
     let empty = Cube(
       shape: CubeShape(lines: 4, samples: 4, bands: 2), metadata: CubeMetadata(bands: 2),
       pixels: PixelMatrix(rows: 0, columns: 2), positions: [])
-    #expect(try method.denoise(empty, noise: nil, RunContext()).scene.count == 0)
+    #expect(try method.restore(empty, noise: nil, RunContext()).scene.count == 0)
   }
 
   @Test(arguments: names) func refusesWhatItCannotDo(_ name: String) throws {
-    #expect(throws: CoreError.self) { try Denoisers.named(name, ["nonsense": 1]) }
+    #expect(throws: CoreError.self) { try Restorers.classical.named(name, ["nonsense": 1]) }
     let noisy = SyntheticScene.noisy(SyntheticScene.clean(), sigma: 0.1)
-    let method = try Denoisers.named(name)
+    let method = try Restorers.classical.named(name)
     #expect(throws: CoreError.self) {
-      try method.denoise(noisy, noise: nil, RunContext(memory: MemoryBudget(bytes: 1000)))
+      try method.restore(noisy, noise: nil, RunContext(memory: MemoryBudget(bytes: 1000)))
     }
     #expect(throws: RestorationError.self) {
-      try method.denoise(noisy, noise: NoiseLevels(standardDeviations: [1, 2]), RunContext())
+      try method.restore(noisy, noise: NoiseLevels(standardDeviations: [1, 2]), RunContext())
     }
     let context = RunContext()
     context.cancellation.cancel()
-    #expect(throws: CoreError.self) { try method.denoise(noisy, noise: nil, context) }
+    #expect(throws: CoreError.self) { try method.restore(noisy, noise: nil, context) }
   }
 
   @Test func unknownNamesAndParametersAreAnswered() {
     do {
-      _ = try Denoisers.named("median")
+      _ = try Restorers.classical.named("median")
       Issue.record("no error")
     } catch { #expect("\(error)".contains("hyres") && "\(error)".contains("median")) }
     do {
-      _ = try Denoisers.named("hyres", ["spins": 4])
+      _ = try Restorers.classical.named("hyres", ["spins": 4])
       Issue.record("no error")
     } catch { #expect("\(error)".contains("shifts") && "\(error)".contains("spins")) }
   }

@@ -10,7 +10,7 @@ import Testing
     let clean = SyntheticScene.clean(lines: 64, samples: 72, bands: 24)
     let noisy = SyntheticScene.noisy(clean, sigma: 30.0 / 255)
     let errors = try ["fasthyde", "hyres", "mnf", "pca"].map { name in
-      let result = try Denoisers.named(name).denoise(noisy, noise: nil, RunContext())
+      let result = try Restorers.classical.named(name).restore(noisy, noise: nil, RunContext())
       // Three abundances that sum to one; the rule of PCA keeps what is more than noise.
       if name != "pca" { #expect(result.rank == 2, "\(name)") }
       return SyntheticScene.error(result.scene, clean)

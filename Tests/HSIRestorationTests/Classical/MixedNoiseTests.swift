@@ -38,7 +38,7 @@ import Testing
     let gaussian = SyntheticScene.noisy(clean, sigma: 0.08)
     let mixed = MixedNoiseTests.mixed(gaussian)
     func error(_ method: String, _ scene: Cube) throws -> Double {
-      SyntheticScene.error(try Denoisers.named(method).denoise(scene, noise: nil, RunContext()).scene, clean)
+      SyntheticScene.error(try Restorers.classical.named(method).restore(scene, noise: nil, RunContext()).scene, clean)
     }
     let limit = try error("fasthyde", gaussian)
     let ours = try error("fasthymix", mixed)
@@ -51,8 +51,8 @@ import Testing
     let clean = MixedNoiseTests.clean()
     let gaussian = SyntheticScene.noisy(clean, sigma: 0.02)
     let striped = MixedNoiseTests.mixed(gaussian, impulses: false, dead: false)
-    let method = try Denoisers.named("destripe")
-    let result = try method.denoise(striped, noise: nil, RunContext())
+    let method = try Restorers.classical.named("destripe")
+    let result = try method.restore(striped, noise: nil, RunContext())
     #expect(SyntheticScene.error(result.scene, gaussian) < 0.2 * SyntheticScene.error(striped, gaussian))
     // Every column changes by one constant per band.
     let bands = MixedNoiseTests.shape.bands
@@ -66,7 +66,7 @@ import Testing
       }
     }
     // Without stripes the checkerboard, whose borders run along columns, stays as it is but for chance.
-    let untouched = try method.denoise(gaussian, noise: nil, RunContext())
+    let untouched = try method.restore(gaussian, noise: nil, RunContext())
     #expect(untouched.facts["stripedColumns"].map { $0 < 0.005 } == true)
   }
 
@@ -92,7 +92,7 @@ import Testing
   @Test func theChoiceFollowsTheNoise() throws {
     let gaussian = SyntheticScene.noisy(MixedNoiseTests.clean(), sigma: 0.08)
     func choice(_ scene: Cube) throws -> AutomaticChoice {
-      try Denoisers.automatic(for: scene, noise: nil, RunContext())
+      try Restorers.automatic(for: scene, noise: nil, RunContext())
     }
     let plain = try choice(gaussian)
     #expect(plain.denoiser.description.id == "fasthyde" && plain.reason.contains("Gaussian"))

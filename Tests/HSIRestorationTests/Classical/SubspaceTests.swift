@@ -38,7 +38,7 @@ import Testing
       (0..<bands).map { j in y.reduce(0) { $0 + ($1[i] - mean[i]) * ($1[j] - mean[j]) } / Double(count) }
     }
     let axes = SubspaceTests.jacobi(covariance).vectors.prefix(2)
-    let result = try Denoisers.named("pca", ["rank": 2]).denoise(noisy, noise: nil, RunContext()).scene
+    let result = try Restorers.classical.named("pca", ["rank": 2]).restore(noisy, noise: nil, RunContext()).scene
     for n in 0..<count {
       let scores = axes.map { axis in (0..<bands).reduce(0) { $0 + axis[$1] * (y[n][$1] - mean[$1]) } }
       for b in 0..<bands {

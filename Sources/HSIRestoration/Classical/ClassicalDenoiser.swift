@@ -1,0 +1,43 @@
+import HSICore
+
+/// A denoiser that needs no training. It implements `denoise`; `restore` is made from it.
+public protocol ClassicalDenoiser: Restorer {
+  /// What users and documents are told.
+  static var description: MethodDescription { get }
+  /// Takes the checked parameters.
+  init(_ parameters: MethodParameters) throws
+  /// Restores a scene all of whose pixels are finite, of at least two pixels, that is not constant.
+  ///
+  /// - Parameter noise: given or estimated; at least one band has noise.
+  func denoise(_ scene: Cube, noise: NoiseLevels, _ context: RunContext) throws -> RestoredScene
+}
+
+extension ClassicalDenoiser {
+  /// The denoiser with values for some parameters and defaults for the rest.
+  ///
+  /// - Throws: `CoreError.unknownParameter`, `CoreError.invalidParameter`.
+  public init(_ values: [String: Double] = [:]) throws {
+    let description = Self.description
+    try self.init(MethodParameters(values, method: description.id, parameters: description.parameters))
+  }
+
+  public var description: MethodDescription { Self.description }
+
+  public func restore(_ scene: Cube, noise: NoiseLevels?, _ context: RunContext) throws -> RestoredScene {
+    try context.checkCancellation()
+    try requireMemory(for: scene.shape, pixels: scene.count, context)
+    if let noise { try noise.check(bands: scene.shape.bands) }
+    let finite = scene.finitePixels()
+    guard finite.count > 0 else {
+      return unchanged(scene, "no pixel has a finite value in every band", context)
+    }
+    guard finite.count > 1 else { return unchanged(scene, "it has one valid pixel", context) }
+    let levels = try noise ?? NoiseLevels.estimate(finite, context)
+    guard levels.standardDeviations.contains(where: { $0 > 0 }) else {
+      return unchanged(scene, "no noise was found in any band", context)
+    }
+    var result = try denoise(finite, noise: levels, context)
+    if finite.count < scene.count { result.scene = scene.replacingFinitePixels(by: result.scene.pixels) }
+    return result
+  }
+}

@@ -1,0 +1,129 @@
+import HSICore
+
+/// A restorer in a register: one line per method.
+public struct RestorerEntry: Sendable {
+  /// What users and documents are told.
+  public let description: MethodDescription
+  /// Names of the networks that it works with; empty for methods without weights.
+  public let models: [String]
+  /// Makes it from values for some parameters, and the weights of those that have any.
+  public let make: @Sendable ([String: Double], LearnedWeights) throws -> any Restorer
+
+  /// A method without weights.
+  public init<R: Restorer>(
+    _ description: MethodDescription, _ make: @escaping @Sendable (MethodParameters) throws -> R
+  ) {
+    self.description = description
+    models = []
+    self.make = { values, _ in
+      try make(MethodParameters(values, method: description.id, parameters: description.parameters))
+    }
+  }
+
+  /// A denoiser that needs no training.
+  public init<D: ClassicalDenoiser>(_ type: D.Type) { self.init(D.description) { try D($0) } }
+
+  /// A method with a network.
+  public init<L: LearnedRestorer>(_ type: L.Type) {
+    description = L.description
+    models = L.models
+    make = { values, weights in try L(weights, values) }
+  }
+}
+
+/// The weights that a learned restorer is asked for: a file, or those that come with the package.
+public struct LearnedWeights: Sendable, Hashable {
+  /// A `.safetensors` file or a PyTorch checkpoint; nil for the bundled weights.
+  public var path: String?
+  /// The network that they are for, where the file does not say.
+  public var model: String?
+
+  /// Bundled weights by default.
+  public init(path: String? = nil, model: String? = nil) {
+    self.path = path
+    self.model = model
+  }
+}
+
+/// A restorer with a network: it has weights beside its parameters.
+public protocol LearnedRestorer: Restorer {
+  /// What users and documents are told.
+  static var description: MethodDescription { get }
+  /// Names of the networks that it works with.
+  static var models: [String] { get }
+  /// Reads the weights and takes values for some parameters.
+  ///
+  /// - Throws: `RestorationError.noBundledWeights`, `TransformerError`, `CoreError.unknownParameter`, `.invalidParameter`.
+  init(_ weights: LearnedWeights, _ values: [String: Double]) throws
+}
+
+/// Restorers by name.
+public struct RestorerRegistry: Sendable {
+  /// In the order in which users see them.
+  public let entries: [RestorerEntry]
+
+  /// A register of some restorers.
+  public init(_ entries: [RestorerEntry]) { self.entries = entries }
+
+  /// What is known about every one.
+  public var descriptions: [MethodDescription] { entries.map(\.description) }
+
+  /// The restorer of a name or alias, with values for some parameters and defaults for the rest.
+  ///
+  /// - Throws: `RestorationError.unknownMethod`, `CoreError.unknownParameter`, `CoreError.invalidParameter`, and of those with
+  ///   weights what reading these throws.
+  public func named(
+    _ name: String, _ values: [String: Double] = [:], weights: LearnedWeights = .init()
+  ) throws -> any Restorer {
+    let wanted = name.lowercased()
+    guard let entry = entries.first(where: { $0.description.id == wanted || $0.description.aliases.contains(wanted) })
+    else { throw RestorationError.unknownMethod(name: name, known: descriptions.map(\.id)) }
+    return try entry.make(values, weights)
+  }
+}
+
+/// The register of restorers: a new one is a file and a line here.
+public enum Restorers {
+  /// All of them, simplest first.
+  public static let all = RestorerRegistry([
+    RestorerEntry(PrincipalComponents.self), RestorerEntry(MNF.self), RestorerEntry(HyRes.self),
+    RestorerEntry(FastHyDe.self), RestorerEntry(FastHyMix.self), RestorerEntry(Destriping.self),
+    RestorerEntry(HSDTDenoiser.self),
+  ])
+
+  /// Those that need no weights.
+  public static let classical = RestorerRegistry(all.entries.filter(\.models.isEmpty))
+
+  /// The denoiser for a scene from its noise: `FastHyMix` where impulses, dead columns or stripes show, else
+  /// `FastHyDe`. The choice and its reason are logged.
+  ///
+  /// - Parameter noise: levels per band, or nil to estimate them.
+  public static func automatic(
+    for scene: Cube, noise: NoiseLevels?, _ context: RunContext
+  ) throws -> AutomaticChoice {
+    if let noise { try noise.check(bands: scene.shape.bands) }
+    let levels = try noise ?? NoiseLevels.estimate(scene, context)
+    try context.checkCancellation()
+    let evidence = MixedNoiseEvidence(scene, noise: levels)
+    func percent(_ share: Double) -> String { "\((share * 1e4).rounded() / 100) %" }
+    let figures =
+      "impulses \(percent(evidence.impulses)) of values, dead \(percent(evidence.deadColumns)) and striped "
+      + "\(percent(evidence.stripedColumns)) of columns"
+    let denoiser: any ClassicalDenoiser = evidence.isMixed ? try FastHyMix() : try FastHyDe()
+    let reason = (evidence.isMixed ? "noise is mixed: " : "noise looks Gaussian: ") + figures
+    context.logger.info("denoising with \(denoiser.description.id): \(reason)")
+    return AutomaticChoice(denoiser: denoiser, reason: reason, noise: levels, evidence: evidence)
+  }
+}
+
+/// A denoiser chosen for a scene.
+public struct AutomaticChoice: Sendable {
+  /// The method with its defaults.
+  public var denoiser: any ClassicalDenoiser
+  /// One line: what decided.
+  public var reason: String
+  /// Levels that were given or estimated; pass them to a method for Gaussian noise.
+  public var noise: NoiseLevels
+  /// The figures.
+  public var evidence: MixedNoiseEvidence
+}
