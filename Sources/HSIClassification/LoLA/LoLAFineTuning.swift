@@ -9,7 +9,7 @@ extension TrainedLoLA: AdaptableClassifier {
   /// Everything else, the gated adapters of the network included, stays as it is.
   public func finetuned(
     _ task: ClassificationTask, lora: LowRankAdapter.Configuration, keepsHead: Bool, epochs: Int?, rate: Double?,
-    _ context: RunContext
+    _ session: TrainingSession, _ context: RunContext
   ) throws -> TrainedAdapter {
     try task.check()
     var shape = shape
@@ -21,8 +21,8 @@ extension TrainedLoLA: AdaptableClassifier {
     network.store.train { added.contains($0.name) || $0.name.hasPrefix("head.") }
     var recipe = PatchRecipe()
     (recipe.epochs, recipe.rate) = (epochs ?? 30, rate ?? recipe.rate)
-    let trainer = PatchTrainer(network, cutter, recipe)
-    try trainer.run(task, features, name: "\(id) adapter", context)
+    let curve = try PatchTask.train(
+      network, cutter, recipe, on: task, features, name: "\(id) adapter", session, context)
     let isLearned: (Parameter) -> Bool = {
       added.contains($0.name) || $0.name.hasPrefix("head.") || $0.role == .statistic
     }
@@ -30,7 +30,7 @@ extension TrainedLoLA: AdaptableClassifier {
       contents: network.store.contents(where: isLearned),
       configuration: [
         AdapterMerge.alphaKey: "\(lora.alpha)", "lora_rank": "\(lora.rank)", "classes": "\(shape.classes)",
-      ], curve: trainer.curve)
+      ], curve: curve)
   }
 
   public func adapted(by file: WeightFile) throws -> any TrainedClassifier {

@@ -108,7 +108,7 @@ import Testing
       network.trainAdapters()
       let frozen = network.store.parameters.filter { !$0.isTrainable && !$0.isBuffer }
       let before = frozen.map(\.version)
-      let optimiser = Optimiser(.adamW(weightDecay: 0.01), network.store.trainable)
+      let optimiser = Optimiser(.adamW(), network.store.trainable, decay: 0.01)
       for step in 0..<3 {
         let tape = Tape(.training)
         let logits = network(Variable(parity.patches("in.x\(step)")), tape)
