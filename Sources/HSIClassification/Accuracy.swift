@@ -24,6 +24,15 @@ public struct ConfusionMatrix: Sendable, Codable, Equatable {
     if let result { counts[truth][result] += 1 } else { unclassified[truth] += 1 }
   }
 
+  /// Adds all pixels of another matrix of the same classes. Associative and commutative, exactly.
+  public mutating func merge(_ other: ConfusionMatrix) {
+    precondition(other.classes == classes, "a matrix of \(other.classes) classes for \(classes)")
+    for truth in counts.indices {
+      unclassified[truth] += other.unclassified[truth]
+      for result in counts.indices { counts[truth][result] += other.counts[truth][result] }
+    }
+  }
+
   /// Number of classes.
   public var classes: Int { counts.count }
   /// Pixels of each true class.

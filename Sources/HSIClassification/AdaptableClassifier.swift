@@ -9,16 +9,28 @@ public protocol AdaptableClassifier: TrainedClassifier {
   ///   - lora: rank, α and dropout of the adapter.
   ///   - keepsHead: true when the classes are those of the model; the last layer is else made anew.
   ///   - epochs: passes over the training pixels; nil for the usual number.
-  /// - Throws: as `Classifier.train`.
+  ///   - session: where the state is kept, whether a run is resumed, time limit, patience.
+  /// - Throws: as `SteppedClassifier.train`.
   func finetuned(
     _ task: ClassificationTask, lora: LowRankAdapter.Configuration, keepsHead: Bool, epochs: Int?, rate: Double?,
-    _ context: RunContext
+    _ session: TrainingSession, _ context: RunContext
   ) throws -> TrainedAdapter
 
   /// The classifier with an adapter that `finetuned` made, folded into its weights.
   ///
   /// - Throws: `TransformerError` when the file is no adapter, damaged, or of another network.
   func adapted(by file: WeightFile) throws -> any TrainedClassifier
+}
+
+extension AdaptableClassifier {
+  /// The same in one go.
+  public func finetuned(
+    _ task: ClassificationTask, lora: LowRankAdapter.Configuration, keepsHead: Bool, epochs: Int?, rate: Double?,
+    _ context: RunContext
+  ) throws -> TrainedAdapter {
+    try finetuned(
+      task, lora: lora, keepsHead: keepsHead, epochs: epochs, rate: rate, TrainingSession(), context)
+  }
 }
 
 /// What fine-tuning learned.

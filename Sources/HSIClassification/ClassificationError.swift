@@ -20,9 +20,12 @@ public enum ClassificationError: HSIError {
   case modelMismatch(model: String, reason: String, advice: String)
   /// The model cannot be adapted.
   case notAdaptable(model: String, kind: String)
+  /// The classifier learns in one go: there is no run to keep, resume or limit.
+  case notStepped(name: String)
 
   public var category: ErrorCategory {
     switch self {
+    case .notStepped: .usage
     case .badLabels, .noLabels, .grid, .tooFewPixels, .tooFewClasses, .constantSpectra: .input
     case .badModel, .modelMismatch, .notAdaptable: .model
     }
@@ -39,6 +42,7 @@ public enum ClassificationError: HSIError {
     case .badModel: "E-MODEL-FILE"
     case .modelMismatch: "E-MODEL-SCENE"
     case .notAdaptable: "E-MODEL-ADAPT"
+    case .notStepped: "E-ONE-GO"
     }
   }
 
@@ -55,6 +59,7 @@ public enum ClassificationError: HSIError {
     case .badModel(let path, let reason): "\(path) holds no classifier that can be used: \(reason)"
     case .modelMismatch(let model, let reason, _): "\(model) does not fit the scene: \(reason)"
     case .notAdaptable(let model, let kind): "\(model) is a \(kind), which has no weights that LoRA could adapt"
+    case .notStepped(let name): "\(name) learns in one go: there is no run to keep, resume or limit"
     }
   }
 
@@ -66,6 +71,7 @@ public enum ClassificationError: HSIError {
     case .tooFewClasses: "check that the labels cover the pixels that are valid in the scene"
     case .constantSpectra: "check the labels, \(option: "nodata") and the bands"
     case .badModel: "use a file that hsi classify train wrote"
+    case .notStepped: "leave that out, or choose a network (hsi methods)"
     case .notAdaptable: "train it anew with hsi classify train, or adapt a lola-specvit model"
     }
   }

@@ -57,7 +57,7 @@ public struct ClassificationModel: Sendable {
     settings[Key.fwhm] = axis.fwhm.map { text($0) }
     settings[Key.split] = split.map { text($0) }
     settings[Key.counts] = text(trainingCounts)
-    settings[Key.curve] = curve.isEmpty ? nil : text(curve)
+    settings[Key.curve] = curve.isEmpty ? nil : text(curve.map(StoredPoint.init))
     card.configuration = settings
     try SafetensorsWriter.write(
       classifier.contents, card: card, to: path, overwrite: overwrite, inputs: inputs)
@@ -106,7 +106,7 @@ public struct ClassificationModel: Sendable {
     try require(counts.isEmpty || counts.count == classes.count, "its card counts training pixels of other classes")
     return ClassificationModel(
       classifier: classifier, classes: classes, axis: axis, split: try decoded(SplitFacts.self, Key.split),
-      trainingCounts: counts, curve: try decoded([TrainingPoint].self, Key.curve) ?? classifier.curve, card: card)
+      trainingCounts: counts, curve: try decoded([StoredPoint].self, Key.curve)?.map(\.point) ?? classifier.curve, card: card)
   }
 
   fileprivate init(
@@ -154,7 +154,7 @@ extension ClassificationModel {
     settings[Key.classes] = text(classes)
     settings[Key.split] = text(split)
     settings[Key.counts] = text(trainingCounts)
-    settings[Key.curve] = adapter.curve.isEmpty ? nil : text(adapter.curve)
+    settings[Key.curve] = adapter.curve.isEmpty ? nil : text(adapter.curve.map(StoredPoint.init))
     card.configuration = settings
     try SafetensorsWriter.write(adapter.contents, card: card, to: path, overwrite: overwrite, inputs: inputs)
   }
@@ -184,7 +184,7 @@ extension ClassificationModel {
     return ClassificationModel(
       classifier: result, classes: classes, axis: axis, split: decoded(SplitFacts.self, Key.split),
       trainingCounts: decoded([Int].self, Key.counts) ?? [],
-      curve: decoded([TrainingPoint].self, Key.curve) ?? [], card: card)
+      curve: decoded([StoredPoint].self, Key.curve)?.map(\.point) ?? [], card: card)
   }
 }
 
@@ -200,5 +200,21 @@ private struct StoredClasses: Decodable {
       entries.allSatisfy({ $0.colour.count == 3 && $0.name.utf8.count <= 4096 })
     else { return nil }
     return ClassTable(values: values, entries: entries)
+  }
+}
+
+/// A point of the curve as model files have it.
+private struct StoredPoint: Codable {
+  var epoch: Int
+  var loss: Double
+  var validationAccuracy: Double?
+  var rate: Double
+
+  init(_ point: TrainingPoint) {
+    (epoch, loss, validationAccuracy, rate) = (point.epoch, point.loss, point.validationAccuracy, point.rate)
+  }
+
+  var point: TrainingPoint {
+    TrainingPoint(epoch: epoch, loss: loss, validationAccuracy: validationAccuracy, rate: rate)
   }
 }

@@ -94,22 +94,30 @@ public protocol TrainedClassifier: Sendable {
   var curve: [TrainingPoint] { get }
 }
 
-/// One point of a training curve.
-public struct TrainingPoint: Codable, Sendable, Equatable {
-  /// Epoch, counted from 1.
-  public var epoch: Int
-  /// Mean loss of the training samples since the last point.
-  public var loss: Double
-  /// Share of validation pixels classified correctly, where it was measured.
-  public var validationAccuracy: Double?
-  /// Learning rate.
-  public var rate: Double
+/// A classifier that learns in steps, so that its training can be stopped and resumed, limited in time, and ended early.
+public protocol SteppedClassifier: Classifier {
+  /// Learns as the session says. Stopped by its time limit it returns the best so far; resumed it ends with the same bytes as
+  /// a run that was not stopped.
+  ///
+  /// - Throws: as `Classifier.train`, and `TransformerError.otherTraining` for a state of another run.
+  func train(
+    _ task: ClassificationTask, _ session: TrainingSession, _ context: RunContext
+  ) throws -> any TrainedClassifier
+}
 
-  /// A point.
-  public init(epoch: Int, loss: Double, validationAccuracy: Double? = nil, rate: Double) {
-    self.epoch = epoch
-    self.loss = loss
-    self.validationAccuracy = validationAccuracy
-    self.rate = rate
+extension SteppedClassifier {
+  /// Learns in one go.
+  public func train(_ task: ClassificationTask, _ context: RunContext) throws -> any TrainedClassifier {
+    try train(task, TrainingSession(), context)
   }
+}
+
+extension TrainingPoint {
+  /// A point of a classifier's curve.
+  public init(epoch: Int, loss: Double, validationAccuracy: Double? = nil, rate: Double) {
+    self.init(step: epoch, epoch: epoch, loss: loss, score: validationAccuracy, rate: rate)
+  }
+
+  /// Share of validation pixels classified correctly, where it was measured: the score of classifiers.
+  public var validationAccuracy: Double? { score }
 }

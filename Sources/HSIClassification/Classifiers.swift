@@ -59,4 +59,18 @@ public enum Classifiers {
     let entry = try entry(name)
     return try entry.make(MethodParameters(values, for: entry.description))
   }
+
+  /// Learns as a session says; see `SteppedClassifier`.
+  ///
+  /// - Throws: `ClassificationError.notStepped` for a session that keeps, resumes or limits the run of a classifier that learns
+  ///   in one go; the errors of `Classifier.train`.
+  public static func train(
+    _ classifier: any Classifier, _ task: ClassificationTask, _ session: TrainingSession, _ context: RunContext
+  ) throws -> any TrainedClassifier {
+    if let stepped = classifier as? any SteppedClassifier { return try stepped.train(task, session, context) }
+    guard session.statePath == nil, session.timeLimit == nil, session.patience == nil else {
+      throw ClassificationError.notStepped(name: type(of: classifier).description.name)
+    }
+    return try classifier.train(task, context)
+  }
 }

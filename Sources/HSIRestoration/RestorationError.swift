@@ -12,8 +12,6 @@ public enum RestorationError: HSIError {
   case tooFewBands(scene: Int, needed: Int)
   /// Training has less data than a step needs.
   case tooFewPatches(found: Int, needed: Int)
-  /// A saved training state belongs to another run.
-  case otherTraining(path: String, saved: String, wanted: String)
   /// This installation has no weights of its own.
   case noBundledWeights(name: String)
   /// Noise levels for another number of bands than the scene has, or not finite, or negative.
@@ -22,7 +20,7 @@ public enum RestorationError: HSIError {
   public var category: ErrorCategory {
     switch self {
     case .shapeMismatch, .tooFewPixels, .noVariation, .tooFewBands, .tooFewPatches, .unusableNoise: .input
-    case .otherTraining, .noBundledWeights: .model
+    case .noBundledWeights: .model
     }
   }
 
@@ -33,7 +31,6 @@ public enum RestorationError: HSIError {
     case .noVariation: "E-CONSTANT"
     case .tooFewBands: "E-BANDS"
     case .tooFewPatches: "E-FEW-PATCHES"
-    case .otherTraining: "E-TRAINING-STATE"
     case .noBundledWeights: "E-NO-WEIGHTS"
     case .unusableNoise: "E-NOISE-LEVELS"
     }
@@ -49,8 +46,6 @@ public enum RestorationError: HSIError {
       "the scene has \(scene) good bands but a patch needs \(needed)"
     case .tooFewPatches(let found, let needed):
       "the scenes give \(found) patches but training needs at least \(needed)"
-    case .otherTraining(let path, let saved, let wanted):
-      "\(path) is the state of another run (\(saved)) than this one (\(wanted))"
     case .noBundledWeights(let name): "the weights \(name) that come with hsi are not where it is installed"
     case .unusableNoise(let detail): "the noise levels cannot be used: \(detail)"
     }
@@ -63,7 +58,6 @@ public enum RestorationError: HSIError {
     case .noVariation: "check the bands, \(option: "nodata") and \(option: "window")"
     case .tooFewBands: "leave this scene out, or train with fewer bands"
     case .tooFewPatches: "give more or larger scenes, or make \(option: "patch") or \(option: "batch") smaller"
-    case .otherTraining: "repeat the options of that run, or leave out \(option: "resume")"
     case .noBundledWeights: "give \(option: "weights"), or name their folder in HSI_MODEL_PATH"
     case .unusableNoise: "give one standard deviation per band, or leave it out to have it estimated"
     }

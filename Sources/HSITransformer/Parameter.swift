@@ -141,13 +141,18 @@ public final class ParameterStore: @unchecked Sendable {
   public private(set) var parameters: [Parameter] = []
   private var byName: [String: Parameter] = [:]
   private var random: CounterRandom
-  private var isBlank: Bool
+  /// Whether a new weight of a name is drawn; the others are zero.
+  private var isDrawn: (String) -> Bool
 
   /// An empty store; initial weights are drawn under `seed`, or zero when `isBlank`: for networks that are loaded. The
   /// generator of a blank store stands where it would had it drawn, so that what is drawn later is the same.
-  public init(seed: UInt64 = 0, isBlank: Bool = false) {
+  public convenience init(seed: UInt64 = 0, isBlank: Bool = false) { self.init(seed: seed) { _ in !isBlank } }
+
+  /// A store that draws only the weights whose names `isDrawn` holds for, as a store that draws all would; the others are
+  /// zero: for networks of which a part is loaded.
+  public init(seed: UInt64, drawing isDrawn: @escaping (String) -> Bool) {
     random = CounterRandom(seed: seed, stream: 0x1217)
-    self.isBlank = isBlank
+    self.isDrawn = isDrawn
   }
 
   /// The parameter of a name.
@@ -171,7 +176,7 @@ public final class ParameterStore: @unchecked Sendable {
   }
 
   /// From now on a blank store draws new weights: those of adapters of a network that was loaded.
-  public func startDrawing() { isBlank = false }
+  public func startDrawing() { isDrawn = { _ in true } }
 
   /// Lets the optimiser change exactly the weights of some roles.
   public func train(_ roles: Set<ParameterRole>) { train { roles.contains($0.role) } }
@@ -180,7 +185,7 @@ public final class ParameterStore: @unchecked Sendable {
     _ name: String, _ shape: [Int], _ initialisation: Initialisation, _ role: ParameterRole
   ) -> Parameter {
     precondition(byName[name] == nil, "two parameters are named \(name)")
-    let isDrawn = !role.isLearned || !isBlank
+    let isDrawn = !role.isLearned || self.isDrawn(name)
     if !isDrawn { initialisation.skip(shape, &random) }
     let parameter = Parameter(
       name: name, value: isDrawn ? initialisation.draw(shape, &random) : .zeros(shape), role: role)

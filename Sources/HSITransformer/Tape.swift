@@ -115,10 +115,14 @@ public final class Tape {
   public func record(
     _ value: Tensor, inputs: [Variable], parameters: [Parameter] = [], _ operation: () -> any Operation
   ) -> Variable {
-    guard isRecording, inputs.contains(where: \.needsGradient) || parameters.contains(where: \.isTrainable)
-    else { return Variable(value) }
+    guard keeps(inputs: inputs, parameters: parameters) else { return Variable(value) }
     operations.append(operation())
     return Variable(value, node: operations.count - 1)
+  }
+
+  /// Whether `record` would keep a step of these inputs and parameters: only then is something needed for the way back.
+  public func keeps(inputs: [Variable], parameters: [Parameter] = []) -> Bool {
+    isRecording && (inputs.contains(where: \.needsGradient) || parameters.contains(where: \.isTrainable))
   }
 
   /// Number of recorded steps.

@@ -34,6 +34,8 @@ public enum TransformerError: HSIError {
   case unknownModel(name: String, known: [String])
   /// A weight file that does not say which network it is for, or says something that cannot be.
   case unknownArchitecture(path: String, task: String, detail: String)
+  /// A training state of another run.
+  case otherTraining(path: String, saved: String, wanted: String)
 
   public var category: ErrorCategory {
     if case .unknownModel = self { .usage } else { .model }
@@ -57,6 +59,7 @@ public enum TransformerError: HSIError {
     case .unexpectedTensor: "E-WEIGHTS-UNEXPECTED"
     case .unknownModel: "E-MODEL"
     case .unknownArchitecture: "E-ARCHITECTURE"
+    case .otherTraining: "E-TRAINING-STATE"
     }
   }
 
@@ -85,6 +88,8 @@ public enum TransformerError: HSIError {
       "\(path) has \(shortened(tensor)) \(file), which the model lacks"
     case .unknownModel(let name, let known): "there is no model \(name)\(Suggestion.text(for: name, in: known)); known: \(known.joined(separator: ", "))"
     case .unknownArchitecture(let path, let task, let detail): "\(path) is not a \(task) network: \(detail)"
+    case .otherTraining(let path, let saved, let wanted):
+      "\(path) is the state of another run (\(saved)) than this one (\(wanted))"
     }
   }
 
@@ -103,6 +108,7 @@ public enum TransformerError: HSIError {
       "choose the model that these weights were trained for (hsi model info lists them)"
     case .unknownModel: nil
     case .unknownArchitecture: "name the network with --model"
+    case .otherTraining: "repeat the settings of that run, or start a new one"
     }
   }
 }

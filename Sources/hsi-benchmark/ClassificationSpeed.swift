@@ -40,7 +40,7 @@ struct ClassificationSpeed: ParsableCommand {
     if isTraining {
       let network = try checkpoint.network()
       network.trainAdapters()
-      let optimiser = Optimiser(.adamW(weightDecay: 0.01), network.store.trainable)
+      let optimiser = Optimiser(.adamW(), network.store.trainable, decay: 0.01)
       var step: UInt64 = 0
       seconds = bestTime(runs: runs) {
         step += 1

@@ -188,7 +188,7 @@ import Testing
     Case(
       "evaluate unmixing in/s_abundances.dat --reference in/s_abundances.dat --match sad", 2, "--match is sad"
     ),
-    Case("methods foo", 2, "the method is foo but must be one of"), Case("schema foo", 2, "must be report"),
+    Case("methods foo", 2, "there is no method foo; known: hysime"), Case("schema foo", 2, "must be report"),
   ]
 
   static let denoising: [Case] = [

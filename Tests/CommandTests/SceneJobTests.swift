@@ -194,3 +194,45 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: place.path("cut.vrt")))
   }
 }
+
+/// Trainings of networks as users stop them and go on.
+@Suite struct TrainingSessionTests {
+  private func run(_ line: String, in place: TemporaryFolder) throws -> Tool.Result {
+    try Tool.run(
+      line.split(separator: " ").map(String.init), in: place.url, environment: ["SOURCE_DATE_EPOCH": "1700000000"])
+  }
+
+  @Test("A training that was stopped and resumed ends with the bytes of one that was not", arguments: [
+    "classify train s.dat l.dat --model cnn-1d --set epochs=8 --train 50% --guard 0 --validation 10%",
+    "classify train s.dat l.dat --model cnn-3d --set epochs=2 --train 30% --guard 0",
+  ])
+  func resumed(line: String) throws {
+    let place = try SceneJobTests.workplace()
+    let whole = try run(line + " --out whole.safetensors", in: place)
+    try #require(whole.status == 0, "\(whole.errors)")
+    var pauses = 0
+    var last = try run(line + " --out part.safetensors --minutes 0.004", in: place)
+    while last.status == 0, FileManager.default.fileExists(atPath: place.path("part_training.safetensors")), pauses < 100 {
+      #expect(last.errors.contains("--resume goes on"), "\(last.errors)")
+      pauses += 1
+      // From the second time on there is time to finish.
+      last = try run(line + " --out part.safetensors --resume" + (pauses < 2 ? " --minutes 0.004" : ""), in: place)
+    }
+    #expect(last.status == 0, "\(last.errors)")
+    #expect(pauses > 0, "the run was never stopped")
+    let (a, b) = try (
+      Data(contentsOf: URL(fileURLWithPath: place.path("whole.safetensors"))),
+      Data(contentsOf: URL(fileURLWithPath: place.path("part.safetensors")))
+    )
+    #expect(a == b)
+  }
+
+  @Test("What learns in one go has nothing to resume")
+  func oneGo() throws {
+    let place = try SceneJobTests.workplace()
+    let result = try run("classify train s.dat l.dat --model svm --guard 0 --out o.safetensors --resume", in: place)
+    #expect(result.status == 2)
+    #expect(result.errors.contains("learns in one go"), "\(result.errors)")
+    #expect(!FileManager.default.fileExists(atPath: place.path("o.safetensors")))
+  }
+}

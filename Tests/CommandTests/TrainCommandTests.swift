@@ -57,6 +57,33 @@ import Testing
     for (a, b) in zip(states[0], states[1]) { #expect(a.1 == b.1, "\(a.0)") }
   }
 
+  /// A state of version 0.1, stopped after 4 of 20 steps, goes on to the weights that version 0.1 ended with (instruction levels
+  /// differ in the last bits).
+  @Test func statesOfVersion01AreResumed() throws {
+    let folder = try TemporaryFolder()
+    let fixtures = Tool.package.appendingPathComponent("Tests/CommandTests/Fixtures/training-0.1")
+    let scene = Tool.package.appendingPathComponent("SampleData/scene.dat").path
+    for (from, to) in [("v01_base", "v01_base"), ("step4_training", "w_training")] {
+      try FileManager.default.copyItem(
+        at: fixtures.appendingPathComponent("\(from).safetensors"),
+        to: folder.url.appendingPathComponent("\(to).safetensors"))
+    }
+    let line =
+      "train denoise \(scene) --from v01_base.safetensors --patch 8 --stride 8 --scales 1 --band-steps 1 --batch 4 "
+      + "--evaluate-every 3 --epochs 2 --patches-per-epoch 40 --out w.safetensors --resume"
+    let refused = try Tool.run(words("\(line) --seed 6"), in: folder.url)
+    #expect(refused.status == 7 && refused.errorLines.count == 1 && refused.errors.contains("[E-TRAINING-STATE]"))
+    let result = try Tool.run(words("\(line) --seed 5"), in: folder.url)
+    #expect(result.status == 0, "\(result.errors)")
+    let found = try WeightFile.open(folder.path("w.safetensors")).tensors
+    let expected = try WeightFile.open(fixtures.appendingPathComponent("whole.safetensors").path)
+    #expect(found.count == expected.tensors.count)
+    for tensor in found {
+      let values = try #require(expected[tensor.name]).floats().values
+      #expect(try zip(tensor.floats().values, values).allSatisfy { abs($0 - $1) < 1e-5 }, "\(tensor.name)")
+    }
+  }
+
   /// A state is continued with the same scenes, scales and band steps only.
   @Test func resumingWithOtherDataIsRefused() throws {
     let place = try SampleScene.workplace()

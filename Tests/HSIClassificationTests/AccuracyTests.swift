@@ -39,4 +39,18 @@ import Testing
     #expect(abs(spread.mean - 7.0 / 3) < 1e-15 && abs(spread.deviation - (7.0 / 3).squareRoot()) < 1e-15)
     #expect(Spread([5]).deviation == 0)
   }
+
+  @Test func mergingIsAddingEverything() {
+    let truth = (0..<60).map { $0 % 3 }
+    let result = (0..<60).map { $0 % 7 == 0 ? nil : ($0 * 5) % 3 }
+    let whole = ConfusionMatrix(classes: 3, truth: truth, result: result)
+    let parts = [0..<10, 10..<10, 10..<45, 45..<60].map {
+      ConfusionMatrix(classes: 3, truth: Array(truth[$0]), result: Array(result[$0]))
+    }
+    for order in [[0, 1, 2, 3], [3, 0, 2, 1]] {
+      var merged = ConfusionMatrix(classes: 3)
+      for index in order { merged.merge(parts[index]) }
+      #expect(merged == whole && whole.total == 60)
+    }
+  }
 }

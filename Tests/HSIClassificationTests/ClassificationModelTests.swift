@@ -84,7 +84,7 @@ import Testing
   }
 
   @Test func unknownNames() {
-    let error = #expect(throws: ClassificationError.self) { _ = try Classifiers.named("nonesuch") }
+    let error = #expect(throws: CoreError.self) { _ = try Classifiers.named("nonesuch") }
     #expect(error?.category == .usage && error?.problem.contains("svm") == true)
     #expect(throws: CoreError.self) { _ = try Classifiers.named("svm", ["trees": 3]) }
     #expect(throws: CoreError.self) { _ = try Classifiers.named("svm", ["C": -3]) }

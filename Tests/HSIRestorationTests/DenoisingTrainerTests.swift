@@ -25,8 +25,8 @@ import Testing
 
   private func trainer(
     seed: UInt64 = 3, epochs: Int = 2, frozenShare: Double = 0.25, loss: DenoisingRecipe.Loss = .squared,
-    settings: String = "test"
-  ) throws -> DenoisingTrainer {
+    settings: String = "test", evaluateEvery: Int = 3
+  ) throws -> Trainer {
     var configuration = HSDTConfiguration()
     configuration.channels = 4
     configuration.layers = 3
@@ -43,14 +43,16 @@ import Testing
     recipe.seed = seed
     recipe.frozenShare = frozenShare
     recipe.loss = loss
+    recipe.evaluateEvery = evaluateEvery
     let patches = try TrainingPatches([scene()], recipe: cut, seed: seed)
-    return try DenoisingTrainer(
-      HSDT(configuration, seed: seed), patches: patches,
-      validation: DenoisingValidation(patches, noise: .judging, count: 2), recipe: recipe, settings: settings)
+    return Trainer(
+      try DenoisingTask(
+        HSDT(configuration, seed: seed), patches: patches,
+        validation: DenoisingValidation(patches, noise: .judging, count: 2), recipe: recipe, settings: settings))
   }
 
-  private func weights(_ trainer: DenoisingTrainer) -> [[Float]] {
-    trainer.network.store.parameters.map(\.value.values)
+  private func weights(_ trainer: Trainer) -> [[Float]] {
+    trainer.task.store.parameters.map(\.value.values)
   }
 
   @Test func aResumedRunEndsWithTheSameBytes() throws {
@@ -58,29 +60,29 @@ import Testing
     defer { try? FileManager.default.removeItem(atPath: path) }
     let whole = try trainer()
     #expect(whole.steps == 8)
-    try whole.run(statePath: nil, evaluateEvery: 3, RunContext()) { _ in }
+    try whole.run(RunContext())
 
     // Stopped by cancellation after the evaluation at step 3: the state on disk is that of step 3.
     let first = try trainer()
     let context = RunContext()
     #expect(throws: CoreError.self) {
-      try first.run(statePath: path, evaluateEvery: 3, context) { _ in context.cancellation.cancel() }
+      try first.run(TrainingSession(statePath: path), context) { _ in context.cancellation.cancel() }
     }
     #expect(first.record.step < 8)
     let second = try trainer()
     try second.resume(from: path)
     #expect(second.record.step == first.record.step)
-    try second.run(statePath: path, evaluateEvery: 3, RunContext()) { _ in }
+    try second.run(TrainingSession(statePath: path), RunContext())
     #expect(second.record.step == 8)
     #expect(weights(second) == weights(whole))
-    #expect(second.record.curve.map(\.psnr) == whole.record.curve.map(\.psnr))
+    #expect(second.record.curve.map(\.score) == whole.record.curve.map(\.score))
   }
 
   @Test func threadsDoNotMatter() throws {
     let results = try [1, 3].map { threads in
       Parallel.setThreads(threads)
-      let trainer = try trainer(epochs: 1)
-      try trainer.run(statePath: nil, evaluateEvery: 100, RunContext()) { _ in }
+      let trainer = try trainer(epochs: 1, evaluateEvery: 100)
+      try trainer.run(RunContext())
       return weights(trainer)
     }
     Parallel.setThreads(0)
@@ -88,11 +90,11 @@ import Testing
   }
 
   @Test func trainingLowersTheErrorOfTheValidationPatches() throws {
-    let trainer = try trainer(epochs: 12)
+    let trainer = try trainer(epochs: 12, evaluateEvery: 48)
     let before = DenoisingValidation(
       try TrainingPatches([scene()], recipe: patchRecipe, seed: 3), noise: .judging, count: 2
-    ).score(trainer.network)
-    try trainer.run(statePath: nil, evaluateEvery: 48, RunContext()) { _ in }
+    ).score(try #require((trainer.task as? DenoisingTask)?.network))
+    try trainer.run(RunContext())
     let after = try #require(trainer.record.best)
     #expect(after > before + 1, "\(before) to \(after) dB")
   }
@@ -109,10 +111,10 @@ import Testing
   /// Compact recipe, all of it frozen: running statistics keep their start values, and weights still move.
   @Test func frozenStatisticsStay() throws {
     for (share, moves) in [(1.0, false), (0.25, true)] {
-      let trainer = try trainer(epochs: 1, frozenShare: share)
-      let before = trainer.network.store.parameters.map(\.value.values)
-      try trainer.run(statePath: nil, evaluateEvery: 100, RunContext()) { _ in }
-      for (parameter, value) in zip(trainer.network.store.parameters, before) {
+      let trainer = try trainer(epochs: 1, frozenShare: share, evaluateEvery: 100)
+      let before = trainer.task.store.parameters.map(\.value.values)
+      try trainer.run(RunContext())
+      for (parameter, value) in zip(trainer.task.store.parameters, before) {
         if parameter.name.contains("running") {
           #expect((parameter.value.values != value) == moves, "\(parameter.name)")
         }
@@ -136,7 +138,7 @@ import Testing
         optimiser.step(rate: 1e-3)
       }
       let (used, said) = (
-        pool.statistics.peakBytesInUse, DenoisingTrainer.workingBytes(network, batch: batch, size: size)
+        pool.statistics.peakBytesInUse, DenoisingTask.workingBytes(network, batch: batch, size: size)
       )
       #expect(used <= said && said < 2 * used, "\(name): \(used) used, \(said) said")
     }
@@ -145,8 +147,8 @@ import Testing
   @Test func aStateOfAnotherRunIsRefused() throws {
     let path = FileManager.default.temporaryDirectory.appendingPathComponent("hsi-\(UUID()).safetensors").path
     defer { try? FileManager.default.removeItem(atPath: path) }
-    try trainer(epochs: 1).run(statePath: path, evaluateEvery: 2, RunContext()) { _ in }
-    #expect(throws: RestorationError.self) { try trainer(settings: "other").resume(from: path) }
+    try trainer(epochs: 1, evaluateEvery: 2).run(TrainingSession(statePath: path), RunContext())
+    #expect(throws: TransformerError.self) { try trainer(settings: "other").resume(from: path) }
   }
 
   /// Scratch is sized for the threads of the pool, whose number other tests change meanwhile: the least of some runs
@@ -154,10 +156,10 @@ import Testing
   @Test func noFreshMemoryAfterTheFirstSteps() throws {
     let pool = BufferPool()
     try BufferPool.$current.withValue(pool) {
-      try trainer(epochs: 1).run(statePath: nil, evaluateEvery: 1, RunContext()) { _ in }
+      try trainer(epochs: 1, evaluateEvery: 1).run(RunContext())
       let fresh = try (0..<6).map { _ in
         let before = pool.statistics.allocations
-        try trainer(epochs: 1).run(statePath: nil, evaluateEvery: 1, RunContext()) { _ in }
+        try trainer(epochs: 1, evaluateEvery: 1).run(RunContext())
         return pool.statistics.allocations - before
       }
       #expect(fresh.min() == 0, "\(fresh)")

@@ -72,7 +72,7 @@ import Testing
     let store = ParameterStore(seed: 4)
     let (first, second) = (Linear(store.root["a"], input: 40, output: 80), Linear(store.root["b"], input: 80, output: 3))
     let norm = LayerNorm(store.root["n"], channels: 80)
-    let optimiser = Optimiser(.adamW(), store.trainable)
+    let optimiser = Optimiser(.adamW(), store.trainable, decay: 0.01)
     let (x, target) = (Tensor([64, 40], repeating: 0.5), Tensor([64, 3], repeating: 1))
     var least = Int.max
     for step in 0..<40 {

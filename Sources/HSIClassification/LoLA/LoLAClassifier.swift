@@ -3,7 +3,7 @@ import HSINetworks
 import HSITransformer
 
 /// Trains LoLA-SpecViT: a preset of its shape with a preset of its training.
-public struct LoLAClassifier: Classifier {
+public struct LoLAClassifier: SteppedClassifier {
   /// What is offered: a network and how it is trained.
   public struct Preset: Sendable {
     /// Name on the command line.
@@ -105,7 +105,9 @@ public struct LoLAClassifier: Classifier {
       * (shape.parameterCount + 3 * trained + recipe.batch * activations + image.pixels * shape.components)
   }
 
-  public func train(_ task: ClassificationTask, _ context: RunContext) throws -> any TrainedClassifier {
+  public func train(
+    _ task: ClassificationTask, _ session: TrainingSession, _ context: RunContext
+  ) throws -> any TrainedClassifier {
     try task.check()
     let features = try task.features(.components(shape.components, whitened: true))
     var shape = shape
@@ -117,11 +119,10 @@ public struct LoLAClassifier: Classifier {
     }
     let network = LoLASpecViT(shape, seed: context.seed)
     let cutter = PatchCutter(side: shape.side, standardisation: shape.standardisation)
-    let trainer = PatchTrainer(network, cutter, recipe)
-    try trainer.run(task, features, name: preset.id, context)
+    let curve = try PatchTask.train(network, cutter, recipe, on: task, features, name: preset.id, session, context)
     return try TrainedLoLA(
-      id: preset.id, shape: shape, features: features, weights: LoLAWeights(network.store.contents()),
-      curve: trainer.curve)
+      id: preset.id, shape: shape, features: features, weights: NamedWeights(network.store.contents()),
+      curve: curve)
   }
 }
 

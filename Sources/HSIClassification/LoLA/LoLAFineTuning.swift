@@ -9,20 +9,22 @@ extension TrainedLoLA: AdaptableClassifier {
   /// Everything else, the gated adapters of the network included, stays as it is.
   public func finetuned(
     _ task: ClassificationTask, lora: LowRankAdapter.Configuration, keepsHead: Bool, epochs: Int?, rate: Double?,
-    _ context: RunContext
+    _ session: TrainingSession, _ context: RunContext
   ) throws -> TrainedAdapter {
     try task.check()
     var shape = shape
     let keepsHead = keepsHead && task.classes.count == shape.classes
     shape.classes = task.classes.count
-    let network = LoLASpecViT(shape, seed: context.seed)
-    try weights.load(network.store) { !keepsHead && $0.hasPrefix("head.") }
+    let isFresh: (String) -> Bool = { !keepsHead && $0.hasPrefix("head.") }
+    let network = LoLASpecViT(shape, in: ParameterStore(seed: context.seed, drawing: isFresh))
+    try weights.load(network.store, except: isFresh)
+    network.store.startDrawing()
     let added = Set(network.linears.dropLast().attach(lora).flatMap { $0.parameters.map(\.name) })
     network.store.train { added.contains($0.name) || $0.name.hasPrefix("head.") }
     var recipe = PatchRecipe()
     (recipe.epochs, recipe.rate) = (epochs ?? 30, rate ?? recipe.rate)
-    let trainer = PatchTrainer(network, cutter, recipe)
-    try trainer.run(task, features, name: "\(id) adapter", context)
+    let curve = try PatchTask.train(
+      network, cutter, recipe, on: task, features, name: "\(id) adapter", session, context)
     let isLearned: (Parameter) -> Bool = {
       added.contains($0.name) || $0.name.hasPrefix("head.") || $0.role == .statistic
     }
@@ -30,7 +32,7 @@ extension TrainedLoLA: AdaptableClassifier {
       contents: network.store.contents(where: isLearned),
       configuration: [
         AdapterMerge.alphaKey: "\(lora.alpha)", "lora_rank": "\(lora.rank)", "classes": "\(shape.classes)",
-      ], curve: trainer.curve)
+      ], curve: curve)
   }
 
   public func adapted(by file: WeightFile) throws -> any TrainedClassifier {

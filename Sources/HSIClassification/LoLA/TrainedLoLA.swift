@@ -9,12 +9,12 @@ public struct TrainedLoLA: PatchModel, Sendable {
   /// The shape of the network.
   public let shape: LoLAConfiguration
   public let features: Features
-  let weights: LoLAWeights
+  let weights: NamedWeights
   private let network: FoldedLoLA
 
   /// - Throws: `TransformerError` when weights are missing or have other shapes.
   init(
-    id: String, shape: LoLAConfiguration, features: Features, weights: LoLAWeights, curve: [TrainingPoint] = []
+    id: String, shape: LoLAConfiguration, features: Features, weights: NamedWeights, curve: [TrainingPoint] = []
   ) throws {
     self.id = id
     self.shape = shape
@@ -30,7 +30,7 @@ public struct TrainedLoLA: PatchModel, Sendable {
   public init(_ file: WeightFile, _ card: ModelCard) throws {
     let shape = try ModelFile<LoLASpecViT>(classifier: file, card).configuration
     let features = try Features(file, of: shape)
-    let weights = try LoLAWeights(file, shape, isIgnored: Features.owns)
+    let weights = try NamedWeights(file, shape, isIgnored: Features.owns)
     try self.init(id: card.architecture, shape: shape, features: features, weights: weights)
   }
 

@@ -25,12 +25,12 @@ struct NetworkModel<N: PatchNetwork>: PatchModel {
   /// Trains a new network.
   init(
     id: String, training shape: N.Configuration, on task: ClassificationTask, _ features: Features,
-    _ recipe: PatchRecipe, _ context: RunContext
+    _ recipe: PatchRecipe, _ session: TrainingSession, _ context: RunContext
   ) throws {
     let network = N(shape, seed: context.seed)
-    let trainer = PatchTrainer(network, PatchCutter(side: shape.side, standardisation: .none), recipe)
-    try trainer.run(task, features, name: id, context)
-    self.init(id: id, network, features, curve: trainer.curve)
+    let cutter = PatchCutter(side: shape.side, standardisation: .none)
+    let curve = try PatchTask.train(network, cutter, recipe, on: task, features, name: id, session, context)
+    self.init(id: id, network, features, curve: curve)
   }
 
   /// Reads what `contents` and `configuration` wrote.

@@ -1,9 +1,10 @@
 import HSICore
 import HSINetworks
+import HSITransformer
 
 /// A small convolutional network on patches of principal components: two convolutions of 3 × 3 × 3 with batch normalisation
 /// and swish, the middle pixel and the mean of the patch, and two linear layers. In the manner of Ben Hamida et al. 2018.
-public struct PatchCNN: Classifier {
+public struct PatchCNN: SteppedClassifier {
   public static let description = MethodDescription(
     id: "cnn-3d", name: "Three-dimensional convolutional network on patches",
     task: .classify, citation: "A. Ben Hamida et al., 3-D deep learning approach for remote sensing image classification, "
@@ -33,11 +34,14 @@ public struct PatchCNN: Classifier {
     4 * components * (shape.pixels + recipe.batch * side * side * 6 * 48)
   }
 
-  public func train(_ task: ClassificationTask, _ context: RunContext) throws -> any TrainedClassifier {
+  public func train(
+    _ task: ClassificationTask, _ session: TrainingSession, _ context: RunContext
+  ) throws -> any TrainedClassifier {
     try task.check()
     let features = try task.features(.components(components, whitened: true))
     let shape = CNN3D.Configuration(components: features.dimension, side: side, classes: task.classes.count)
-    return try NetworkModel<CNN3D>(id: Self.description.id, training: shape, on: task, features, recipe, context)
+    return try NetworkModel<CNN3D>(
+      id: Self.description.id, training: shape, on: task, features, recipe, session, context)
   }
 
   static let entry = Classifiers.Entry(PatchCNN.self) { try NetworkModel<CNN3D>($0, $1) }

@@ -69,22 +69,6 @@ extension Features {
   }
 }
 
-extension PatchTrainer {
-  /// The labelled pixels of a task that the scene has.
-  static func samples(_ task: ClassificationTask, _ pixels: LabelledPixels) -> Samples {
-    let (rows, labels) = task.rows(of: pixels)
-    return Samples(places: rows.map { Int(task.scene.positions[$0]) }, labels: labels)
-  }
-
-  /// Trains on the pixels of a task.
-  func run(_ task: ClassificationTask, _ features: Features, name: String, _ context: RunContext) throws {
-    try run(
-      features.image(task.scene, lines: 0..<task.scene.shape.lines),
-      training: PatchTrainer.samples(task, task.training), validation: PatchTrainer.samples(task, task.validation),
-      dark: features.dark, name: name, context)
-  }
-}
-
 /// Parameters that patch networks share.
 enum PatchParameters {
   static func descriptions(_ recipe: PatchRecipe) -> [ParameterDescription] {

@@ -73,39 +73,28 @@ public struct PatchRecipe: Sendable, Codable, Equatable {
   /// The names that `init(named:)` knows.
   public static let names = ["default", "script", "paper"]
 
-  /// Learning rates of adapters and of other weights for a batch of an epoch, both counted from 0.
-  public func rates(epoch: Int, batch: Int, batches: Int) -> (adapter: Double, other: Double) {
+  /// The learning rate of adapters, or of the other weights before `otherRateFactor` where the schedule is a cosine.
+  func schedule(ofAdapters isAdapter: Bool) -> LearningRateSchedule {
+    let base = isAdapter || schedule == .cosine ? rate : rate * otherRateFactor
     switch schedule {
     case .cosine:
-      let time = Double(epoch) + (Double(batch) + 0.5) / Double(batches)
-      let schedule = LearningRateSchedule.cosine(
+      return .cosine(
         rate: rate, floor: min(floor, rate), warmUp: Double(min(warmUp, epochs / 2)), end: Double(epochs))
-      let value = schedule.rate(at: time)
-      return (value, value * otherRateFactor)
     case .restarts:
-      // The rate is set after a batch; the first batch of an epoch uses what the last one of the epoch before it left.
-      let time =
-        epoch < warmUp
-        ? Double(epoch)
-        : batch > 0
-          ? Double(epoch) + Double(batch - 1) / Double(batches)
-          : epoch == warmUp ? Double(warmUp - 1) : Double(epoch - 1) + Double(batches - 1) / Double(batches)
-      func value(_ base: Double) -> Double {
-        LearningRateSchedule.cosineRestarts(
-          rate: base, floor: min(floor, base), period: 10, multiplier: 2, warmUp: warmUp
-        ).rate(at: time)
-      }
       // Warm-up sets one rate on all weights.
-      let isWarm = time < Double(warmUp)
-      return (value(rate), value(isWarm ? rate : rate * otherRateFactor))
-    case .cyclic:
-      var cyclic = CyclicAdapterSchedule(period: 10, floor: floor)
-      var values = (adapter: 0.0, other: 0.0)
-      for _ in 0...epoch {
-        var copy = cyclic
-        values = (cyclic.next(base: rate).adapter, copy.next(base: rate * otherRateFactor).other)
-      }
-      return values
+      return .cosineRestarts(
+        rate: base, floor: min(floor, base), period: 10, multiplier: 2, warmUp: warmUp, warmUpRate: rate)
+    case .cyclic: return .cyclic(base: base, floor: floor, period: 10, boost: isAdapter ? 2 : 1)
+    }
+  }
+
+  /// When a batch reads its rate.
+  var clock: TrainingClock {
+    switch schedule {
+    case .cosine: .middle
+    // The rate is set after a batch; the first batch of an epoch uses what the last one of the epoch before it left.
+    case .restarts: .previous(warmUp: warmUp)
+    case .cyclic: .epoch
     }
   }
 }

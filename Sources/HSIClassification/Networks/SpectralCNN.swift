@@ -1,10 +1,11 @@
 import HSICore
 import HSINetworks
+import HSITransformer
 
 /// A convolutional network on the spectrum of a pixel alone: two convolutions of 7 bands, each with batch normalisation,
 /// swish and a mean over neighbouring bands, then two linear layers. In the manner of Hu et al. 2015, who used one
 /// convolution and a maximum.
-public struct SpectralCNN: Classifier {
+public struct SpectralCNN: SteppedClassifier {
   public static let description = MethodDescription(
     id: "cnn-1d", name: "Convolutional network on spectra",
     task: .classify, citation: "W. Hu et al., Deep convolutional neural networks for hyperspectral image classification, J. Sensors, 2015",
@@ -32,11 +33,14 @@ public struct SpectralCNN: Classifier {
     4 * (shape.pixels * shape.bands + recipe.batch * shape.bands * 6 * 48 + 4 * 64 * shape.bands * 4)
   }
 
-  public func train(_ task: ClassificationTask, _ context: RunContext) throws -> any TrainedClassifier {
+  public func train(
+    _ task: ClassificationTask, _ session: TrainingSession, _ context: RunContext
+  ) throws -> any TrainedClassifier {
     try task.check()
     let features = try task.features(.standardised)
     let shape = CNN1D.Configuration(bands: features.dimension, classes: task.classes.count)
-    return try NetworkModel<CNN1D>(id: Self.description.id, training: shape, on: task, features, recipe, context)
+    return try NetworkModel<CNN1D>(
+      id: Self.description.id, training: shape, on: task, features, recipe, session, context)
   }
 
   static let entry = Classifiers.Entry(SpectralCNN.self) { try NetworkModel<CNN1D>($0, $1) }

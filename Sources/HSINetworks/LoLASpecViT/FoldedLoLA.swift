@@ -27,7 +27,7 @@ package final class FoldedLoLA: @unchecked Sendable {
   }
 
   /// - Throws: `TransformerError` when weights are missing, of another shape, or damaged.
-  package init(_ configuration: LoLAConfiguration, _ weights: LoLAWeights) throws {
+  package init(_ configuration: LoLAConfiguration, _ weights: NamedWeights) throws {
     self.configuration = configuration
     let store = ParameterStore(isBlank: true)
     front = LoLAFrontEnd(store.root, configuration)
@@ -108,7 +108,7 @@ struct PackedGatedMap {
 
   /// - Parameter behind: a linear map `[in, inner]` with bias before this one, to be folded into it.
   init(
-    _ place: String, _ output: Int, _ input: Int, _ configuration: LoLAConfiguration, _ weights: LoLAWeights,
+    _ place: String, _ output: Int, _ input: Int, _ configuration: LoLAConfiguration, _ weights: NamedWeights,
     behind: (matrix: Tensor, bias: Tensor)? = nil
   ) throws {
     let rank = configuration.rank
@@ -156,7 +156,7 @@ struct FoldedBlock {
   private let w2: PackedMap
   private let last: PackedGatedMap
 
-  init(_ place: String, _ configuration: LoLAConfiguration, level: Int, _ weights: LoLAWeights) throws {
+  init(_ place: String, _ configuration: LoLAConfiguration, level: Int, _ weights: NamedWeights) throws {
     let (width, hidden) = (configuration.width << level, configuration.hidden(level))
     func norm(_ name: String) throws -> (Tensor, Tensor) {
       (
@@ -205,7 +205,7 @@ struct FoldedReduction {
   private let layer: LoLAReduction
   private let widen: PackedMap
 
-  init(_ place: String, channels: Int, _ weights: LoLAWeights) throws {
+  init(_ place: String, channels: Int, _ weights: NamedWeights) throws {
     let store = ParameterStore(isBlank: true)
     layer = LoLAReduction(store.root, channels: channels)
     for parameter in store.parameters where !parameter.isInteger {

@@ -8,7 +8,7 @@ import HSITransformer
 public struct LoLACheckpoint: Sendable {
   /// The shape of the network.
   public let shape: LoLAConfiguration
-  package let weights: LoLAWeights
+  package let weights: NamedWeights
 
   /// Reads names and shapes of a file.
   ///
@@ -18,7 +18,7 @@ public struct LoLACheckpoint: Sendable {
   /// - Throws: `TransformerError` for files that are no weights and for the first tensor that does not fit.
   public init(_ file: WeightFile, alpha: Double? = nil, isIgnored: (String) -> Bool = { _ in false }) throws {
     shape = try LoLACheckpoint.shape(of: file, alpha: alpha)
-    weights = try LoLAWeights(file, shape, isIgnored: isIgnored)
+    weights = try NamedWeights(file, shape, isIgnored: isIgnored)
   }
 
   /// The network for training, with the weights of the file.

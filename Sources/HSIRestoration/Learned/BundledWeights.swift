@@ -1,5 +1,4 @@
 import Foundation
-import HSINetworks
 import HSITransformer
 
 /// The weights that come with the package.
@@ -31,11 +30,8 @@ extension HSDTDenoiser {
   /// - Parameters:
   ///   - weights: a `.safetensors` file or a PyTorch checkpoint.
   ///   - model: the network it is for, where the file does not say.
-  /// - Throws: `RestorationError.noBundledWeights`, and what `HSDTModel.read` throws.
+  /// - Throws: `RestorationError.noBundledWeights`, and what `ModelFile.init` throws.
   public init(weights: String?, model: String? = nil) throws {
-    guard let path = weights ?? BundledWeights.path() else {
-      throw RestorationError.noBundledWeights(name: BundledWeights.denoiser)
-    }
-    self.init(try HSDTModel.read(path, model: model))
+    try self.init(LearnedWeights(path: weights, model: model), [:])
   }
 }

@@ -37,6 +37,8 @@ public struct DenoisingRecipe: Sendable, Equatable {
   public var clipNorm: Double?
   /// Decay of the moving average of the weights that is evaluated and kept; nil for none.
   public var averageDecay: Double?
+  /// Steps between evaluations.
+  public var evaluateEvery = 200
   /// The loss.
   public var loss = Loss.squared
   /// Last part of all steps in which batch normalisation keeps its running statistics, as it does in use. Batches differ in
@@ -50,6 +52,9 @@ public struct DenoisingRecipe: Sendable, Equatable {
 
   /// Epochs of all stages.
   public var epochs: Int { stages.reduce(0) { $0 + $1.epochs } }
+
+  /// The learning rate of all stages, one after another.
+  public var schedule: LearningRateSchedule { .sequence(stages.map { .init(epochs: $0.epochs, $0.rate) }) }
 
   /// The published recipe: 30 epochs of σ 50, 50 of blind Gaussian noise, 30 of complex noise; Adam, batch 16.
   /// Source: Lai, Yan, Fu, ICCV 2023.
@@ -86,14 +91,13 @@ public struct DenoisingRecipe: Sendable, Equatable {
     return recipe
   }
 
-  /// The stage of an epoch and the epochs before that stage.
-  func stage(at epoch: Int) -> (stage: Stage, start: Int) {
+  /// The stage of an epoch.
+  func stage(at epoch: Int) -> Stage {
     var start = 0
     for stage in stages {
-      if epoch < start + stage.epochs { return (stage, start) }
+      if epoch < start + stage.epochs { return stage }
       start += stage.epochs
     }
-    let last = stages[stages.count - 1]
-    return (last, start - last.epochs)
+    return stages[stages.count - 1]
   }
 }

@@ -56,15 +56,17 @@ struct ViewGradients {
 ///   - mask: `[M, Lq, Lk]`, added; sequence n takes mask `n mod M` (windows vary fastest within a sample).
 /// - Returns: `[N, Lq, heads · value width]`, heads slow.
 ///
-/// Cost `2 N heads Lq Lk (d + d_v)` flops. The probabilities are kept for the way back.
+/// Cost `2 N heads Lq Lk (d + d_v)` flops. Where a gradient is wanted the probabilities are kept for the way back, N heads maps of
+/// `Lq Lk`; else a thread has one map at a time, and none outlives the call.
 public func attention(
   queries: Heads, keys: Heads, values: Heads, heads: Int, scale: Float, bias: Variable? = nil, mask: Tensor? = nil,
   _ tape: Tape
 ) -> Variable {
-  let step = AttentionStep(
-    queries: queries, keys: keys, values: values, heads: heads, scale: scale, bias: bias, mask: mask)
-  let y = step.forward()
   let inputs = [queries.x, keys.x, values.x] + (bias.map { [$0] } ?? [])
+  let step = AttentionStep(
+    queries: queries, keys: keys, values: values, heads: heads, scale: scale, bias: bias, mask: mask,
+    keepsMaps: tape.keeps(inputs: inputs))
+  let y = step.forward()
   return tape.record(y, inputs: inputs) { step }
 }
 
@@ -90,15 +92,18 @@ private final class AttentionStep: Operation {
   let scale: Float
   let bias: Variable?
   let mask: Tensor?
-  /// `[N, heads, Lq, Lk]`.
+  /// `[N, heads, Lq, Lk]` where they are kept, else one map per thread.
   let probabilities: Tensor
+  private let keepsMaps: Bool
 
   private var sequences: Int { queries.sequences }
   private var lq: Int { queries.rows }
   private var lk: Int { keys.rows }
   private var masks: Int { mask.map { $0.count / (lq * lk) } ?? 1 }
 
-  init(queries: Heads, keys: Heads, values: Heads, heads: Int, scale: Float, bias: Variable?, mask: Tensor?) {
+  init(
+    queries: Heads, keys: Heads, values: Heads, heads: Int, scale: Float, bias: Variable?, mask: Tensor?, keepsMaps: Bool
+  ) {
     self.queries = queries
     self.keys = keys
     self.values = values
@@ -106,7 +111,9 @@ private final class AttentionStep: Operation {
     self.scale = scale
     self.bias = bias
     self.mask = mask
-    probabilities = Tensor(uninitialised: [queries.sequences, heads, queries.rows, keys.rows])
+    self.keepsMaps = keepsMaps
+    let maps = keepsMaps ? queries.sequences * heads : min(queries.sequences, Parallel.threads)
+    probabilities = Tensor(uninitialised: [maps, queries.rows, keys.rows])
     precondition(
       keys.sequences == sequences && values.sequences == sequences && values.rows == lk && keys.width == queries.width
         && bias.map { $0.value.count == heads * lq * lk } ?? true
@@ -118,24 +125,28 @@ private final class AttentionStep: Operation {
   func forward() -> Tensor {
     let y = Tensor(uninitialised: [sequences, lq, heads * values.width])
     let (q, k, v) = (queries.x.value.pointer, keys.x.value.pointer, values.x.value.pointer)
-    Parallel.forEach(sequences) { n in
-      for h in 0..<heads {
-        let map = probabilities.output + (n * heads + h) * lq * lk
-        StridedProducts.multiply(
-          q + queries.start(n, h), queries.stride, .none, k + keys.start(n, h), keys.stride, .transposed, map, lk,
-          m: lq, n: lk, k: queries.width, scale: scale)
-        if let bias = bias?.value.pointer {
-          for i in 0..<(lq * lk) { map[i] += bias[h * lq * lk + i] }
+    // Without maps to keep, an item is every so many sequences, which share one.
+    let items = keepsMaps ? sequences : probabilities.shape[0]
+    Parallel.forEach(items) { item in
+      for n in Swift.stride(from: item, to: sequences, by: items) {
+        for h in 0..<heads {
+          let map = probabilities.output + (keepsMaps ? n * heads + h : item) * lq * lk
+          StridedProducts.multiply(
+            q + queries.start(n, h), queries.stride, .none, k + keys.start(n, h), keys.stride, .transposed, map, lk,
+            m: lq, n: lk, k: queries.width, scale: scale)
+          if let bias = bias?.value.pointer {
+            for i in 0..<(lq * lk) { map[i] += bias[h * lq * lk + i] }
+          }
+          if let mask {
+            let part = mask.pointer + n % masks * lq * lk
+            for i in 0..<(lq * lk) { map[i] += part[i] }
+          }
+          Softmax.rows(map, rows: lq, columns: lk)
+          StridedProducts.multiply(
+            map, lk, .none, v + values.start(n, h), values.stride, .none,
+            y.output + n * lq * heads * values.width + h * values.width, heads * values.width, m: lq, n: values.width,
+            k: lk)
         }
-        if let mask {
-          let part = mask.pointer + n % masks * lq * lk
-          for i in 0..<(lq * lk) { map[i] += part[i] }
-        }
-        Softmax.rows(map, rows: lq, columns: lk)
-        StridedProducts.multiply(
-          map, lk, .none, v + values.start(n, h), values.stride, .none,
-          y.output + n * lq * heads * values.width + h * values.width, heads * values.width, m: lq, n: values.width,
-          k: lk)
       }
     }
     return y

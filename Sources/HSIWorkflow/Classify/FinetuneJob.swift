@@ -59,7 +59,8 @@ public struct FinetuneJob: Sendable {
     let classes = training.labels.classes
     var clock = Stopwatch()
     let learned = try base.finetuned(
-      task, lora: adapter, keepsHead: classes.values == trained.classes.values, epochs: epochs, rate: rate, context)
+      task, lora: adapter, keepsHead: classes.values == trained.classes.values, epochs: epochs, rate: rate,
+      output.session(context), context)
     let facts = TrainedFacts(
       task: task, split: training.split.facts, scene: scene.path, labels: labels.path, seconds: clock.lap(),
       seed: context.seed)
@@ -74,7 +75,7 @@ public struct FinetuneJob: Sendable {
     try output.writeSplit(of: training, &run, context)
     try trained.write(
       learned, card: card, classes: classes, trainingCounts: task.trainingCounts, split: training.split.facts,
-      to: output.path, overwrite: output.overwrites, inputs: plan.protected)
+      to: output.path, overwrite: plan.overwrites, inputs: plan.protected)
     run.outputs.append(ReportOutput(path: output.path, content: "adapter"))
     plan.record(on: &run.provenance)
     let result = try run.finish(context)

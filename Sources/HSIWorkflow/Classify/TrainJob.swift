@@ -3,6 +3,7 @@ import HSIClassification
 import HSICore
 import HSIRaster
 import HSIReport
+import HSITransformer
 
 /// Learns classes from labelled pixels of a scene.
 ///
@@ -35,7 +36,7 @@ public struct ClassifierTraining {
   /// Learns in memory.
   ///
   /// - Throws: the errors of opening and of the classifier; `CoreError.memory`, `.cancelled`.
-  public func train(_ context: RunContext) throws -> ClassificationModel { try learned(context).model }
+  public func train(_ context: RunContext) throws -> ClassificationModel { try learned(TrainingSession(), context).model }
 
   /// What learning gave, with what it learned from.
   struct Learned {
@@ -44,7 +45,7 @@ public struct ClassifierTraining {
     var facts: TrainedFacts
   }
 
-  func learned(_ context: RunContext) throws -> Learned {
+  func learned(_ session: TrainingSession, _ context: RunContext) throws -> Learned {
     let classifier = try Classifiers.named(model, values)
     let training = try TrainingScene.load(
       scene.open(context), labels: labels, division: division, loadsAll: isTransductive,
@@ -53,7 +54,7 @@ public struct ClassifierTraining {
     let task = training.task(isTransductive: isTransductive)
     try task.check()
     var clock = Stopwatch()
-    let trained = try classifier.train(task, context)
+    let trained = try Classifiers.train(classifier, task, session, context)
     let seconds = clock.lap()
     var result = ClassificationModel(
       trained, classes: training.labels.classes, axis: training.scene.metadata.axis,
@@ -77,6 +78,10 @@ public struct TrainingOutputRequest: Sendable {
   public var overwrites = false
   /// Provenance.
   public var records = RecordRequest()
+  /// Whether the run of a network goes on from the state beside the file, or begins one that can be resumed.
+  public var resumes = false
+  /// Seconds after which the run of a network stops, to be resumed; nil for none.
+  public var timeLimit: Double?
 
   /// A file.
   public init(_ path: String) { self.path = path }
@@ -84,10 +89,30 @@ public struct TrainingOutputRequest: Sendable {
   /// Name of the provenance; a weight file is never virtual.
   var provenancePath: String? { records.writesProvenance ? path + ".prov.json" : nil }
 
-  /// A plan of everything that is written.
+  /// The state that an unfinished run is resumed from.
+  private var statePath: String? {
+    resumes || timeLimit != nil ? OutputStem(path).file("training.safetensors") : nil
+  }
+
+  /// How the run goes on and ends. The state is kept as long as there is something to resume.
+  func session(_ context: RunContext) throws -> TrainingSession {
+    guard let statePath else { return TrainingSession() }
+    let isThere = FileManager.default.fileExists(atPath: statePath)
+    return TrainingSession(statePath: statePath, resumes: resumes && isThere, timeLimit: timeLimit) { outcome in
+      if outcome.isComplete {
+        try? FileManager.default.removeItem(atPath: statePath)
+      } else {
+        context.logger.notice(
+          "\(context.spelled("stopped after \(outcome.record.step) of \(outcome.steps) steps; \(option: "resume") goes on"))")
+      }
+    }
+  }
+
+  /// A plan of everything that is written; what an earlier part of the same run wrote is replaced.
   func plan(_ context: RunContext) throws -> OutputPlan {
-    var plan = OutputPlan(overwrites: overwrites, context)
+    var plan = OutputPlan(overwrites: overwrites || resumes, context)
     plan.write(path)
+    plan.write(statePath, replaceable: resumes)
     if let split { try plan.writeRaster(split, RasterWriting()) }
     plan.write(provenancePath, replaceable: true)
     return plan
@@ -97,7 +122,7 @@ public struct TrainingOutputRequest: Sendable {
   func writeSplit(of training: TrainingScene, _ run: inout RunRecords, _ context: RunContext) throws {
     guard let split else { return }
     var writing = RasterWriting()
-    writing.overwrites = overwrites
+    writing.overwrites = overwrites || resumes
     let metadata = training.reader.metadata.cropping(to: training.source.window)
     run.outputs += try SplitRaster.write(
       training.split, like: metadata, to: split, options: writing.options(inputs: run.plan.protected), context
@@ -148,13 +173,13 @@ public struct TrainJob: Sendable {
     training.values = values
     training.division = division
     training.isTransductive = isTransductive
-    let learned = try training.learned(context)
+    let learned = try training.learned(try output.session(context), context)
     plan = try output.plan(context)
     plan.read(learned.training.files)
     try plan.check()
     var run = RunRecords(plan, provenance, at: output.provenancePath)
     try output.writeSplit(of: learned.training, &run, context)
-    try learned.model.write(to: output.path, overwrite: output.overwrites, inputs: plan.protected)
+    try learned.model.write(to: output.path, overwrite: plan.overwrites, inputs: plan.protected)
     run.outputs.append(ReportOutput(path: output.path, content: "model"))
     plan.record(on: &run.provenance)
     let result = try run.finish(context)

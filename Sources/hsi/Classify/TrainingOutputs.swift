@@ -15,6 +15,13 @@ struct TrainingOutputs: ParsableArguments {
   @Flag(help: "Replace existing outputs.")
   var overwrite = false
 
+  @Flag(
+    help: "Continue the run of a network from its state beside OUT (STEM_training.safetensors), or begin one that can be continued.")
+  var resume = false
+
+  @Option(help: "Stop the run of a network after so many minutes; --resume goes on.")
+  var minutes: Double?
+
   @Flag(help: "Do not write OUT.prov.json.")
   var noProv = false
 
@@ -27,6 +34,8 @@ struct TrainingOutputs: ParsableArguments {
     var request = TrainingOutputRequest(out.text)
     request.split = splitOut?.text
     request.overwrites = overwrite
+    request.resumes = resume
+    request.timeLimit = minutes.map { $0 * 60 }
     request.records.writesProvenance = !noProv
     return request
   }

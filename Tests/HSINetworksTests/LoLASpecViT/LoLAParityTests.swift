@@ -108,7 +108,7 @@ import Testing
       network.trainAdapters()
       let frozen = network.store.parameters.filter { !$0.isTrainable && !$0.isBuffer }
       let before = frozen.map(\.version)
-      let optimiser = Optimiser(.adamW(weightDecay: 0.01), network.store.trainable)
+      let optimiser = Optimiser(.adamW(), network.store.trainable, decay: 0.01)
       for step in 0..<3 {
         let tape = Tape(.training)
         let logits = network(Variable(parity.patches("in.x\(step)")), tape)
@@ -139,7 +139,7 @@ import Testing
       let parity = try LoLAParity(name)
       let network = LoLASpecViT(parity.configuration)
       parity.load(network.store)
-      let folded = try FoldedLoLA(parity.configuration, LoLAWeights(network.store.contents()))
+      let folded = try FoldedLoLA(parity.configuration, NamedWeights(network.store.contents()))
       #expect(parity.error(folded.logits(parity.patches("in.x")), parity.plain("out64.y")) < 3e-5)
     }
   }
@@ -169,7 +169,7 @@ import Testing
     for (index, value) in alone.enumerated() {
       #expect(abs(value - y.values[place(index)]) < 1e-5)
     }
-    let folded = try FoldedLoLA(configuration, LoLAWeights(network.store.contents())).logits(x).values
+    let folded = try FoldedLoLA(configuration, NamedWeights(network.store.contents())).logits(x).values
     let plain = network(Variable(x), Tape(.evaluation)).value.values
     #expect(zip(folded, plain).allSatisfy { abs($0 - $1) < 1e-4 })
   }

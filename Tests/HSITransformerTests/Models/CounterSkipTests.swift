@@ -34,8 +34,14 @@ import Testing
   /// What is attached to a network that was loaded is what it would be had the network been drawn.
   @Test(arguments: [
     Initialisation.constant(1), .normal(0.1), .truncatedNormal(0.02), .truncatedNormal(1), .uniform(0.3),
-    .kaimingNormalFanOut, .xavierNormal, .fanInUniform,
+    .kaimingNormalFanOut, .xavierNormal, .xavierUniform, .fanInUniform,
   ]) func blankStoresDrawWhatFollows(_ initialisation: Initialisation) {
+    let part = ParameterStore(seed: 3) { $0.hasPrefix("b.") }
+    let all = ParameterStore(seed: 3)
+    let pairs = [part, all].map { store in
+      ["a", "b"].map { store.root[$0].parameter("weight", [3, 5], initialisation).value.values }
+    }
+    #expect(pairs[0][0].allSatisfy { $0 == 0 } && pairs[0][1] == pairs[1][1])
     let values = [false, true].map { isBlank in
       let store = ParameterStore(seed: 3, isBlank: isBlank)
       let first = store.root["a"].parameter("weight", [3, 5], initialisation)

@@ -9,13 +9,13 @@ import Testing
 
   /// 20 steps against PyTorch's rules in double precision.
   @Test(arguments: [
-    OptimiserRule.adam(weightDecay: 0), .adam(weightDecay: 0.05), .adamW(weightDecay: 0.1), .sgd(momentum: 0.9),
-    .sgd(momentum: 0, weightDecay: 0.1), .adamW(beta1: 0.9, beta2: 0.95, weightDecay: 0.05),
-  ])
-  func rules(_ rule: OptimiserRule) {
+    (Adam(), 0), (Adam(), 0.05), (AdamW(), 0.1), (SGD(momentum: 0.9), 0), (SGD(momentum: 0), 0.1),
+    (AdamW(beta1: 0.9, beta2: 0.95), 0.05),
+  ] as [(any UpdateRule, Double)])
+  func rules(_ rule: any UpdateRule, _ decay: Double) throws {
     let store = ParameterStore(seed: 1)
     let parameter = store.root.parameter("w", [5], .normal(1))
-    let optimiser = Optimiser(rule, [.init("all", [parameter], rateFactor: 0.5)])
+    let optimiser = Optimiser(rule, [.init("all", [parameter], rateFactor: 0.5, decay: decay)])
     var w = parameter.value.values.map { Double($0) }
     var (m, v) = ([Double](repeating: 0, count: 5), [Double](repeating: 0, count: 5))
     for step in 1...20 {
@@ -26,13 +26,15 @@ import Testing
       for i in 0..<5 {
         var g = Double(Self.gradient(step, i))
         let lr = 0.5 * rate
-        switch rule {
-        case .sgd(let momentum, let decay):
+        if let rule = rule as? SGD {
           g += decay * w[i]
-          m[i] = momentum * m[i] + g
+          m[i] = rule.momentum * m[i] + g
           w[i] -= lr * m[i]
-        case .adam(let b1, let b2, let epsilon, let decay), .adamW(let b1, let b2, let epsilon, let decay):
-          if case .adamW = rule { w[i] *= 1 - lr * decay } else { g += decay * w[i] }
+        } else {
+          let adam = rule as? Adam
+          let constants = adam.map { ($0.beta1, $0.beta2, $0.epsilon) } ?? (rule as? AdamW).map { ($0.beta1, $0.beta2, $0.epsilon) }
+          let (b1, b2, epsilon) = try #require(constants)
+          if adam == nil { w[i] *= 1 - lr * decay } else { g += decay * w[i] }
           m[i] = b1 * m[i] + (1 - b1) * g
           v[i] = b2 * v[i] + (1 - b2) * g * g
           let (mean, square) = (m[i] / (1 - pow(b1, Double(step))), v[i] / (1 - pow(b2, Double(step))))
@@ -47,7 +49,7 @@ import Testing
   @Test func weightsWithoutGradientAreLeftAlone() {
     let store = ParameterStore(seed: 2)
     let (a, b) = (store.root.parameter("a", [2], .normal(1)), store.root.parameter("b", [2], .normal(1)))
-    let optimiser = Optimiser(.adamW(), [a, b])
+    let optimiser = Optimiser(.adamW(), [a, b], decay: 0.01)
     let before = b.value.values
     for _ in 0..<3 {
       a.accumulate { $0[0] += 1 }
@@ -111,7 +113,7 @@ import Testing
       init() {
         layer = Linear(store.root["l"], input: 4, output: 3)
         norm = BatchNorm(store.root["n"], channels: 3)
-        optimiser = Optimiser(.adamW(), store.trainable)
+        optimiser = Optimiser(.adamW(), store.trainable, decay: 0.01)
         average = ExponentialMovingAverage(store, decay: 0.9)
       }
       func train(_ steps: Range<Int>) {
@@ -136,8 +138,8 @@ import Testing
       .save(Record(epoch: 6), to: path)
     let second = Run()
     second.train(0..<2)
-    let record = try TrainingState(store: second.store, optimiser: second.optimiser, average: second.average)
-      .restore(Record.self, from: path)
+    var state = TrainingState(store: second.store, optimiser: second.optimiser, average: second.average)
+    let record = try state.restore(Record.self, from: path)
     #expect(record == Record(epoch: 6))
     second.train(6..<10)
     #expect(second.bits == whole.bits)
@@ -177,13 +179,13 @@ import Testing
         }
       }
     }
-    var cyclic = CyclicAdapterSchedule(period: 10, floor: 1e-6)
+    let cyclic = LearningRateSchedule.cyclic(base: 2e-5, floor: 1e-6, period: 10, boost: 2)
+    let others = LearningRateSchedule.cyclic(base: 2e-6, floor: 1e-6, period: 10, boost: 1)
     let calls = fixture["out.lora_clr_per_call"]
     for call in 0..<40 {
       // Adapters and the rest had base rates of their own.
-      var copy = cyclic
-      let adapter = cyclic.next(base: 2e-5).adapter
-      let plain = copy.next(base: 2e-6).other
+      let time = TrainingTime(epoch: call)
+      let (adapter, plain) = (cyclic.rate(at: time), others.rate(at: time))
       #expect(abs(adapter - calls.values[call * 2]) < 1e-11 && abs(plain - calls.values[call * 2 + 1]) < 1e-11, "call \(call)")
     }
   }

@@ -1,0 +1,196 @@
+import Foundation
+import HSICore
+
+/// Trains any task: accumulation, clipping, averaging, schedules, evaluation, patience, time limits, exact resume, progress and
+/// the curve.
+///
+/// The state that is saved is complete and replaced as a whole: a run that was stopped, by `SIGKILL` if need be, and resumed
+/// ends with the same bytes as one that was not. It is saved between updates only, so no gradient is lost.
+///
+///     let trainer = try Trainer(task)
+///     let outcome = try trainer.run(TrainingSession(statePath: "run.safetensors"), context)
+public final class Trainer {
+  /// What is learned.
+  public let task: any TrainingTask
+  /// Sizes and ends.
+  public let plan: TrainingPlan
+  /// What has happened so far.
+  public private(set) var record: TrainingRecord
+
+  private let optimiser: Optimiser
+  private let average: ExponentialMovingAverage?
+  /// The weights of the best score, where the network is to end with them.
+  private var best: [Tensor]?
+  /// The last losses, for the display.
+  private var recent: [Double] = []
+
+  /// A trainer at the beginning of a run.
+  public init(_ task: any TrainingTask) {
+    self.task = task
+    plan = task.plan
+    precondition(plan.epochs >= 0 && plan.batches >= 1 && plan.accumulation >= 1, "\(plan)")
+    optimiser = task.makeOptimiser()
+    average = plan.averageDecay.map { ExponentialMovingAverage(task.store, decay: $0) }
+    record = TrainingRecord(settings: task.settings)
+  }
+
+  /// Batches of the whole run.
+  public var steps: Int { plan.steps }
+
+  // MARK: - Running
+
+  /// Trains to the end, or until the time limit or the context's cancellation.
+  ///
+  /// - Parameter onBest: called with the judged weights in place whenever they are the best so far.
+  /// - Returns: where the run ended; the session is told too.
+  /// - Throws: `CoreError.cancelled` after the state was saved, the errors of the task and of files.
+  @discardableResult
+  public func run(
+    _ session: TrainingSession, _ context: RunContext, onBest: (Trainer) throws -> Void = { _ in }
+  ) throws -> TrainingOutcome {
+    if session.resumes, let path = session.statePath { try resume(from: path) }
+    let start = Date()
+    var saved = start
+    let secondsBefore = record.seconds
+    let patience = session.patience ?? plan.patience
+    var isPending = false
+    var isDue = false
+    while record.step < steps, !record.hasEnded {
+      let now = Date()
+      record.seconds = secondsBefore + now.timeIntervalSince(start)
+      if !isPending {
+        let isOver = session.timeLimit.map { now.timeIntervalSince(start) > $0 } ?? false
+        if context.cancellation.isCancelled || isOver {
+          try save(session)
+          try context.checkCancellation()
+          return end(session, isComplete: false)
+        }
+        if now.timeIntervalSince(saved) > session.saveEvery {
+          try save(session)
+          saved = now
+        }
+      }
+      let batch = plan.batch(record.step)
+      let rate = try pass(batch, context, isPending: &isPending)
+      isDue = isDue || isEvaluated(after: batch)
+      if isDue, !isPending {
+        isDue = false
+        try evaluate(batch, rate: rate, context, onBest)
+        if let patience, record.stale >= patience, record.step < steps { record.hasEnded = true }
+        try save(session)
+        saved = Date()
+      }
+      report(context)
+    }
+    if record.hasEnded { context.progress.report(phase: task.name, fraction: 1) }
+    return end(session, isComplete: true)
+  }
+
+  /// Trains to the end in one go, keeping no state.
+  @discardableResult
+  public func run(
+    _ context: RunContext, onBest: (Trainer) throws -> Void = { _ in }
+  ) throws -> TrainingOutcome { try run(TrainingSession(), context, onBest: onBest) }
+
+  private func end(_ session: TrainingSession, isComplete: Bool) -> TrainingOutcome {
+    keepBest()
+    let outcome = TrainingOutcome(isComplete: isComplete, steps: steps, record: record)
+    session.onEnd?(outcome)
+    return outcome
+  }
+
+  /// One batch, and an update where enough have been accumulated; returns the learning rate.
+  private func pass(_ batch: TrainingBatch, _ context: RunContext, isPending: inout Bool) throws -> Double {
+    let loss = try task.loss(of: batch, context)
+    let value = Double(loss.value.value.scalar)
+    let time = plan.clock.time(epoch: batch.epoch, batch: batch.index, batches: plan.batches)
+    let parts = plan.accumulation
+    loss.tape.backward(from: parts > 1 ? scale(loss.value, by: 1 / Float(parts), loss.tape) : loss.value)
+    isPending = (batch.index + 1) % parts != 0
+    if !isPending {
+      optimiser.step(at: time, clipNorm: plan.clipNorm)
+      average?.update()
+    }
+    if batch.index + 1 == plan.batches {
+      task.store.clearGradients()
+      isPending = false
+    }
+    record.step += 1
+    record.lossSum += value * loss.weight
+    record.lossWeight += loss.weight
+    recent.append(value)
+    if recent.count > 20 { recent.removeFirst() }
+    return optimiser.groups.first.map { $0.schedule.rate(at: time) * $0.rateFactor } ?? 0
+  }
+
+  private func isEvaluated(after batch: TrainingBatch) -> Bool {
+    if batch.step + 1 == steps { return true }
+    switch plan.evaluation {
+    case .batches(let count): return (batch.step + 1) % max(count, 1) == 0
+    case .epochs(let count): return batch.index + 1 == plan.batches && (batch.epoch + 1) % max(count, 1) == 0
+    }
+  }
+
+  private func evaluate(
+    _ batch: TrainingBatch, rate: Double, _ context: RunContext, _ onBest: (Trainer) throws -> Void
+  ) throws {
+    average?.swap()
+    defer { average?.swap() }
+    let score = try task.score(context)
+    record.curve.append(
+      TrainingPoint(
+        step: record.step, epoch: batch.epoch + 1, loss: record.meanLoss, score: score?.value, rate: rate))
+    (record.lossSum, record.lossWeight) = (0, 0)
+    guard let score else { return }
+    let before = record.best.map { TrainingScore($0, second: record.bestSecond ?? 0) }
+    guard before.map({ score > $0 }) ?? (score.value > -.infinity) else {
+      record.stale += 1
+      return
+    }
+    (record.best, record.bestSecond) = (score.value, score.second)
+    (record.bestStep, record.stale) = (record.step, 0)
+    if plan.keepsBest { best = task.store.parameters.map { $0.value.copy() } }
+    try onBest(self)
+  }
+
+  /// Puts the weights in place that the network is to end with.
+  private func keepBest() {
+    guard plan.keepsBest else { return }
+    guard let best else {
+      average?.swap()
+      return
+    }
+    for (parameter, value) in zip(task.store.parameters, best) { parameter.set(value) }
+  }
+
+  private func report(_ context: RunContext) {
+    let score = record.curve.last?.score.map { ", " + task.text($0) } ?? ""
+    let loss = recent.reduce(0, +) / Double(max(1, recent.count))
+    context.progress.report(
+      phase: task.name, fraction: Double(record.step) / Double(max(steps, 1)),
+      detail: String(format: "step %d of %d, loss %.5f", record.step, steps, loss) + score)
+  }
+
+  // MARK: - State
+
+  private var state: TrainingState {
+    TrainingState(store: task.store, optimiser: optimiser, average: average, best: best)
+  }
+
+  private func save(_ session: TrainingSession) throws {
+    if let path = session.statePath { try state.save(record, to: path) }
+  }
+
+  /// Continues from a saved state.
+  ///
+  /// - Throws: `TransformerError` for a damaged or foreign file, `.otherTraining` for other settings; nothing changes then.
+  public func resume(from path: String) throws {
+    let saved = try TrainingState.record(TrainingRecord.self, in: WeightFile.open(path))
+    guard saved.settings == record.settings else {
+      throw TransformerError.otherTraining(path: path, saved: saved.settings, wanted: record.settings)
+    }
+    var state = state
+    record = try state.restore(TrainingRecord.self, from: path)
+    best = state.best
+  }
+}

@@ -1,0 +1,100 @@
+import Foundation
+import HSICore
+import HSINetworks
+import HSIRaster
+import HSIReport
+import HSIRestoration
+import HSITransformer
+
+/// Trains a denoiser on clean scenes with simulated noise, or adapts one, and writes the best weights, the state from which
+/// the run can be resumed, and the training curve.
+public struct TrainDenoiseJob: Sendable {
+  /// Clean scenes; bad bands are left out.
+  public var scenes: [SceneRequest]
+  /// The weights; beside them go STEM_training.safetensors and STEM_curve.svg.
+  public var output: String
+  /// How is trained; `base` is read from `weights`.
+  public var training = DenoisingTraining()
+  /// Weights to start from; nil for new ones.
+  public var weights: String?
+  /// Scenes to judge by; nil for the last one, kept out of the training when there are more.
+  public var judges: [SceneRequest]?
+  /// Whether the run goes on from the state beside the output.
+  public var resumes = false
+  /// Seconds after which the run stops, to be resumed; nil for none.
+  public var timeLimit: Double?
+  /// Whether existing files may be replaced.
+  public var overwrites = false
+
+  /// A denoiser of some scenes.
+  public init(scenes: [SceneRequest], output: String) {
+    self.scenes = scenes
+    self.output = output
+  }
+
+  /// Does the work. What was written stays when the run is stopped: it is what it is resumed from.
+  ///
+  /// - Throws: the errors of opening, training and writing; `CoreError.memory`, `.cancelled`.
+  public func run(_ context: RunContext) throws -> JobResult {
+    let names = OutputStem(output)
+    let (statePath, curvePath) = (names.stem + "_training.safetensors", names.file("curve.svg"))
+    var plan = OutputPlan(overwrites: overwrites || resumes, context)
+    plan.read((scenes + (judges ?? [])).flatMap(\.named) + [weights].compactMap { $0 })
+    for path in [output, statePath, curvePath] { plan.write(path) }
+    try plan.check()
+    var training = training
+    if let weights {
+      training.base = ((weights as NSString).lastPathComponent, try HSDTModel.read(WeightSearch.locate(weights)))
+    }
+    let (learning, judging) = divided
+    let data = scenes.map { ($0.path as NSString).lastPathComponent }.joined(separator: ", ")
+    let outcome = try training.run(
+      training.startingModel(seed: context.seed), training: cubes(learning, context),
+      judging: cubes(judging, context), to: output,
+      TrainingSession(statePath: statePath, resumes: resumes, timeLimit: timeLimit), context
+    ) {
+      $0.trainingData = data
+      $0.createdBy = Toolkit.name
+    }
+    let record = outcome.record
+    try OutputFile.write(TrainDenoiseJob.curve(record), to: curvePath, overwrite: true, inputs: plan.protected)
+    if let best = record.best {
+      context.logger.notice(
+        "\(outcome.isComplete ? "trained" : "stopped after") \(record.step) of \(outcome.steps) steps, best validation MPSNR \(String(format: "%.2f", best)) dB at step \(record.bestStep)"
+      )
+    }
+    return JobResult(outputs: [
+      ReportOutput(path: output, content: "weights"), ReportOutput(path: statePath, content: "state"),
+      ReportOutput(path: curvePath, content: "training curve"),
+    ])
+  }
+
+  /// The scenes to learn from and those to judge by.
+  private var divided: (learning: [SceneRequest], judging: [SceneRequest]) {
+    if let judges { return (scenes, judges) }
+    guard let last = scenes.last else { return ([], []) }
+    return (scenes.count > 1 ? Array(scenes.dropLast()) : scenes, [last])
+  }
+
+  private func cubes(_ requests: [SceneRequest], _ context: RunContext) -> DenoisingTraining.Scenes {
+    func source(_ index: Int) throws -> FileSource {
+      try requests[index].open(context).source(bands: .good, context)
+    }
+    return .init(
+      requests.map(\.path), shape: { try source($0).shape }, load: { try source($0).load(context) })
+  }
+
+  /// The picture of a training run.
+  private static func curve(_ record: TrainingRecord) -> Data {
+    let points = record.curve.filter { $0.score != nil }
+    let chart = LineChart(
+      title: "Validation MPSNR", summary: "MPSNR in dB of the validation patches by training step.",
+      xLabel: "step", yLabel: "MPSNR (dB)",
+      series: [
+        LineChart.Series(
+          name: "MPSNR", colour: CategoricalPalette.colour(0), x: points.map { Double($0.step) },
+          y: points.map { $0.score ?? .nan })
+      ])
+    return Data(chart.svg(identifier: "psnr").utf8)
+  }
+}
