@@ -67,7 +67,7 @@ public struct FinetuneJob: Sendable {
     var card = ModelCard(architecture: trained.classifier.id)
     facts.write(on: &card)
     card.source = (model as NSString).lastPathComponent
-    plan = try output.plan(context)
+    plan = try output.plan(hasLearned: true, context)
     plan.read(training.files)
     plan.read([model], digested: true)
     try plan.check()

@@ -109,10 +109,12 @@ public struct TrainingOutputRequest: Sendable {
   }
 
   /// A plan of everything that is written; what an earlier part of the same run wrote is replaced.
-  func plan(_ context: RunContext) throws -> OutputPlan {
+  ///
+  /// - Parameter hasLearned: whether the state of this run may be there by now.
+  func plan(hasLearned: Bool = false, _ context: RunContext) throws -> OutputPlan {
     var plan = OutputPlan(overwrites: overwrites || resumes, context)
     plan.write(path)
-    plan.write(statePath, replaceable: resumes)
+    plan.write(statePath, replaceable: resumes || hasLearned)
     if let split { try plan.writeRaster(split, RasterWriting()) }
     plan.write(provenancePath, replaceable: true)
     return plan
@@ -174,7 +176,7 @@ public struct TrainJob: Sendable {
     training.division = division
     training.isTransductive = isTransductive
     let learned = try training.learned(try output.session(context), context)
-    plan = try output.plan(context)
+    plan = try output.plan(hasLearned: true, context)
     plan.read(learned.training.files)
     try plan.check()
     var run = RunRecords(plan, provenance, at: output.provenancePath)
