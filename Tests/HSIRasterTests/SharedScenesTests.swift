@@ -218,7 +218,7 @@ struct SharedScenesTests {
     guard let path = SharedData.path("paris-hyperion/paris_data_hs_ms.mat") else { return }
     let error = #expect(throws: RasterError.self) { try openCube(path) }
     #expect(error?.description.contains("HSim 72×72×128") ?? false)
-    #expect(error?.description.contains("--var") ?? false)
+    #expect(error?.description.contains("variable") ?? false)
   }
 
   @Test func neonMetadata() throws {
