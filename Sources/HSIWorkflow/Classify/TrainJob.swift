@@ -102,8 +102,9 @@ public struct TrainingOutputRequest: Sendable {
       if outcome.isComplete {
         try? FileManager.default.removeItem(atPath: statePath)
       } else {
-        context.logger.notice(
-          "\(context.spelled("stopped after \(outcome.record.step) of \(outcome.steps) steps; \(option: "resume") goes on"))")
+        context.warn(
+          "W-STOPPED",
+          "stopped after \(outcome.record.step) of \(outcome.steps) steps: \(path) is what was best so far; \(option: "resume") goes on")
       }
     }
   }
