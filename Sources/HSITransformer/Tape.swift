@@ -25,7 +25,7 @@ public struct Variable: Sendable {
 }
 
 /// One recorded step of a forward pass: a small type that names what it keeps for the way back.
-public protocol Operation {
+public protocol TapeOperation {
   /// Carries the gradient of the output to the inputs (`gradients.add`) and to the parameters. The gradient is the
   /// operation's own: where nothing else uses its memory it may be changed in place.
   func backward(_ gradient: consuming Tensor, _ gradients: inout Gradients)
@@ -86,7 +86,7 @@ public final class Tape {
   /// Draws that replace those of `random` for random branches, in call order (parity tests).
   package var scriptedDraws: [Double] = []
 
-  private var operations: [(any Operation)?] = []
+  private var operations: [(any TapeOperation)?] = []
   private var leafGradients: [Int: Tensor] = [:]
 
   /// An empty tape.
@@ -113,7 +113,7 @@ public final class Tape {
 
   /// Puts a value on the tape with the step that made it, if anything before it wants a gradient.
   public func record(
-    _ value: Tensor, inputs: [Variable], parameters: [Parameter] = [], _ operation: () -> any Operation
+    _ value: Tensor, inputs: [Variable], parameters: [Parameter] = [], _ operation: () -> any TapeOperation
   ) -> Variable {
     guard keeps(inputs: inputs, parameters: parameters) else { return Variable(value) }
     operations.append(operation())

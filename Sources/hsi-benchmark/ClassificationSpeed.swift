@@ -46,7 +46,7 @@ struct ClassificationSpeed: ParsableCommand {
         step += 1
         let tape = Tape(.training, seed: 1, stream: step)
         let labels = (0..<batch).map { $0 % checkpoint.shape.classes }
-        tape.backward(from: crossEntropy(network(Variable(x), tape), labels: labels, smoothing: 0.1, tape))
+        tape.backward(from: tape.crossEntropy(network(Variable(x), tape), labels: labels, smoothing: 0.1))
         optimiser.step(rates: [2e-5], clipNorm: 0.5)
       }
     } else {

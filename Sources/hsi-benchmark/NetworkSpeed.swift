@@ -37,7 +37,7 @@ struct NetworkSpeed: ParsableCommand {
           }
           step += 1
           let tape = Tape(.training, seed: 1, stream: step)
-          tape.backward(from: meanSquaredError(network(Variable(x), tape), x, tape))
+          tape.backward(from: tape.meanSquaredError(network(Variable(x), tape), x))
           optimiser.step(rate: 1e-4)
         }
         once()

@@ -133,7 +133,7 @@ import Testing
       let x = Tensor.zeros([batch, 31, size, size, 1])
       for _ in 0..<2 {
         let tape = Tape(.training)
-        let loss = planeDecibelLoss(network(Variable(x), tape), x, planes: batch * 31, tape)
+        let loss = tape.planeDecibelLoss(network(Variable(x), tape), x, planes: batch * 31)
         tape.backward(from: loss)
         optimiser.step(rate: 1e-3)
       }

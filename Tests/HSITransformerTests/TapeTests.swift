@@ -8,7 +8,7 @@ import Testing
     let layer = Linear(store.root, input: 3, output: 3)
     let x = Tensor([2, 3], repeating: 1)
     let tape = Tape(.training)
-    _ = add(Variable(x), Variable(x), tape)
+    _ = tape.add(Variable(x), Variable(x))
     #expect(tape.count == 0)
     store.train { _ in false }
     #expect(!layer(Variable(x), tape).needsGradient && tape.count == 0)
@@ -57,8 +57,8 @@ import Testing
     // Both inputs of a sum get the same array; a later contribution to one must not reach the other.
     let tape = Tape(.evaluation)
     let (a, b) = (tape.input(Tensor([2], [1, 2])), tape.input(Tensor([2], [3, 4])))
-    let doubled = scale(a, by: 2, tape)
-    let y = add(add(a, b, tape), doubled, tape)
+    let doubled = tape.scale(a, by: 2)
+    let y = tape.add(tape.add(a, b), doubled)
     let gradient = Tensor([2], [1, 10])
     tape.backward(from: y, gradient: gradient)
     #expect(tape.gradient(of: a)?.values == [3, 30])
@@ -78,8 +78,8 @@ import Testing
     for step in 0..<40 {
       let before = BufferPool.current.statistics.allocations
       let tape = Tape(.training, seed: UInt64(step))
-      let hidden = norm(activation(.gelu, first(Variable(x), tape), tape), tape)
-      tape.backward(from: meanSquaredError(second(Dropout.values(hidden, rate: 0.1, tape), tape), target, tape))
+      let hidden = norm(tape.activation(.gelu, first(Variable(x), tape)), tape)
+      tape.backward(from: tape.meanSquaredError(second(Dropout.values(hidden, rate: 0.1, tape), tape), target))
       optimiser.step(rate: 1e-3)
       if step > 0 { least = min(least, BufferPool.current.statistics.allocations - before) }
     }

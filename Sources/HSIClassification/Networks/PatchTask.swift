@@ -104,8 +104,8 @@ public final class PatchTask: TrainingTask {
     recipe.augmentation.change(&x, dark: dark, seed: seed, stream: number)
     cutter.scale(&x)
     let tape = Tape(.training, seed: seed, stream: number)
-    let loss = crossEntropy(
-      network(Variable(x), tape), labels: indices.map { training.labels[$0] }, smoothing: recipe.labelSmoothing, tape)
+    let loss = tape.crossEntropy(
+      network(Variable(x), tape), labels: indices.map { training.labels[$0] }, smoothing: recipe.labelSmoothing)
     return TrainingLoss(loss, on: tape, weight: Double(indices.count))
   }
 
@@ -119,7 +119,7 @@ public final class PatchTask: TrainingTask {
       let labels = Array(validation.labels[range])
       let tape = Tape(.inference)
       let logits = network(Variable(cutter.patches(image, Array(validation.places[range]))), tape)
-      loss += Double(crossEntropy(logits, labels: labels, tape).value.scalar) * Double(range.count)
+      loss += Double(tape.crossEntropy(logits, labels: labels).value.scalar) * Double(range.count)
       let classes = logits.shape[1]
       for (n, label) in labels.enumerated() {
         let row = logits.value.pointer + n * classes

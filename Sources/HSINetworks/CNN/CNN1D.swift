@@ -66,8 +66,8 @@ public final class CNN1D: PatchNetwork, @unchecked Sendable {
   public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
     var h = x
     for (convolution, norm) in zip(convolutions, norms) { h = pooled(convolution.normalised(h, norm, tape), tape) }
-    let flat = Dropout.values(reshape(h, [x.shape[0], configuration.flattened], tape), rate: 0.2, tape)
-    return head(activation(.silu, hidden(flat, tape), tape), tape)
+    let flat = Dropout.values(tape.reshape(h, [x.shape[0], configuration.flattened]), rate: 0.2, tape)
+    return head(tape.activation(.silu, hidden(flat, tape)), tape)
   }
 
   /// Means over groups of bands; what is left over at the end is dropped.
@@ -76,7 +76,7 @@ public final class CNN1D: PatchNetwork, @unchecked Sendable {
     guard group > 1 else { return x }
     let count = bands / group
     let map = RowMap(inputCount: bands, sources: (0..<Int32(count * group)).map { $0 })
-    let groups = rearrange(x, map, width: width, shape: [batch, count, group, width], tape)
-    return reshape(mean(groups, over: 2..<3, tape), [batch, count, 1, 1, width], tape)
+    let groups = tape.rearrange(x, map, width: width, shape: [batch, count, group, width])
+    return tape.reshape(tape.mean(groups, over: 2..<3), [batch, count, 1, 1, width])
   }
 }

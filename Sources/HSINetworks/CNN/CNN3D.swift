@@ -69,10 +69,10 @@ public final class CNN3D: PatchNetwork, @unchecked Sendable {
     let (batch, depth, width) = (x.shape[0], configuration.components, configuration.widths[1])
     var h = x
     for (convolution, norm) in zip(convolutions, norms) { h = convolution.normalised(h, norm, tape) }
-    let all = mean(h, over: 2..<4, tape)
-    let pixel = rearrange(h, middle, width: width, shape: [batch, depth, width], tape)
-    let flat = reshape(concatenate([all, pixel], tape), [batch, 2 * depth * width], tape)
+    let all = tape.mean(h, over: 2..<4)
+    let pixel = tape.rearrange(h, middle, width: width, shape: [batch, depth, width])
+    let flat = tape.reshape(tape.concatenate([all, pixel]), [batch, 2 * depth * width])
     let dropped = Dropout.values(flat, rate: 0.2, tape)
-    return head(activation(.silu, hidden(dropped, tape), tape), tape)
+    return head(tape.activation(.silu, hidden(dropped, tape)), tape)
   }
 }

@@ -75,8 +75,8 @@ public final class HSDT: Network, @unchecked Sendable {
       if index < encoder.count - 1 { skips.append(h) }
     }
     for stage in decoder { h = stage(h, adding: skips.popLast(), query, tape) }
-    let image = x.shape[4] == 1 ? x : channel(x, 0, tape)
-    return add(tail(h, tape), image, tape)
+    let image = x.shape[4] == 1 ? x : tape.channel(x, 0)
+    return tape.add(tail(h, tape), image)
   }
 }
 
@@ -116,7 +116,7 @@ final class HSDTStage {
   ) -> Variable {
     var h = x
     if resampling == .up {
-      h = resizeBilinear(h, rows: 2 * h.shape[2], columns: 2 * h.shape[3], alignsCorners: true, tape)
+      h = tape.resizeBilinear(h, rows: 2 * h.shape[2], columns: 2 * h.shape[3], alignsCorners: true)
     }
     if !tape.isRecording, let folded = separable?.inference(h.value, norm) ?? dense?.inference(h.value, norm?.runningAffine) {
       return block(Variable(folded), adding: skip, query, tape)
@@ -162,8 +162,8 @@ final class HSDTBlock {
     if let attention, let feedForward {
       y = feedForward(attention(x, query: query, tape), tape)
     } else {
-      y = activation(.tanh, x, tape)
+      y = tape.activation(.tanh, x)
     }
-    return skip.map { add(y, $0, tape) } ?? y
+    return skip.map { tape.add(y, $0) } ?? y
   }
 }

@@ -56,7 +56,7 @@ final class S3Conv {
     default:
       let inner = spatial.dropLast().reduce(x) { $1($0, tape) }
       let last = spatial[spatial.count - 1]
-      return add(last(inner, tape), spectral(x, tape), tape)
+      return tape.add(last(inner, tape), spectral(x, tape))
     }
   }
 

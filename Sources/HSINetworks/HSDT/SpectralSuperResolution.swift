@@ -25,14 +25,14 @@ public final class SpectralSuperResolution {
     if !tape.isTraining {
       image = cropped(x, rows: (rows / 8 + 1) * 8, columns: (columns / 8 + 1) * 8, tape)
     }
-    let cube = activation(.leakyReLU, projection(image, tape), tape)
+    let cube = tape.activation(.leakyReLU, projection(image, tape))
     let restored = network(bandsFirst(cube, tape), tape)
     guard !tape.isTraining else { return restored }
     // Bands are images here: [B · D, H, W, 1].
     let shape = restored.shape
-    let planes = reshape(restored, [shape[0] * shape[1], shape[2], shape[3], 1], tape)
+    let planes = tape.reshape(restored, [shape[0] * shape[1], shape[2], shape[3], 1])
     let result = cropped(planes, rows: rows, columns: columns, tape)
-    return reshape(result, [shape[0], shape[1], rows, columns, 1], tape)
+    return tape.reshape(result, [shape[0], shape[1], rows, columns, 1])
   }
 }
 
@@ -43,7 +43,7 @@ private func bandsFirst(_ x: Variable, _ tape: Tape) -> Variable {
   return tape.record(y.reshaped([batch, bands, rows, columns, 1]), inputs: [x]) { BandsFirst(x: x) }
 }
 
-private struct BandsFirst: Operation {
+private struct BandsFirst: TapeOperation {
   let x: Variable
   func backward(_ gradient: Tensor, _ gradients: inout Gradients) {
     let result = transposed(
@@ -70,7 +70,7 @@ private func cropped(_ x: Variable, rows: Int, columns: Int, _ tape: Tape) -> Va
   return tape.record(y, inputs: [x]) { Crop(x: x) }
 }
 
-private struct Crop: Operation {
+private struct Crop: TapeOperation {
   let x: Variable
   func backward(_ gradient: Tensor, _ gradients: inout Gradients) {
     gradients.add(resized(gradient, rows: x.shape[1], columns: x.shape[2]), to: x)

@@ -65,7 +65,7 @@ package final class FoldedLoLA: @unchecked Sendable {
         if let reduction = level.reduction { h = reduction(h) }
       }
       let normed = Normalisation.layer(h, norm.weight, norm.bias)
-      return head(mean(Variable(normed), over: 1..<3, tape).value)
+      return head(tape.mean(Variable(normed), over: 1..<3).value)
     }
   }
 }
@@ -219,7 +219,7 @@ struct FoldedReduction {
 
   func callAsFunction(_ x: Tensor) -> Tensor {
     let tape = Tape(.inference)
-    let image = layer.excite(activation(.silu, layer.depthwise(Variable(x), tape), tape), tape)
+    let image = layer.excite(tape.activation(.silu, layer.depthwise(Variable(x), tape)), tape)
     return layer.reduction.inference(widen(image.value))
   }
 }

@@ -66,8 +66,8 @@ final class LoLAFrontEnd {
 
   func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
     let image = excite(bandMean(x, tape), tape)
-    let tokens = activation(.silu, embeddingNorm(embedding(image, tape), tape), tape)
-    return Dropout.values(add(tokens, tape.variable(position), repeatedOver: 0..<1, tape), rate: dropout, tape)
+    let tokens = tape.activation(.silu, embeddingNorm(embedding(image, tape), tape))
+    return Dropout.values(tape.add(tokens, tape.variable(position), repeatedOver: 0..<1), rate: dropout, tape)
   }
 
   /// Features before channel attention, mean over the bands: `[B, S, S, C]`.
@@ -79,9 +79,9 @@ final class LoLAFrontEnd {
       } else {
         h = Variable(convolution.inference(h.value, norm.runningAffine))
       }
-      h = activation(.silu, h, tape)
+      h = tape.activation(.silu, h)
     }
-    return mean(Dropout.bands(h, rate: bandDropout, tape), over: 1..<2, tape)
+    return tape.mean(Dropout.bands(h, rate: bandDropout, tape), over: 1..<2)
   }
 }
 
@@ -114,9 +114,9 @@ final class LoLABlock {
   var linears: [Linear] { attention.linears + [first] + gated.linears + [last] }
 
   func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
-    let inner = add(x, Dropout.path(attention(norm1(x, tape), tape), rate: pathDropout, tape), tape)
+    let inner = tape.add(x, Dropout.path(attention(norm1(x, tape), tape), rate: pathDropout, tape))
     let fed = last(gated(first(norm2(inner, tape), tape), tape), tape)
-    return add(inner, Dropout.path(fed, rate: pathDropout, tape), tape)
+    return tape.add(inner, Dropout.path(fed, rate: pathDropout, tape))
   }
 }
 
@@ -138,7 +138,7 @@ final class LoLAReduction {
   }
 
   func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
-    let z = widen(excite(activation(.silu, depthwise(x, tape), tape), tape), tape)
+    let z = widen(excite(tape.activation(.silu, depthwise(x, tape)), tape), tape)
     return reduction(norm(z, tape), tape)
   }
 }

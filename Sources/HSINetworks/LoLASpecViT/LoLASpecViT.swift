@@ -63,7 +63,7 @@ public final class LoLASpecViT: PatchNetwork, @unchecked Sendable {
       for block in level.blocks { h = block(h, tape) }
       if let reduction = level.reduction { h = reduction(h, tape) }
     }
-    return head(mean(norm(h, tape), over: 1..<3, tape), tape)
+    return head(tape.mean(norm(h, tape), over: 1..<3), tape)
   }
 
   public static func configuration(inferredFrom file: WeightFile, named name: String?) throws -> LoLAConfiguration {

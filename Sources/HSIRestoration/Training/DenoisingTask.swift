@@ -99,10 +99,10 @@ public final class DenoisingTask: TrainingTask {
     let query: GuidedSpectralAttention.Query = isFrozen && tape.draw() < 0.25 ? .selfQuery : .automatic
     let restored = network(Variable(noisy), query: query, tape)
     switch recipe.loss {
-    case .squared: return TrainingLoss(meanSquaredError(restored, clean, tape), on: tape)
+    case .squared: return TrainingLoss(tape.meanSquaredError(restored, clean), on: tape)
     case .decibel:
       return TrainingLoss(
-        planeDecibelLoss(restored, clean, planes: clean.shape[0] * clean.shape[1], tape), on: tape)
+        tape.planeDecibelLoss(restored, clean, planes: clean.shape[0] * clean.shape[1]), on: tape)
     }
   }
 

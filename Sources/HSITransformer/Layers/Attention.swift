@@ -45,29 +45,30 @@ struct ViewGradients {
   }
 }
 
-/// Multi-head attention,
-///
-///     y_h = softmax(scale · q_h k_hᵀ + bias_h + mask) v_h
-///
-/// - Parameters:
-///   - queries: `[N, Lq, …]`; keys and values: `[N, Lk, …]`. All three may be views of one array.
-///   - heads: number of heads.
-///   - bias: `[heads, Lq, Lk]`, shared by the sequences; gets a gradient.
-///   - mask: `[M, Lq, Lk]`, added; sequence n takes mask `n mod M` (windows vary fastest within a sample).
-/// - Returns: `[N, Lq, heads · value width]`, heads slow.
-///
-/// Cost `2 N heads Lq Lk (d + d_v)` flops. Where a gradient is wanted the probabilities are kept for the way back, N heads maps of
-/// `Lq Lk`; else a thread has one map at a time, and none outlives the call.
-public func attention(
-  queries: Heads, keys: Heads, values: Heads, heads: Int, scale: Float, bias: Variable? = nil, mask: Tensor? = nil,
-  _ tape: Tape
-) -> Variable {
-  let inputs = [queries.x, keys.x, values.x] + (bias.map { [$0] } ?? [])
-  let step = AttentionStep(
-    queries: queries, keys: keys, values: values, heads: heads, scale: scale, bias: bias, mask: mask,
-    keepsMaps: tape.keeps(inputs: inputs))
-  let y = step.forward()
-  return tape.record(y, inputs: inputs) { step }
+extension Tape {
+  /// Multi-head attention,
+  ///
+  ///     y_h = softmax(scale · q_h k_hᵀ + bias_h + mask) v_h
+  ///
+  /// - Parameters:
+  ///   - queries: `[N, Lq, …]`; keys and values: `[N, Lk, …]`. All three may be views of one array.
+  ///   - heads: number of heads.
+  ///   - bias: `[heads, Lq, Lk]`, shared by the sequences; gets a gradient.
+  ///   - mask: `[M, Lq, Lk]`, added; sequence n takes mask `n mod M` (windows vary fastest within a sample).
+  /// - Returns: `[N, Lq, heads · value width]`, heads slow.
+  ///
+  /// Cost `2 N heads Lq Lk (d + d_v)` flops. Where a gradient is wanted the probabilities are kept for the way back, N heads maps of
+  /// `Lq Lk`; else a thread has one map at a time, and none outlives the call.
+  public func attention(
+    queries: Heads, keys: Heads, values: Heads, heads: Int, scale: Float, bias: Variable? = nil, mask: Tensor? = nil
+  ) -> Variable {
+    let inputs = [queries.x, keys.x, values.x] + (bias.map { [$0] } ?? [])
+    let step = AttentionStep(
+      queries: queries, keys: keys, values: values, heads: heads, scale: scale, bias: bias, mask: mask,
+      keepsMaps: self.keeps(inputs: inputs))
+    let y = step.forward()
+    return record(y, inputs: inputs) { step }
+  }
 }
 
 /// Single-precision products of matrices whose rows lie apart, on the calling thread.
@@ -84,7 +85,7 @@ enum StridedProducts {
   }
 }
 
-private final class AttentionStep: Operation {
+private final class AttentionStep: TapeOperation {
   let queries: Heads
   let keys: Heads
   let values: Heads

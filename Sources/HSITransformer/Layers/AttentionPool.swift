@@ -32,16 +32,16 @@ public final class AttentionPool {
   public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
     let length = x.shape[x.shape.count - 2]
     let sequences = x.value.count / (length * channels)
-    let rows = reshape(x, [sequences, length, channels], tape)
-    let first = rearrange(
-      rows, RowMap(inputCount: length, sources: [0]), width: channels, shape: [sequences, 1, channels], tape)
+    let rows = tape.reshape(x, [sequences, length, channels])
+    let first = tape.rearrange(
+      rows, RowMap(inputCount: length, sources: [0]), width: channels, shape: [sequences, 1, channels])
     let kv = keyValue(rows, tape)
-    let (q, k) = normalisation(query(first, tape), HSITransformer.channels(kv, 0..<channels, tape), tape)
+    let (q, k) = normalisation(query(first, tape), tape.channels(kv, 0..<channels), tape)
     let width = channels / heads
-    let y = attention(
+    let y = tape.attention(
       queries: Heads(q, width: width), keys: Heads(k, width: width), values: Heads(kv, offset: channels, width: width),
-      heads: heads, scale: normalisation.scale, tape)
-    return reshape(projection(y, tape), x.shape.dropLast(2) + [channels], tape)
+      heads: heads, scale: normalisation.scale)
+    return tape.reshape(projection(y, tape), x.shape.dropLast(2) + [channels])
   }
 }
 
@@ -84,15 +84,15 @@ public final class LowDimensionalPool {
   /// The bands `[B, C, channelWidth]` and the positions `[B, N, spatialWidth]`.
   public func callAsFunction(_ x: Variable, _ tape: Tape) -> (bands: Variable, positions: Variable) {
     let bands = reduce(channel.linear(x, tape), channel, tape)
-    let positions = reduce(permute(spatial.linear(x, tape), [0, 2, 1, 3], tape), spatial, tape)
+    let positions = reduce(tape.permute(spatial.linear(x, tape), [0, 2, 1, 3]), spatial, tape)
     return (bands, positions)
   }
 
   /// `[B, K, L, d]` to `[B, K, d]`.
   private func reduce(_ z: Variable, _ direction: Direction, _ tape: Tape) -> Variable {
     let (batch, count, length, width) = (z.shape[0], z.shape[1], z.shape[2], z.shape[3])
-    let first = rearrange(
-      z, RowMap(inputCount: length, sources: [0]), width: width, shape: [batch, count, width], tape)
-    return add(first, direction.pool(direction.norm(z, tape), tape), tape)
+    let first = tape.rearrange(
+      z, RowMap(inputCount: length, sources: [0]), width: width, shape: [batch, count, width])
+    return tape.add(first, direction.pool(direction.norm(z, tape), tape))
   }
 }

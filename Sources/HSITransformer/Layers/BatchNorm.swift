@@ -90,7 +90,7 @@ public final class BatchNorm {
     batches.update { $0[0] += 1 }
   }
 
-  private struct Backward: Operation {
+  private struct Backward: TapeOperation {
     let layer: BatchNorm
     let x: Variable
     let rows: Int

@@ -1,20 +1,21 @@
 import HSINumerics
 
-/// Attention between channels, over all pixels: with q̂, k̂ of unit length along the pixels (length floored at 10⁻¹²),
-///
-///     A_h = softmax(τ_h · q̂_hᵀ k̂_h)   [c × c];   y[p, i] = Σ_j A_h[i, j] v[p, j]
-///
-/// Queries, keys and values are `[B, P, …]`; `temperature` τ has one value per head. Returns `[B, P, heads · c]`. Cost
-/// `4 B P heads c²` flops. Source: Zamir et al., Restormer, CVPR 2022.
-public func channelAttention(
-  queries: Heads, keys: Heads, values: Heads, heads: Int, temperature: Variable, _ tape: Tape
-) -> Variable {
-  let step = ChannelAttentionStep(q: queries, k: keys, v: values, heads: heads, temperature: temperature)
-  let y = step.forward()
-  return tape.record(y, inputs: [queries.x, keys.x, values.x, temperature]) { step }
+extension Tape {
+  /// Attention between channels, over all pixels: with q̂, k̂ of unit length along the pixels (length floored at 10⁻¹²),
+  ///
+  ///     A_h = softmax(τ_h · q̂_hᵀ k̂_h)   [c × c];   y[p, i] = Σ_j A_h[i, j] v[p, j]
+  ///
+  /// Queries, keys and values are `[B, P, …]`; `temperature` τ has one value per head. Returns `[B, P, heads · c]`. Cost
+  /// `4 B P heads c²` flops. Source: Zamir et al., Restormer, CVPR 2022.
+  public func channelAttention(
+    queries: Heads, keys: Heads, values: Heads, heads: Int, temperature: Variable) -> Variable {
+    let step = ChannelAttentionStep(q: queries, k: keys, v: values, heads: heads, temperature: temperature)
+    let y = step.forward()
+    return record(y, inputs: [queries.x, keys.x, values.x, temperature]) { step }
+  }
 }
 
-private final class ChannelAttentionStep: Operation {
+private final class ChannelAttentionStep: TapeOperation {
   let q: Heads
   let k: Heads
   let v: Heads
@@ -195,13 +196,12 @@ public final class GlobalSpectralAttention {
   /// Applies the layer.
   public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
     let (batch, pixels, channels) = (x.shape[0], x.shape[1] * x.shape[2], x.shape[3])
-    let all = reshape(depthwise(qkv(x, tape), tape), [batch, pixels, 3 * channels], tape)
+    let all = tape.reshape(depthwise(qkv(x, tape), tape), [batch, pixels, 3 * channels])
     let width = channels / heads
-    let mixed = channelAttention(
+    let mixed = tape.channelAttention(
       queries: Heads(all, width: width), keys: Heads(all, offset: channels, width: width),
-      values: Heads(all, offset: 2 * channels, width: width), heads: heads, temperature: tape.variable(temperature),
-      tape)
-    return projection(reshape(mixed, x.shape, tape), tape)
+      values: Heads(all, offset: 2 * channels, width: width), heads: heads, temperature: tape.variable(temperature))
+    return projection(tape.reshape(mixed, x.shape), tape)
   }
 }
 
@@ -233,12 +233,12 @@ public final class CrossChannelAttention {
   /// Applies the layer.
   public func callAsFunction(_ x: Variable, keysAndValues other: Variable, _ tape: Tape) -> Variable {
     let (batch, pixels, channels) = (x.shape[0], x.shape[1] * x.shape[2], x.shape[3])
-    let q = reshape(queryDepthwise(query(x, tape), tape), [batch, pixels, channels], tape)
-    let kv = reshape(keyValueDepthwise(keyValue(other, tape), tape), [batch, pixels, 2 * channels], tape)
+    let q = tape.reshape(queryDepthwise(query(x, tape), tape), [batch, pixels, channels])
+    let kv = tape.reshape(keyValueDepthwise(keyValue(other, tape), tape), [batch, pixels, 2 * channels])
     let width = channels / heads
-    let mixed = channelAttention(
+    let mixed = tape.channelAttention(
       queries: Heads(q, width: width), keys: Heads(kv, width: width),
-      values: Heads(kv, offset: channels, width: width), heads: heads, temperature: tape.variable(temperature), tape)
-    return projection(reshape(mixed, x.shape, tape), tape)
+      values: Heads(kv, offset: channels, width: width), heads: heads, temperature: tape.variable(temperature))
+    return projection(tape.reshape(mixed, x.shape), tape)
   }
 }

@@ -132,7 +132,7 @@ public final class Convolution {
     }
   }
 
-  private struct Backward: Operation {
+  private struct Backward: TapeOperation {
     let layer: Convolution
     let geometry: Geometry
     let exact: Bool

@@ -97,7 +97,7 @@ public final class DepthwiseConvolution {
     }
   }
 
-  private struct Backward: Operation {
+  private struct Backward: TapeOperation {
     let layer: DepthwiseConvolution
     let x: Variable
     let geometry: Geometry

@@ -46,7 +46,7 @@ public enum Dropout {
     tape.record(Elementwise.multiply(x.value, mask), inputs: [x]) { Masked(x: x, mask: mask) }
   }
 
-  private struct Masked: Operation {
+  private struct Masked: TapeOperation {
     let x: Variable
     let mask: Tensor
     func backward(_ gradient: Tensor, _ gradients: inout Gradients) {

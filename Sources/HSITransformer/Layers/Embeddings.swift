@@ -14,7 +14,7 @@ public final class Embedding {
     let (count, width) = (weight.shape[0], weight.shape[1])
     precondition(indices.allSatisfy { (0..<count).contains($0) }, "\(weight.name) has \(count) rows")
     let map = RowMap(inputCount: count, sources: indices.map { Int32($0) })
-    return rearrange(tape.variable(weight), map, width: width, shape: [indices.count, width], tape)
+    return tape.rearrange(tape.variable(weight), map, width: width, shape: [indices.count, width])
   }
 }
 
@@ -36,10 +36,10 @@ public final class TiedPatchEmbedding {
   public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
     let (batch, bands, rows, columns) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
     precondition(rows % side == 0 && columns % side == 0, "patches of \(side) in \(x.shape)")
-    let patches = pixelUnshuffle(reshape(x, [batch * bands, rows, columns, 1], tape), by: side, tape)
-    let hidden = activation(.relu, first(patches, tape), tape)
-    return reshape(
-      second(hidden, tape), [batch, bands, rows * columns / (side * side), second.output], tape)
+    let patches = tape.pixelUnshuffle(tape.reshape(x, [batch * bands, rows, columns, 1]), by: side)
+    let hidden = tape.activation(.relu, first(patches, tape))
+    return tape.reshape(
+      second(hidden, tape), [batch, bands, rows * columns / (side * side), second.output])
   }
 }
 
@@ -75,6 +75,6 @@ public final class LayerScale {
 
   /// Applies the layer.
   public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
-    multiply(x, tape.variable(gamma), repeatedOver: 0..<(x.shape.count - 1), tape)
+    tape.multiply(x, tape.variable(gamma), repeatedOver: 0..<(x.shape.count - 1))
   }
 }

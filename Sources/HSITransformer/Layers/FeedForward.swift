@@ -28,7 +28,7 @@ public final class PlainFeedForward: FeedForward {
   public var linears: [Linear] { [first, second] }
 
   public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
-    second(activation(.gelu, first(x, tape), tape), tape)
+    second(tape.activation(.gelu, first(x, tape)), tape)
   }
 }
 
@@ -46,7 +46,7 @@ public final class SelfModulation: FeedForward {
   public var linears: [Linear] { [third] }
 
   public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
-    let (value, gate) = halves(third(x, tape), tape)
-    return multiply(value, activation(.sigmoid, gate, tape), tape)
+    let (value, gate) = tape.halves(third(x, tape))
+    return tape.multiply(value, tape.activation(.sigmoid, gate))
   }
 }

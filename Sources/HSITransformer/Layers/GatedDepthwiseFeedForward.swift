@@ -24,7 +24,7 @@ public final class GatedDepthwiseFeedForward: FeedForward {
   public var linears: [Linear] { [projectIn, projectOut] }
 
   public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
-    let (first, second) = halves(depthwise(projectIn(x, tape), tape), tape)
-    return projectOut(multiply(activation(.gelu, first, tape), second, tape), tape)
+    let (first, second) = tape.halves(depthwise(projectIn(x, tape), tape))
+    return projectOut(tape.multiply(tape.activation(.gelu, first), second), tape)
   }
 }

@@ -102,7 +102,7 @@ public final class GeneralConvolution {
     return map
   }
 
-  private struct Backward: Operation {
+  private struct Backward: TapeOperation {
     let layer: GeneralConvolution
     let x: Variable
     let map: RowMap

@@ -56,15 +56,15 @@ public final class GuidedSpectralAttention {
     if isMatrix, feedForward?.isFused(tape) ?? (skip == nil) { return fused(x, feedForward, skip, usesSelf, tape) }
     let r = isMatrix ? fused(x, nil, nil, usesSelf, tape) : composed(x, usesSelf, tape)
     let y = feedForward.map { $0(r, tape) } ?? r
-    return skip.map { add(y, $0, tape) } ?? y
+    return skip.map { tape.add(y, $0) } ?? y
   }
 
   /// The block by operations of its own, for adapters that are not a matrix (gate, dropout).
   private func composed(_ x: Variable, _ usesSelf: Bool, _ tape: Tape) -> Variable {
-    let pooled = mean(x, over: 2..<4, tape)
+    let pooled = tape.mean(x, over: 2..<4)
     let logits =
-      if let query, !usesSelf { query(pooled, tape) } else { matrixProduct(pooled, pooled, transposingSecond: true, tape) }
-    let mixed = matrixProduct(softmax(logits, tape), value(x, tape), shape: x.shape, tape)
+      if let query, !usesSelf { query(pooled, tape) } else { tape.matrixProduct(pooled, pooled, transposingSecond: true) }
+    let mixed = tape.matrixProduct(tape.softmax(logits), value(x, tape), shape: x.shape)
     return output(mixed, residual: x, tape)
   }
 
@@ -168,7 +168,7 @@ public final class GuidedSpectralAttention {
     }
   }
 
-  private struct Backward: Operation {
+  private struct Backward: TapeOperation {
     let layer: GuidedSpectralAttention
     let step: Step
     let matrices: Matrices

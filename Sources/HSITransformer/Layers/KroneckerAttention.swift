@@ -33,12 +33,12 @@ public final class AttentionBranch {
     _ x: Variable, rotary table: RotaryTable? = nil, mask: Tensor? = nil, _ tape: Tape
   ) -> Variable {
     var qk = queryKey(x, tape)
-    if let table { qk = rotary(qk, [table], tape) }
-    let (first, second) = halves(qk, tape)
+    if let table { qk = tape.rotary(qk, [table]) }
+    let (first, second) = tape.halves(qk)
     let (q, k) = normalisation(first, second, tape)
-    return attention(
+    return tape.attention(
       queries: Heads(q, width: width), keys: Heads(k, width: width), values: Heads(value(x, tape), width: width),
-      heads: runs, scale: normalisation.scale, mask: mask, tape)
+      heads: runs, scale: normalisation.scale, mask: mask)
   }
 }
 
@@ -97,7 +97,7 @@ func kroneckerProducts(_ u: Variable, _ v: Variable, heads: Int, rank: Int, _ ta
   return tape.record(step.forward(), inputs: [u, v]) { step }
 }
 
-private struct KroneckerProducts: Operation {
+private struct KroneckerProducts: TapeOperation {
   let u: Variable
   let v: Variable
   let heads: Int

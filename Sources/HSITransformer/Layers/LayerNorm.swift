@@ -36,7 +36,7 @@ public final class LayerNorm {
     }
   }
 
-  private struct Backward: Operation {
+  private struct Backward: TapeOperation {
     let layer: LayerNorm
     let x: Variable
     let rows: Int

@@ -149,7 +149,7 @@ public final class Linear {
     return sum
   }
 
-  private struct Backward: Operation {
+  private struct Backward: TapeOperation {
     let layer: Linear
     let x: Variable
     let residual: Variable?

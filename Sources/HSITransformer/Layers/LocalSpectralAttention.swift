@@ -37,16 +37,16 @@ public final class LocalSpectralAttention {
   /// Windows `[N, tokens, C]`; the shape stays.
   public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
     let (windows, rank) = (x.shape[0], down.output)
-    let pooled = mean(x, over: 1..<2, tape)
-    let chosen = mixture(softmax(prompt(pooled, tape), tape), tape)
-    let q = reshape(query(chosen, tape), [windows, rank, 1], tape)
+    let pooled = tape.mean(x, over: 1..<2)
+    let chosen = mixture(tape.softmax(prompt(pooled, tape)), tape)
+    let q = tape.reshape(query(chosen, tape), [windows, rank, 1])
     let kv = keyValue(down(pooled, tape), tape)
-    let (k, v) = halves(kv, tape)
-    let mixed = attention(
-      queries: Heads(q, width: 1), keys: Heads(reshape(k, [windows, rank, 1], tape), width: 1),
-      values: Heads(reshape(v, [windows, rank, 1], tape), width: 1), heads: 1, scale: 1 / Float(rank).squareRoot(), tape)
-    let factor = up(projection(reshape(mixed, [windows, rank], tape), tape), tape)
-    return multiply(x, factor, repeatedOver: 1..<2, tape)
+    let (k, v) = tape.halves(kv)
+    let mixed = tape.attention(
+      queries: Heads(q, width: 1), keys: Heads(tape.reshape(k, [windows, rank, 1]), width: 1),
+      values: Heads(tape.reshape(v, [windows, rank, 1]), width: 1), heads: 1, scale: 1 / Float(rank).squareRoot())
+    let factor = up(projection(tape.reshape(mixed, [windows, rank]), tape), tape)
+    return tape.multiply(x, factor, repeatedOver: 1..<2)
   }
 
   /// `Σ_j weights_j · bank_j`, `[N, r]`.
@@ -55,7 +55,7 @@ public final class LocalSpectralAttention {
     return tape.record(step.forward(), inputs: [weights], parameters: [bank]) { step }
   }
 
-  private struct Mixture: Operation {
+  private struct Mixture: TapeOperation {
     let weights: Variable
     let bank: Parameter
 

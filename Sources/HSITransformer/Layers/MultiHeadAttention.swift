@@ -62,26 +62,26 @@ public final class MultiHeadAttention {
       let source = other ?? x
       let kv = keyValue(source, tape)
       q = query(x, tape)
-      k = HSITransformer.channels(kv, 0..<channels, tape)
+      k = tape.channels(kv, 0..<channels)
       v = kv
       valueOffset = channels
       precondition(tables.isEmpty, "rotation across two sequences")
     } else if let packed {
       let all = packed(x, tape)
-      q = HSITransformer.channels(all, 0..<channels, tape)
-      k = HSITransformer.channels(all, channels..<(2 * channels), tape)
+      q = tape.channels(all, 0..<channels)
+      k = tape.channels(all, channels..<(2 * channels))
       v = all
       valueOffset = 2 * channels
-      q = HSITransformer.rotary(q, tables, tape)
-      k = HSITransformer.rotary(k, tables, tape)
+      q = tape.rotary(q, tables)
+      k = tape.rotary(k, tables)
     } else {
       return x
     }
     (q, k) = normalisation(q, k, tape)
     let width = channels / heads
-    let y = attention(
+    let y = tape.attention(
       queries: Heads(q, width: width), keys: Heads(k, width: width), values: Heads(v, offset: valueOffset, width: width),
-      heads: heads, scale: normalisation.scale, bias: bias, mask: mask, tape)
+      heads: heads, scale: normalisation.scale, bias: bias, mask: mask)
     return projection(y, tape)
   }
 }
@@ -116,16 +116,16 @@ final class HeadNormalisation {
 
   func callAsFunction(_ q: Variable, _ k: Variable, _ tape: Tape) -> (Variable, Variable) {
     func perHead(_ x: Variable, _ norm: LayerNorm) -> Variable {
-      let vectors = reshape(x, [x.value.count / width, width], tape)
-      return reshape(norm(vectors, tape), x.shape, tape)
+      let vectors = tape.reshape(x, [x.value.count / width, width])
+      return tape.reshape(norm(vectors, tape), x.shape)
     }
     if let queryNorm, let keyNorm { return (perHead(q, queryNorm), perHead(k, keyNorm)) }
     guard let temperature, let repeats else { return (q, k) }
-    let factors = rearrange(
-      tape.variable(temperature), repeats, width: 1, shape: [repeats.outputCount], tape)
-    let scaled = multiply(
-      unitLength(q, width: width, tape), factors, repeatedOver: 0..<(q.shape.count - 1), tape)
-    return (scaled, unitLength(k, width: width, tape))
+    let factors = tape.rearrange(
+      tape.variable(temperature), repeats, width: 1, shape: [repeats.outputCount])
+    let scaled = tape.multiply(
+      tape.unitLength(q, width: width), factors, repeatedOver: 0..<(q.shape.count - 1))
+    return (scaled, tape.unitLength(k, width: width))
   }
 }
 

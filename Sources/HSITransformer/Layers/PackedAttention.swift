@@ -19,7 +19,7 @@ func packedAttention(
   return tape.record(y, inputs: [x, bias] + (padding.map { [$0.row, $0.bias] } ?? [])) { step }
 }
 
-private struct PackedAttention: Operation {
+private struct PackedAttention: TapeOperation {
   let x: Variable
   let heads: Int
   let bias: Variable

@@ -84,7 +84,7 @@ public final class RelativePositionBias {
     return made
   }
 
-  private struct Backward: Operation {
+  private struct Backward: TapeOperation {
     let layer: RelativePositionBias
     let tokens: [Int]
 
@@ -103,7 +103,7 @@ public final class RelativePositionBias {
     }
   }
 
-  private struct PaddingBackward: Operation {
+  private struct PaddingBackward: TapeOperation {
     let layer: RelativePositionBias
     let tokens: [Int]
     let others: [Int]

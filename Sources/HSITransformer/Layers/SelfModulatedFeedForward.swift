@@ -57,9 +57,9 @@ public final class SelfModulatedFeedForward: FeedForward {
   func isFused(_ tape: Tape) -> Bool { linears.allSatisfy { $0.isFoldable(tape) } }
 
   private func composed(_ x: Variable, _ tape: Tape) -> Variable {
-    let (value, gate) = halves(third(x, tape), tape)
-    let modulated = multiply(value, activation(.sigmoid, gate, tape), tape)
-    return second(activation(.gelu, first(x, tape), tape), residual: modulated, tape)
+    let (value, gate) = tape.halves(third(x, tape))
+    let modulated = tape.multiply(value, tape.activation(.sigmoid, gate))
+    return second(tape.activation(.gelu, first(x, tape)), residual: modulated, tape)
   }
 
   /// Calls `compute` with room for the gradients of the weights, and hands what it adds to them on.
@@ -78,7 +78,7 @@ public final class SelfModulatedFeedForward: FeedForward {
     }
   }
 
-  private struct Backward: Operation {
+  private struct Backward: TapeOperation {
     let layer: SelfModulatedFeedForward
     let x: Variable
     let rows: Int

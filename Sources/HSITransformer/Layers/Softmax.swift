@@ -1,10 +1,12 @@
 import CKernels
 
-/// Softmax over the last axis.
-public func softmax(_ x: Variable, _ tape: Tape) -> Variable {
-  let y = x.value.copy()
-  Softmax.rows(y)
-  return tape.record(y, inputs: [x]) { SoftmaxStep(x: x, y: y) }
+extension Tape {
+  /// Softmax over the last axis.
+  public func softmax(_ x: Variable) -> Variable {
+    let y = x.value.copy()
+    Softmax.rows(y)
+    return record(y, inputs: [x]) { SoftmaxStep(x: x, y: y) }
+  }
 }
 
 /// Softmax over the last axis.
@@ -26,7 +28,7 @@ enum Softmax {
   }
 }
 
-private struct SoftmaxStep: Operation {
+private struct SoftmaxStep: TapeOperation {
   let x: Variable
   let y: Tensor
   func backward(_ gradient: Tensor, _ gradients: inout Gradients) {

@@ -22,7 +22,7 @@ public final class SqueezeExcite {
   /// Applies the layer.
   public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
     let axes = 1..<(x.shape.count - 1)
-    let squeezed = activation(.relu, down(mean(x, over: axes, tape), tape), tape)
-    return multiply(x, activation(.sigmoid, up(squeezed, tape), tape), repeatedOver: axes, tape)
+    let squeezed = tape.activation(.relu, down(tape.mean(x, over: axes), tape))
+    return tape.multiply(x, tape.activation(.sigmoid, up(squeezed, tape)), repeatedOver: axes)
   }
 }

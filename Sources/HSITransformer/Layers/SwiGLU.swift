@@ -17,8 +17,8 @@ public final class SwiGLU: FeedForward {
   public var linears: [Linear] { [first, second, third] }
 
   public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
-    let gate = activation(.silu, first(x, tape), tape)
-    return third(multiply(gate, second(x, tape), tape), tape)
+    let gate = tape.activation(.silu, first(x, tape))
+    return third(tape.multiply(gate, second(x, tape)), tape)
   }
 }
 
@@ -37,8 +37,8 @@ public final class GatedMLP: FeedForward {
   public var linears: [Linear] { [first, second] }
 
   public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
-    let (value, gate) = halves(first(x, tape), tape)
-    return second(multiply(value, activation(.gelu, gate, tape), tape), tape)
+    let (value, gate) = tape.halves(first(x, tape))
+    return second(tape.multiply(value, tape.activation(.gelu, gate)), tape)
   }
 }
 
@@ -58,6 +58,6 @@ public final class MLP: FeedForward {
   public var linears: [Linear] { [first, second] }
 
   public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
-    second(activation(.gelu, first(x, tape), tape), tape)
+    second(tape.activation(.gelu, first(x, tape)), tape)
   }
 }

@@ -1,17 +1,18 @@
 import CKernels
 
-/// Bilinear enlargement of rows and columns of `[…, rows, columns, channels]`; leading axes are left as they are.
-///
-/// With `alignsCorners` the corner samples of both grids coincide: source coordinate `i (n − 1) / (m − 1)`; otherwise pixel
-/// centres: `(i + ½) n / m − ½`, cut at 0. PyTorch's two conventions.
-public func resizeBilinear(
-  _ x: Variable, rows: Int, columns: Int, alignsCorners: Bool, _ tape: Tape
-) -> Variable {
-  let step = BilinearResize(x: x, rows: rows, columns: columns, alignsCorners: alignsCorners)
-  return tape.record(step.forward(), inputs: [x]) { step }
+extension Tape {
+  /// Bilinear enlargement of rows and columns of `[…, rows, columns, channels]`; leading axes are left as they are.
+  ///
+  /// With `alignsCorners` the corner samples of both grids coincide: source coordinate `i (n − 1) / (m − 1)`; otherwise pixel
+  /// centres: `(i + ½) n / m − ½`, cut at 0. PyTorch's two conventions.
+  public func resizeBilinear(
+    _ x: Variable, rows: Int, columns: Int, alignsCorners: Bool) -> Variable {
+    let step = BilinearResize(x: x, rows: rows, columns: columns, alignsCorners: alignsCorners)
+    return record(step.forward(), inputs: [x]) { step }
+  }
 }
 
-private struct BilinearResize: Operation {
+private struct BilinearResize: TapeOperation {
   let x: Variable
   let rows: Int
   let columns: Int

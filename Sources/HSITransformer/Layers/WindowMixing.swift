@@ -45,14 +45,14 @@ package final class WindowMixing {
       return sharedPadding(tokens, padded, tape)
     }
     let (partition, reverse) = rowMaps(geometry)
-    let windows = rearrange(
-      tokens, partition, width: width, fill: padded, shape: [batch * geometry.windows, geometry.positions, width], tape)
+    let windows = tape.rearrange(
+      tokens, partition, width: width, fill: padded, shape: [batch * geometry.windows, geometry.positions, width])
     let isShifted = shift > 0 && isMasked
     let mask =
       geometry.isPadded && !attendsPadding
       ? paddingMask(geometry, isShifted: isShifted) : isShifted ? shiftMask(geometry) : nil
     let mixed = self(windows: windows, mask: mask, tape)
-    return rearrange(mixed, reverse, width: width / 3, shape: [batch, rows, columns, width / 3], tape)
+    return tape.rearrange(mixed, reverse, width: width / 3, shape: [batch, rows, columns, width / 3])
   }
 
   private func sharedPadding(_ tokens: Variable, _ padded: Variable, _ tape: Tape) -> Variable {
@@ -60,9 +60,9 @@ package final class WindowMixing {
     let count = rows * columns
     let positions = (0..<count).map { $0 / columns * bias.window + $0 % columns }
     let mixed = packedAttention(
-      reshape(tokens, [batch, count, width], tape), heads: heads, bias: bias.bias(positions, tape),
+      tape.reshape(tokens, [batch, count, width]), heads: heads, bias: bias.bias(positions, tape),
       padding: attendsPadding ? (padded, bias.paddingBias(positions, tape)) : nil, tape)
-    return reshape(mixed, [batch, rows, columns, width / 3], tape)
+    return tape.reshape(mixed, [batch, rows, columns, width / 3])
   }
 
   private func rowMaps(_ geometry: WindowGeometry) -> (partition: RowMap, reverse: RowMap) {

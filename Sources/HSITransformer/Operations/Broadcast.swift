@@ -1,31 +1,33 @@
 import HSINumerics
 
-/// `a + b`, where `b` lacks the axes `axes` of `a` and is repeated over them.
-///
-/// A bias or position table is repeated over leading axes (`0..<k`), a vector per sample over the axes in the middle. The
-/// gradient of `b` is a sum over `axes`, in double precision.
-public func add(_ a: Variable, _ b: Variable, repeatedOver axes: Range<Int>, _ tape: Tape) -> Variable {
-  let view = RepeatedView(a.shape, b.shape, axes)
-  let y = Tensor(uninitialised: a.shape)
-  view.combine(a.value.pointer, b.value.pointer, y.output) { $0 + $1 }
-  return tape.record(y, inputs: [a, b]) { RepeatedSum(a: a, b: b, view: view) }
-}
+extension Tape {
+  /// `a + b`, where `b` lacks the axes `axes` of `a` and is repeated over them.
+  ///
+  /// A bias or position table is repeated over leading axes (`0..<k`), a vector per sample over the axes in the middle. The
+  /// gradient of `b` is a sum over `axes`, in double precision.
+  public func add(_ a: Variable, _ b: Variable, repeatedOver axes: Range<Int>) -> Variable {
+    let view = RepeatedView(a.shape, b.shape, axes)
+    let y = Tensor(uninitialised: a.shape)
+    view.combine(a.value.pointer, b.value.pointer, y.output) { $0 + $1 }
+    return record(y, inputs: [a, b]) { RepeatedSum(a: a, b: b, view: view) }
+  }
 
-/// `a ⊙ b`, where `b` lacks the axes `axes` of `a` and is repeated over them.
-public func multiply(_ a: Variable, _ b: Variable, repeatedOver axes: Range<Int>, _ tape: Tape) -> Variable {
-  let view = RepeatedView(a.shape, b.shape, axes)
-  let y = Tensor(uninitialised: a.shape)
-  view.combine(a.value.pointer, b.value.pointer, y.output) { $0 * $1 }
-  return tape.record(y, inputs: [a, b]) { RepeatedProduct(a: a, b: b, view: view) }
-}
+  /// `a ⊙ b`, where `b` lacks the axes `axes` of `a` and is repeated over them.
+  public func multiply(_ a: Variable, _ b: Variable, repeatedOver axes: Range<Int>) -> Variable {
+    let view = RepeatedView(a.shape, b.shape, axes)
+    let y = Tensor(uninitialised: a.shape)
+    view.combine(a.value.pointer, b.value.pointer, y.output) { $0 * $1 }
+    return record(y, inputs: [a, b]) { RepeatedProduct(a: a, b: b, view: view) }
+  }
 
-/// The mean over the axes `axes`, which vanish; double precision beyond some values.
-public func mean(_ x: Variable, over axes: Range<Int>, _ tape: Tape) -> Variable {
-  let shape = Array(x.shape[..<axes.lowerBound] + x.shape[axes.upperBound...])
-  let view = RepeatedView(x.shape, shape, axes)
-  let y = Tensor(uninitialised: shape)
-  view.sum(x.value.pointer, scale: 1 / Double(view.middle), y.output)
-  return tape.record(y, inputs: [x]) { Mean(x: x, view: view) }
+  /// The mean over the axes `axes`, which vanish; double precision beyond some values.
+  public func mean(_ x: Variable, over axes: Range<Int>) -> Variable {
+    let shape = Array(x.shape[..<axes.lowerBound] + x.shape[axes.upperBound...])
+    let view = RepeatedView(x.shape, shape, axes)
+    let y = Tensor(uninitialised: shape)
+    view.sum(x.value.pointer, scale: 1 / Double(view.middle), y.output)
+    return record(y, inputs: [x]) { Mean(x: x, view: view) }
+  }
 }
 
 /// An array seen as `[outer, middle, inner]`, beside one of `[outer, inner]` that is repeated over the middle.
@@ -103,7 +105,7 @@ final class DoubleScratch: @unchecked Sendable {
   deinit { pool.giveBack(UnsafeMutableRawPointer(pointer), bytes: bytes) }
 }
 
-private struct RepeatedSum: Operation {
+private struct RepeatedSum: TapeOperation {
   let a: Variable
   let b: Variable
   let view: RepeatedView
@@ -116,7 +118,7 @@ private struct RepeatedSum: Operation {
   }
 }
 
-private struct RepeatedProduct: Operation {
+private struct RepeatedProduct: TapeOperation {
   let a: Variable
   let b: Variable
   let view: RepeatedView
@@ -133,7 +135,7 @@ private struct RepeatedProduct: Operation {
   }
 }
 
-private struct Mean: Operation {
+private struct Mean: TapeOperation {
   let x: Variable
   let view: RepeatedView
   func backward(_ gradient: Tensor, _ gradients: inout Gradients) {

@@ -1,20 +1,21 @@
 import HSINumerics
 
-/// The product of every matrix of `a` with the one of `b` in its place, `y_n = a_n b_n`, or `a_n b_nᵀ`.
-///
-/// - Parameters:
-///   - a: `[N, m, k]`.
-///   - b: `[N, k, …]` whose later axes together are the n columns; `[N, n, k]` when `transposingSecond`.
-///   - shape: the shape of the result, `N · m · n` values; `[N, m, n]` when nil.
-public func matrixProduct(
-  _ a: Variable, _ b: Variable, transposingSecond: Bool = false, shape: [Int]? = nil, _ tape: Tape
-) -> Variable {
-  let step = MatrixProduct(a: a, b: b, isTransposed: transposingSecond)
-  let y = step.forward()
-  return tape.record(shape.map { y.reshaped($0) } ?? y, inputs: [a, b]) { step }
+extension Tape {
+  /// The product of every matrix of `a` with the one of `b` in its place, `y_n = a_n b_n`, or `a_n b_nᵀ`.
+  ///
+  /// - Parameters:
+  ///   - a: `[N, m, k]`.
+  ///   - b: `[N, k, …]` whose later axes together are the n columns; `[N, n, k]` when `transposingSecond`.
+  ///   - shape: the shape of the result, `N · m · n` values; `[N, m, n]` when nil.
+  public func matrixProduct(
+    _ a: Variable, _ b: Variable, transposingSecond: Bool = false, shape: [Int]? = nil) -> Variable {
+    let step = MatrixProduct(a: a, b: b, isTransposed: transposingSecond)
+    let y = step.forward()
+    return record(shape.map { y.reshaped($0) } ?? y, inputs: [a, b]) { step }
+  }
 }
 
-private struct MatrixProduct: Operation {
+private struct MatrixProduct: TapeOperation {
   let a: Variable
   let b: Variable
   let isTransposed: Bool

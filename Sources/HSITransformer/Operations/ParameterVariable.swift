@@ -5,7 +5,7 @@ extension Tape {
   }
 }
 
-private struct ParameterRead: Operation {
+private struct ParameterRead: TapeOperation {
   let parameter: Parameter
   func backward(_ gradient: Tensor, _ gradients: inout Gradients) { parameter.accumulate(gradient) }
 }

@@ -1,8 +1,10 @@
 import HSINumerics
 
-/// The axes in another order: axis `i` of the result is axis `order[i]` of `x`.
-public func permute(_ x: Variable, _ order: [Int], _ tape: Tape) -> Variable {
-  tape.record(Permutation.apply(x.value, order), inputs: [x]) { Permuted(x: x, order: order) }
+extension Tape {
+  /// The axes in another order: axis `i` of the result is axis `order[i]` of `x`.
+  public func permute(_ x: Variable, _ order: [Int]) -> Variable {
+    record(Permutation.apply(x.value, order), inputs: [x]) { Permuted(x: x, order: order) }
+  }
 }
 
 enum Permutation {
@@ -43,7 +45,7 @@ enum Permutation {
   }
 }
 
-private struct Permuted: Operation {
+private struct Permuted: TapeOperation {
   let x: Variable
   let order: [Int]
   func backward(_ gradient: Tensor, _ gradients: inout Gradients) {
@@ -52,21 +54,22 @@ private struct Permuted: Operation {
   }
 }
 
-/// Moves blocks of `factor × factor` pixels into channels: `[B, H, W, C]` to `[B, H/f, W/f, C f²]`, channel
-/// `c f² + f dy + dx` (PyTorch's `pixel_unshuffle`). H and W are multiples of f.
-public func pixelUnshuffle(_ x: Variable, by factor: Int, _ tape: Tape) -> Variable {
-  let (batch, rows, columns, channels) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
-  let blocks = reshape(x, [batch, rows / factor, factor, columns / factor, factor, channels], tape)
-  return reshape(
-    permute(blocks, [0, 1, 3, 5, 2, 4], tape), [batch, rows / factor, columns / factor, channels * factor * factor],
-    tape)
-}
+extension Tape {
+  /// Moves blocks of `factor × factor` pixels into channels: `[B, H, W, C]` to `[B, H/f, W/f, C f²]`, channel
+  /// `c f² + f dy + dx` (PyTorch's `pixel_unshuffle`). H and W are multiples of f.
+  public func pixelUnshuffle(_ x: Variable, by factor: Int) -> Variable {
+    let (batch, rows, columns, channels) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
+    let blocks = reshape(x, [batch, rows / factor, factor, columns / factor, factor, channels])
+    return reshape(
+      permute(blocks, [0, 1, 3, 5, 2, 4]), [batch, rows / factor, columns / factor, channels * factor * factor])
+  }
 
-/// The inverse of `pixelUnshuffle`: `[B, H, W, C]` to `[B, H f, W f, C / f²]`.
-public func pixelShuffle(_ x: Variable, by factor: Int, _ tape: Tape) -> Variable {
-  let (batch, rows, columns) = (x.shape[0], x.shape[1], x.shape[2])
-  let channels = x.shape[3] / (factor * factor)
-  let blocks = reshape(x, [batch, rows, columns, channels, factor, factor], tape)
-  return reshape(
-    permute(blocks, [0, 1, 4, 2, 5, 3], tape), [batch, rows * factor, columns * factor, channels], tape)
+  /// The inverse of `pixelUnshuffle`: `[B, H, W, C]` to `[B, H f, W f, C / f²]`.
+  public func pixelShuffle(_ x: Variable, by factor: Int) -> Variable {
+    let (batch, rows, columns) = (x.shape[0], x.shape[1], x.shape[2])
+    let channels = x.shape[3] / (factor * factor)
+    let blocks = reshape(x, [batch, rows, columns, channels, factor, factor])
+    return reshape(
+      permute(blocks, [0, 1, 4, 2, 5, 3]), [batch, rows * factor, columns * factor, channels])
+  }
 }

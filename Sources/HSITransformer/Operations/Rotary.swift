@@ -70,17 +70,19 @@ public struct RotaryTable: Sendable {
   }
 }
 
-/// Turns the vectors in every row of `x` `[N, L, …]` by their position.
-///
-/// A row is cut into runs of the tables' width; run i takes table `i mod tables.count`: all heads the same one, or the parts of
-/// a head different ones.
-public func rotary(_ x: Variable, _ tables: [RotaryTable], _ tape: Tape) -> Variable {
-  guard let width = tables.first?.cosine.shape[2] else { return x }
-  let step = Rotation(x: x, tables: tables, width: width)
-  return tape.record(step.turned(x.value, back: false), inputs: [x]) { step }
+extension Tape {
+  /// Turns the vectors in every row of `x` `[N, L, …]` by their position.
+  ///
+  /// A row is cut into runs of the tables' width; run i takes table `i mod tables.count`: all heads the same one, or the parts of
+  /// a head different ones.
+  public func rotary(_ x: Variable, _ tables: [RotaryTable]) -> Variable {
+    guard let width = tables.first?.cosine.shape[2] else { return x }
+    let step = Rotation(x: x, tables: tables, width: width)
+    return record(step.turned(x.value, back: false), inputs: [x]) { step }
+  }
 }
 
-private struct Rotation: Operation {
+private struct Rotation: TapeOperation {
   let x: Variable
   let tables: [RotaryTable]
   let width: Int

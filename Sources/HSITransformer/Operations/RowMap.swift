@@ -101,28 +101,29 @@ public final class RowMap: Sendable {
   }
 }
 
-/// Rearranges the rows of every sample by a map.
-///
-/// - Parameters:
-///   - x: `map.inputCount` rows of `width` values per sample, whatever its shape.
-///   - fill: `[width]`, what filled rows hold; zeros when nil.
-///   - shape: the shape of the result, `samples · map.outputCount · width` values.
-public func rearrange(
-  _ x: Variable, _ map: RowMap, width: Int, fill: Variable? = nil, shape: [Int], _ tape: Tape
-) -> Variable {
-  let samples = x.value.count / max(map.inputCount * width, 1)
-  precondition(
-    samples * map.inputCount * width == x.value.count && fill.map { $0.value.count == width } ?? true,
-    "rearranging \(x.shape) as \(map.inputCount) rows of \(width)")
-  let y = Tensor(uninitialised: shape)
-  precondition(y.count == samples * map.outputCount * width, "\(x.shape) rearranged is not \(shape)")
-  map.gather(x.value.pointer, samples: samples, width: width, fill: fill?.value.pointer, y.output)
-  return tape.record(y, inputs: [x] + (fill.map { [$0] } ?? [])) {
-    Rearranged(x: x, fill: fill, map: map, samples: samples, width: width)
+extension Tape {
+  /// Rearranges the rows of every sample by a map.
+  ///
+  /// - Parameters:
+  ///   - x: `map.inputCount` rows of `width` values per sample, whatever its shape.
+  ///   - fill: `[width]`, what filled rows hold; zeros when nil.
+  ///   - shape: the shape of the result, `samples · map.outputCount · width` values.
+  public func rearrange(
+    _ x: Variable, _ map: RowMap, width: Int, fill: Variable? = nil, shape: [Int]) -> Variable {
+    let samples = x.value.count / max(map.inputCount * width, 1)
+    precondition(
+      samples * map.inputCount * width == x.value.count && fill.map { $0.value.count == width } ?? true,
+      "rearranging \(x.shape) as \(map.inputCount) rows of \(width)")
+    let y = Tensor(uninitialised: shape)
+    precondition(y.count == samples * map.outputCount * width, "\(x.shape) rearranged is not \(shape)")
+    map.gather(x.value.pointer, samples: samples, width: width, fill: fill?.value.pointer, y.output)
+    return record(y, inputs: [x] + (fill.map { [$0] } ?? [])) {
+      Rearranged(x: x, fill: fill, map: map, samples: samples, width: width)
+    }
   }
 }
 
-private struct Rearranged: Operation {
+private struct Rearranged: TapeOperation {
   let x: Variable
   let fill: Variable?
   let map: RowMap

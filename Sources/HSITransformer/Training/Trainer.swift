@@ -105,7 +105,7 @@ public final class Trainer {
     let value = Double(loss.value.value.scalar)
     let time = plan.clock.time(epoch: batch.epoch, batch: batch.index, batches: plan.batches)
     let parts = plan.accumulation
-    loss.tape.backward(from: parts > 1 ? scale(loss.value, by: 1 / Float(parts), loss.tape) : loss.value)
+    loss.tape.backward(from: parts > 1 ? loss.tape.scale(loss.value, by: 1 / Float(parts)) : loss.value)
     isPending = (batch.index + 1) % parts != 0
     if !isPending {
       optimiser.step(at: time, clipNorm: plan.clipNorm)

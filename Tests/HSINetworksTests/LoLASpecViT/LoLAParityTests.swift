@@ -113,7 +113,7 @@ import Testing
         let tape = Tape(.training)
         let logits = network(Variable(parity.patches("in.x\(step)")), tape)
         #expect(parity.error(logits.value, parity.plain("out.logits\(step)")) < 5e-4, "step \(step)")
-        let loss = crossEntropy(logits, labels: parity.fixture["in.label\(step)"].ints, smoothing: 0.1, tape)
+        let loss = tape.crossEntropy(logits, labels: parity.fixture["in.label\(step)"].ints, smoothing: 0.1)
         #expect(abs(Double(loss.value.scalar) - parity.fixture["out.loss"].values[step]) < 1e-4, "step \(step)")
         tape.backward(from: loss)
         let norm = optimiser.step(rates: [1e-3], clipNorm: 0.5)

@@ -45,7 +45,7 @@ final class ToyNetwork: Network, @unchecked Sendable {
 
   /// `[…, bands]` to the same.
   func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
-    second(activation(.silu, first(x, tape), tape), residual: x, tape)
+    second(tape.activation(.silu, first(x, tape)), residual: x, tape)
   }
 }
 

@@ -35,7 +35,7 @@ private final class MirrorTask: TrainingTask {
     onBatch(batch)
     let (x, y) = pair(UInt64(batch.step))
     let tape = Tape(.training, seed: 1, stream: UInt64(batch.step))
-    return TrainingLoss(meanSquaredError(network(Variable(x), tape), y, tape), on: tape)
+    return TrainingLoss(tape.meanSquaredError(network(Variable(x), tape), y), on: tape)
   }
 
   func score(_ context: RunContext) throws -> TrainingScore? {

@@ -149,7 +149,7 @@ extension AdapterConfiguration where Self == ColumnAdapter.Configuration {
     let optimiser = Optimiser(.adam(), store.trainable)
     for _ in 0..<10 {
       let tape = Tape(.training)
-      tape.backward(from: meanSquaredError(run(tape), Tensor([6, 3], repeating: 1), tape))
+      tape.backward(from: tape.meanSquaredError(run(tape), Tensor([6, 3], repeating: 1)))
       optimiser.step(rate: 0.05)
     }
     #expect(own.map(\.value.values) == frozen)

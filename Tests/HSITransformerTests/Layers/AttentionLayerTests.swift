@@ -97,10 +97,9 @@ import Testing
     let layer = MultiHeadAttention(store.root, channels: 4, heads: 1)
     let mask = AttentionMask.additive([true, false, true, true, false, false], shape: [1, 2, 3])
     let x = Reference([1, 3, 4], seed: 49)
-    let y = attention(
+    let y = Tape(.inference).attention(
       queries: Heads(Variable(x.tensor), width: 4, count: 2), keys: Heads(Variable(x.tensor), width: 4),
-      values: Heads(Variable(x.tensor), width: 4), heads: 1, scale: 1, mask: mask, Tape(.inference)
-    ).value.values
+      values: Heads(Variable(x.tensor), width: 4), heads: 1, scale: 1, mask: mask).value.values
     for c in 0..<4 { #expect(abs(Double(y[4 + c]) - x.values[c]) < 1e-6, "the second row sees the first entry only") }
     let without = layer(Variable(x.tensor), Tape(.inference)).value.values
     let open = AttentionMask.additive([Bool](repeating: true, count: 9), shape: [1, 3, 3])
@@ -118,7 +117,7 @@ import Testing
         return t[i] * c + (i < 4 ? -t[i + 4] : t[i - 4]) * s
       }
     }
-    GradientCheck()(inputs: [Reference([2, 3, 32], seed: 51)]) { rotary($0[0], [table, second], $1) } reference: { p in
+    GradientCheck()(inputs: [Reference([2, 3, 32], seed: 51)]) { $1.rotary($0[0], [table, second]) } reference: { p in
       var y = p[0]
       for row in 0..<6 {
         for run in 0..<4 {
@@ -131,7 +130,7 @@ import Testing
     }
     // What the class entry is, stays; lengths stay.
     let x = Reference([1, 3, 8], seed: 52)
-    let y = rotary(Variable(x.tensor), [table], Tape(.inference)).value.values
+    let y = Tape(.inference).rotary(Variable(x.tensor), [table]).value.values
     #expect(Array(y[..<8]) == Array(x.tensor.values[..<8]))
     for row in 0..<3 {
       let (a, b) = (x.values[(row * 8)..<(row * 8 + 8)], y[(row * 8)..<(row * 8 + 8)])
@@ -140,17 +139,17 @@ import Testing
   }
 
   @Test func unitVectors() {
-    GradientCheck()(inputs: [Reference([2, 3, 6], seed: 53)]) { unitLength($0[0], width: 3, $1) } reference: {
+    GradientCheck()(inputs: [Reference([2, 3, 6], seed: 53)]) { $1.unitLength($0[0], width: 3) } reference: {
       unit($0[0], width: 3)
     }
-    let zero = unitLength(Variable(Tensor.zeros([2, 2])), width: 2, Tape(.inference))
+    let zero = Tape(.inference).unitLength(Variable(Tensor.zeros([2, 2])), width: 2)
     #expect(zero.value.values == [0, 0, 0, 0])
   }
 
   @Test(arguments: [false, true]) func matrixProducts(_ isTransposed: Bool) {
     let second = Reference(isTransposed ? [2, 5, 4] : [2, 4, 5], seed: 55)
     GradientCheck()(inputs: [Reference([2, 3, 4], seed: 54), second]) {
-      matrixProduct($0[0], $0[1], transposingSecond: isTransposed, $1)
+      $1.matrixProduct($0[0], $0[1], transposingSecond: isTransposed)
     } reference: { p in
       var y = Reference(zeros: [2, 3, 5])
       for n in 0..<2 {

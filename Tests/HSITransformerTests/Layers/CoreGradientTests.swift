@@ -215,10 +215,10 @@ import Testing
     let mask = Reference([2, l, l], seed: 31)
     let inputs = [Reference([n, l, 3 * heads * d], seed: 15), Reference([heads, l, l], seed: 16)]
     GradientCheck()(inputs: inputs) { x, tape in
-      attention(
+      tape.attention(
         queries: Heads(x[0], width: d), keys: Heads(x[0], offset: heads * d, width: d),
         values: Heads(x[0], offset: 2 * heads * d, width: d), heads: heads, scale: 0.7, bias: x[1],
-        mask: mask.tensor, tape)
+        mask: mask.tensor)
     } reference: { p in
       var y = Reference(zeros: [n, l, heads * d])
       for b in 0..<n {
@@ -257,7 +257,7 @@ import Testing
       }
     }
     GradientCheck()(inputs: [Reference([2, 3, 4, 2], seed: 17)]) {
-      resizeBilinear($0[0], rows: rows, columns: columns, alignsCorners: aligns, $1)
+      $1.resizeBilinear($0[0], rows: rows, columns: columns, alignsCorners: aligns)
     } reference: { p in
       let (down, across) = (weights(rows, 3), weights(columns, 4))
       var y = Reference(zeros: [2, rows, columns, 2])

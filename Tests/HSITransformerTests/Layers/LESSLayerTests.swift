@@ -40,7 +40,7 @@ import Testing
     try fixture.check(store, gradientFloor: 1e-2) { x, tape in
       let y = layer(x[0], rotary: table, mask: mask, tape)
       // [B, L, heads, rank, d] as the reference has it: [B, rank, heads, L, d].
-      return permute(reshape(y, [2, 10, 2, 2, 8], tape), [0, 3, 2, 1, 4], tape)
+      return tape.permute(tape.reshape(y, [2, 10, 2, 2, 8]), [0, 3, 2, 1, 4])
     }
   }
 
@@ -63,8 +63,8 @@ import Testing
     fixture.expect(bands.value, fixture.array("out64.x_c", isImage: false), 1e-5, "x_c")
     fixture.expect(positions.value, fixture.array("out64.x_s", isImage: false), 1e-5, "x_s")
     // Σ out · gout over both outputs.
-    let rows = [bands, positions].map { reshape($0, [1, $0.value.count], tape) }
-    let joined = concatenate(rows, tape)
+    let rows = [bands, positions].map { tape.reshape($0, [1, $0.value.count]) }
+    let joined = tape.concatenate(rows)
     let weights = fixture.array("gout.x_c", isImage: false).values + fixture.array("gout.x_s", isImage: false).values
     tape.backward(from: joined, gradient: Tensor([1, weights.count], weights))
     let gradient = try #require(tape.gradient(of: x))
@@ -86,8 +86,8 @@ import Testing
     let fixture = try LayerFixture(name)
     let attend = attention(root["attn"], fixture)
     try fixture.check(store) { x, tape in
-      let inner = add(x[0], scales[0](attend(norms[0](x[0], tape), tape), tape), tape)
-      return add(inner, scales[1](mlp(norms[1](inner, tape), tape), tape), tape)
+      let inner = tape.add(x[0], scales[0](attend(norms[0](x[0], tape), tape), tape))
+      return tape.add(inner, scales[1](mlp(norms[1](inner, tape), tape), tape))
     }
   }
 
@@ -108,7 +108,7 @@ import Testing
       }
       let tables = [grid(table(fixture, "_hw")) { $0 % 10 }, grid(table(fixture, "_c")) { $0 / 10 }]
       return { x, tape in
-        reshape(layer(reshape(x, [2, 60, 32], tape), rotary: tables, tape), x.shape, tape)
+        tape.reshape(layer(tape.reshape(x, [2, 60, 32]), rotary: tables, tape), x.shape)
       }
     }
   }
@@ -142,7 +142,7 @@ import Testing
     // [B, rank, heads, 1 + HW, d] with all sequences in front.
     let q = fixture.array("in.q\(index)", isImage: false)
     let sequences = Variable(q.reshaped([8, rows * columns + 1, spatial]))
-    expect(rotary(sequences, [position], Tape(.inference)).value.values, "rotated")
+    expect(Tape(.inference).rotary(sequences, [position]).value.values, "rotated")
   }
 
   /// (spatial + spectral) / 2, x before y, class entries zero: assembled here, the table is ours.

@@ -96,8 +96,8 @@ import Testing
     let gated = SwiGLU(root["mlp"][1], input: 32, hidden: 32, output: 32)
     let last = makeLinear(root["mlp"][3], 32, 16)
     try LayerFixture(name).check(store) { x, tape in
-      let inner = add(x[0], attention(norm1(x[0], tape), tape), tape)
-      return add(inner, last(gated(first(norm2(inner, tape), tape), tape), tape), tape)
+      let inner = tape.add(x[0], attention(norm1(x[0], tape), tape))
+      return tape.add(inner, last(gated(first(norm2(inner, tape), tape), tape), tape))
     }
   }
 
@@ -111,7 +111,7 @@ import Testing
     let reduce = Convolution(root["reduction"], input: 32, output: 32, stride: 2)
     try LayerFixture("reduce_size_train").check(store, isImage: true, mode: .training, gradientTolerance: 1e-3) {
       let tape = $1
-      let z = widen(excite(activation(.silu, depthwise($0[0], tape), tape), tape), tape)
+      let z = widen(excite(tape.activation(.silu, depthwise($0[0], tape)), tape), tape)
       return reduce(norm(z, tape), tape)
     }
   }

@@ -41,8 +41,8 @@ import Testing
     let attention = GlobalSpectralAttention(root["attn"], channels: 16, heads: 4)
     let network = GatedDepthwiseFeedForward(root["ffn"], channels: 16, hidden: 42, depthTaps: nil, bias: false)
     try LayerFixture("mphsir_tblock_gdfn").check(store, isImage: true) { x, tape in
-      let inner = add(x[0], attention(norm1(x[0], tape), tape), tape)
-      return add(inner, network(norm2(inner, tape), tape), tape)
+      let inner = tape.add(x[0], attention(norm1(x[0], tape), tape))
+      return tape.add(inner, network(norm2(inner, tape), tape))
     }
   }
 
@@ -53,8 +53,8 @@ import Testing
     let attention = CrossChannelAttention(root["attn"], channels: 16, heads: 2)
     let network = GatedDepthwiseFeedForward(root["ffn"], channels: 16, hidden: 42, depthTaps: nil, bias: false)
     try LayerFixture("mphsir_cross_transformer").check(store, inputs: ["q", "kv"], isImage: true) { x, tape in
-      let inner = add(x[0], attention(norms[0](x[0], tape), keysAndValues: norms[1](x[1], tape), tape), tape)
-      return add(inner, network(norms[2](inner, tape), tape), tape)
+      let inner = tape.add(x[0], attention(norms[0](x[0], tape), keysAndValues: norms[1](x[1], tape), tape))
+      return tape.add(inner, network(norms[2](inner, tape), tape))
     }
   }
 
@@ -62,12 +62,12 @@ import Testing
     let down = ParameterStore()
     let narrow = Convolution(down.root["body"][0], input: 8, output: 4)
     try LayerFixture("mphsir_downsample").check(down, isImage: true) { x, tape in
-      pixelUnshuffle(narrow(x[0], tape), by: 2, tape)
+      tape.pixelUnshuffle(narrow(x[0], tape), by: 2)
     }
     let up = ParameterStore()
     let wide = Convolution(up.root["body"][0], input: 8, output: 16)
     try LayerFixture("mphsir_upsample").check(up, isImage: true) { x, tape in
-      pixelShuffle(wide(x[0], tape), by: 2, tape)
+      tape.pixelShuffle(wide(x[0], tape), by: 2)
     }
   }
 

@@ -10,27 +10,27 @@ import Testing
 
   @Test func sumsAndProducts() {
     GradientCheck()(inputs: [a, b]) {
-      add($0[0], $0[1], $1)
+      $1.add($0[0], $0[1])
     } reference: {
       $0[0] + $0[1]
     }
     GradientCheck()(inputs: [a, b]) {
-      multiply($0[0], $0[1], $1)
+      $1.multiply($0[0], $0[1])
     } reference: {
       $0[0] * $0[1]
     }
     GradientCheck()(inputs: [a, b], constants: [1]) {
-      multiply($0[0], $0[1], $1)
+      $1.multiply($0[0], $0[1])
     } reference: {
       $0[0] * $0[1]
     }
     GradientCheck()(inputs: [a]) {
-      scale($0[0], by: -1.5, $1)
+      $1.scale($0[0], by: -1.5)
     } reference: {
       $0[0].map { -1.5 * $0 }
     }
     GradientCheck()(inputs: [a]) {
-      reshape($0[0], [6, 4], $1)
+      $1.reshape($0[0], [6, 4])
     } reference: {
       Reference([6, 4], $0[0].values)
     }
@@ -39,13 +39,13 @@ import Testing
   /// A value that is used several times gets the sum of the gradients, and shared gradients are not overwritten.
   @Test func valuesUsedTwice() {
     GradientCheck()(inputs: [a]) {
-      multiply($0[0], $0[0], $1)
+      $1.multiply($0[0], $0[0])
     } reference: {
       $0[0] * $0[0]
     }
     GradientCheck()(inputs: [a, b]) { x, tape in
-      let sum = add(x[0], x[1], tape)
-      return add(add(sum, x[0], tape), multiply(sum, x[1], tape), tape)
+      let sum = tape.add(x[0], x[1])
+      return tape.add(tape.add(sum, x[0]), tape.multiply(sum, x[1]))
     } reference: { p in
       p[0] + p[0] + p[1] + (p[0] + p[1]) * p[1]
     }
@@ -54,7 +54,7 @@ import Testing
   @Test(arguments: Activation.allCases)
   func activations(_ function: Activation) {
     GradientCheck()(inputs: [a.map { 2 * $0 }]) {
-      activation(function, $0[0], $1)
+      $1.activation(function, $0[0])
     } reference: {
       $0[0].map { x in
         switch function {
@@ -73,23 +73,23 @@ import Testing
 
   @Test func slices() {
     GradientCheck()(inputs: [a]) {
-      channels($0[0], 1..<3, $1)
+      $1.channels($0[0], 1..<3)
     } reference: {
       $0[0].columns(1..<3)
     }
     GradientCheck()(inputs: [a]) {
-      channel($0[0], 3, $1)
+      $1.channel($0[0], 3)
     } reference: {
       $0[0].columns(3..<4)
     }
     GradientCheck()(inputs: [a]) { x, tape in
-      let (first, second) = halves(x[0], tape)
-      return multiply(first, second, tape)
+      let (first, second) = tape.halves(x[0])
+      return tape.multiply(first, second)
     } reference: {
       $0[0].columns(0..<2) * $0[0].columns(2..<4)
     }
     GradientCheck()(inputs: [a, Reference([2, 3, 1], seed: 3)]) {
-      concatenate($0, $1)
+      $1.concatenate($0)
     } reference: { p in
       var joined: [Double] = []
       for row in 0..<6 {
@@ -103,25 +103,25 @@ import Testing
   @Test func repeatedOperands() {
     let table = Reference([3, 4], seed: 4)
     GradientCheck()(inputs: [a, table]) {
-      add($0[0], $0[1], repeatedOver: 0..<1, $1)
+      $1.add($0[0], $0[1], repeatedOver: 0..<1)
     } reference: { p in
       Reference([2, 3, 4], p[0].values.indices.map { p[0].values[$0] + p[1].values[$0 % 12] })
     }
     let vectors = Reference([2, 4], seed: 5)
     GradientCheck()(inputs: [a, vectors]) {
-      multiply($0[0], $0[1], repeatedOver: 1..<2, $1)
+      $1.multiply($0[0], $0[1], repeatedOver: 1..<2)
     } reference: { p in
       Reference([2, 3, 4], p[0].values.indices.map { p[0].values[$0] * p[1].values[$0 / 12 * 4 + $0 % 4] })
     }
     let factors = Reference([2], seed: 6)
     GradientCheck()(inputs: [a, factors]) {
-      multiply($0[0], $0[1], repeatedOver: 1..<3, $1)
+      $1.multiply($0[0], $0[1], repeatedOver: 1..<3)
     } reference: { p in
       Reference([2, 3, 4], p[0].values.indices.map { p[0].values[$0] * p[1].values[$0 / 12] })
     }
     // Long enough for several partial sums.
     GradientCheck()(inputs: [Reference([1, 300, 3], seed: 7)]) {
-      mean($0[0], over: 1..<2, $1)
+      $1.mean($0[0], over: 1..<2)
     } reference: { p in
       Reference([1, 3], (0..<3).map { c in (0..<300).reduce(0) { $0 + p[0].values[$1 * 3 + c] } / 300 })
     }
@@ -129,19 +129,19 @@ import Testing
 
   @Test func orders() {
     GradientCheck()(inputs: [a]) {
-      permute($0[0], [2, 0, 1], $1)
+      $1.permute($0[0], [2, 0, 1])
     } reference: { p in
       Reference([4, 2, 3], (0..<24).map { p[0].values[$0 % 6 * 4 + $0 / 6] })
     }
     GradientCheck()(inputs: [a]) {
-      softmax($0[0], $1)
+      $1.softmax($0[0])
     } reference: {
       $0[0].softmax
     }
     let image = Reference([1, 2, 4, 2], seed: 8)
     // Channel c·4 + 2·dy + dx of an unshuffled pixel.
     GradientCheck()(inputs: [image]) {
-      pixelUnshuffle($0[0], by: 2, $1)
+      $1.pixelUnshuffle($0[0], by: 2)
     } reference: { p in
       Reference(
         [1, 1, 2, 8],
@@ -151,7 +151,7 @@ import Testing
         })
     }
     GradientCheck()(inputs: [image]) {
-      pixelShuffle(pixelUnshuffle($0[0], by: 2, $1), by: 2, $1)
+      $1.pixelShuffle($1.pixelUnshuffle($0[0], by: 2), by: 2)
     } reference: {
       $0[0]
     }
@@ -161,7 +161,7 @@ import Testing
     let map = RowMap(inputCount: 3, sources: [2, -1, 0, 2, -1])
     let fill = Reference([4], seed: 9)
     GradientCheck()(inputs: [a, fill]) {
-      rearrange($0[0], map, width: 4, fill: $0[1], shape: [2, 5, 4], $1)
+      $1.rearrange($0[0], map, width: 4, fill: $0[1], shape: [2, 5, 4])
     } reference: { p in
       Reference(
         [2, 5, 4],
@@ -182,8 +182,8 @@ import Testing
     #expect(partition.hasFill == geometry.isPadded)
     let tape = Tape(.inference)
     let x = Variable(Reference([2, rows, columns, 2], seed: 10).tensor)
-    let cut = rearrange(x, partition, width: 2, shape: [2 * geometry.windows, window * window, 2], tape)
-    let back = rearrange(cut, partition.inverse, width: 2, shape: x.shape, tape)
+    let cut = tape.rearrange(x, partition, width: 2, shape: [2 * geometry.windows, window * window, 2])
+    let back = tape.rearrange(cut, partition.inverse, width: 2, shape: x.shape)
     #expect(back.value.values == x.value.values)
     // The first position of the first window is pixel (shift, shift).
     #expect(cut.value.values[0] == x.value.values[(shift % rows * columns + shift % columns) * 2])
@@ -193,17 +193,17 @@ import Testing
     let x = Reference([3, 4], seed: 11)
     let target = Reference([3, 4], seed: 12)
     GradientCheck()(inputs: [x]) {
-      meanSquaredError($0[0], target.tensor, $1)
+      $1.meanSquaredError($0[0], target.tensor)
     } reference: { p in
       Reference([], [zip(p[0].values, target.values).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) } / 12])
     }
     GradientCheck()(inputs: [x]) {
-      meanAbsoluteError($0[0], target.tensor, $1)
+      $1.meanAbsoluteError($0[0], target.tensor)
     } reference: { p in
       Reference([], [zip(p[0].values, target.values).reduce(0) { $0 + abs($1.0 - $1.1) } / 12])
     }
     GradientCheck()(inputs: [x]) {
-      spectralAngleLoss($0[0], target.tensor, $1)
+      $1.spectralAngleLoss($0[0], target.tensor)
     } reference: { p in
       let angles = (0..<3).map { row -> Double in
         let (u, v) = (p[0].values[(row * 4)..<(row * 4 + 4)], target.values[(row * 4)..<(row * 4 + 4)])
@@ -216,7 +216,7 @@ import Testing
     }
     for floor in [1e-5, 0.3] {
       GradientCheck()(inputs: [x]) {
-        planeDecibelLoss($0[0], target.tensor, planes: 3, floor: floor, $1)
+        $1.planeDecibelLoss($0[0], target.tensor, planes: 3, floor: floor)
       } reference: { p in
         let parts = (0..<3).map { plane -> Double in
           let error = (0..<4).reduce(0.0) {
@@ -230,7 +230,7 @@ import Testing
     }
     for smoothing in [0, 0.1] {
       GradientCheck()(inputs: [x]) {
-        crossEntropy($0[0], labels: [2, 0, 3], smoothing: smoothing, $1)
+        $1.crossEntropy($0[0], labels: [2, 0, 3], smoothing: smoothing)
       } reference: { p in
         let logs = p[0].softmax.map { log($0) }
         let sum = [2, 0, 3].enumerated().reduce(0.0) { total, item in

@@ -75,8 +75,8 @@ import Testing
       func part(_ t: Tensor, _ width: Int) -> Tensor {
         Tensor([rows.count, width], Array(t.values[(rows.lowerBound * width)..<(rows.upperBound * width)]))
       }
-      let loss = meanSquaredError(layer(Variable(part(x, 4)), tape), part(target, 3), tape)
-      tape.backward(from: scale(loss, by: weight, tape))
+      let loss = tape.meanSquaredError(layer(Variable(part(x, 4)), tape), part(target, 3))
+      tape.backward(from: tape.scale(loss, by: weight))
     }
     pass(0..<6, weight: 1)
     let whole = try #require(layer.weight.gradient).values
@@ -120,7 +120,7 @@ import Testing
         for step in steps {
           let tape = Tape(.training, seed: UInt64(step))
           let x = Dropout.values(Variable(Reference([6, 4], seed: UInt64(step)).tensor), rate: 0.2, tape)
-          tape.backward(from: meanSquaredError(norm(layer(x, tape), tape), Tensor([6, 3], repeating: 1), tape))
+          tape.backward(from: tape.meanSquaredError(norm(layer(x, tape), tape), Tensor([6, 3], repeating: 1)))
           optimiser.clipGradients(toNorm: 0.5)
           optimiser.step(rate: 0.01)
           average.update()

@@ -41,21 +41,21 @@ final class ToyTask: TrainingTask {
 
   func output(_ x: Tensor, _ tape: Tape) -> Variable {
     let h = convolution(Variable(x), tape)
-    return linear(Dropout.values(mean(h, over: 1..<4, tape), rate: 0.1, tape), tape)
+    return linear(Dropout.values(tape.mean(h, over: 1..<4), rate: 0.1, tape), tape)
   }
 
   func loss(of batch: TrainingBatch, _ context: RunContext) throws -> TrainingLoss {
     onBatch(batch)
     let (x, y) = sample(UInt64(batch.step))
     let tape = Tape(.training, seed: 1, stream: UInt64(batch.step))
-    return TrainingLoss(meanSquaredError(output(x, tape), y, tape), on: tape)
+    return TrainingLoss(tape.meanSquaredError(output(x, tape), y), on: tape)
   }
 
   func score(_ context: RunContext) throws -> TrainingScore? {
     if !scripted.isEmpty { return TrainingScore(scripted.removeFirst()) }
     let (x, y) = sample(1 << 40)
     let tape = Tape(.inference)
-    return TrainingScore(-Double(meanSquaredError(output(x, tape), y, tape).value.scalar))
+    return TrainingScore(-Double(tape.meanSquaredError(output(x, tape), y).value.scalar))
   }
 
   func text(_ score: Double) -> String { "score \(score)" }
