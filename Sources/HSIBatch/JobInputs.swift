@@ -91,8 +91,7 @@ struct JobInputs {
     self.entries = entries
   }
 
-  private static func text(_ name: String, _ job: BatchJob, _ line: Int, _ isLenient: Bool) throws -> String?
-  {
+  private static func text(_ name: String, _ job: BatchJob, _ line: Int, _ isLenient: Bool) throws -> String? {
     guard let data = FileManager.default.contents(atPath: job.resolved(name)) else {
       if isLenient { return nil }
       throw BatchError.missingInputs(

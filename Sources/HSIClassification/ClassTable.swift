@@ -29,7 +29,8 @@ public struct ClassTable: Sendable, Hashable, Codable {
       known.flatMap { Int(value) < $0.count ? $0[Int(value)] : nil }
     }
     let colours = sorted.compactMap { given($0)?.colour }.filter { $0.count == 3 }
-    let hasColours = colours.count == sorted.count && (Set(colours).count > 1 || (sorted.count == 1 && colours[0] != [0, 0, 0]))
+    let hasColours =
+      colours.count == sorted.count && (Set(colours).count > 1 || (sorted.count == 1 && colours[0] != [0, 0, 0]))
     self.init(
       values: sorted,
       entries: sorted.enumerated().map { index, value in
@@ -79,7 +80,8 @@ public struct ClassTable: Sendable, Hashable, Codable {
       values: all,
       entries: all.map { value in
         if let index = index(of: value) { return entries[index] }
-        return other.index(of: value).map { other.entries[$0] } ?? ClassEntry(name: "class \(value)", colour: [0, 0, 0])
+        return other.index(of: value).map { other.entries[$0] }
+          ?? ClassEntry(name: "class \(value)", colour: [0, 0, 0])
       })
   }
 }

@@ -106,7 +106,8 @@ public struct ClassificationModel: Sendable {
     try require(counts.isEmpty || counts.count == classes.count, "its card counts training pixels of other classes")
     return ClassificationModel(
       classifier: classifier, classes: classes, axis: axis, split: try decoded(SplitFacts.self, Key.split),
-      trainingCounts: counts, curve: try decoded([StoredPoint].self, Key.curve)?.map(\.point) ?? classifier.curve, card: card)
+      trainingCounts: counts, curve: try decoded([StoredPoint].self, Key.curve)?.map(\.point) ?? classifier.curve,
+      card: card)
   }
 
   fileprivate init(

@@ -164,7 +164,8 @@ extension WeightFile {
   func vector(_ name: String, count: Int? = nil) throws -> [Float] {
     guard let tensor = self[name], tensor.shape.count == 1, tensor.count > 0, count.map({ $0 == tensor.count }) ?? true
     else {
-      throw ClassificationError.badModel(path: path, reason: "it has no tensor \(name) of \(count.map { "\($0) values" } ?? "one axis")")
+      throw ClassificationError.badModel(
+        path: path, reason: "it has no tensor \(name) of \(count.map { "\($0) values" } ?? "one axis")")
     }
     return try finite(tensor)
   }

@@ -235,7 +235,8 @@ public struct CubeMetadata: Sendable, Codable {
 
   /// Entries of ENVI headers that are about pixels of one grid, in small letters.
   static let sizeFields: Set<String> = [
-    "x start", "y start", "geo points", "pixel size", "rpc info", "sensor pixel size", "cell size", "xllcorner", "yllcorner",
+    "x start", "y start", "geo points", "pixel size", "rpc info", "sensor pixel size", "cell size", "xllcorner",
+    "yllcorner",
     "igm file name", "glt file name", "samples", "lines", "mask band", "sub image info",
   ]
 

@@ -61,7 +61,8 @@ public struct SceneStatistics: Sendable {
     return SceneStatistics(
       count: count + other.count, mean: zip(mean, step).map { $0 + $1 * m / (n + m) },
       covariance: Matrix(rows: mean.count, columns: mean.count) { i, j in
-        (n * covariance[i, j] + m * other.covariance[i, j]) / (n + m) + step[i] * step[j] * (n / (n + m)) * (m / (n + m))
+        (n * covariance[i, j] + m * other.covariance[i, j]) / (n + m) + step[i] * step[j] * (n / (n + m))
+          * (m / (n + m))
       }, minimum: zip(minimum, other.minimum).map { min($0, $1) },
       maximum: zip(maximum, other.maximum).map { max($0, $1) })
   }

@@ -64,7 +64,8 @@ public enum BandSelection: Hashable, Sendable {
     case .good:
       guard !axis.goodBands.isEmpty else {
         throw CoreError.invalidParameter(
-          name: "the bad-band list", value: "all bands", requirement: "some of the bands; name bands with \(option: "band list")")
+          name: "the bad-band list", value: "all bands",
+          requirement: "some of the bands; name bands with \(option: "band list")")
       }
       return axis.goodBands
     case .list(let bands):
@@ -82,7 +83,8 @@ public enum BandSelection: Hashable, Sendable {
       let bands = axis.goodBands.filter { band in ranges.contains { $0.contains(wavelengths[band]) } }
       guard !bands.isEmpty else {
         throw CoreError.invalidParameter(
-          name: "\(option: "wavelength ranges")", value: ranges.map { "\($0.lowerBound)-\($0.upperBound)" }.joined(separator: ","),
+          name: "\(option: "wavelength ranges")",
+          value: ranges.map { "\($0.lowerBound)-\($0.upperBound)" }.joined(separator: ","),
           requirement: "a range that holds good bands")
       }
       return bands

@@ -58,8 +58,7 @@ public enum ENVIFormat: CubeFormat {
     let name = PathName(header)
     let stem = name.stem
     for ext in dataExtensions {
-      for variant in ext.isEmpty ? [""] : ["." + ext, "." + ext.uppercased()] where VSI.isFile(stem + variant)
-      {
+      for variant in ext.isEmpty ? [""] : ["." + ext, "." + ext.uppercased()] where VSI.isFile(stem + variant) {
         return stem + variant
       }
     }

@@ -52,7 +52,8 @@ public final class ENVIWriter: CubeWriter {
       case ("suffix", _) where ["add", "replace"].contains(parts.last): break
       default:
         throw CoreError.invalidParameter(
-          name: "\(option: "creation option")", value: option, requirement: "INTERLEAVE=BSQ|BIL|BIP or SUFFIX=ADD|REPLACE for ENVI")
+          name: "\(option: "creation option")", value: option,
+          requirement: "INTERLEAVE=BSQ|BIL|BIP or SUFFIX=ADD|REPLACE for ENVI")
       }
     }
     let name = PathName(path)

@@ -52,8 +52,7 @@ enum GDALMetadata {
     metadata.sensor = envi["sensor_type"] ?? plain["SENSOR"]
     metadata.summary = plain["TIFFTAG_IMAGEDESCRIPTION"]
     readClasses(handles, into: &metadata)
-    if let product = plain["HSI_PRODUCT"] ?? plain["HSI_QUANTITY"], let quantity = Quantity(rawValue: product)
-    {
+    if let product = plain["HSI_PRODUCT"] ?? plain["HSI_QUANTITY"], let quantity = Quantity(rawValue: product) {
       metadata.quantity = quantity
       metadata.sources["quantity"] = .gdal
     }

@@ -152,7 +152,9 @@ public final class GeoTIFFWriter: CubeWriter {
       // An output like any other, so that it goes when the rest of the work fails.
       do {
         let aside = try OutputFile(path + ".aux.xml", overwrite: true)
-        guard rename(sidecar, aside.temporaryPath) == 0 else { throw OutputFile.failure(errno, path: path + ".aux.xml") }
+        guard rename(sidecar, aside.temporaryPath) == 0 else {
+          throw OutputFile.failure(errno, path: path + ".aux.xml")
+        }
         try aside.commit()
       } catch {
         discard()

@@ -22,7 +22,9 @@ public enum GridComparison: Sendable, Equatable {
     guard case .affine(let own)? = georeference?.mapping, case .affine(let target)? = scene?.mapping, own.count == 6,
       target.count == 6
     else { return isSameSize ? .same : .unrelated }
-    if let a = georeference?.crs, let b = scene?.crs, !a.isEmpty, !b.isEmpty, !isSameSystem(a, b) { return .otherSystem }
+    if let a = georeference?.crs, let b = scene?.crs, !a.isEmpty, !b.isEmpty, !isSameSystem(a, b) {
+      return .otherSystem
+    }
     guard isSameSize else { return .other(own: own, target: target) }
     let size = (target[1] * target[1] + target[4] * target[4]).squareRoot()
     let isNear = [(0.0, 0.0), (Double(samples), 0), (0, Double(lines)), (Double(samples), Double(lines))].allSatisfy {
@@ -42,7 +44,9 @@ public enum GridComparison: Sendable, Equatable {
         OSRDestroySpatialReference(second)
       }
       // Axis order in the text does not matter: GDAL's transforms are easting first in any case.
-      let options = GDALStrings(["IGNORE_DATA_AXIS_TO_SRS_AXIS_MAPPING=YES", "CRITERION=EQUIVALENT_EXCEPT_AXIS_ORDER_GEOGCRS"])
+      let options = GDALStrings([
+        "IGNORE_DATA_AXIS_TO_SRS_AXIS_MAPPING=YES", "CRITERION=EQUIVALENT_EXCEPT_AXIS_ORDER_GEOGCRS",
+      ])
       return options.lendConstant { OSRIsSameEx(first, second, $0) } != 0
     }
   }

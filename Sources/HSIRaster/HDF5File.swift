@@ -310,7 +310,8 @@ final class HDF5Array {
   ) throws {
     guard let type else {
       throw RasterError.unsupported(
-        path: file.path, feature: "\(path) of type \(typeName)", advice: "choose a numeric array with \(option: "variable")")
+        path: file.path, feature: "\(path) of type \(typeName)",
+        advice: "choose a numeric array with \(option: "variable")")
     }
     let rank = dimensions.count
     let extents = zip(count, block ?? [Int](repeating: 1, count: rank)).map { $0 * $1 }

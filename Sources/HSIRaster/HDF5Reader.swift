@@ -71,7 +71,8 @@ public enum HDF5Format: CubeFormat {
     } else {
       throw RasterError.inconsistent(
         path: path, reason: "nothing tells which axis of \(array.path) \(array.dimensions) holds the bands",
-        advice: "pass \(option: "axes") with one letter per axis (h line, w sample, b band), e.g. \(option: "axes") hwb")
+        advice: "pass \(option: "axes") with one letter per axis (h line, w sample, b band), e.g. \(option: "axes") hwb"
+      )
     }
     let bands = axes.band.map { array.dimensions[$0] } ?? 1
     var metadata = CubeMetadata(bands: bands)

@@ -97,7 +97,8 @@ struct MATLABCube {
     let (entry, lines) = try choice()
     guard entry.type != nil else {
       throw RasterError.unsupported(
-        path: path, feature: "the variable \(entry.summary)", advice: "choose a real numeric array with \(option: "variable")"
+        path: path, feature: "the variable \(entry.summary)",
+        advice: "choose a real numeric array with \(option: "variable")"
       )
     }
     let (source, owner) = try container.source(entry.name, pixelLines: lines)
@@ -129,8 +130,7 @@ struct MATLABCube {
     if !all.contains(where: { $0.isCube || $0.isMatrix }) { all += container.fields() }
     let matrices = all.filter { $0.isMatrix }
     let bundles = matrices.filter { declaredLines(of: $0) != nil }
-    if let bundle = bundles.first(where: { ["v", "y", "x"].contains($0.name.lowercased()) }) ?? bundles.first
-    {
+    if let bundle = bundles.first(where: { ["v", "y", "x"].contains($0.name.lowercased()) }) ?? bundles.first {
       return (bundle, declaredLines(of: bundle))
     }
     let cubes = all.filter { $0.isCube }

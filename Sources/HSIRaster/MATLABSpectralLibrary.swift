@@ -120,8 +120,7 @@ enum MATLABSpectralLibrary: SpectralLibraryFormat {
   /// `soil 1`, `soil 2` … where matrices `lib1`, `lib2` … make up the columns and `material_names` names them.
   private static func groupNames(_ container: any MATLABContainer, count: Int) -> [String]? {
     var sizes: [Int] = []
-    while let entry = container.entries.first(where: { $0.name == "lib\(sizes.count + 1)" && $0.type != nil })
-    {
+    while let entry = container.entries.first(where: { $0.name == "lib\(sizes.count + 1)" && $0.type != nil }) {
       sizes.append(entry.size[1])
     }
     guard !sizes.isEmpty, sizes.reduce(0, +) == count else { return nil }

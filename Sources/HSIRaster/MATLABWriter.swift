@@ -40,7 +40,8 @@ public final class MATLABWriter: CubeWriter {
         path: path, reason: "MATLAB files are written locally only; choose \(option: "format") GTiff")
     }
     if let option = options.creationOptions.first {
-      throw CoreError.invalidParameter(name: "\(option: "creation option")", value: option, requirement: "left out for MATLAB files")
+      throw CoreError.invalidParameter(
+        name: "\(option: "creation option")", value: option, requirement: "left out for MATLAB files")
     }
     let bytes = shape.pixels * shape.bands * type.size
     guard bytes <= MATLABWriter.limit - 1024 else {

@@ -32,7 +32,8 @@ struct MissingValues {
     case .uint64: markIntegers(UInt64.self, lines, samples, out, valid)
     case .int64: markIntegers(Int64.self, lines, samples, out, valid)
     case .float32:
-      mark(lines, samples, out, valid, nodata.map { $0.map { Float($0) } }) { (bits: UInt32) in Float(bitPattern: bits) }
+      mark(lines, samples, out, valid, nodata.map { $0.map { Float($0) } }) { (bits: UInt32) in Float(bitPattern: bits)
+      }
     case .float64:
       mark(lines, samples, out, valid, nodata) { (bits: UInt64) in Double(bitPattern: bits) }
     }

@@ -44,7 +44,8 @@ public enum MultidimensionalFormat: CubeFormat {
     } else {
       throw RasterError.inconsistent(
         path: path, reason: "nothing tells which axis of \(array.name) \(array.dimensions) holds the bands",
-        advice: "pass \(option: "axes") with one letter per axis (h line, w sample, b band), e.g. \(option: "axes") hwb")
+        advice: "pass \(option: "axes") with one letter per axis (h line, w sample, b band), e.g. \(option: "axes") hwb"
+      )
     }
     let source = try MultidimensionalSource(container: container, array: array, axes: axes, path: path)
     let bands = source.shape.bands

@@ -62,7 +62,8 @@ public final class OrthoGrid: Sendable {
     case "geoloc":
       guard let georeference = reader.metadata.georeference, case .geolocation = georeference.mapping else {
         throw RasterError.inconsistent(
-          path: reader.path, reason: "it has no arrays of longitude and latitude", advice: "leave out \(option: "ortho")"
+          path: reader.path, reason: "it has no arrays of longitude and latitude",
+          advice: "leave out \(option: "ortho")"
         )
       }
       return try OrthoGrid.geolocated(georeference, swath: reader.shape, window: window, context)

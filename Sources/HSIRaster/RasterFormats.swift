@@ -78,8 +78,7 @@ public enum RasterFormats {
     if let axes = options.axes, (single + [GDALFormat.name]).contains(name) { throw refuse("\(option: "axes")", axes) }
   }
 
-  private static func format(of location: RasterLocation, options: OpenOptions) throws -> any CubeFormat.Type
-  {
+  private static func format(of location: RasterLocation, options: OpenOptions) throws -> any CubeFormat.Type {
     if let name = options.format {
       guard let format = all.first(where: { $0.name.lowercased() == name.lowercased() }) else {
         throw CoreError.invalidParameter(

@@ -176,8 +176,7 @@ private final class BandCollector: NSObject, XMLParserDelegate {
     if text.utf8.count < 4096 { text += string }
   }
 
-  func parser(_ parser: XMLParser, didEndElement name: String, namespaceURI: String?, qualifiedName: String?)
-  {
+  func parser(_ parser: XMLParser, didEndElement name: String, namespaceURI: String?, qualifiedName: String?) {
     let value = text.trimmingCharacters(in: .whitespacesAndNewlines)
     let key = name.lowercased()
     text = ""

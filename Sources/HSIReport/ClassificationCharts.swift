@@ -31,14 +31,18 @@ extension ClassificationReport {
       return LineChart.Series(
         name: classes[index].name, colour: shade.lightness > 80 ? shade.darker : shade, x: x, y: y)
     }
-    var chart = chart("Mean spectra", "Mean spectra of \(known.count) classes: " + known.map { classes[$0].name }.joined(separator: ", "), series)
+    var chart = chart(
+      "Mean spectra",
+      "Mean spectra of \(known.count) classes: " + known.map { classes[$0].name }.joined(separator: ", "), series)
     chart.yRange = UnmixingReport.robustRange(series.map(\.y))
     return chart
   }
 
   /// Mean and one standard deviation on either side of one class.
   public func spectrumChart(_ index: Int) -> LineChart? {
-    guard let mean = classes[index].mean, let deviation = classes[index].deviation, !channels.isEmpty else { return nil }
+    guard let mean = classes[index].mean, let deviation = classes[index].deviation, !channels.isEmpty else {
+      return nil
+    }
     func curve(_ name: String, _ colour: Colour, _ factor: Double, _ style: LineChart.Style) -> LineChart.Series {
       let (x, y) = axis.curve { channels[$0].used ? mean[$0] + factor * deviation[$0] : nil }
       return LineChart.Series(name: name, colour: colour, x: x, y: y, style: style)
@@ -46,7 +50,8 @@ extension ClassificationReport {
     let shade = colour(index).lightness > 80 ? colour(index).darker : colour(index)
     let grey = Colour(0x9AA1A8)
     var chart = chart(
-      "Spectrum of \(classes[index].name)", "Mean and standard deviation of the labelled pixels of \(classes[index].name)",
+      "Spectrum of \(classes[index].name)",
+      "Mean and standard deviation of the labelled pixels of \(classes[index].name)",
       [
         curve("± one deviation", grey, 1, .dashed), curve("", grey, -1, .dashed),
         curve("mean", shade, 0, .line),

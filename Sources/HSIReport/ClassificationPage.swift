@@ -91,7 +91,9 @@ private struct ClassificationPage {
       ("Mean F1", percent(report.meanF1), spread("mean_f1")),
     ]
     return "<dl class=\"facts figures\">"
-      + figures.map { "<div><dt>\($0.0)</dt><dd>\(e($0.1))\($0.2.isEmpty ? "" : "<small>\(e($0.2))</small>")</dd></div>" }
+      + figures.map {
+        "<div><dt>\($0.0)</dt><dd>\(e($0.1))\($0.2.isEmpty ? "" : "<small>\(e($0.2))</small>")</dd></div>"
+      }
       .joined() + "</dl>"
   }
 
@@ -113,11 +115,13 @@ private struct ClassificationPage {
       first.append(PageParts.figure(scene, "The scene", heading: "Scene", caption: figures.sceneCaption))
     }
     if let map = figures.map {
-      first.append(PageParts.figure(map, "The map of classes", heading: "Map", caption: "Pixels without data are empty"))
+      first.append(
+        PageParts.figure(map, "The map of classes", heading: "Map", caption: "Pixels without data are empty"))
     }
     var second: [String] = []
     if let labels = figures.labels {
-      second.append(PageParts.figure(labels, "The labels", heading: "Labels", caption: "Pixels without a label are empty"))
+      second.append(
+        PageParts.figure(labels, "The labels", heading: "Labels", caption: "Pixels without a label are empty"))
     }
     if let judgement = figures.judgement {
       let parts = [
@@ -141,7 +145,8 @@ private struct ClassificationPage {
     let picture = ConfusionPicture(
       names: report.classes.map(\.name), colours: report.classes.map(\.colour), counts: report.confusion,
       unclassified: report.unclassified)
-    return "<section><h2>Confusion matrix</h2><p>Numbers of \(e(report.judged)): each row is a true class, each column a "
+    return
+      "<section><h2>Confusion matrix</h2><p>Numbers of \(e(report.judged)): each row is a true class, each column a "
       + "class of the map; the share is that of the row. What is off the diagonal is wrong.</p>"
       + "<div class=\"scroll\">\(picture.svg(width: 960, identifier: "confusion"))</div></section>"
   }
@@ -163,7 +168,8 @@ private struct ClassificationPage {
       for cell in cells { html += "<td class=\"n\">\(e(cell))</td>" }
       html += "</tr>"
     }
-    return html + "</tbody></table></div><p class=\"note\">Precision: share of the pixels given the class that have it. "
+    return html
+      + "</tbody></table></div><p class=\"note\">Precision: share of the pixels given the class that have it. "
       + "Recall: share of the pixels of the class that were given it. F1: their harmonic mean.</p></section>"
   }
 
@@ -190,12 +196,20 @@ private struct ClassificationPage {
     ]
     let order = ["training", "validation", "test", "guard"]
     rows.append(
-      ("Pixels", order.compactMap { role in split.pixels[role].map { "\(NumberText.grouped($0)) \(role)" } }.joined(separator: ", ")))
+      (
+        "Pixels",
+        order.compactMap { role in split.pixels[role].map { "\(NumberText.grouped($0)) \(role)" } }.joined(
+          separator: ", ")
+      ))
     if let radius = split.patchRadius {
       rows.append(("Patch of the model", "\(2 * radius + 1) × \(2 * radius + 1) pixels"))
     }
     if let overlapping = split.overlapping, let test = split.pixels["test"] {
-      rows.append(("Test pixels with training pixels in their patch", "\(NumberText.grouped(overlapping)) of \(NumberText.grouped(test))"))
+      rows.append(
+        (
+          "Test pixels with training pixels in their patch",
+          "\(NumberText.grouped(overlapping)) of \(NumberText.grouped(test))"
+        ))
     }
     rows.append(("File", split.path))
     return "<section><h2>How pixels were divided</h2>\(PageParts.list(rows))</section>"
@@ -210,7 +224,8 @@ private struct ClassificationPage {
       return "<section><h2>Training curve</h2>\(PageParts.chart(charts[0].chart, "curve", height: 260))</section>"
     }
     return "<section><h2>Training curve</h2><div class=\"charts\">"
-      + charts.map { "<figure>\($0.chart.svg(width: 490, height: 260, identifier: "curve-\($0.id)"))</figure>" }.joined()
+      + charts.map { "<figure>\($0.chart.svg(width: 490, height: 260, identifier: "curve-\($0.id)"))</figure>" }
+      .joined()
       + "</div></section>"
   }
 

@@ -7,8 +7,7 @@ extension RestorationReport {
     ChannelAxis(wavelengths: channels.map(\.wavelengthNm), used: channels.map(\.processed))
   }
 
-  private func chart(title: String, summary: String, yLabel: String, series: [LineChart.Series]) -> LineChart
-  {
+  private func chart(title: String, summary: String, yLabel: String, series: [LineChart.Series]) -> LineChart {
     let axis = axis
     var chart = LineChart(title: title, summary: summary, xLabel: axis.label, yLabel: yLabel, series: series)
     chart.shaded = axis.unusedRanges

@@ -108,8 +108,7 @@ private final class ComponentPlanes: @unchecked Sendable {
   func plane(_ component: Int) -> UnsafeMutablePointer<Float> { values.pointer + component * values.columns }
 
   /// The values of a plane of this size at valid pixels.
-  func crop(_ plane: UnsafePointer<Float>, _ filling: PlaneFilling, into target: UnsafeMutablePointer<Float>)
-  {
+  func crop(_ plane: UnsafePointer<Float>, _ filling: PlaneFilling, into target: UnsafeMutablePointer<Float>) {
     guard lines != filling.lines || samples != filling.samples else {
       return filling.gather(plane, into: target)
     }

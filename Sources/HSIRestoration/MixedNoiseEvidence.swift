@@ -44,8 +44,7 @@ public struct MixedNoiseEvidence: Sendable, Codable {
 
   /// Number of values above or below all 8 neighbours by more than `limit`, than the range of the neighbours, and than the
   /// standard deviation of the band (from its median absolute deviation).
-  private static func isolated(_ values: [Float], _ grid: [Int32], _ shape: CubeShape, _ limit: Float) -> Int
-  {
+  private static func isolated(_ values: [Float], _ grid: [Int32], _ shape: CubeShape, _ limit: Float) -> Int {
     guard limit > 0, shape.lines > 2, shape.samples > 2 else { return 0 }
     var sorted = values
     let centre = median(&sorted)

@@ -92,7 +92,8 @@ public enum SpectralResampling {
     var kept: [Int] = []
     for index in 0..<library.count {
       let isUsable = library[index].contains { $0.isFinite && $0 != 0 }
-      let isApart = isUsable && kept.allSatisfy { SpectralDistance.angle(library[$0], library[index]) * 180 / .pi >= degrees }
+      let isApart =
+        isUsable && kept.allSatisfy { SpectralDistance.angle(library[$0], library[index]) * 180 / .pi >= degrees }
       if isApart { kept.append(index) }
     }
     return kept

@@ -86,7 +86,8 @@ public enum TransformerError: HSIError {
         + (instead.map { " (the file has \(shortened($0)), which the model lacks)" } ?? "")
     case .unexpectedTensor(let path, let tensor, let file):
       "\(path) has \(shortened(tensor)) \(file), which the model lacks"
-    case .unknownModel(let name, let known): "there is no model \(name)\(Suggestion.text(for: name, in: known)); known: \(known.joined(separator: ", "))"
+    case .unknownModel(let name, let known):
+      "there is no model \(name)\(Suggestion.text(for: name, in: known)); known: \(known.joined(separator: ", "))"
     case .unknownArchitecture(let path, let task, let detail): "\(path) is not a \(task) network: \(detail)"
     case .otherTraining(let path, let saved, let wanted):
       "\(path) is the state of another run (\(saved)) than this one (\(wanted))"

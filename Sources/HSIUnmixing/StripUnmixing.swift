@@ -67,7 +67,8 @@ public enum StripUnmixing {
     guard endmembers.bands == bands else {
       throw UnmixingError.bandMismatch(
         spectra: endmembers.bands, scene: bands,
-        advice: "give both wavelengths so that the spectra can be resampled, or select matching bands with \(option: "band list")"
+        advice:
+          "give both wavelengths so that the spectra can be resampled, or select matching bands with \(option: "band list")"
       )
     }
     for i in 0..<endmembers.count where endmembers[i].contains(where: { !$0.isFinite }) {

@@ -49,7 +49,8 @@ public enum UnmixingError: HSIError {
     case .tooManyEndmembers: "lower \(option: "count")"
     case .noVariation: "check the bands, \(option: "nodata") and \(option: "window")"
     case .bandMismatch(_, _, let advice): advice
-    case .invalidSpectra: "remove it from the library or exclude the bands with \(option: "band list") or \(option: "wavelength ranges")"
+    case .invalidSpectra:
+      "remove it from the library or exclude the bands with \(option: "band list") or \(option: "wavelength ranges")"
     }
   }
 }

@@ -56,7 +56,8 @@ struct ClassificationAccuracy: ParsableCommand {
             .split(labels, context)
           for name in names
           where !records.contains(where: {
-            $0.scene == scene.name && $0.scheme == scheme.rawValue && $0.seed == seed && $0.model == name && $0.note == nil
+            $0.scene == scene.name && $0.scheme == scheme.rawValue && $0.seed == seed && $0.model == name
+              && $0.note == nil
           }) {
             records.append(try measure(name, cube, labels, split, scene.name, scheme.rawValue, seed, context))
             try write(records)
@@ -83,7 +84,8 @@ struct ClassificationAccuracy: ParsableCommand {
       let values = probabilities.row(row)
       return values.indices.reduce(0) { values[$1] > values[$0] ? $1 : $0 }
     }
-    let accuracy = HSIClassification.Accuracy(ConfusionMatrix(classes: labels.classes.count, truth: truth, result: result))
+    let accuracy = HSIClassification.Accuracy(
+      ConfusionMatrix(classes: labels.classes.count, truth: truth, result: result))
     let record = Record(
       scene: scene, scheme: scheme, model: name, seed: seed, oa: accuracy.overall, aa: accuracy.average,
       kappa: accuracy.kappa, seconds: seconds, training: task.trainingCounts.reduce(0, +), test: truth.count,
@@ -150,8 +152,10 @@ struct ClassificationAccuracy: ParsableCommand {
       let order = Classifiers.descriptions.flatMap { entry in
         Set(here.filter { $0.model == entry.id }.map(\.title)).sorted()
       }
-      page += "## \(scene.name)\n\n\(any.training) training pixels; disjoint: about \(any.test) test pixels (seed \(any.seed)).\n\n"
-      page += "| model | OA disjoint | AA disjoint | kappa disjoint | OA random | AA random | kappa random | training s | seeds "
+      page +=
+        "## \(scene.name)\n\n\(any.training) training pixels; disjoint: about \(any.test) test pixels (seed \(any.seed)).\n\n"
+      page +=
+        "| model | OA disjoint | AA disjoint | kappa disjoint | OA random | AA random | kappa random | training s | seeds "
       page += "| test pixels with training pixels in their patch, random |\n|---|---|---|---|---|---|---|---|---|---|\n"
       func rows(_ model: String, _ scheme: String) -> [Record] {
         here.filter { $0.title == model && $0.scheme == scheme }
@@ -179,7 +183,8 @@ struct ClassificationAccuracy: ParsableCommand {
         cells.append("\(Set(all.map(\.seed)).count)")
         let random = rows(model, "random")
         let share = mean(random.map { Double($0.overlapping) / Double(max(1, $0.test)) })
-        cells.append(random.first?.radius == 0 ? "single pixels" : share.map { String(format: "%.0f %%", 100 * $0) } ?? "–")
+        cells.append(
+          random.first?.radius == 0 ? "single pixels" : share.map { String(format: "%.0f %%", 100 * $0) } ?? "–")
         page += "| \(model) | \(cells.joined(separator: " | ")) |\n"
       }
       page += "\n"

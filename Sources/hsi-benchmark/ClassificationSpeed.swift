@@ -8,7 +8,8 @@ struct ClassificationSpeed: ParsableCommand {
     commandName: "classification",
     abstract: "LoLA-SpecViT: inference and adapter training step beside sgemm and PyTorch; training on a scene.")
 
-  @Option(help: "infer, train (adapter mode), or scene (the default preset learns and maps Salinas-A).") var task = "infer"
+  @Option(help: "infer, train (adapter mode), or scene (the default preset learns and maps Salinas-A).") var task =
+    "infer"
   @Option(help: "Patches per batch: 16 for inference, 32 for training by default.") var batch: Int?
   @Option(help: "Runs; the least time counts.") var runs = 5
   @Option(help: "Python with PyTorch, to run the peer.") var python: String?
@@ -67,8 +68,10 @@ struct ClassificationSpeed: ParsableCommand {
     line += String(format: ", %.0f ms of processor time per run", 1e3 * clock.seconds / Double(runs + 1))
     if let rival {
       line += String(
-        format: "; PyTorch %.0f ms (least), %.1f patches/s, %.0f ms of processor time, peak %.0f MiB resident; ratio %.2f",
-        rival.seconds * 1e3, Double(batch) / rival.seconds, rival.processor * 1e3, rival.mebibytes, rival.seconds / seconds)
+        format:
+          "; PyTorch %.0f ms (least), %.1f patches/s, %.0f ms of processor time, peak %.0f MiB resident; ratio %.2f",
+        rival.seconds * 1e3, Double(batch) / rival.seconds, rival.processor * 1e3, rival.mebibytes,
+        rival.seconds / seconds)
     }
     print(line)
   }
@@ -171,8 +174,11 @@ struct ClassificationSpeed: ParsableCommand {
       String(
         format:
           "%@ on Salinas-A, %@ split of %@ (guard %d), seed %d: %d training, %d test pixels; trained in %.1f s, mapped in %.2f s; OA %.2f %%, AA %.2f %%, kappa %.4f; peak %.0f MiB",
-        model, scheme.rawValue, training, guardBand ?? classifier.patchRadius, seed, task.training.count, test.count, trainingSeconds,
+        model, scheme.rawValue, training, guardBand ?? classifier.patchRadius, seed, task.training.count, test.count,
+        trainingSeconds,
         mappingSeconds, 100 * accuracy.overall, 100 * accuracy.average, accuracy.kappa, peakMebibytes))
-    for point in trained.curve.suffix(3) { print("  epoch \(point.epoch): loss \(point.loss) \(point.validationAccuracy.map { "validation \($0)" } ?? "")") }
+    for point in trained.curve.suffix(3) {
+      print("  epoch \(point.epoch): loss \(point.loss) \(point.validationAccuracy.map { "validation \($0)" } ?? "")")
+    }
   }
 }

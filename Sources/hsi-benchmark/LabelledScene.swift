@@ -171,8 +171,7 @@ struct SceneCollection {
   // MARK: - Pieces
 
   /// A matrix values × pixels whose pixels run down the columns of the image, as pixels × values row by row.
-  private func columnMajor(_ array: MATLABArray, _ columns: Int, _ lines: Int, _ samples: Int) -> PixelMatrix
-  {
+  private func columnMajor(_ array: MATLABArray, _ columns: Int, _ lines: Int, _ samples: Int) -> PixelMatrix {
     let result = PixelMatrix(rows: lines * samples, columns: columns)
     for i in 0..<lines {
       for j in 0..<samples {

@@ -22,7 +22,8 @@ struct NetworkSpeed: ParsableCommand {
     }
     let limits = MachineLimits.measure()
     print(
-      "\(model), 31 bands, \(limits.threads) threads; sgemm \(Int(limits.sgemm)) GFLOP/s, copy \(String(format: "%.1f", limits.copy)) GB/s")
+      "\(model), 31 bands, \(limits.threads) threads; sgemm \(Int(limits.sgemm)) GFLOP/s, copy \(String(format: "%.1f", limits.copy)) GB/s"
+    )
     let network = HSDT(configuration, seed: 1)
     for size in sizes.split(separator: ",").compactMap({ Int($0) }) {
       let work = flops * Double(size * size) / 4096
@@ -55,7 +56,8 @@ struct NetworkSpeed: ParsableCommand {
           + "peak \(after.peakBytesInUse >> 20) MiB of tensors, \(after.allocations - before.allocations) fresh allocations"
         if let rival {
           line += String(
-            format: "; PyTorch %.1f ms (least), ratio %.2f, peak %.0f MiB", rival.seconds * 1e3, rival.seconds / seconds,
+            format: "; PyTorch %.1f ms (least), ratio %.2f, peak %.0f MiB", rival.seconds * 1e3,
+            rival.seconds / seconds,
             rival.mebibytes)
         }
         print(line)

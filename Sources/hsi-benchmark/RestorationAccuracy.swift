@@ -139,8 +139,7 @@ struct RestorationAccuracy: ParsableCommand {
     return Cube(shape: cube.shape, metadata: cube.metadata, pixels: pixels, positions: cube.positions)
   }
 
-  private func add(_ kind: NoiseModel.Kind, _ sigmas: [Double]?, to clean: Cube, seed: UInt64) throws -> Cube
-  {
+  private func add(_ kind: NoiseModel.Kind, _ sigmas: [Double]?, to clean: Cube, seed: UInt64) throws -> Cube {
     let realisation = NoiseRealisation(
       try NoiseModel(kind, sigmas: sigmas), bands: clean.shape.bands, samples: clean.shape.samples, seed: seed
     )

@@ -19,11 +19,10 @@ struct UnmixingSpeed: ParsableCommand {
   @Flag(help: "Print JSON.") var json = false
 
   /// What is measured, in order.
-  static let measurements:
-    [(name: String, run: @Sendable (SpeedScene, MachineLimits) throws -> [Measurement])] = [
-      ("statistics", measureStatistics), ("vca", measureExtraction), ("fcls", measureAbundances),
-      ("sunsal", measureSparse), ("blind", measureBlind),
-    ]
+  static let measurements: [(name: String, run: @Sendable (SpeedScene, MachineLimits) throws -> [Measurement])] = [
+    ("statistics", measureStatistics), ("vca", measureExtraction), ("fcls", measureAbundances),
+    ("sunsal", measureSparse), ("blind", measureBlind),
+  ]
 
   func run() throws {
     Parallel.setThreads(threads)

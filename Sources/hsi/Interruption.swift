@@ -40,7 +40,8 @@ enum Interruption {
 
   private static func reportProgress() {
     let summary = display.withLock { $0?.summary } ?? ""
-    Terminal.write((summary.isEmpty ? "hsi: no phase is under way" : "hsi: " + summary.replacing("\n", with: "; ")) + "\n")
+    Terminal.write(
+      (summary.isEmpty ? "hsi: no phase is under way" : "hsi: " + summary.replacing("\n", with: "; ")) + "\n")
   }
 
   private static func handle(_ number: Int32, _ queue: DispatchQueue) {

@@ -102,7 +102,8 @@ import Testing
   /// SIGUSR1 tells where the work stands and does not end it; the scene is large enough for SIGTERM to find it at work.
   @Test func progressOnSignal() throws {
     let place = try SampleScene.workplace()
-    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
     let scene = root.appendingPathComponent("SampleData/scene.dat").path
     let script = """
       hsi unmix \(scene) o/a.tif --count 5 --set iterations=100000 --set tolerance=0 2> err &

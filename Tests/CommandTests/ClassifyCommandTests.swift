@@ -27,7 +27,8 @@ import Testing
 
     /// An ENVI raster of one band beside the scene.
     func write(
-      _ name: String, _ values: [Float], lines: Int = SampleScene.lines, samples: Int = SampleScene.samples, map: String? = nil
+      _ name: String, _ values: [Float], lines: Int = SampleScene.lines, samples: Int = SampleScene.samples,
+      map: String? = nil
     ) throws {
       var header = "ENVI\nsamples = \(samples)\nlines = \(lines)\nbands = 1\nheader offset = 0\ndata type = 4\n"
       header += "interleave = bsq\nbyte order = 0\n"
@@ -43,15 +44,19 @@ import Testing
     let place = try Place()
     let table = try place.run("classify split l.dat --guard 1 --train 20% --out s.tif").output
     #expect(table.hasPrefix("value  class") && table.contains("guard"))
-    try place.run("classify train in/s.dat l.dat --model svm --set C=10 --set gamma=1 --split s.tif --out m.safetensors")
+    try place.run(
+      "classify train in/s.dat l.dat --model svm --set C=10 --set gamma=1 --split s.tif --out m.safetensors")
     #expect(try place.run("model info m.safetensors").output.contains("classification"))
     let shares = try place.run(
-      "classify predict in/s.dat m.dat --model m.safetensors --prob p.dat --confidence c.dat --quicklook q.png").output
+      "classify predict in/s.dat m.dat --model m.safetensors --prob p.dat --confidence c.dat --quicklook q.png"
+    ).output
     #expect(shares.hasPrefix("value  class"))
     // ENVI says that it is a classification, with the names of the labels.
     let header = try place.text("m.hdr")
     #expect(header.contains("file type = ENVI Classification") && header.contains("Unclassified, "))
-    let (map, prob) = (try place.bytes("m.dat"), try SampleScene.floats(place.folder.url.appendingPathComponent("p.dat")))
+    let (map, prob) = (
+      try place.bytes("m.dat"), try SampleScene.floats(place.folder.url.appendingPathComponent("p.dat"))
+    )
     let confidence = try SampleScene.floats(place.folder.url.appendingPathComponent("c.dat"))
     #expect(map.count == Self.pixels && prob.count == 3 * Self.pixels)
     for i in 0..<Self.pixels {
@@ -86,7 +91,8 @@ import Testing
     for (name, options) in [("a", "-j 1"), ("b", "-j 2 --memory 300M")] {
       try place.run("classify split l.dat --guard 1 --train 20% --out \(name)s.tif \(options)")
       try place.run(
-        "classify train in/s.dat l.dat --model \(model) \(values) --split \(name)s.tif --out \(name).safetensors \(options)")
+        "classify train in/s.dat l.dat --model \(model) \(values) --split \(name)s.tif --out \(name).safetensors \(options)"
+      )
       let budget = name == "a" ? "--memory 2G" : "--memory 1100K"
       try place.run(
         "classify predict in/s.dat \(name).tif --model \(name).safetensors --prob \(name)p.tif \(options) \(budget)"
@@ -117,7 +123,8 @@ import Testing
       #expect(abs(sum - 1) < 1e-5)
     }
     try place.run(
-      "classify finetune in/s.dat l.dat --from m.safetensors --lora r=2 --epochs 1 --scheme random --train 30% --out a.safetensors")
+      "classify finetune in/s.dat l.dat --from m.safetensors --lora r=2 --epochs 1 --scheme random --train 30% --out a.safetensors"
+    )
     let bad: [(String, Int32, String)] = [
       ("--components 0 --out x.safetensors", 2, "from 1 to 1024"),
       ("--components 5 --flip 6 --out x.safetensors", 2, "--flip"),
@@ -130,13 +137,16 @@ import Testing
       #expect(result.errors.contains(text), "\(result.errors)")
     }
     let other = tests.deletingLastPathComponent().appendingPathComponent("SampleData/checkpoint.pth").path
-    #expect(try place.run("classify import in/s.dat \(other) --out x.safetensors", 7).errors.contains("spectral_conv.0.weight"))
+    #expect(
+      try place.run("classify import in/s.dat \(other) --out x.safetensors", 7).errors.contains(
+        "spectral_conv.0.weight"))
     #expect(!FileManager.default.fileExists(atPath: place.folder.url.appendingPathComponent("x.safetensors").path))
   }
 
   @Test func noDataStaysNoData() throws {
     let place = try Place()
-    try place.run("classify train in/spots.dat l.dat --model gml --set components=5 --scheme random --out m.safetensors")
+    try place.run(
+      "classify train in/spots.dat l.dat --model gml --set components=5 --scheme random --out m.safetensors")
     try place.run("classify predict in/spots.dat m.tif --model m.safetensors --prob p.dat")
     try place.run("convert m.tif m.bsq")
     let map = try place.bytes("m.bsq")
@@ -230,7 +240,8 @@ import Testing
       try place.run("classify train in/s.dat l.dat --model knn --split s\(seed).tif --out m\(seed).safetensors")
       try place.run("classify predict in/s.dat m\(seed).tif --model m\(seed).safetensors")
     }
-    let output = try place.run("classify evaluate m0.tif l.dat --split s0.tif --run m1.tif:s1.tif --report r.json").output
+    let output = try place.run("classify evaluate m0.tif l.dat --split s0.tif --run m1.tif:s1.tif --report r.json")
+      .output
     #expect(output.contains("over 2 maps: OA "))
     let report = try place.json("r.json")
     let runs = try #require(report["runs"] as? [[String: Any]]).compactMap { $0["overall"] as? Double }
@@ -243,15 +254,18 @@ import Testing
   @Test func randomSplitsSayWhatTheyAreWorth() throws {
     let place = try Place()
     let result = try place.run("classify split l.dat --scheme random --out s.tif")
-    #expect(result.errors.contains(/W-SPLIT-OVERLAP: \d+ of \d+ test pixels \(\d+\.\d %\) have training pixels within 7/))
+    #expect(
+      result.errors.contains(/W-SPLIT-OVERLAP: \d+ of \d+ test pixels \(\d+\.\d %\) have training pixels within 7/))
   }
 
   @Test func networksAndTheirAdapters() throws {
     let place = try Place()
     let small = "--scheme fixed --train 6 --window 0,0,20,20"
     try place.run(
-      "classify train in/s.dat l.dat --model lola-specvit-tiny --set epochs=1 --set components=4 \(small) --out m.safetensors")
-    try place.run("classify finetune in/s.dat l.dat --from m.safetensors --lora r=2 --epochs 1 \(small) --out a.safetensors")
+      "classify train in/s.dat l.dat --model lola-specvit-tiny --set epochs=1 --set components=4 \(small) --out m.safetensors"
+    )
+    try place.run(
+      "classify finetune in/s.dat l.dat --from m.safetensors --lora r=2 --epochs 1 \(small) --out a.safetensors")
     try place.run("classify predict in/s.dat a.tif --model m.safetensors --adapter a.safetensors --window 0,0,12,12")
     try place.run("classify predict in/s.dat b.tif --model m.safetensors --window 0,0,12,12")
     let size = try place.bytes("a.safetensors").count
@@ -264,15 +278,19 @@ import Testing
 
   /// Nothing stays of a run that the disk has no room for.
   @Test(arguments: [
-    "classify split l.dat --scheme random --out o/s.npy", "classify train in/s.dat l.dat --model knn --out o/m.safetensors",
+    "classify split l.dat --scheme random --out o/s.npy",
+    "classify train in/s.dat l.dat --model knn --out o/m.safetensors",
     "classify predict in/s.dat o/m.tif --model m.safetensors --prob o/p.dat",
     "classify predict in/s.dat o/m.dat --model m.safetensors --quicklook o/q.png --confidence o/c.dat",
     "classify evaluate l.dat l.dat --html o/r.html",
   ]) func fullDisk(line: String) throws {
     let place = try Place()
-    if line.contains("predict") { try place.run("classify train in/s.dat l.dat --model sam --scheme random --out m.safetensors") }
+    if line.contains("predict") {
+      try place.run("classify train in/s.dat l.dat --model sam --scheme random --out m.safetensors")
+    }
     let before = place.folder.names
-    let result = try Tool.launch(["bash", "-c", "ulimit -f 1; exec \(Tool.executable.path) \(line)"], in: place.folder.url)
+    let result = try Tool.launch(
+      ["bash", "-c", "ulimit -f 1; exec \(Tool.executable.path) \(line)"], in: place.folder.url)
     #expect(result.status == 6, "\(line)\n\(result.errors)")
     #expect(result.errors.contains("no space left on the disk while writing o/"), "\(result.errors)")
     #expect(try FileManager.default.contentsOfDirectory(atPath: place.folder.path("o")).isEmpty)
@@ -281,7 +299,8 @@ import Testing
 
   /// Every product that exists already stops the run before it begins.
   @Test(arguments: [
-    ("classify split l.dat --out o/s.tif", "s.tif"), ("classify train in/s.dat l.dat --model sam --out o/m.safetensors", "m.safetensors"),
+    ("classify split l.dat --out o/s.tif", "s.tif"),
+    ("classify train in/s.dat l.dat --model sam --out o/m.safetensors", "m.safetensors"),
     ("classify train in/s.dat l.dat --model sam --split-out o/s.tif --out o/m.safetensors", "s.tif"),
     ("classify predict in/s.dat o/m.dat --model m.safetensors", "m.hdr"),
     ("classify predict in/s.dat o/m.tif --model m.safetensors --prob o/p.tif", "p.tif"),
@@ -317,7 +336,9 @@ import Testing
     let code: Int32
     let message: String
 
-    init(_ line: String, _ code: Int32, _ message: String) { (self.line, self.code, self.message) = (line, code, message) }
+    init(_ line: String, _ code: Int32, _ message: String) {
+      (self.line, self.code, self.message) = (line, code, message)
+    }
     var testDescription: String { line }
   }
 
@@ -337,27 +358,38 @@ import Testing
     Case("classify split l.dat --validation 95% --out o/s.tif", 2, "--validation is 95%"),
     Case("classify split l.dat --guard -1 --out o/s.tif", 2, "--guard"),
     Case("classify split l.dat --scheme file --out o/s.tif", 2, "used with --train-map and --test-map"),
-    Case("classify split l.dat --scheme file --train-map l.dat --test-map l.dat --out o/s.tif", 3, "is a training pixel too"),
+    Case(
+      "classify split l.dat --scheme file --train-map l.dat --test-map l.dat --out o/s.tif", 3,
+      "is a training pixel too"),
     Case("classify split l.dat --out nowhere/s.tif", 4, "nowhere does not exist"),
     Case("classify split l.dat --out l.dat --overwrite", 4, "is an input of this command"),
     Case("classify train in/s.dat l.dat --model tree --out o/m.safetensors", 2, "there is no classifier tree"),
-    Case("classify train in/s.dat l.dat --model svm --set trees=3 --out o/m.safetensors", 2, "svm has no parameter trees"),
-    Case("classify train in/s.dat l.dat --model svm --split l.dat --scheme x --out o/m.safetensors", 2, "--scheme is x"),
+    Case(
+      "classify train in/s.dat l.dat --model svm --set trees=3 --out o/m.safetensors", 2, "svm has no parameter trees"),
+    Case(
+      "classify train in/s.dat l.dat --model svm --split l.dat --scheme x --out o/m.safetensors", 2, "--scheme is x"),
     Case("classify train in/s.dat zero.dat --model svm --out o/m.safetensors", 3, "no pixel of zero.dat has a class"),
     Case("classify train in/nan.dat l.dat --model svm --out o/m.safetensors", 3, "the labels hold 0 classes"),
     Case("classify train in/constant.dat l.dat --model svm --scheme random --out o/m.safetensors", 3, "same spectrum"),
-    Case("classify train in/s.dat l.dat --model svm --split wrong.dat --out o/m.safetensors", 3, "a split holds 0 to 4"),
-    Case("classify train in/s.dat l.dat --model svm --split small.dat --out o/m.safetensors", 3, "12 lines × 10 samples"),
-    Case("classify train in/s.dat l.dat --model svm --split zero.dat --out o/m.safetensors", 3, "has 0 pixels but training"),
+    Case(
+      "classify train in/s.dat l.dat --model svm --split wrong.dat --out o/m.safetensors", 3, "a split holds 0 to 4"),
+    Case(
+      "classify train in/s.dat l.dat --model svm --split small.dat --out o/m.safetensors", 3, "12 lines × 10 samples"),
+    Case(
+      "classify train in/s.dat l.dat --model svm --split zero.dat --out o/m.safetensors", 3, "has 0 pixels but training"
+    ),
     Case("classify train in/s.dat l.dat --model svm --out nowhere/m.safetensors", 4, "nowhere does not exist"),
     Case("classify train in/s.dat l.dat --model svm --memory 100K --out o/m.safetensors", 6, "E-MEMORY"),
     Case("classify predict in/s.dat o/m.tif --model none.safetensors", 7, "none.safetensors does not exist"),
     Case("classify predict in/s.dat o/m.tif --model l.dat", 7, "neither a safetensors"),
     Case("classify predict in/nan.dat o/m.tif --model m.safetensors", 3, "it has no valid pixel"),
     Case("classify predict in/s.dat o/m.tif --model m.safetensors --memory 10K", 6, "E-MEMORY"),
-    Case("classify predict in/s.dat o/m.tif --model m.safetensors --prob o/m.tif", 2, "different from every other output"),
+    Case(
+      "classify predict in/s.dat o/m.tif --model m.safetensors --prob o/m.tif", 2, "different from every other output"),
     Case("classify predict in/s.dat o/m.tif --model m.safetensors --adapter m.safetensors", 7, "no weights that LoRA"),
-    Case("classify finetune in/s.dat l.dat --from m.safetensors --out o/a.safetensors", 7, "no weights that LoRA could adapt"),
+    Case(
+      "classify finetune in/s.dat l.dat --from m.safetensors --out o/a.safetensors", 7,
+      "no weights that LoRA could adapt"),
     Case("classify finetune in/s.dat l.dat --from m.safetensors --lora r=0 --out o/a.safetensors", 2, "--lora is r=0"),
     Case("classify evaluate in/s.dat l.dat", 3, "it has 60 bands"),
     Case("classify evaluate small.dat l.dat", 3, "it has 24 lines × 20 samples but the scene 12 × 10"),

@@ -6,7 +6,8 @@ import Testing
   static let commands = [
     "", "info", "quicklook", "endmembers", "unmix", "denoise", "spectra", "spectra info", "spectra convert", "simulate",
     "simulate scene", "simulate noise", "simulate labels", "classify", "classify split", "classify train",
-    "classify finetune", "classify predict", "classify evaluate", "classify import", "evaluate", "evaluate unmixing", "evaluate restoration", "convert", "mosaic",
+    "classify finetune", "classify predict", "classify evaluate", "classify import", "evaluate", "evaluate unmixing",
+    "evaluate restoration", "convert", "mosaic",
     "model", "model info", "model convert", "model merge", "train", "train denoise", "methods", "formats", "schema",
     "config", "config show",
     "completion", "batch", "batch plan", "batch run", "batch status", "batch retry", "batch submit",

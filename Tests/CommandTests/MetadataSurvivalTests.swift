@@ -94,7 +94,8 @@ import Testing
     }
     let before = try Data(contentsOf: place.url.appendingPathComponent("o/m.tif"))
     for line in [
-      "unmix in/s.dat o/m.tif --count 3 --mask o/m.tif --overwrite", "denoise in/s.dat o/m.tif --mask o/m.tif --overwrite",
+      "unmix in/s.dat o/m.tif --count 3 --mask o/m.tif --overwrite",
+      "denoise in/s.dat o/m.tif --mask o/m.tif --overwrite",
     ] {
       let result = try Tool.run(line.split(separator: " ").map(String.init), in: place.url)
       #expect(result.status == 4, "\(line)\n\(result.errors)")
@@ -123,7 +124,9 @@ import Testing
       #expect(result.errorLines.count == 1)
       #expect(!FileManager.default.fileExists(atPath: place.path("o/w.vrt")))
     }
-    for (line, status) in [("mosaic o/w.tif o/left.tif", Int32(2)), ("mosaic o/w.vrt", 2), ("mosaic o/w.vrt o/none.tif", 3)] {
+    for (line, status) in [
+      ("mosaic o/w.tif o/left.tif", Int32(2)), ("mosaic o/w.vrt", 2), ("mosaic o/w.vrt o/none.tif", 3),
+    ] {
       let result = try Tool.run(line.split(separator: " ").map(String.init), in: place.url)
       #expect(result.status == status, "\(line)\n\(result.errors)")
     }

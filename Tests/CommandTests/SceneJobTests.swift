@@ -35,11 +35,13 @@ import Testing
     Line(command: "quicklook", text: "quicklook s.dat OUT", suffix: ".png"),
     Line(command: "simulate noise", text: "simulate noise s.dat OUT"),
     Line(command: "classify train", text: "classify train s.dat l.dat --model sam --train 50% --out OUT"),
-    Line(command: "classify train", text: "classify train s.dat l.dat --model sam --train 50% --out x.st --split-out OUT"),
+    Line(
+      command: "classify train", text: "classify train s.dat l.dat --model sam --train 50% --out x.st --split-out OUT"),
     Line(command: "classify predict", text: "classify predict s.dat OUT --model m.safetensors"),
     Line(command: "classify predict", text: "classify predict s.dat a.tif --model m.safetensors --prob OUT"),
     Line(command: "classify predict", text: "classify predict s.dat a.tif --model m.safetensors --report OUT"),
-    Line(command: "classify finetune", text: "classify finetune s.dat l.dat --from lola.safetensors --epochs 1 --out OUT"),
+    Line(
+      command: "classify finetune", text: "classify finetune s.dat l.dat --from lola.safetensors --epochs 1 --out OUT"),
     Line(command: "classify import", text: "classify import s.dat lola.safetensors --out OUT"),
   ]
 
@@ -79,7 +81,8 @@ import Testing
     #expect(try Data(contentsOf: URL(fileURLWithPath: place.path(target))) == before)
   }
 
-  @Test("No output replaces the file that its arguments were read from", arguments: lines.filter { $0.suffix == ".dat" })
+  @Test(
+    "No output replaces the file that its arguments were read from", arguments: lines.filter { $0.suffix == ".dat" })
   func argumentFilesStay(line: Line) throws {
     let place = try Self.workplace()
     let words = line.words("args.dat") + ["--overwrite"]
@@ -140,11 +143,13 @@ import Testing
     #expect(found == Set(Self.lines.map(\.command)).union(Self.others))
   }
 
-  @Test("A report on standard output ends in one newline", arguments: [
-    "unmix s.dat o.tif --count 3 --report -", "denoise s.dat o.tif --method pca --report -",
-    "classify predict s.dat o.tif --model m.safetensors --report -",
-    "classify evaluate l.dat l.dat --report -",
-  ])
+  @Test(
+    "A report on standard output ends in one newline",
+    arguments: [
+      "unmix s.dat o.tif --count 3 --report -", "denoise s.dat o.tif --method pca --report -",
+      "classify predict s.dat o.tif --model m.safetensors --report -",
+      "classify evaluate l.dat l.dat --report -",
+    ])
   func reportsEndInOneNewline(line: String) throws {
     let place = try Self.workplace()
     let result = try Tool.run(line.split(separator: " ").map(String.init), in: place.url)
@@ -178,10 +183,12 @@ import Testing
     #expect(page.contains("Probability of the class in the map"))
   }
 
-  @Test("A truncated tile is refused by hsi mosaic, whatever its layout", arguments: [
-    "convert s.dat t.tif", "convert s.dat t.tif --co COMPRESS=NONE", "convert s.dat t.tif --co INTERLEAVE=BAND",
-    "convert s.dat t.tif --co TILED=YES --co BLOCKXSIZE=16 --co BLOCKYSIZE=16",
-  ])
+  @Test(
+    "A truncated tile is refused by hsi mosaic, whatever its layout",
+    arguments: [
+      "convert s.dat t.tif", "convert s.dat t.tif --co COMPRESS=NONE", "convert s.dat t.tif --co INTERLEAVE=BAND",
+      "convert s.dat t.tif --co TILED=YES --co BLOCKXSIZE=16 --co BLOCKYSIZE=16",
+    ])
   func truncatedTiles(line: String) throws {
     let place = try Self.workplace()
     let made = try Tool.run(line.split(separator: " ").map(String.init), in: place.url)
@@ -202,17 +209,21 @@ import Testing
       line.split(separator: " ").map(String.init), in: place.url, environment: ["SOURCE_DATE_EPOCH": "1700000000"])
   }
 
-  @Test("A training that was stopped and resumed ends with the bytes of one that was not", arguments: [
-    "classify train s.dat l.dat --model cnn-1d --set epochs=8 --train 50% --guard 0 --validation 10%",
-    "classify train s.dat l.dat --model cnn-3d --set epochs=2 --train 30% --guard 0",
-  ])
+  @Test(
+    "A training that was stopped and resumed ends with the bytes of one that was not",
+    arguments: [
+      "classify train s.dat l.dat --model cnn-1d --set epochs=8 --train 50% --guard 0 --validation 10%",
+      "classify train s.dat l.dat --model cnn-3d --set epochs=2 --train 30% --guard 0",
+    ])
   func resumed(line: String) throws {
     let place = try SceneJobTests.workplace()
     let whole = try run(line + " --out whole.safetensors", in: place)
     try #require(whole.status == 0, "\(whole.errors)")
     var pauses = 0
     var last = try run(line + " --out part.safetensors --minutes 0.004", in: place)
-    while last.status == 0, FileManager.default.fileExists(atPath: place.path("part_training.safetensors")), pauses < 100 {
+    while last.status == 0, FileManager.default.fileExists(atPath: place.path("part_training.safetensors")),
+      pauses < 100
+    {
       #expect(last.errors.contains("--resume goes on"), "\(last.errors)")
       pauses += 1
       // From the second time on there is time to finish.

@@ -79,7 +79,9 @@ struct SharedLabelsCommandTests {
     #expect(!table.errors.contains("W-SPLIT-CLASS"))
     let rows = table.output.split(separator: "\n").dropFirst().map { $0.split(separator: " ").compactMap { Int($0) } }
     #expect(rows.count == classes + 1)
-    for row in rows { #expect(row.suffix(4)[row.suffix(4).startIndex] > 0 && row.suffix(2)[row.suffix(2).startIndex] > 0) }
+    for row in rows {
+      #expect(row.suffix(4)[row.suffix(4).startIndex] > 0 && row.suffix(2)[row.suffix(2).startIndex] > 0)
+    }
     _ = try run(["train", scene, labels, "--model", "gml", "--split", "s.tif", "--out", "m.safetensors"])
     _ = try run(["predict", scene, "m.tif", "--model", "m.safetensors"])
     let output = try run(["evaluate", "m.tif", labels, "--split", "s.tif", "--report", "-"]).output

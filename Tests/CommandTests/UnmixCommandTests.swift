@@ -157,8 +157,9 @@ import Testing
       #expect(abs(part[0] - (whole[0] + 4 * whole[1])) < 1e-6)
       #expect(abs(part[3] - (whole[3] + 6 * whole[5])) < 1e-6)
     }
-    let world = String(decoding: try data("o/q.pgw", place), as: UTF8.self).split(separator: "\n").compactMap
-    { Double($0) }
+    let world = String(decoding: try data("o/q.pgw", place), as: UTF8.self).split(separator: "\n").compactMap {
+      Double($0)
+    }
     #expect(abs(world[4] - (whole[0] + 4.5 * whole[1])) < 1e-3)
     // A window of the whole gives the same abundances as the whole.
     _ = try run("unmix in/s.dat o/w.dat --endmembers in/s_endmembers.sli", place)

@@ -49,8 +49,9 @@ import Testing
       #expect(TestTask.largestDifference(angles, Array(reference[(3 * n)..<(3 * n + 3)])) < 1e-3)
       // The smallest angle is the most probable class.
       let row = found.probabilities[(3 * n)..<(3 * n + 3)]
-      #expect(Array(row).enumerated().max { $0.element < $1.element }?.offset
-        == angles.enumerated().min { $0.element < $1.element }?.offset)
+      #expect(
+        Array(row).enumerated().max { $0.element < $1.element }?.offset
+          == angles.enumerated().min { $0.element < $1.element }?.offset)
     }
   }
 

@@ -41,7 +41,8 @@ import Testing
         data = data.prefix(random.index(below: data.count))
       } else {
         for _ in 0..<(1 + round % 4) {
-          data[random.index(below: round % 2 == 0 ? data.count : min(data.count, 4000))] = UInt8(truncatingIfNeeded: random.next())
+          data[random.index(below: round % 2 == 0 ? data.count : min(data.count, 4000))] = UInt8(
+            truncatingIfNeeded: random.next())
         }
       }
       do {

@@ -5,7 +5,8 @@ import Testing
 @Suite struct LabelMapTests {
   private func map(_ values: [Float], path: String = "l.tif") throws -> LabelMap {
     try values.withUnsafeBufferPointer {
-      try LabelMap(lines: 1, samples: values.count, values: $0, positions: (0..<Int32(values.count)).map { $0 }, path: path)
+      try LabelMap(
+        lines: 1, samples: values.count, values: $0, positions: (0..<Int32(values.count)).map { $0 }, path: path)
     }
   }
 
@@ -54,7 +55,8 @@ import Testing
       coarse.resampled(from: [100, 10, 0, 200, 0, -10], to: [110, 5, 0, 190, 0, -5], lines: 4, samples: 4))
     #expect(fine.ids == [5, 5, 6, 6, 5, 5, 6, 6, 9, 9, 10, 10, 9, 9, 10, 10])
     #expect(fine.classes == coarse.classes)
-    #expect(coarse.resampled(from: [100, 10, 0, 200, 0, -10], to: [900, 5, 0, 190, 0, -5], lines: 4, samples: 4) == nil)
+    #expect(
+      coarse.resampled(from: [100, 10, 0, 200, 0, -10], to: [900, 5, 0, 190, 0, -5], lines: 4, samples: 4) == nil)
     #expect(coarse.resampled(from: [0, 0, 0, 0, 0, 0], to: [0, 1, 0, 0, 0, 1], lines: 4, samples: 4) == nil)
   }
 }

@@ -9,7 +9,9 @@ struct SmallScene {
   let labels: LabelledPixels
   let classes: [ClassEntry]
 
-  init(lines: Int = 20, samples: Int = 18, bands: Int = 12, classes count: Int = 3, missing: Bool = true, seed: UInt64 = 1) {
+  init(
+    lines: Int = 20, samples: Int = 18, bands: Int = 12, classes count: Int = 3, missing: Bool = true, seed: UInt64 = 1
+  ) {
     var random = CounterRandom(seed: seed)
     let spectra = (0..<count).map { _ in (0..<bands).map { _ in random.uniform(0.2, 0.8) } }
     var (positions, values, labels): ([Int32], [Float], [Int]) = ([], [], [])

@@ -5,10 +5,13 @@ import Testing
 @Suite struct SuggestionTests {
   private let known = ["unmix", "denoise", "classify", "endmembers", "evaluate", "convert", "fcls", "nnls", "rrlbs-v"]
 
-  @Test("Slips lead to the word that was meant", arguments: [
-    ("unmx", "unmix"), ("umnix", "unmix"), ("UNMIX", "unmix"), ("denoize", "denoise"), ("clasify", "classify"),
-    ("endmember", "endmembers"), ("fcsl", "fcls"), ("rrlbsv", "rrlbs-v"), ("eval", "evaluate"), ("converter", "convert"),
-  ])
+  @Test(
+    "Slips lead to the word that was meant",
+    arguments: [
+      ("unmx", "unmix"), ("umnix", "unmix"), ("UNMIX", "unmix"), ("denoize", "denoise"), ("clasify", "classify"),
+      ("endmember", "endmembers"), ("fcsl", "fcls"), ("rrlbsv", "rrlbs-v"), ("eval", "evaluate"),
+      ("converter", "convert"),
+    ])
   func slips(word: String, meant: String) { #expect(Suggestion.nearest(to: word, in: known) == meant) }
 
   @Test("Words that are near to none lead nowhere", arguments: ["", "x", "segment", "foo", "nfindr", "abcdefghij"])
@@ -53,7 +56,8 @@ import Testing
   @Test func namesAreSpelledByWhoeverShowsThem() {
     let error = CoreError.memory(purpose: "work", needed: 2 << 30, budget: 1 << 30)
     #expect(error.description.hasSuffix("raise memory, or choose a smaller window or fewer bands [E-MEMORY]"))
-    #expect(error.message { "--" + $0 }.hasSuffix("raise --memory, or choose a smaller --window or fewer bands [E-MEMORY]"))
+    #expect(
+      error.message { "--" + $0 }.hasSuffix("raise --memory, or choose a smaller --window or fewer bands [E-MEMORY]"))
   }
 
   @Test func textWithoutNamesStays() {

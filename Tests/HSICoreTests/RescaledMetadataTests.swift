@@ -24,12 +24,15 @@ import Testing
   }
 
   @Test func tiePointsAndArrays() {
-    let points = [GroundControlPoint(id: "1", sample: 0.5, line: 2, x: 10, y: 20), .init(id: "2", sample: 7, line: 8, x: 1, y: 2)]
+    let points = [
+      GroundControlPoint(id: "1", sample: 0.5, line: 2, x: 10, y: 20), .init(id: "2", sample: 7, line: 8, x: 1, y: 2),
+    ]
     let finer = Georeference(crs: nil, mapping: .groundControlPoints(points)).rescaled(by: 2)
     #expect(
       finer?.mapping
         == .groundControlPoints([
-          GroundControlPoint(id: "1", sample: 1, line: 4, x: 10, y: 20), .init(id: "2", sample: 14, line: 16, x: 1, y: 2),
+          GroundControlPoint(id: "1", sample: 1, line: 4, x: 10, y: 20),
+          .init(id: "2", sample: 14, line: 16, x: 1, y: 2),
         ]))
     let swath = Georeference(crs: nil, mapping: .geolocation(longitude: "lon", latitude: "lat"))
     #expect(swath.rescaled(by: 2) == nil && swath.rescaled(by: 1) == swath)

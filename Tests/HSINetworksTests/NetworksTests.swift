@@ -63,7 +63,9 @@ import Testing
     let drawn = HSDT(configuration)
     drawn.linears.attach(LowRankAdapter.Configuration(rank: 2))
     let downs = drawn.linears.compactMap { ($0.adapters.first as? LowRankAdapter)?.down.value.values }
-    #expect(!downs.isEmpty && downs == loaded.linears.compactMap { ($0.adapters.first as? LowRankAdapter)?.down.value.values })
+    #expect(
+      !downs.isEmpty && downs == loaded.linears.compactMap { ($0.adapters.first as? LowRankAdapter)?.down.value.values }
+    )
     #expect(Set(downs[0]).count > 1)
     // Adapters are saved and come back with their α.
     for linear in loaded.linears {
@@ -72,7 +74,8 @@ import Testing
     let adapted = HSDTModel(loaded, card: HSDTModel.card("small", configuration))
     try adapted.write(to: path, overwrite: true)
     let again = try HSDTModel.read(path).network
-    #expect(again.linears.hasAdapters
+    #expect(
+      again.linears.hasAdapters
         && again.linears.allSatisfy { ($0.adapters.first as? LowRankAdapter)?.configuration.alpha == 4 })
     let x = Variable(Tensor([1, 7, 4, 4, 1], (0..<112).map { Float($0 % 13) / 13 }))
     #expect(again(x, Tape(.inference)).value.values == loaded(x, Tape(.inference)).value.values)
@@ -110,8 +113,10 @@ import Testing
     #expect(try refusal { _ in } == "accepted")
     let wide = try refusal { $0.configuration = HSDT.cardConfiguration(hsdt { $0.channels = 100_000 }) }
     #expect(wide.contains("channels is 100000") && wide.contains("E-ARCHITECTURE"))
-    #expect(try refusal { $0.configuration = HSDT.cardConfiguration(hsdt { $0.samples = [9] }) }.contains("samples is [9]"))
+    #expect(
+      try refusal { $0.configuration = HSDT.cardConfiguration(hsdt { $0.samples = [9] }) }.contains("samples is [9]"))
     #expect(try refusal { $0.configuration = ["hsdt": "{}"] }.contains("E-ARCHITECTURE"))
-    #expect(try refusal { $0.configuration = HSDT.cardConfiguration(hsdt { $0.channels = 8 }) }.contains("E-WEIGHTS-SHAPE"))
+    #expect(
+      try refusal { $0.configuration = HSDT.cardConfiguration(hsdt { $0.channels = 8 }) }.contains("E-WEIGHTS-SHAPE"))
   }
 }

@@ -26,7 +26,9 @@ import Testing
     #expect(compare(nil, 21) == .unrelated)
     #expect(compare(scene) == .same)
     #expect(compare(georeference([1000.3, 10, 0, 5000, 0, -10])) == .same)
-    #expect(compare(georeference([1005, 10, 0, 5000, 0, -10])) == .other(own: [1005, 10, 0, 5000, 0, -10], target: [1000, 10, 0, 5000, 0, -10]))
+    #expect(
+      compare(georeference([1005, 10, 0, 5000, 0, -10]))
+        == .other(own: [1005, 10, 0, 5000, 0, -10], target: [1000, 10, 0, 5000, 0, -10]))
     #expect(compare(georeference([1000, 10.1, 0, 5000, 0, -10])) != .same)
     #expect(compare(georeference([1000, 20, 0, 5000, 0, -20]), 10, 15) != .unrelated)
     #expect(compare(georeference([1000, 10, 0, 5000, 0, -10], zone: 34)) == .otherSystem)

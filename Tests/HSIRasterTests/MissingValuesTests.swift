@@ -41,7 +41,9 @@ import Testing
   /// NaN and infinite values are missing too; a pixel without any value is.
   @Test func valuesThatAreNoNumbers() throws {
     let scratch = try Scratch()
-    let (values, shape) = ([1, .nan, .infinity, .nan, .nan, .nan, 4, 5, -7] as [Float], "samples = 3\nlines = 1\nbands = 3")
+    let (values, shape) = (
+      [1, .nan, .infinity, .nan, .nan, .nan, 4, 5, -7] as [Float], "samples = 3\nlines = 1\nbands = 3"
+    )
     try scratch.write(values.flatMap { withUnsafeBytes(of: $0) { Array($0) } }, to: "a.dat")
     try scratch.write(
       "ENVI\n\(shape)\ndata type = 4\ninterleave = bip\nbyte order = 0\ndata ignore value = -7\n", to: "a.hdr")

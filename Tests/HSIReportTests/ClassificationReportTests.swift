@@ -11,7 +11,8 @@ import Testing
     let axis = MockRun.axis
     let names = ["Vegetation", "Kaolinite <pure> & \"white\"", "Water"]
     let classes = names.enumerated().map { index, name -> ClassificationReport.Class in
-      var entry = ClassificationReport.Class(value: [1, 7, 300][index], name: name, colour: ["#d55e00", "#009e73", "#f0f0c0"][index])
+      var entry = ClassificationReport.Class(
+        value: [1, 7, 300][index], name: name, colour: ["#d55e00", "#009e73", "#f0f0c0"][index])
       (entry.labelled, entry.training, entry.test, entry.guardBand, entry.mapped) = (100, 10, 60, 30, 400 * (index + 1))
       entry.recall = 0.9
       entry.precision = index == 2 ? nil : 0.8
@@ -74,7 +75,8 @@ import Testing
     #expect(!text.contains("user:pw"))
     for part in [
       "95.5 %", "93.0 ± 4.0 % over 2 maps", "No test pixel has a training pixel within 7 pixels", "Confusion matrix",
-      "Where it is right", "Training curve", "Spectra of the classes", "How pixels were divided", "15 × 15 pixels", "no class",
+      "Where it is right", "Training curve", "Spectra of the classes", "How pixels were divided", "15 × 15 pixels",
+      "no class",
     ] {
       #expect(text.contains(part), "\(part)")
     }
@@ -104,7 +106,8 @@ import Testing
   /// Many classes make small cells without numbers; the picture stays well formed.
   @Test(arguments: [1, 2, 16, 60]) func confusionPictures(classes: Int) throws {
     let picture = ConfusionPicture(
-      names: (0..<classes).map { "class of a rather long name \($0)" }, colours: (0..<classes).map { CategoricalPalette.colour($0).hex },
+      names: (0..<classes).map { "class of a rather long name \($0)" },
+      colours: (0..<classes).map { CategoricalPalette.colour($0).hex },
       counts: (0..<classes).map { i in (0..<classes).map { i == $0 ? 1234567 : ($0 == 0 ? 3 : 0) } },
       unclassified: [Int](repeating: 0, count: classes))
     let svg = picture.svg(width: 960, identifier: "c")

@@ -85,7 +85,9 @@ struct GridDoubling: Restorer {
     let (samples, width) = (scene.shape.samples, 2 * scene.shape.samples)
     for (row, position) in scene.positions.enumerated() {
       let (line, sample) = (Int(position) / samples, Int(position) % samples)
-      for (i, j) in [(0, 0), (0, 1), (1, 0), (1, 1)] { places.append((Int32((2 * line + i) * width + 2 * sample + j), row)) }
+      for (i, j) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+        places.append((Int32((2 * line + i) * width + 2 * sample + j), row))
+      }
     }
     places.sort { $0.fine < $1.fine }
     let pixels = PixelMatrix(
@@ -125,7 +127,8 @@ struct MeanFilling: Restorer {
     }
     return RestoredScene(
       scene: Cube(
-        shape: scene.shape, metadata: scene.metadata, pixels: result, positions: (0..<Int32(scene.shape.pixels)).map { $0 }),
+        shape: scene.shape, metadata: scene.metadata, pixels: result,
+        positions: (0..<Int32(scene.shape.pixels)).map { $0 }),
       facts: ["filled": Double(filled)])
   }
 }

@@ -61,7 +61,9 @@ public func checkClassifier(
   card.configuration = trained.configuration
   try SafetensorsWriter.write(trained.contents, card: card, to: path, overwrite: false)
   let file = try WeightFile.open(path)
-  expect(try bits(entry.restore(file, file.card() ?? card)) == all, "a file gives other results than what it was written from")
+  expect(
+    try bits(entry.restore(file, file.card() ?? card)) == all,
+    "a file gives other results than what it was written from")
 
   // Threads and seed.
   let threads = Parallel.threads

@@ -36,7 +36,8 @@ public func checkNetwork<N: Network>(
 
   let blank = N.blank(configuration)
   expect(
-    blank.store.parameters.map { "\($0.name) \($0.shape)" } == network.store.parameters.map { "\($0.name) \($0.shape)" },
+    blank.store.parameters.map { "\($0.name) \($0.shape)" }
+      == network.store.parameters.map { "\($0.name) \($0.shape)" },
     "a blank one has other parameters")
   expect(
     blank.store.parameters.allSatisfy { $0.isBuffer || $0.value.values.allSatisfy { $0 == 0 } },
@@ -84,7 +85,9 @@ private func checkGradients<N: Network>(
   network.store.clearGradients()
   tape.backward(from: y, gradient: weighting)
   let weights = network.store.parameters.filter { !$0.isBuffer }
-  for weight in weights where weight.gradient == nil { broken.append("\(N.architecture): \(weight.name) has no gradient") }
+  for weight in weights where weight.gradient == nil {
+    broken.append("\(N.architecture): \(weight.name) has no gradient")
+  }
   let inputGradient = tape.gradient(of: x) ?? .zeros(input.shape)
   let gradients = weights.map { $0.gradient?.copy() ?? .zeros($0.shape) } + [inputGradient]
   func squares(_ tensor: Tensor) -> Double { tensor.values.reduce(0) { $0 + Double($1) * Double($1) } }

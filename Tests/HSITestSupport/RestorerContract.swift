@@ -20,9 +20,12 @@ public func checkRestorer(_ restorer: any Restorer, scene: Cube) throws -> [Stri
   let located = Cube(shape: scene.shape, metadata: placed, pixels: scene.pixels, positions: scene.positions)
   let result = try restored(located)
   expect(scene.pixels.values == before, "it changes the scene that it is given")
-  expect(result.shape == restorer.shape(of: scene.shape), "the result is \(result.shape), not \(restorer.shape(of: scene.shape))")
   expect(
-    result.metadata.georeference == placed.rescaled(by: Double(scale)).georeference, "the result lies elsewhere on the map")
+    result.shape == restorer.shape(of: scene.shape),
+    "the result is \(result.shape), not \(restorer.shape(of: scene.shape))")
+  expect(
+    result.metadata.georeference == placed.rescaled(by: Double(scale)).georeference,
+    "the result lies elsewhere on the map")
   expect(result.metadata.axis == placed.axis, "the result has other bands")
   expect(result.count == result.shape.pixels, "pixels of a complete scene are missing in the result")
   expect(result.pixels.values.allSatisfy(\.isFinite), "the result has values that are not finite")
@@ -43,10 +46,13 @@ public func checkRestorer(_ restorer: any Restorer, scene: Cube) throws -> [Stri
     pixels: PixelMatrix(rows: kept.count, columns: bands, values: kept.flatMap { Array(scene.pixels.row($0)) }),
     positions: kept.map { scene.positions[$0] })
   let around = try restored(holed)
-  let coarse = Set(around.positions.map { position in
-    let (line, sample) = (Int(position) / (scene.shape.samples * scale), Int(position) % (scene.shape.samples * scale))
-    return line / scale * scene.shape.samples + sample / scale
-  })
+  let coarse = Set(
+    around.positions.map { position in
+      let (line, sample) = (
+        Int(position) / (scene.shape.samples * scale), Int(position) % (scene.shape.samples * scale)
+      )
+      return line / scale * scene.shape.samples + sample / scale
+    })
   if restorer.fills.contains(.pixels) {
     expect(around.count == around.shape.pixels, "missing pixels are not filled")
   } else {
@@ -87,7 +93,8 @@ public func checkRestorer(_ restorer: any Restorer, scene: Cube) throws -> [Stri
       return nil
     } catch { return error }
   }
-  if case .memory = error(RunContext(memory: MemoryBudget(bytes: 1000))) as? CoreError {} else {
+  if case .memory = error(RunContext(memory: MemoryBudget(bytes: 1000))) as? CoreError {
+  } else {
     expect(false, "it works within 1000 bytes, or does not say why not")
   }
   let cancelled = RunContext()

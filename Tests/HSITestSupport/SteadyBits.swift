@@ -12,5 +12,6 @@ public func expectSteadyBits(
     do { differences = try comparison() } catch { differences = ["\(error)"] }
     if differences.isEmpty { return }
   }
-  Issue.record("in all of \(attempts) attempts: \(differences.prefix(5).joined(separator: "; "))", sourceLocation: sourceLocation)
+  Issue.record(
+    "in all of \(attempts) attempts: \(differences.prefix(5).joined(separator: "; "))", sourceLocation: sourceLocation)
 }

@@ -76,7 +76,9 @@ extension NeuralKernelTests {
         let (planes, width, c) = (shape.planes, shape.pixels * shape.channels, shape.channels)
         let rows = planes * shape.pixels
         var mixed = [Double](repeating: 0, count: count)
-        for d in 0..<planes { for j in 0..<planes { for n in 0..<width { mixed[d * width + n] += a[d * planes + j] * x[j * width + n] } } }
+        for d in 0..<planes {
+          for j in 0..<planes { for n in 0..<width { mixed[d * width + n] += a[d * planes + j] * x[j * width + n] } }
+        }
         var r = x.doubles
         for n in 0..<rows { for o in 0..<c { for i in 0..<c { r[n * c + o] += m[o * c + i] * mixed[n * c + i] } } }
         var y = r
@@ -118,7 +120,9 @@ extension NeuralKernelTests {
       atEveryKernelLevel { level in
         for (i, found) in block.run().enumerated() {
           let scale = expected[i].contains { $0 != 0 }
-          #expect(scale ? relativeError(found, expected[i]) < 3e-6 : found.values.allSatisfy { $0 == 0 }, "level \(level), \(i)")
+          #expect(
+            scale ? relativeError(found, expected[i]) < 3e-6 : found.values.allSatisfy { $0 == 0 },
+            "level \(level), \(i)")
         }
       }
     }

@@ -48,7 +48,9 @@ struct Reference {
 
   /// A range of the last axis.
   func columns(_ range: Range<Int>) -> Reference {
-    Reference(shape.dropLast() + [range.count], (0..<rows).flatMap { values[($0 * last + range.lowerBound)..<($0 * last + range.upperBound)] })
+    Reference(
+      shape.dropLast() + [range.count],
+      (0..<rows).flatMap { values[($0 * last + range.lowerBound)..<($0 * last + range.upperBound)] })
   }
 
   /// Softmax of the last axis.
@@ -65,7 +67,9 @@ struct Reference {
 
   /// A cross-correlation of `[B, D, H, W, C]` with `[out, in, kd, kh, kw]`, zero padding, stride in the plane; with
   /// `depthwise` the filters are `[C, 1, kd, kh, kw]`.
-  func convolved(_ w: Reference, bias: Reference? = nil, stride: Int = 1, padding: Int? = nil, depthwise: Bool = false) -> Reference {
+  func convolved(_ w: Reference, bias: Reference? = nil, stride: Int = 1, padding: Int? = nil, depthwise: Bool = false)
+    -> Reference
+  {
     let (batch, depth, rows, columns, input) = (shape[0], shape[1], shape[2], shape[3], shape[4])
     let (output, kd, kh, kw) = (w.shape[0], w.shape[2], w.shape[3], w.shape[4])
     let pad = padding ?? kh / 2
@@ -81,7 +85,9 @@ struct Reference {
               for z in 0..<kd where (0..<depth).contains(d + z - kd / 2) {
                 for u in 0..<kh where (0..<rows).contains(r * stride + u - pad) {
                   for v in 0..<kw where (0..<columns).contains(c * stride + v - pad) {
-                    let start = (((b * depth + d + z - kd / 2) * rows + r * stride + u - pad) * columns + c * stride + v - pad) * input
+                    let start =
+                      (((b * depth + d + z - kd / 2) * rows + r * stride + u - pad) * columns + c * stride + v - pad)
+                      * input
                     if depthwise {
                       sum += values[start + o] * w.values[((o * kd + z) * kh + u) * kw + v]
                     } else {
@@ -242,7 +248,8 @@ struct LayerFixture {
     gradientFloor: Double = 1e-4, _ layer: ([Variable], Tape) -> Variable
   ) throws {
     try load(store)
-    let reference = array(fixture.tensors["out64.\(output)"] == nil ? "out.\(output)" : "out64.\(output)", isImage: isImage)
+    let reference = array(
+      fixture.tensors["out64.\(output)"] == nil ? "out.\(output)" : "out64.\(output)", isImage: isImage)
     if mode != .training {
       let plain = layer(inputs.map { Variable(array("in.\($0)", isImage: isImage)) }, Tape(.inference))
       expect(plain.value, reference, tolerance, "inference")
@@ -262,16 +269,22 @@ struct LayerFixture {
         Issue.record("\(name): no gradient of \(input)")
         continue
       }
-      expect(gradient, array("g.in.\(input)", isImage: isImage), gradientTolerance, "g.in.\(input)", floor: gradientFloor * largest)
+      expect(
+        gradient, array("g.in.\(input)", isImage: isImage), gradientTolerance, "g.in.\(input)",
+        floor: gradientFloor * largest)
       compared += 1
     }
     for parameter in store.parameters where !parameter.isBuffer {
-      guard let reference = fixture.tensors["g.w.\(parameter.name)"] ?? fixture.tensors["g.\(parameter.name)"] else { continue }
+      guard let reference = fixture.tensors["g.w.\(parameter.name)"] ?? fixture.tensors["g.\(parameter.name)"] else {
+        continue
+      }
       guard let gradient = parameter.gradient else {
         if reference.values.contains(where: { $0 != 0 }) { Issue.record("\(name): no gradient of \(parameter.name)") }
         continue
       }
-      expect(gradient, Tensor(reference.shape, reference.floats), gradientTolerance, "g.\(parameter.name)", floor: gradientFloor * largest)
+      expect(
+        gradient, Tensor(reference.shape, reference.floats), gradientTolerance, "g.\(parameter.name)",
+        floor: gradientFloor * largest)
       compared += 1
     }
     #expect(compared == fixture.tensors.keys.filter { $0.hasPrefix("g.") }.count, "\(name): every gradient is compared")

@@ -4,8 +4,7 @@ import Testing
 extension NeuralKernelTests {
   /// Bilinear resampling against its definition, its gradient as the adjoint.
   @Suite struct ResampleKernelTests {
-    private func taps(_ i: Int, _ n: Int, _ m: Int, _ corners: Bool) -> (low: Int, high: Int, weight: Double)
-    {
+    private func taps(_ i: Int, _ n: Int, _ m: Int, _ corners: Bool) -> (low: Int, high: Int, weight: Double) {
       let position =
         corners
         ? (m > 1 ? Double(i) * Double(n - 1) / Double(m - 1) : 0)

@@ -70,7 +70,9 @@ import Testing
   /// many steps counts.
   @Test func stepsTakeNoFreshMemory() {
     let store = ParameterStore(seed: 4)
-    let (first, second) = (Linear(store.root["a"], input: 40, output: 80), Linear(store.root["b"], input: 80, output: 3))
+    let (first, second) = (
+      Linear(store.root["a"], input: 40, output: 80), Linear(store.root["b"], input: 80, output: 3)
+    )
     let norm = LayerNorm(store.root["n"], channels: 80)
     let optimiser = Optimiser(.adamW(), store.trainable, decay: 0.01)
     let (x, target) = (Tensor([64, 40], repeating: 0.5), Tensor([64, 3], repeating: 1))
@@ -89,7 +91,9 @@ import Testing
   /// Draws fall at the stated rate, keep the expectation, and come again with the seed.
   @Test func dropoutKeepsTheMean() {
     let x = Variable(Tensor([200, 5, 4, 4, 10], repeating: 1))
-    func run(_ seed: UInt64, _ body: (Variable, Tape) -> Variable) -> [Float] { body(x, Tape(.training, seed: seed)).value.values }
+    func run(_ seed: UInt64, _ body: (Variable, Tape) -> Variable) -> [Float] {
+      body(x, Tape(.training, seed: seed)).value.values
+    }
     for (draws, body) in [
       (160_000, { Dropout.values($0, rate: 0.25, $1) }), (200, { Dropout.path($0, rate: 0.25, $1) }),
       (10_000, { Dropout.bands($0, rate: 0.25, $1) }),

@@ -34,7 +34,8 @@ final class KernelDecisions: Sendable {
 
   /// Decision values of rows of features, count × pairs. Serial; the result of a row does not depend on the others.
   func evaluate(
-    _ values: UnsafePointer<Float>, count: Int, scratch: UnsafeMutablePointer<Float>, into out: UnsafeMutablePointer<Float>
+    _ values: UnsafePointer<Float>, count: Int, scratch: UnsafeMutablePointer<Float>,
+    into out: UnsafeMutablePointer<Float>
   ) {
     support.multiply(values, rows: count, scratch)
     for n in 0..<count {

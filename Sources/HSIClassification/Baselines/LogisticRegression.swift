@@ -7,7 +7,8 @@ import HSITransformer
 public struct LogisticRegression: Classifier {
   public static let description = MethodDescription(
     id: "logistic", name: "Multinomial logistic regression",
-    task: .classify, citation: "D. R. Cox, The regression analysis of binary sequences, J. Royal Statistical Society B 20, 1958",
+    task: .classify,
+    citation: "D. R. Cox, The regression analysis of binary sequences, J. Royal Statistical Society B 20, 1958",
     cost: "N L C, training 4 n L C per step",
     advice: "Fast, well calibrated and hard to overfit; cannot bend its borders.",
     parameters: [
@@ -64,7 +65,8 @@ public struct LogisticRegression: Classifier {
     }
     var curve: [TrainingPoint] = []
     let start = [Double](repeating: 0, count: classes * (d + 1))
-    let weights = try LimitedMemoryBFGS.minimise(start, iterations: iterations, tolerance: 1e-6, objective) { step, loss in
+    let weights = try LimitedMemoryBFGS.minimise(start, iterations: iterations, tolerance: 1e-6, objective) {
+      step, loss in
       try context.checkCancellation()
       context.progress.report(phase: "training logistic", fraction: Double(step) / Double(iterations))
       curve.append(TrainingPoint(epoch: step, loss: loss, rate: 1))
@@ -84,7 +86,8 @@ enum LimitedMemoryBFGS {
 
   /// The point reached when no entry of the gradient exceeds `tolerance`, or after `iterations` steps.
   static func minimise(
-    _ start: [Double], iterations: Int, tolerance: Double, _ function: ([Double]) -> (value: Double, gradient: [Double]),
+    _ start: [Double], iterations: Int, tolerance: Double,
+    _ function: ([Double]) -> (value: Double, gradient: [Double]),
     _ report: (Int, Double) throws -> Void
   ) rethrows -> [Double] {
     func dot(_ a: [Double], _ b: [Double]) -> Double {

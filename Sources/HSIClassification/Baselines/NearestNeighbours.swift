@@ -8,7 +8,8 @@ import HSITransformer
 public struct NearestNeighbours: Classifier {
   public static let description = MethodDescription(
     id: "knn", name: "k nearest neighbours",
-    task: .classify, citation: "T. Cover, P. Hart, Nearest neighbor pattern classification, IEEE Trans. Information Theory 13, 1967",
+    task: .classify,
+    citation: "T. Cover, P. Hart, Nearest neighbor pattern classification, IEEE Trans. Information Theory 13, 1967",
     cost: "N L n", advice: "No training, no assumptions; slow with many training pixels.",
     parameters: [ParameterDescription("k", 5, in: 1...255, "neighbours that vote")], aliases: ["nearest-neighbour"])
 

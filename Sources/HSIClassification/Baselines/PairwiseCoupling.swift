@@ -105,7 +105,8 @@ enum PairwiseCoupling {
       for i in 0..<k {
         let difference = (total - products[i]) / q[i * k + i]
         p[i] += difference
-        total = (total + difference * (difference * q[i * k + i] + 2 * products[i])) / ((1 + difference) * (1 + difference))
+        total =
+          (total + difference * (difference * q[i * k + i] + 2 * products[i])) / ((1 + difference) * (1 + difference))
         for j in 0..<k {
           products[j] = (products[j] + difference * q[i * k + j]) / (1 + difference)
           p[j] /= 1 + difference

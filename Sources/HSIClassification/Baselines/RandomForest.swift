@@ -139,7 +139,8 @@ struct TreeGrower {
   private var histogram: [Int32]
   private var order: [Int]
 
-  init(_ table: BinnedPixels, bandsPerSplit: Int, leaf: Int, depth: Int, random: CounterRandom, bootstraps: Bool = true) {
+  init(_ table: BinnedPixels, bandsPerSplit: Int, leaf: Int, depth: Int, random: CounterRandom, bootstraps: Bool = true)
+  {
     self.table = table
     self.bandsPerSplit = bandsPerSplit
     self.leaf = leaf

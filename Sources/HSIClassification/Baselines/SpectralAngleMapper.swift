@@ -9,7 +9,8 @@ import HSITransformer
 public struct SpectralAngleMapper: Classifier {
   public static let description = MethodDescription(
     id: "sam", name: "Spectral angle mapper (SAM)",
-    task: .classify, citation: "F. A. Kruse et al., The spectral image processing system (SIPS), Remote Sensing of Environment 44, 1993",
+    task: .classify,
+    citation: "F. A. Kruse et al., The spectral image processing system (SIPS), Remote Sensing of Environment 44, 1993",
     cost: "N L C",
     advice: "The plainest baseline; blind to brightness, hence robust to shadow and poor where classes differ by it.")
 

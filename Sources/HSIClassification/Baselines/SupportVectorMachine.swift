@@ -10,7 +10,9 @@ import HSITransformer
 public struct SupportVectorMachine: Classifier {
   public static let description = MethodDescription(
     id: "svm", name: "Support vector machine, radial kernel",
-    task: .classify, citation: "F. Melgani, L. Bruzzone, Classification of hyperspectral remote sensing images with support vector machines, "
+    task: .classify,
+    citation:
+      "F. Melgani, L. Bruzzone, Classification of hyperspectral remote sensing images with support vector machines, "
       + "IEEE TGRS 42, 2004; trained by LIBSVM (C.-C. Chang, C.-J. Lin, ACM TIST 2, 2011)",
     cost: "N L V for V support vectors, training about n² L per machine, 20 · 5 + 1 machines",
     advice: "The spectral baseline to beat, strong with few training pixels.",
@@ -128,7 +130,8 @@ private struct GridSearch {
     }
     let chosen = grid[winner]
     context.logger.info(
-      "svm: C \(chosen.cost), gamma \(chosen.gamma): \(most) of \(rows.count) correct in \(folds)-fold cross-validation")
+      "svm: C \(chosen.cost), gamma \(chosen.gamma): \(most) of \(rows.count) correct in \(folds)-fold cross-validation"
+    )
     return Best(
       cost: chosen.cost, gamma: chosen.gamma,
       sigmoids: sigmoids(rows) { UnsafePointer(decisions.pointer + (winner * rows.count + $0) * pairs) })
@@ -207,7 +210,9 @@ struct TrainedMachine: SpectralModel {
     gamma: Double, cost: Double
   ) {
     (self.features, self.classCount, self.support, self.coefficients) = (features, classCount, support, coefficients)
-    (self.offsets, self.sigmoids, self.gamma, self.cost) = (offsets, sigmoids, Double(Float(gamma)), Double(Float(cost)))
+    (self.offsets, self.sigmoids, self.gamma, self.cost) = (
+      offsets, sigmoids, Double(Float(gamma)), Double(Float(cost))
+    )
     decisions = KernelDecisions(
       support: support, dimension: features.dimension, coefficients: coefficients, offsets: offsets,
       gamma: Double(Float(gamma)))

@@ -39,7 +39,8 @@ public struct LoLAClassifier: SteppedClassifier {
       advice: "The released network with the settings of its training script; slow without many cores.", aliases: []),
     Preset(
       id: "lola-specvit-paper", network: "lola-specvit", recipe: "paper",
-      advice: "The released network with the settings that its read-me file gives for the published figures.", aliases: []),
+      advice: "The released network with the settings that its read-me file gives for the published figures.",
+      aliases: []),
   ]
 
   public static var description: MethodDescription { description(of: presets[0]) }
@@ -50,7 +51,8 @@ public struct LoLAClassifier: SteppedClassifier {
     let recipe = preset.training
     return MethodDescription(
       id: preset.id, name: "LoLA-SpecViT, spectral vision transformer with low-rank adapters",
-      task: .classify, citation: "F. Z. Zidi et al., LoLA-SpecViT: local attention SwiGLU vision transformer with LoRA for "
+      task: .classify,
+      citation: "F. Z. Zidi et al., LoLA-SpecViT: local attention SwiGLU vision transformer with LoRA for "
         + "hyperspectral imaging, arXiv 2506.17759, 2025",
       cost: "N F, training 3 n F per epoch, F = work of a patch (docs/lola-specvit.md)", advice: preset.advice,
       parameters: [

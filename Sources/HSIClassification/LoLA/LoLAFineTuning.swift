@@ -40,7 +40,8 @@ extension TrainedLoLA: AdaptableClassifier {
     guard let alpha = text.flatMap(Double.init), alpha.isFinite else {
       throw TransformerError.badHeader(path: file.path, detail: "it does not say the α of its adapter")
     }
-    guard let head = file["head.linear.weight"], head.shape.count == 2, (2...ClassTable.limit).contains(head.shape[0]) else {
+    guard let head = file["head.linear.weight"], head.shape.count == 2, (2...ClassTable.limit).contains(head.shape[0])
+    else {
       throw TransformerError.missingTensor(
         path: file.path, tensor: "head.linear.weight", model: [shape.classes, shape.lastWidth], instead: nil)
     }

@@ -8,9 +8,12 @@ import HSITransformer
 public struct SpectralCNN: SteppedClassifier {
   public static let description = MethodDescription(
     id: "cnn-1d", name: "Convolutional network on spectra",
-    task: .classify, citation: "W. Hu et al., Deep convolutional neural networks for hyperspectral image classification, J. Sensors, 2015",
+    task: .classify,
+    citation:
+      "W. Hu et al., Deep convolutional neural networks for hyperspectral image classification, J. Sensors, 2015",
     cost: "N F, F = 8 kFLOP per band; training 3 n F per epoch",
-    advice: "Learns shapes of spectra; needs some hundred labels; blind to the neighbourhood, so no guard band is lost.",
+    advice:
+      "Learns shapes of spectra; needs some hundred labels; blind to the neighbourhood, so no guard band is lost.",
     parameters: PatchParameters.descriptions(recipe), aliases: ["cnn1d"])
 
   private static var recipe: PatchRecipe {

@@ -63,7 +63,9 @@ struct DisjointSplit {
           try context.checkCancellation()
           let size = (left + min(blocks, wanted[index]) - block - 1) / (min(blocks, wanted[index]) - block)
           let free = places[index].filter { roles[$0] == .test }
-          guard let chosen = best(free, size: size, near: near, remaining: remaining, class: index, &random) else { break }
+          guard let chosen = best(free, size: size, near: near, remaining: remaining, class: index, &random) else {
+            break
+          }
           for place in chosen {
             roles[place] = role
             if !near[place] { remaining[index] -= 1 }

@@ -13,7 +13,8 @@ public enum PublishedSplit {
     guard (training.lines, training.samples) == (test.lines, test.samples) else {
       throw ClassificationError.grid(
         path: paths.test,
-        reason: "it has \(test.lines) × \(test.samples) pixels but the training map \(training.lines) × \(training.samples)",
+        reason:
+          "it has \(test.lines) × \(test.samples) pixels but the training map \(training.lines) × \(training.samples)",
         advice: "pass two maps of one grid")
     }
     var roles = [PixelRole](repeating: .none, count: training.ids.count)

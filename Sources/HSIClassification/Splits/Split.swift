@@ -151,7 +151,8 @@ public struct Split: Sendable, Equatable {
     context.warn(
       "W-SPLIT-OVERLAP",
       "\(overlapping) of \(test) test pixels (\(tenths / 10).\(tenths % 10) %) have training pixels within \(radius) "
-        + "pixels, inside the patch that decides about them: accuracy on them is too good (use \(option: "scheme") disjoint with \(option: "guard") \(radius))")
+        + "pixels, inside the patch that decides about them: accuracy on them is too good (use \(option: "scheme") disjoint with \(option: "guard") \(radius))"
+    )
   }
 }
 

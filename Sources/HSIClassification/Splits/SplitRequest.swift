@@ -112,11 +112,14 @@ public struct SplitRequest: Sendable, Hashable {
     case (.fixed, .share(let share)):
       return counts.map { max(1, Int((Double($0) * share).rounded())) }
     case (_, .share(let share)):
-      return SplitRequest.apportioned(total - SplitRequest.ceiling((1 - share) * Double(total)), among: counts).map { max(1, $0) }
+      return SplitRequest.apportioned(total - SplitRequest.ceiling((1 - share) * Double(total)), among: counts).map {
+        max(1, $0)
+      }
     case (_, .count(let count)):
       guard count < total else {
         throw ClassificationError.tooFewPixels(
-          name: "all classes together", count: total, needed: count + 1, purpose: "a split with \(count) training pixels")
+          name: "all classes together", count: total, needed: count + 1,
+          purpose: "a split with \(count) training pixels")
       }
       return SplitRequest.apportioned(count, among: counts).map { max(1, $0) }
     }

@@ -27,7 +27,8 @@ public final class CNN1D: PatchNetwork, @unchecked Sendable {
       try require("bands", bands, in: 1...100_000)
       try require("classes", classes, in: 1...classLimit)
       try require(
-        widths.count == 2 && widths.allSatisfy { (1...1024).contains($0) }, "widths", widths, "two numbers from 1 to 1024")
+        widths.count == 2 && widths.allSatisfy { (1...1024).contains($0) }, "widths", widths,
+        "two numbers from 1 to 1024")
       try require("hidden", hidden, in: 1...4096)
     }
 

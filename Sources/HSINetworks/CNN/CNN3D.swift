@@ -26,7 +26,8 @@ public final class CNN3D: PatchNetwork, @unchecked Sendable {
       try require((1...65).contains(side) && side % 2 == 1, "side", side, "odd, from 1 to 65")
       try require("classes", classes, in: 1...classLimit)
       try require(
-        widths.count == 2 && widths.allSatisfy { (1...1024).contains($0) }, "widths", widths, "two numbers from 1 to 1024")
+        widths.count == 2 && widths.allSatisfy { (1...1024).contains($0) }, "widths", widths,
+        "two numbers from 1 to 1024")
       try require("hidden", hidden, in: 1...4096)
     }
 

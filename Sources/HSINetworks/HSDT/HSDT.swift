@@ -64,7 +64,8 @@ public final class HSDT: Network, @unchecked Sendable {
   public func callAsFunction(
     _ x: Variable, query: GuidedSpectralAttention.Query = .automatic, _ tape: Tape
   ) -> Variable {
-    precondition(x.shape.count == 5 && x.shape[4] == configuration.inputChannels, "HSDT got an input of shape \(x.shape)")
+    precondition(
+      x.shape.count == 5 && x.shape[4] == configuration.inputChannels, "HSDT got an input of shape \(x.shape)")
     precondition(
       x.shape[2] % configuration.granularity == 0 && x.shape[3] % configuration.granularity == 0,
       "HSDT needs rows and columns in multiples of \(configuration.granularity), got \(x.shape)")
@@ -118,7 +119,9 @@ final class HSDTStage {
     if resampling == .up {
       h = tape.resizeBilinear(h, rows: 2 * h.shape[2], columns: 2 * h.shape[3], alignsCorners: true)
     }
-    if !tape.isRecording, let folded = separable?.inference(h.value, norm) ?? dense?.inference(h.value, norm?.runningAffine) {
+    if !tape.isRecording,
+      let folded = separable?.inference(h.value, norm) ?? dense?.inference(h.value, norm?.runningAffine)
+    {
       return block(Variable(folded), adding: skip, query, tape)
     }
     if let separable { h = separable(h, tape) } else if let dense { h = dense(h, tape) }

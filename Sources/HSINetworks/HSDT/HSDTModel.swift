@@ -26,12 +26,15 @@ extension HSDT {
   private static func inferred(from file: WeightFile) throws -> HSDTConfiguration {
     var configuration = HSDTConfiguration()
     guard let tail = file["tail.weight"], tail.shape.count == 5, (1...1024).contains(tail.shape[1]) else {
-      throw TransformerError.unknownArchitecture(path: file.path, task: task, detail: "it has no tail.weight of five axes")
+      throw TransformerError.unknownArchitecture(
+        path: file.path, task: task, detail: "it has no tail.weight of five axes")
     }
     configuration.channels = tail.shape[1]
     configuration.layers = 0
     configuration.samples = []
-    while configuration.layers < 32, file.tensors.contains(where: { $0.name.hasPrefix("encoder.layers.\(configuration.layers).") }) {
+    while configuration.layers < 32,
+      file.tensors.contains(where: { $0.name.hasPrefix("encoder.layers.\(configuration.layers).") })
+    {
       if file["encoder.layers.\(configuration.layers).conv.weight"] != nil {
         configuration.samples.insert(configuration.layers)
       }
@@ -40,7 +43,9 @@ extension HSDT {
     guard configuration.layers > 0 else {
       throw TransformerError.unknownArchitecture(path: file.path, task: task, detail: "it has no encoder.layers")
     }
-    if let head = file["head.conv.dw_conv.0.weight"], head.shape.count == 5 { configuration.inputChannels = head.shape[1] }
+    if let head = file["head.conv.dw_conv.0.weight"], head.shape.count == 5 {
+      configuration.inputChannels = head.shape[1]
+    }
     configuration.usesBatchNorm = file["head.bn.weight"] != nil
     return configuration
   }

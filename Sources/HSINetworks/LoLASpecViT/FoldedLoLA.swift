@@ -51,7 +51,8 @@ package final class FoldedLoLA: @unchecked Sendable {
     var matrix = try weights.tensor("head.linear.weight", shape: [classes, width])
     Matrices.add(
       try weights.tensor("head.lora_up.weight", shape: [classes, configuration.rank]),
-      try weights.tensor("head.lora_down.weight", shape: [configuration.rank, width]), scale: configuration.scale, to: &matrix)
+      try weights.tensor("head.lora_down.weight", shape: [configuration.rank, width]), scale: configuration.scale,
+      to: &matrix)
     head = PackedMap(matrix, bias: try weights.tensor("head.linear.bias", shape: [classes]))
   }
 

@@ -227,9 +227,10 @@ public struct LoLAConfiguration: PatchConfiguration {
       "one to six numbers from 0 to 64")
     try require(expansion > 0 && expansion <= 16, "expansion", expansion, "positive, at most 16")
     try require(
-      heads.count == depths.count && depths.indices.allSatisfy {
-        heads[$0] > 0 && (width << $0) % heads[$0] == 0 && hidden($0) > 0
-      }, "heads", heads, "a divisor of the width for each level")
+      heads.count == depths.count
+        && depths.indices.allSatisfy {
+          heads[$0] > 0 && (width << $0) % heads[$0] == 0 && hidden($0) > 0
+        }, "heads", heads, "a divisor of the width for each level")
     try require(
       windows.count == depths.count && windows.allSatisfy { (1...32).contains($0) }, "windows", windows,
       "a side from 1 to 32 for each level")

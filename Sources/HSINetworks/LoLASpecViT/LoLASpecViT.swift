@@ -44,7 +44,8 @@ public final class LoLASpecViT: PatchNetwork, @unchecked Sendable {
       )
     }
     norm = LayerNorm(root["norm"], channels: configuration.lastWidth)
-    head = AdapterLinears(configuration: configuration).plain(root["head"], configuration.lastWidth, configuration.classes)
+    head = AdapterLinears(configuration: configuration).plain(
+      root["head"], configuration.lastWidth, configuration.classes)
   }
 
   /// The linear maps of attention and feed-forward networks, and the head: those that may carry further adapters.

@@ -30,8 +30,11 @@ extension NamedWeights {
     let stacked = try contents.map { name, content -> (name: String, content: SafetensorsWriter.Content) in
       guard let wanted = shapes[name] else { return (name, content) }
       if let replacement = file[name] {
-        return (name, replacement.type.isFloatingPoint
-          ? .floats(try NamedWeights.checked(replacement.floats(), name, wanted, file.path)) : .stored(replacement))
+        return (
+          name,
+          replacement.type.isFloatingPoint
+            ? .floats(try NamedWeights.checked(replacement.floats(), name, wanted, file.path)) : .stored(replacement)
+        )
       }
       let place = name.hasSuffix("weight") ? String(name.dropLast(6)) : name + "."
       guard file[place + down] != nil || file[place + up] != nil else { return (name, content) }

@@ -8,7 +8,8 @@ import HSINumerics
 public struct Destriping: ClassicalDenoiser {
   public static let description = MethodDescription(
     id: "destripe", name: "Column offset correction",
-    task: .denoise, citation:
+    task: .denoise,
+    citation:
       "after B. K. Horn and R. J. Woodham, Destriping Landsat MSS images by histogram modification, CGIP 10(1), 1979, "
       + "with medians of differences in place of histograms",
     cost: "100 N L",

@@ -12,7 +12,8 @@ import HSINumerics
 public struct FastHyDe: ClassicalDenoiser {
   public static let description = MethodDescription(
     id: "fasthyde", name: "Fast hyperspectral denoising (FastHyDe class)",
-    task: .denoise, citation:
+    task: .denoise,
+    citation:
       "L. Zhuang and J. M. Bioucas-Dias, Fast hyperspectral image denoising and inpainting based on low-rank and "
       + "sparse representations, IEEE JSTARS 11(3), 2018",
     cost: "N L² + L³ + 15 000 N p flops",

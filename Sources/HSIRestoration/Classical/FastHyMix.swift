@@ -17,7 +17,8 @@ import HSINumerics
 public struct FastHyMix: ClassicalDenoiser {
   public static let description = MethodDescription(
     id: "fasthymix", name: "Mixed noise removal in a subspace (FastHyMix class)",
-    task: .denoise, citation:
+    task: .denoise,
+    citation:
       "L. Zhuang and M. K. Ng, Hyperspectral mixed noise removal by l1-norm-based subspace representation, IEEE JSTARS "
       + "13, 2020; FastHyMix: fast and parameter-free hyperspectral image mixed noise removal, IEEE TNNLS 34(8), 2023",
     cost: "rounds (N L² + L³ + N L) + 30 000 N p flops",

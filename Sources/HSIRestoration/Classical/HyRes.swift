@@ -15,7 +15,8 @@ import Synchronization
 public struct HyRes: ClassicalDenoiser {
   public static let description = MethodDescription(
     id: "hyres", name: "Hyperspectral restoration by sparse low-rank modelling (HyRes)",
-    task: .denoise, citation:
+    task: .denoise,
+    citation:
       "B. Rasti, M. O. Ulfarsson and P. Ghamisi, Automatic hyperspectral image restoration using sparse and low-rank "
       + "modeling, IEEE GRSL 14(12), 2017",
     cost: "N L² + L³ + 400 shifts N p",

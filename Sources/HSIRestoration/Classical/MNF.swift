@@ -10,7 +10,8 @@ import HSINumerics
 public struct MNF: ClassicalDenoiser {
   public static let description = MethodDescription(
     id: "mnf", name: "Maximum noise fraction smoothing (MNF)",
-    task: .denoise, citation:
+    task: .denoise,
+    citation:
       "A. A. Green, M. Berman, P. Switzer and M. D. Craig, A transformation for ordering multispectral data in "
       + "terms of image quality, IEEE TGRS 26(1), 1988",
     cost: "N L² + L³",

@@ -116,7 +116,8 @@ public struct DegradationRegistry: Sendable {
   ///
   /// - Throws: `CoreError.invalidParameter` for unknown names and unusable numbers.
   public func named(_ name: String, _ numbers: [Double]? = nil) throws -> any Degradation {
-    guard let entry = entries.first(where: { $0.description.id == name || $0.description.aliases.contains(name) }) else {
+    guard let entry = entries.first(where: { $0.description.id == name || $0.description.aliases.contains(name) })
+    else {
       throw CoreError.invalidParameter(
         name: "degradation", value: name,
         requirement: "one of " + entries.map(\.description.id).joined(separator: ", "))

@@ -67,11 +67,13 @@ extension NoiseModel.Kind {
       case .stripe: ("Stripes", "noniid, and stripes in a third of the bands.")
       case .deadline: ("Dead columns", "noniid, and dead columns in a third of the bands.")
       case .impulse: ("Salt and pepper", "noniid, and impulses in a third of the bands.")
-      case .mixture: ("Mixed noise", "noniid, and stripes, dead columns and impulses in three disjoint thirds of the bands.")
+      case .mixture:
+        ("Mixed noise", "noniid, and stripes, dead columns and impulses in three disjoint thirds of the bands.")
       }
     return MethodDescription(
       id: rawValue, name: name,
-      task: MethodTask(rawValue: "degrade"), citation: "Z. Lai, C. Yan and Y. Fu, Hybrid spectral denoising transformer with guided attention, ICCV 2023",
+      task: MethodTask(rawValue: "degrade"),
+      citation: "Z. Lai, C. Yan and Y. Fu, Hybrid spectral denoising transformer with guided attention, ICCV 2023",
       cost: "N L", advice: advice)
   }
 }

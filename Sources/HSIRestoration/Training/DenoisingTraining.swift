@@ -102,7 +102,8 @@ public struct DenoisingTraining: Sendable {
       return base.model
     }
     guard adapter == nil else {
-      throw CoreError.invalidParameter(name: "\(option: "lora")", value: adapters ?? "", requirement: "used with \(option: "from")")
+      throw CoreError.invalidParameter(
+        name: "\(option: "lora")", value: adapters ?? "", requirement: "used with \(option: "from")")
     }
     guard let configuration = HSDTConfiguration(named: variant), configuration.inputChannels == 1 else {
       throw TransformerError.unknownModel(
@@ -127,7 +128,8 @@ public struct DenoisingTraining: Sendable {
     try check("\(option: "stride")", stride ?? 1, (1...4096).contains(stride ?? 1), "from 1 to 4096")
     try check("\(option: "evaluate every")", evaluateEvery, evaluateEvery >= 1, "a number from 1")
     try check(
-      "\(option: "patches per epoch")", patchesPerEpoch ?? batch, (patchesPerEpoch ?? batch) >= batch, "at least \(option: "batch") (\(batch))")
+      "\(option: "patches per epoch")", patchesPerEpoch ?? batch, (patchesPerEpoch ?? batch) >= batch,
+      "at least \(option: "batch") (\(batch))")
     try check("\(option: "epochs")", epochs, (1...1_000_000).contains(epochs), "from 1 to 1000000")
     try check("\(option: "batch")", batch, (1...4096).contains(batch), "from 1 to 4096")
     try check("\(option: "rate")", rate, rate > 0 && rate <= 1, "above 0 and at most 1")

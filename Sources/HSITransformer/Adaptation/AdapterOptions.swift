@@ -20,7 +20,8 @@ public struct AdapterOptions {
     var values: [String: Double] = [:]
     for part in list.split(separator: ",") {
       let pair = part.split(separator: "=")
-      guard pair.count == 2, known.contains(String(pair[0])), let value = Double(pair[1]), value > 0, value <= 1e6 else {
+      guard pair.count == 2, known.contains(String(pair[0])), let value = Double(pair[1]), value > 0, value <= 1e6
+      else {
         throw CoreError.invalidParameter(name: option, value: text, requirement: grammar)
       }
       values[String(pair[0])] = value

@@ -36,7 +36,8 @@ public final class LowRankAdapter: Adapter {
     /// α where the file says it, else 2r. A pair with a gate or a residual is of another kind.
     public init?(at place: String, in source: AdapterSource) throws {
       let others = GatedLowRankAdapter.Configuration.own.map { AdapterSource.name(place, $0) }
-      guard others.allSatisfy({ source.shape($0) == nil }), let rank = try LowRankPair.rank(at: place, in: source) else {
+      guard others.allSatisfy({ source.shape($0) == nil }), let rank = try LowRankPair.rank(at: place, in: source)
+      else {
         return nil
       }
       self.init(rank: rank, alpha: source.number(LowRankPair.alphaKey, at: place))

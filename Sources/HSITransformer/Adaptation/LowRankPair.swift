@@ -122,7 +122,8 @@ struct LowRankPair {
   /// `y = (α/r) U low + keep · y`.
   func high(_ low: Tensor, rows: Int, keep: Float, _ y: Tensor) {
     Products.multiply(
-      low.pointer, .none, up.value.pointer, .transposed, y.output, m: rows, n: output, k: rank, scale: scale, keep: keep)
+      low.pointer, .none, up.value.pointer, .transposed, y.output, m: rows, n: output, k: rank, scale: scale, keep: keep
+    )
   }
 
   /// The way back through both products, from the gradient of `(α/r) U (D x)`.
@@ -130,7 +131,8 @@ struct LowRankPair {
     if up.isTrainable {
       up.accumulate {
         Products.multiply(
-          gradient.pointer, .transposed, step.low.pointer, .none, $0, m: output, n: rank, k: rows, scale: scale, keep: 1)
+          gradient.pointer, .transposed, step.low.pointer, .none, $0, m: output, n: rank, k: rows, scale: scale, keep: 1
+        )
       }
     }
     let lowGradient = Tensor(uninitialised: [rows, rank])
@@ -146,7 +148,8 @@ struct LowRankPair {
     guard inputGradient != nil else { return }
     guard let dropped = step.dropped else {
       Products.multiply(
-        lowGradient.pointer, .none, down.value.pointer, .none, inputGradient!.output, m: rows, n: input, k: rank, keep: 1)
+        lowGradient.pointer, .none, down.value.pointer, .none, inputGradient!.output, m: rows, n: input, k: rank,
+        keep: 1)
       return
     }
     let throughAdapter = Tensor(uninitialised: [rows, input])

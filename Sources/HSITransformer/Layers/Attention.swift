@@ -103,7 +103,8 @@ private final class AttentionStep: TapeOperation {
   private var masks: Int { mask.map { $0.count / (lq * lk) } ?? 1 }
 
   init(
-    queries: Heads, keys: Heads, values: Heads, heads: Int, scale: Float, bias: Variable?, mask: Tensor?, keepsMaps: Bool
+    queries: Heads, keys: Heads, values: Heads, heads: Int, scale: Float, bias: Variable?, mask: Tensor?,
+    keepsMaps: Bool
   ) {
     self.queries = queries
     self.keys = keys

@@ -72,7 +72,8 @@ public final class LowDimensionalPool {
         linear: Linear(scope["\(name)_linear"], input: width, output: output),
         norm: LayerNorm(scope["\(name)_norm"], channels: output, epsilon: epsilon),
         pool: AttentionPool(
-          scope["\(name)_pool"], channels: output, heads: heads, normalisesQueries: normalisesQueries, epsilon: epsilon))
+          scope["\(name)_pool"], channels: output, heads: heads, normalisesQueries: normalisesQueries, epsilon: epsilon)
+      )
     }
     channel = direction("channel", channelWidth)
     spatial = direction("spatial", spatialWidth)

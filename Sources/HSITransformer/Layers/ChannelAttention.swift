@@ -8,7 +8,8 @@ extension Tape {
   /// Queries, keys and values are `[B, P, …]`; `temperature` τ has one value per head. Returns `[B, P, heads · c]`. Cost
   /// `4 B P heads c²` flops. Source: Zamir et al., Restormer, CVPR 2022.
   public func channelAttention(
-    queries: Heads, keys: Heads, values: Heads, heads: Int, temperature: Variable) -> Variable {
+    queries: Heads, keys: Heads, values: Heads, heads: Int, temperature: Variable
+  ) -> Variable {
     let step = ChannelAttentionStep(q: queries, k: keys, v: values, heads: heads, temperature: temperature)
     let y = step.forward()
     return record(y, inputs: [queries.x, keys.x, values.x, temperature]) { step }

@@ -73,7 +73,8 @@ public final class Convolution {
   }
 
   private func run(
-    _ x: Tensor, _ geometry: Geometry, exact: Bool, onto sum: Tensor?, _ affine: ChannelAffine? = nil, shifts: Bool = true
+    _ x: Tensor, _ geometry: Geometry, exact: Bool, onto sum: Tensor?, _ affine: ChannelAffine? = nil,
+    shifts: Bool = true
   ) -> Tensor {
     let y = sum ?? Tensor(uninitialised: geometry.outputShape)
     var shape = geometry.kernel

@@ -21,7 +21,9 @@ public final class DepthwiseConvolution {
     self.depthTaps = depthTaps ?? 1
     isVolume = depthTaps != nil
     weight = scope.parameter("weight", [channels, 1] + (depthTaps.map { [$0] } ?? []) + [3, 3], initialisation)
-    bias = hasBias ? scope.parameter("bias", [channels], .uniform(1 / Double(9 * self.depthTaps).squareRoot()), role: .bias) : nil
+    bias =
+      hasBias
+      ? scope.parameter("bias", [channels], .uniform(1 / Double(9 * self.depthTaps).squareRoot()), role: .bias) : nil
   }
 
   /// Applies the layer.

@@ -63,7 +63,9 @@ public final class GuidedSpectralAttention {
   private func composed(_ x: Variable, _ usesSelf: Bool, _ tape: Tape) -> Variable {
     let pooled = tape.mean(x, over: 2..<4)
     let logits =
-      if let query, !usesSelf { query(pooled, tape) } else { tape.matrixProduct(pooled, pooled, transposingSecond: true) }
+      if let query, !usesSelf { query(pooled, tape) } else {
+        tape.matrixProduct(pooled, pooled, transposingSecond: true)
+      }
     let mixed = tape.matrixProduct(tape.softmax(logits), value(x, tape), shape: x.shape)
     return output(mixed, residual: x, tape)
   }
@@ -90,7 +92,8 @@ public final class GuidedSpectralAttention {
     }
     return tape.record(y, inputs: [x] + (skip.map { [$0] } ?? []), parameters: parameters) {
       Backward(
-        layer: self, step: step, matrices: matrices, feedForward: feedForward, weights: weights, inner: inner, skip: skip)
+        layer: self, step: step, matrices: matrices, feedForward: feedForward, weights: weights, inner: inner,
+        skip: skip)
     }
   }
 
@@ -117,7 +120,8 @@ public final class GuidedSpectralAttention {
       func product() -> Tensor {
         let product = Tensor(uninitialised: [channels, channels])
         Products.multiply(
-          layer.output.foldedWeight.pointer, .none, layer.value.foldedWeight.pointer, .none, product.output, m: channels,
+          layer.output.foldedWeight.pointer, .none, layer.value.foldedWeight.pointer, .none, product.output,
+          m: channels,
           n: channels, k: channels)
         return product
       }

@@ -61,12 +61,14 @@ public final class KroneckerAttention {
     normalisesQueries: Bool = false, epsilon: Float = 1e-6
   ) {
     precondition(
-      channelWidth * spatialWidth == heads * width, "LESS attention of widths \(channelWidth), \(spatialWidth), \(width)")
+      channelWidth * spatialWidth == heads * width,
+      "LESS attention of widths \(channelWidth), \(spatialWidth), \(width)")
     self.heads = heads
     self.rank = rank
     func branch(_ name: String, _ channels: Int) -> AttentionBranch {
       AttentionBranch(
-        scope[name], channels: channels, heads: heads, rank: rank, normalisesQueries: normalisesQueries, epsilon: epsilon)
+        scope[name], channels: channels, heads: heads, rank: rank, normalisesQueries: normalisesQueries,
+        epsilon: epsilon)
     }
     channelBranch = branch("channel_branch", channelWidth)
     spatialBranch = branch("spatial_branch", spatialWidth)

@@ -105,7 +105,9 @@ public final class Linear {
   }
 
   /// True when a gradient of `foldedWeight` has somewhere to go.
-  var wantsWeightGradient: Bool { weight.isTrainable || adapters.contains { $0.isTrained(.dense) || $0.isTrained(.thin) } }
+  var wantsWeightGradient: Bool {
+    weight.isTrainable || adapters.contains { $0.isTrained(.dense) || $0.isTrained(.thin) }
+  }
 
   /// Hands a gradient of `foldedWeight` to the weight and to the adapters.
   func accumulate(foldedGradient gradient: Tensor) {
@@ -181,7 +183,8 @@ public final class Linear {
         }
       } else if wantsBias, let bias = layer.bias {
         let sum = Tensor(uninitialised: [output])
-        RepeatedView(gradient.shape, [output], 0..<(gradient.shape.count - 1)).sum(gradient.pointer, scale: 1, sum.output)
+        RepeatedView(gradient.shape, [output], 0..<(gradient.shape.count - 1)).sum(
+          gradient.pointer, scale: 1, sum.output)
         bias.accumulate(sum)
       }
       var inputGradient: Tensor?

@@ -80,7 +80,8 @@ public final class MultiHeadAttention {
     (q, k) = normalisation(q, k, tape)
     let width = channels / heads
     let y = tape.attention(
-      queries: Heads(q, width: width), keys: Heads(k, width: width), values: Heads(v, offset: valueOffset, width: width),
+      queries: Heads(q, width: width), keys: Heads(k, width: width),
+      values: Heads(v, offset: valueOffset, width: width),
       heads: heads, scale: normalisation.scale, bias: bias, mask: mask)
     return projection(y, tape)
   }

@@ -19,7 +19,8 @@ public final class WindowAttention {
   /// `attendsPadding` false padded positions are left out of the softmax.
   public init(
     _ scope: ParameterScope, channels: Int, heads: Int, window: Int, storesIndex: Bool = false,
-    attendsPadding: Bool = true, makeLinear: (ParameterScope, Int, Int) -> Linear = { Linear($0, input: $1, output: $2) }
+    attendsPadding: Bool = true,
+    makeLinear: (ParameterScope, Int, Int) -> Linear = { Linear($0, input: $1, output: $2) }
   ) {
     mixing = WindowMixing(
       scope, heads: heads, window: window, storesIndex: storesIndex, attendsPadding: attendsPadding)

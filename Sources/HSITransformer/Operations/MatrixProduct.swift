@@ -8,7 +8,8 @@ extension Tape {
   ///   - b: `[N, k, …]` whose later axes together are the n columns; `[N, n, k]` when `transposingSecond`.
   ///   - shape: the shape of the result, `N · m · n` values; `[N, m, n]` when nil.
   public func matrixProduct(
-    _ a: Variable, _ b: Variable, transposingSecond: Bool = false, shape: [Int]? = nil) -> Variable {
+    _ a: Variable, _ b: Variable, transposingSecond: Bool = false, shape: [Int]? = nil
+  ) -> Variable {
     let step = MatrixProduct(a: a, b: b, isTransposed: transposingSecond)
     let y = step.forward()
     return record(shape.map { y.reshaped($0) } ?? y, inputs: [a, b]) { step }

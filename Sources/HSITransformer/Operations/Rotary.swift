@@ -97,7 +97,9 @@ private struct Rotation: TapeOperation {
     row = x.shape.dropFirst(2).reduce(1, *)
     precondition(
       row % width == 0
-        && tables.allSatisfy { $0.cosine.shape[1] == length && $0.cosine.shape[2] == width && x.shape[0] % $0.cosine.shape[0] == 0 },
+        && tables.allSatisfy {
+          $0.cosine.shape[1] == length && $0.cosine.shape[2] == width && x.shape[0] % $0.cosine.shape[0] == 0
+        },
       "rotary tables \(tables.map(\.cosine.shape)) for \(x.shape)")
   }
 

@@ -39,7 +39,9 @@ public struct AdamW: UpdateRule, Equatable {
 
 /// The kernel that both rules call.
 enum AdamKernel {
-  static func start(_ shape: [Int]) -> UpdateState { UpdateState([("first", .zeros(shape)), ("second", .zeros(shape))]) }
+  static func start(_ shape: [Int]) -> UpdateState {
+    UpdateState([("first", .zeros(shape)), ("second", .zeros(shape))])
+  }
 
   static func update(
     _ parameter: Parameter, _ step: UpdateStep, _ state: inout UpdateState, _ beta1: Double, _ beta2: Double,

@@ -71,7 +71,8 @@ public struct SaRA: UpdateRule, Equatable {
         throw TransformerError.missingTensor(path: "the training state", tensor: full, model: [count], instead: nil)
       }
       guard found.count == count else {
-        throw TransformerError.shapeMismatch(path: "the training state", tensor: full, file: found.shape, model: [count])
+        throw TransformerError.shapeMismatch(
+          path: "the training state", tensor: full, file: found.shape, model: [count])
       }
       return found
     }

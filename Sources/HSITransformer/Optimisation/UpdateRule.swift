@@ -45,7 +45,8 @@ extension UpdateRule {
     for (index, fresh) in state.tensors.enumerated() {
       let name = "\(parameter.name).\(fresh.name)"
       guard let stored = try tensor(fresh.name) else {
-        throw TransformerError.missingTensor(path: "the training state", tensor: name, model: fresh.value.shape, instead: nil)
+        throw TransformerError.missingTensor(
+          path: "the training state", tensor: name, model: fresh.value.shape, instead: nil)
       }
       guard stored.count == fresh.value.count else {
         throw TransformerError.shapeMismatch(

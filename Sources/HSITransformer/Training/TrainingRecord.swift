@@ -28,7 +28,8 @@ public struct TrainingPoint: Codable, Sendable, Equatable {
     step = try values.decode(Int.self, forKey: .step)
     epoch = try values.decodeIfPresent(Int.self, forKey: .epoch) ?? 0
     loss = try values.decode(Double.self, forKey: .loss)
-    score = try values.decodeIfPresent(Double.self, forKey: .score) ?? values.decodeIfPresent(Double.self, forKey: .psnr)
+    score =
+      try values.decodeIfPresent(Double.self, forKey: .score) ?? values.decodeIfPresent(Double.self, forKey: .psnr)
     rate = try values.decode(Double.self, forKey: .rate)
   }
 

@@ -89,8 +89,7 @@ struct VertexStart {
   }
 
   /// The picks for points N × count: extremes along random directions orthogonal to the vertices found so far.
-  private static func vertices(_ points: [Double], pixels: Int, count: Int, seed: UInt64, trial: Int) -> [Int]
-  {
+  private static func vertices(_ points: [Double], pixels: Int, count: Int, seed: UInt64, trial: Int) -> [Int] {
     var orthonormal: [[Double]] = []
     var picks: [Int] = []
     for step in 0..<count {

@@ -31,8 +31,7 @@ public struct S2WSU: SceneAbundanceEstimator {
     8 * pixels * endmembers + 4 * pixels + 8 * LinearUnmixing.block * endmembers
   }
 
-  public func solve(_ scene: Cube, _ endmembers: SpectralLibrary, _ context: RunContext) throws -> PixelMatrix
-  {
+  public func solve(_ scene: Cube, _ endmembers: SpectralLibrary, _ context: RunContext) throws -> PixelMatrix {
     let model = try LinearUnmixing(endmembers, weights: nil, method: "S2WSU")
     let atoms = model.endmembers.columns
     let solver = try SparseSolver(

@@ -38,8 +38,7 @@ public struct SUnSALTV: SceneAbundanceEstimator {
     pixels * endmembers * 29 + 8 * LinearUnmixing.block * endmembers
   }
 
-  public func solve(_ scene: Cube, _ endmembers: SpectralLibrary, _ context: RunContext) throws -> PixelMatrix
-  {
+  public func solve(_ scene: Cube, _ endmembers: SpectralLibrary, _ context: RunContext) throws -> PixelMatrix {
     let model = try LinearUnmixing(endmembers, weights: nil, method: "SUnSAL-TV")
     let system = try SplitSystem(model, mu: parameters["mu"], share: 0.02)
     let state = TotalVariationState(

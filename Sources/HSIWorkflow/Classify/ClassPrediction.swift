@@ -157,7 +157,8 @@ struct OpenPrediction {
     }
     guard counts.contains(where: { $0 > 0 }) else {
       throw RasterError.inconsistent(
-        path: opened.path, reason: "it has no valid pixel", advice: "check \(option: "nodata"), \(option: "mask") and \(option: "window")")
+        path: opened.path, reason: "it has no valid pixel",
+        advice: "check \(option: "nodata"), \(option: "mask") and \(option: "window")")
     }
     return counts
   }

@@ -23,7 +23,9 @@ enum ClassRaster {
     guard reader.shape.bands == 1 else {
       throw ClassificationError.badLabels(
         path: path, reason: "it has \(reader.shape.bands) bands",
-        advice: "pass a raster of one band (hsi convert FILE ONE.tif \(option: "band list") N takes one out), or name the array with \(option: "label variable")")
+        advice:
+          "pass a raster of one band (hsi convert FILE ONE.tif \(option: "band list") N takes one out), or name the array with \(option: "label variable")"
+      )
     }
     let needed = reader.shape.pixels * 24
     guard needed <= context.memory.bytes else {

@@ -85,7 +85,9 @@ public struct ClassificationEvaluationJob: Sendable {
       var report = try report(runs, scene: facts, model: trained, provenance: provenance)
       report.outputs = outputs
       let page = try reports.html == nil ? nil : figures(first, origin.scene, context)
-      return RunReport { [report] in try report.json() } page: { [report] in
+      return RunReport { [report] in
+        try report.json()
+      } page: { [report] in
         HTMLReport.page(report, figures: page ?? ClassificationFigures())
       }
     }
@@ -117,7 +119,8 @@ public struct ClassificationEvaluationJob: Sendable {
     }
     guard matrix.total > 0 else {
       throw ClassificationError.badLabels(
-        path: run.split ?? self.labels.path, reason: "it marks no labelled pixel of \(self.labels.path) as a test pixel",
+        path: run.split ?? self.labels.path,
+        reason: "it marks no labelled pixel of \(self.labels.path) as a test pixel",
         advice: "check that split and labels belong together")
     }
     return Judged(
@@ -148,7 +151,8 @@ public struct ClassificationEvaluationJob: Sendable {
       return nil
     }
     guard (reader.shape.lines, reader.shape.samples) == (judged.map.lines, judged.map.samples) else {
-      context.logger.notice("\(path) has another size than the map: the report goes without spectra and picture of the scene")
+      context.logger.notice(
+        "\(path) has another size than the map: the report goes without spectra and picture of the scene")
       return nil
     }
     let source = try FileSource(reader, SelectionOptions(), context: context)
@@ -245,7 +249,8 @@ public struct ClassificationEvaluationJob: Sendable {
         return .init(mean: spread.mean, deviation: spread.deviation)
       }
       report.spread = [
-        "overall": spread(\.overall), "average": spread(\.average), "kappa": spread(\.kappa), "mean_f1": spread(\.meanF1),
+        "overall": spread(\.overall), "average": spread(\.average), "kappa": spread(\.kappa),
+        "mean_f1": spread(\.meanF1),
       ]
     }
     report.scene = scene?.report

@@ -59,7 +59,8 @@ public struct ImportJob: Sendable {
     let cube = try opened.source(bands: .good, excludesZeroSpectra: true, context).load(context)
     guard cube.count > components else {
       throw ClassificationError.modelMismatch(
-        model: checkpoint, reason: "\(components) components need more valid pixels than the \(cube.count) of the scene",
+        model: checkpoint,
+        reason: "\(components) components need more valid pixels than the \(cube.count) of the scene",
         advice: "give the scene that it was trained on")
     }
     let classifier = try weights.classifier(of: cube, components: components, flipped: flipped)
@@ -95,7 +96,8 @@ public struct ImportJob: Sendable {
       }.filter { !$0.isEmpty }
       guard lines.count == count else {
         throw CoreError.invalidParameter(
-          name: "\(option: "names")", value: "a file of \(lines.count) names", requirement: "one of \(count), the classes of the checkpoint")
+          name: "\(option: "names")", value: "a file of \(lines.count) names",
+          requirement: "one of \(count), the classes of the checkpoint")
       }
       for (i, line) in lines.enumerated() { entries[i].name = line }
     }

@@ -124,7 +124,11 @@ public struct PredictJob: Sendable {
       type: trained.classes.sampleType, metadata: mapMetadata)
     var result = try run.finish(raster: raster, grid: grid, context) { [facts] outputs, provenance in
       let report = try facts.report(model: model, outputs: outputs, provenance: provenance)
-      return RunReport { try report.json() } page: { HTMLReport.page(report, figures: try facts.figures(context)) }
+      return RunReport {
+        try report.json()
+      } page: {
+        HTMLReport.page(report, figures: try facts.figures(context))
+      }
     }
     if result.text == nil { result.text = facts.table }
     return result

@@ -19,7 +19,8 @@ enum SceneBands {
     }
     guard scene.request.bands == nil else {
       throw CoreError.invalidParameter(
-        name: "\(option: "band list") or \(option: "wavelength ranges")", value: "given", requirement: "left out: the model says which bands it needs")
+        name: "\(option: "band list") or \(option: "wavelength ranges")", value: "given",
+        requirement: "left out: the model says which bands it needs")
     }
     let match = BandMatching.match(scene.metadata.axis, to: axis)
     let file: FileSource
@@ -27,7 +28,9 @@ enum SceneBands {
     case .impossible(let reason):
       throw ClassificationError.modelMismatch(
         model: model, reason: reason,
-        advice: "use a model of the same sensor and range, or give the wavelengths of the scene with \(option: "wavelengths")")
+        advice:
+          "use a model of the same sensor and range, or give the wavelengths of the scene with \(option: "wavelengths")"
+      )
     case .same(let bands):
       file = try scene.source(bands: .list(bands), excludesZeroSpectra: true, context)
       context.logger.info("the scene has the \(bands.count) bands of the model")
@@ -42,7 +45,8 @@ enum SceneBands {
       file = try scene.source(bands: .list(bands), excludesZeroSpectra: true, context)
       context.warn(
         "W-MODEL-RESAMPLED",
-        "the \(bands.count) good bands of the scene are resampled to the \(axis.count) of the model, whose wavelengths differ")
+        "the \(bands.count) good bands of the scene are resampled to the \(axis.count) of the model, whose wavelengths differ"
+      )
       return (file, ResampledSource(file, weights: weights, axis: axis))
     }
   }

@@ -14,7 +14,8 @@ public enum SplitRaster {
     guard (reader.shape.lines, reader.shape.samples) == (lines, samples) else {
       throw ClassificationError.grid(
         path: path,
-        reason: "it has \(reader.shape.lines) lines × \(reader.shape.samples) samples but the labels \(lines) × \(samples)",
+        reason:
+          "it has \(reader.shape.lines) lines × \(reader.shape.samples) samples but the labels \(lines) × \(samples)",
         advice: "make the split from these labels with hsi classify split")
     }
     var roles = [PixelRole](repeating: .none, count: lines * samples)
@@ -22,7 +23,8 @@ public enum SplitRaster {
       let value = cube.pixels[row, 0]
       guard value == value.rounded(), (0...4).contains(value), let role = PixelRole(rawValue: UInt8(value)) else {
         throw ClassificationError.badLabels(
-          path: path, reason: "a split holds 0 to 4 but line \(Int(place) / samples), sample \(Int(place) % samples) is \(value)",
+          path: path,
+          reason: "a split holds 0 to 4 but line \(Int(place) / samples), sample \(Int(place) % samples) is \(value)",
           advice: "pass a raster of hsi classify split")
       }
       roles[Int(place)] = role
@@ -56,4 +58,3 @@ public enum SplitRaster {
     return TextTable.text(rows, left: [1])
   }
 }
-

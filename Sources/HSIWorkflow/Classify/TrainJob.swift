@@ -36,7 +36,9 @@ public struct ClassifierTraining {
   /// Learns in memory.
   ///
   /// - Throws: the errors of opening and of the classifier; `CoreError.memory`, `.cancelled`.
-  public func train(_ context: RunContext) throws -> ClassificationModel { try learned(TrainingSession(), context).model }
+  public func train(_ context: RunContext) throws -> ClassificationModel {
+    try learned(TrainingSession(), context).model
+  }
 
   /// What learning gave, with what it learned from.
   struct Learned {
@@ -104,7 +106,8 @@ public struct TrainingOutputRequest: Sendable {
       } else {
         context.warn(
           "W-STOPPED",
-          "stopped after \(outcome.record.step) of \(outcome.steps) steps: \(path) is what was best so far; \(option: "resume") goes on")
+          "stopped after \(outcome.record.step) of \(outcome.steps) steps: \(path) is what was best so far; \(option: "resume") goes on"
+        )
       }
     }
   }

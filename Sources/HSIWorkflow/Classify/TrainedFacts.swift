@@ -16,7 +16,8 @@ struct TrainedFacts {
     let pixels = task.trainingCounts.reduce(0, +)
     let band = split.guardRadius > 0 ? ", guard \(split.guardRadius)" : ""
     let scope = task.isTransductive ? ", transductive" : ""
-    return "\(pixels) pixels of \(task.classes.count) classes (\(split.scheme), training \(split.training)\(band), seed "
+    return
+      "\(pixels) pixels of \(task.classes.count) classes (\(split.scheme), training \(split.training)\(band), seed "
       + "\(split.seed)\(scope))"
   }
 

@@ -79,7 +79,8 @@ public struct ConvertJob: Sendable {
     if outcome.shifted > 0 {
       context.warn(
         "W-NODATA-VALUE",
-        "\(outcome.shifted) numbers would have meant no data and were moved to the next one (\(option: "out nodata") chooses another)")
+        "\(outcome.shifted) numbers would have meant no data and were moved to the next one (\(option: "out nodata") chooses another)"
+      )
     }
     return outcome.files
   }

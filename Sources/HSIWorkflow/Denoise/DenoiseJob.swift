@@ -86,7 +86,9 @@ public struct DenoiseJob: Sendable {
     try writePictures(facts, paths, &run, context)
     return try run.finish(raster: raster, grid: grid, context) { [facts] outputs, provenance in
       let report = facts.report(outputs: outputs, provenance: provenance)
-      return RunReport { try report.json() } page: {
+      return RunReport {
+        try report.json()
+      } page: {
         let pictures = try DenoisePictures(facts, longestSide: ReportPicture.longestSide, context)
         return HTMLReport.page(report, figures: try pictures.figures(facts))
       }

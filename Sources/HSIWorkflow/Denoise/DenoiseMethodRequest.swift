@@ -43,7 +43,8 @@ public struct DenoiseMethodRequest: Sendable {
     if let method, !isNetwork {
       guard model == nil, weights == nil else {
         throw CoreError.invalidParameter(
-          name: "\(option: "method")", value: method, requirement: "given without \(option: "model") and \(option: "weights")")
+          name: "\(option: "method")", value: method,
+          requirement: "given without \(option: "model") and \(option: "weights")")
       }
       if method.lowercased() != "auto" {
         self.init(.classical(method), values: values)
@@ -59,7 +60,8 @@ public struct DenoiseMethodRequest: Sendable {
     }
     guard values.isEmpty else {
       throw CoreError.invalidParameter(
-        name: "\(option: "parameter")", value: values.sorted { $0.key < $1.key }.map { $0 + String(format: "=%.12g", $1) }.joined(separator: " "),
+        name: "\(option: "parameter")",
+        value: values.sorted { $0.key < $1.key }.map { $0 + String(format: "=%.12g", $1) }.joined(separator: " "),
         requirement: "used with \(option: "method") or \(option: "model")")
     }
     self.init()
@@ -82,7 +84,8 @@ public enum NoiseRequest: Sendable {
       return
     }
     guard sigma.isFinite, sigma >= 0 else {
-      throw CoreError.invalidParameter(name: "\(option: "noise")", value: text, requirement: "a number from 0, or a file")
+      throw CoreError.invalidParameter(
+        name: "\(option: "noise")", value: text, requirement: "a number from 0, or a file")
     }
     self = .level(sigma)
   }

@@ -15,7 +15,8 @@ enum NetworkDenoising {
   private static func bundledWeights(_ name: String) throws -> String {
     guard name == "hsdt" || name == "hsdt-s" else {
       throw CoreError.invalidParameter(
-        name: "\(option: "weights")", value: "not given", requirement: "a file of weights: hsi comes with those of hsdt-s only")
+        name: "\(option: "weights")", value: "not given",
+        requirement: "a file of weights: hsi comes with those of hsdt-s only")
     }
     guard let path = BundledWeights.path() else {
       throw RestorationError.noBundledWeights(name: BundledWeights.denoiser)

@@ -150,7 +150,8 @@ public struct UnmixingEvaluation: Sendable {
     case .sad:
       guard let spectra else {
         throw CoreError.invalidParameter(
-          name: "\(option: "match")", value: "sad", requirement: "used with \(option: "endmembers") and \(option: "reference endmembers")")
+          name: "\(option: "match")", value: "sad",
+          requirement: "used with \(option: "endmembers") and \(option: "reference endmembers")")
       }
       func matrix(_ library: SpectralLibrary) -> Matrix<Double> {
         Matrix(rows: library.count, columns: library.bands, values: library.values)

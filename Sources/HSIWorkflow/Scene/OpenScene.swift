@@ -78,7 +78,8 @@ public struct OpenScene {
   private func window(minX: Double, minY: Double, maxX: Double, maxY: Double) throws -> PixelWindow {
     guard case .affine(let t)? = reader.metadata.georeference?.mapping else {
       throw RasterError.inconsistent(
-        path: reader.path, reason: "\(option: "bbox") needs an affine georeference", advice: "use \(option: "window") in pixels")
+        path: reader.path, reason: "\(option: "bbox") needs an affine georeference",
+        advice: "use \(option: "window") in pixels")
     }
     let determinant = t[1] * t[5] - t[2] * t[4]
     guard determinant != 0 else {
@@ -99,7 +100,8 @@ public struct OpenScene {
     let bottom = clamp((corners.map(\.1).max()! - 1e-6).rounded(.up), height)
     guard right > left, bottom > top else {
       throw CoreError.invalidParameter(
-        name: "\(option: "bbox")", value: [minX, minY, maxX, maxY].map { String(format: "%.12g", $0) }.joined(separator: ","),
+        name: "\(option: "bbox")",
+        value: [minX, minY, maxX, maxY].map { String(format: "%.12g", $0) }.joined(separator: ","),
         requirement: "a box that meets the image")
     }
     return PixelWindow(line: top, sample: left, lines: bottom - top, samples: right - left)

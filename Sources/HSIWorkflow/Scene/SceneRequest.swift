@@ -65,7 +65,8 @@ public struct SceneRequest: Sendable {
     for (name, value) in [("\(option: "mask")", mask?.path), ("\(option: "cutline")", cutline)] {
       guard let value else { continue }
       throw CoreError.invalidParameter(
-        name: name, value: value, requirement: "left out: stored samples are kept as they are; use \(option: "window") or \(option: "bbox")")
+        name: name, value: value,
+        requirement: "left out: stored samples are kept as they are; use \(option: "window") or \(option: "bbox")")
     }
   }
 }

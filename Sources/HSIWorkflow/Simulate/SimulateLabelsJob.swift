@@ -28,7 +28,8 @@ public struct SimulateLabelsJob: Sendable {
     let reader = opened.reader
     guard reader.shape.bands >= 2, reader.shape.bands <= ClassTable.limit else {
       throw RasterError.inconsistent(
-        path: abundances, reason: "it has \(reader.shape.bands) bands", advice: "pass abundances of 2 materials or more")
+        path: abundances, reason: "it has \(reader.shape.bands) bands", advice: "pass abundances of 2 materials or more"
+      )
     }
     var plan = OutputPlan(overwrites: writing.overwrites, context)
     plan.read(opened.files)

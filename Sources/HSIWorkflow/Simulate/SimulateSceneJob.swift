@@ -31,7 +31,8 @@ public struct SimulateSceneJob: Sendable {
   public func run(_ context: RunContext) throws -> JobResult {
     let simulator = try SceneSimulator(recipe, cancellation: context.cancellation)
     guard [.float32, .int16, .uint16].contains(type) else {
-      throw CoreError.invalidParameter(name: "\(option: "sample type")", value: type.rawValue, requirement: "float32, int16 or uint16")
+      throw CoreError.invalidParameter(
+        name: "\(option: "sample type")", value: type.rawValue, requirement: "float32, int16 or uint16")
     }
     let names = OutputStem(output)
     let (truthPath, mapPath, spectraPath) = (

@@ -40,7 +40,8 @@ struct LibraryFit {
         path: path,
         reason:
           "it has \(spectra.bands) bands but the scene has \(axis.count), of which \(wanted.count) are used",
-        advice: "give wavelengths to both (\(option: "wavelengths") for the scene), or spectra with \(axis.count) bands")
+        advice: "give wavelengths to both (\(option: "wavelengths") for the scene), or spectra with \(axis.count) bands"
+      )
     }
     let resampled = try SpectralResampling.resample(spectra, to: axis.selecting(wanted), named: path).library
     context.logger.info("\(path): resampled from \(spectra.bands) to \(wanted.count) bands")

@@ -86,7 +86,9 @@ public struct UnmixJob: Sendable {
       metadata: maps.abundanceMetadata)
     return try run.finish(raster: raster, grid: grid, context) { outputs, provenance in
       let report = facts.report(outputs: outputs, provenance: provenance)
-      return RunReport { try report.json() } page: {
+      return RunReport {
+        try report.json()
+      } page: {
         HTMLReport.page(report, figures: try pictures.figures(shown))
       }
     }

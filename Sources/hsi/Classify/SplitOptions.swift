@@ -30,7 +30,8 @@ struct SplitOptions: ParsableArguments {
     guard let kind = SplitRequest.Scheme(rawValue: scheme) else {
       throw CoreError.invalidParameter(
         name: "--scheme", value: scheme,
-        requirement: "one of " + (SplitRequest.Scheme.allCases.map(\.rawValue) + ["file (hsi classify split)"]).joined(separator: ", "))
+        requirement: "one of "
+          + (SplitRequest.Scheme.allCases.map(\.rawValue) + ["file (hsi classify split)"]).joined(separator: ", "))
     }
     guard let amount = SplitRequest.Amount(training) else {
       throw CoreError.invalidParameter(

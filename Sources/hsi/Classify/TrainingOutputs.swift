@@ -16,7 +16,9 @@ struct TrainingOutputs: ParsableArguments {
   var overwrite = false
 
   @Flag(
-    help: "Continue the run of a network from its state beside OUT (STEM_training.safetensors), or begin one that can be continued.")
+    help:
+      "Continue the run of a network from its state beside OUT (STEM_training.safetensors), or begin one that can be continued."
+  )
   var resume = false
 
   @Option(help: "Stop the run of a network after so many minutes; --resume goes on.")

@@ -35,8 +35,7 @@ struct SpectraInfoCommand: ParsableCommand {
 
   private func text(_ spectra: SpectralLibrary) -> String {
     var text = "\(library.text): \(spectra.count) spectra, \(spectra.bands) bands"
-    if let wavelengths = spectra.axis.wavelengths, let least = wavelengths.min(), let most = wavelengths.max()
-    {
+    if let wavelengths = spectra.axis.wavelengths, let least = wavelengths.min(), let most = wavelengths.max() {
       text += String(format: ", %.6g to %.6g nm", least, most)
     }
     text += "\n"
@@ -138,6 +137,7 @@ struct SpectraConvertCommand: ParsableCommand {
       context.logger.info("pruned from \(spectra.count) to \(kept.count) spectra")
       spectra = spectra.selecting(kept)
     }
-    _ = try SpectraOutput.write(spectra, to: destination.text, overwrite: overwrite, inputs: [library.text, like?.text].compactMap { $0 })
+    _ = try SpectraOutput.write(
+      spectra, to: destination.text, overwrite: overwrite, inputs: [library.text, like?.text].compactMap { $0 })
   }
 }

@@ -21,7 +21,8 @@ import Testing
 
   @Test func learns() throws {
     let trained = try #require(Self.trained)
-    #expect(trained.id == "lola-specvit-tiny" && trained.classCount == 3 && trained.bands == 12 && trained.patchRadius == 2)
+    #expect(
+      trained.id == "lola-specvit-tiny" && trained.classCount == 3 && trained.bands == 12 && trained.patchRadius == 2)
     #expect(try Self.scene.accuracy(trained) > 0.9)
     #expect(trained.curve.map(\.epoch) == [5, 10, 12] && trained.curve.allSatisfy { $0.validationAccuracy != nil })
     let rows = try trained.probabilities(Self.scene.scene, lines: 3..<7, RunContext())
@@ -88,7 +89,9 @@ import Testing
       try restored.probabilities(Self.scene.scene, lines: 0..<20, context).values
         == trained.probabilities(Self.scene.scene, lines: 0..<20, context).values)
     // A card that claims more than the file has, or something absurd.
-    for (key, value) in [("\"width\":32", "\"width\":512"), ("\"width\":32", "\"width\":100000"), ("\"depths\":[2,2]", "\"depths\":[2]")] {
+    for (key, value) in [
+      ("\"width\":32", "\"width\":512"), ("\"width\":32", "\"width\":100000"), ("\"depths\":[2,2]", "\"depths\":[2]"),
+    ] {
       var damaged = card
       damaged.configuration?["lola"] = card.configuration?["lola"]?.replacingOccurrences(of: key, with: value)
       #expect(damaged != card)
@@ -156,8 +159,12 @@ import Testing
     #expect(refusal([head, down])?.identifier == "E-WEIGHTS-MISSING")
     #expect(refusal([down, up])?.identifier == "E-WEIGHTS-MISSING")
     #expect(refusal([head, down, up], alpha: nil)?.identifier == "E-WEIGHTS-HEADER")
-    #expect(refusal([head, down, ("levels.0.0.attn.qkv.linear.lora_up.weight", .floats(.zeros([95, 2])))])?.identifier == "E-WEIGHTS-SHAPE")
-    #expect(refusal([head, down, up, ("levels.9.lora_up.weight", .floats(.zeros([95, 2])))])?.identifier == "E-WEIGHTS-UNEXPECTED")
+    #expect(
+      refusal([head, down, ("levels.0.0.attn.qkv.linear.lora_up.weight", .floats(.zeros([95, 2])))])?.identifier
+        == "E-WEIGHTS-SHAPE")
+    #expect(
+      refusal([head, down, up, ("levels.9.lora_up.weight", .floats(.zeros([95, 2])))])?.identifier
+        == "E-WEIGHTS-UNEXPECTED")
   }
 
   private static func values(_ content: SafetensorsWriter.Content) throws -> [Float] {

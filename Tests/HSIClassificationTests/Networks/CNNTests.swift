@@ -11,7 +11,8 @@ import Testing
   func learning(_ id: String, _ radius: Int) throws {
     let scene = SmallScene()
     let classifier = try Classifiers.named(
-      id, ["epochs": 25, "batch": 16, "rate": 5e-3].merging(id == "cnn-3d" ? ["components": 4, "side": 5] : [:]) { $1 })
+      id,
+      ["epochs": 25, "batch": 16, "rate": 5e-3].merging(id == "cnn-3d" ? ["components": 4, "side": 5] : [:]) { $1 })
     #expect(classifier.patchRadius == radius)
     let trained = try classifier.train(scene.task(), RunContext(seed: 2))
     #expect(trained.id == id && trained.patchRadius == radius)
@@ -27,7 +28,9 @@ import Testing
       try restored.probabilities(scene.scene, lines: 0..<20, RunContext()).values
         == trained.probabilities(scene.scene, lines: 0..<20, RunContext()).values)
     // One line at a time gives the same bits.
-    let lines = try (0..<20).flatMap { try trained.probabilities(scene.scene, lines: $0..<($0 + 1), RunContext()).values }
+    let lines = try (0..<20).flatMap {
+      try trained.probabilities(scene.scene, lines: $0..<($0 + 1), RunContext()).values
+    }
     #expect(try lines == trained.probabilities(scene.scene, lines: 0..<20, RunContext()).values)
     var damaged = card
     damaged.configuration?["network"] = card.configuration?["network"]?.replacingOccurrences(

@@ -39,7 +39,9 @@ import Testing
     var replaced = 0
     for b in 0..<3 {
       for i in 0..<9 {
-        let pairs = (0..<2).map { (values[18 * b + 9 * $0 + i], Self.patches.values[18 * b + 9 * $0 + i], values[18 * b + 9 * $0 + 4]) }
+        let pairs = (0..<2).map {
+          (values[18 * b + 9 * $0 + i], Self.patches.values[18 * b + 9 * $0 + i], values[18 * b + 9 * $0 + 4])
+        }
         let isKept = pairs.allSatisfy { $0.0 == $0.1 }
         #expect(isKept || pairs.allSatisfy { $0.0 == $0.2 })
         if !isKept { replaced += 1 }

@@ -16,7 +16,9 @@ import Testing
     let scores = PixelMatrix(rows: 154, columns: 6, values: fixture["out.scores"].floats)
     let image = FeatureImage(lines: 14, samples: 11, values: scores, positions: (0..<154).map { Int32($0) }[...])
     let places = fixture["in.gt"].ints.enumerated().filter { $0.element > 0 }.map(\.offset).prefix(40)
-    for (standardisation, name) in [(PatchStandardisation.none, "out.patches_first40"), (.patch, "out.patches_normalised_first40")] {
+    for (standardisation, name) in [
+      (PatchStandardisation.none, "out.patches_first40"), (.patch, "out.patches_normalised_first40"),
+    ] {
       let patches = PatchCutter(side: 7, standardisation: standardisation).patches(image, Array(places))
       let reference = fixture[name]
       #expect(patches.shape.dropLast() == reference.shape[...])

@@ -10,7 +10,9 @@ import Testing
   private func rates(_ recipe: PatchRecipe, epoch: Int, batch: Int, batches: Int) -> (adapter: Double, other: Double) {
     let time = recipe.clock.time(epoch: epoch, batch: batch, batches: batches)
     let factor = recipe.schedule == .cosine ? recipe.otherRateFactor : 1
-    return (recipe.schedule(ofAdapters: true).rate(at: time), factor * recipe.schedule(ofAdapters: false).rate(at: time))
+    return (
+      recipe.schedule(ofAdapters: true).rate(at: time), factor * recipe.schedule(ofAdapters: false).rate(at: time)
+    )
   }
 
   /// The learning rates that the released script used, batch by batch, for 40 epochs of 7 batches.

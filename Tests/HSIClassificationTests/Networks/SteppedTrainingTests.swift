@@ -38,7 +38,9 @@ import Testing
     func report(phase: String, fraction: Double, detail: String?) { if fraction >= self.fraction { flag.cancel() } }
   }
 
-  @Test(arguments: names, [0.3, 0.8]) func resumedTrainingEndsWithTheSameBytes(_ name: String, _ fraction: Double) throws {
+  @Test(arguments: names, [0.3, 0.8]) func resumedTrainingEndsWithTheSameBytes(_ name: String, _ fraction: Double)
+    throws
+  {
     let task = SmallScene().task()
     let path = Self.temporary()
     defer { try? FileManager.default.removeItem(atPath: path) }
@@ -52,7 +54,8 @@ import Testing
       let resumed = try Classifiers.train(
         classifier(name), task, TrainingSession(statePath: path, resumes: true), RunContext(seed: 2))
       #expect(whole.curve.count == 3)
-      return try (contents(resumed) == contents(whole) ? [] : ["weights"]) + (resumed.curve == whole.curve ? [] : ["curve"])
+      return try (contents(resumed) == contents(whole) ? [] : ["weights"])
+        + (resumed.curve == whole.curve ? [] : ["curve"])
     }
   }
 
@@ -97,7 +100,9 @@ import Testing
     let task = SmallScene().task()
     _ = try Classifiers.train(forest, task, TrainingSession(), RunContext())
     for session in [TrainingSession(statePath: "x"), TrainingSession(timeLimit: 60), TrainingSession(patience: 3)] {
-      let error = #expect(throws: ClassificationError.self) { try Classifiers.train(forest, task, session, RunContext()) }
+      let error = #expect(throws: ClassificationError.self) {
+        try Classifiers.train(forest, task, session, RunContext())
+      }
       #expect(error?.identifier == "E-ONE-GO" && error?.category == .usage)
     }
   }

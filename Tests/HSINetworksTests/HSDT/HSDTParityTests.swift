@@ -14,7 +14,8 @@ import Testing
 
   @Test(arguments: [
     ("s3conv", SpatialSpectralConvolutionKind.parallel, 3, 6, false), ("s3conv_bias", .parallel, 4, 4, true),
-    ("s3conv_seq", .sequential, 4, 4, false), ("s3conv1", .single, 4, 4, false), ("sepconv_dp", .separable, 4, 4, false),
+    ("s3conv_seq", .sequential, 4, 4, false), ("s3conv1", .single, 4, 4, false),
+    ("sepconv_dp", .separable, 4, 4, false),
   ])
   func convolutions(_ name: String, _ kind: SpatialSpectralConvolutionKind, _ input: Int, _ output: Int, _ bias: Bool)
     throws
@@ -25,7 +26,10 @@ import Testing
     try parity.check(store, input: "x") { x, tape in layer(x, tape) }
   }
 
-  @Test(arguments: [("gssa_eval", false, 0.0), ("gssa_eval_flex", true, 0), ("gssa_train_self", false, 0.9), ("gssa_train_query", false, 0.5)])
+  @Test(arguments: [
+    ("gssa_eval", false, 0.0), ("gssa_eval_flex", true, 0), ("gssa_train_self", false, 0.9),
+    ("gssa_train_query", false, 0.5),
+  ])
   func guidedAttention(_ name: String, _ flex: Bool, _ draw: Double) throws {
     let parity = try Parity(name)
     let store = ParameterStore()
@@ -213,7 +217,9 @@ struct Parity {
       let plane = array.shape[2] * array.shape[3]
       return Tensor(
         [array.shape[0], array.shape[2], array.shape[3], 3],
-        (0..<array.values.count).map { Float(array.values[$0 / (3 * plane) * 3 * plane + $0 % 3 * plane + $0 / 3 % plane]) })
+        (0..<array.values.count).map {
+          Float(array.values[$0 / (3 * plane) * 3 * plane + $0 % 3 * plane + $0 / 3 % plane])
+        })
     }
     guard !isChannelsLast, array.shape.count == 5 else { return Tensor(array.shape, array.floats) }
     let (batch, channels, depth) = (array.shape[0], array.shape[1], array.shape[2])

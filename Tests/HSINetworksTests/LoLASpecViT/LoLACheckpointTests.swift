@@ -14,7 +14,8 @@ import Testing
   @Test func dictionary() throws {
     let checkpoint = try LoLACheckpoint(WeightFile.open(Self.path("lola_checkpoint", "pth")))
     #expect(checkpoint.shape.stem == [2, 3] && checkpoint.shape.width == 16 && checkpoint.shape.side == 9)
-    #expect(checkpoint.shape.depths == [1, 1] && checkpoint.shape.heads == [2, 4] && checkpoint.shape.windows == [3, 2])
+    #expect(
+      checkpoint.shape.depths == [1, 1] && checkpoint.shape.heads == [2, 4] && checkpoint.shape.windows == [3, 2])
     #expect(checkpoint.shape.expansion == 0.5 && checkpoint.shape.rank == 2 && checkpoint.shape.alpha == 4)
     #expect(checkpoint.shape.classes == 4 && checkpoint.shape.padding == .attended)
     let fixture = try WeightFile.open(Self.path("lola_checkpoint_case", "safetensors"))

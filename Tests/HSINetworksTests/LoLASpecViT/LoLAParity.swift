@@ -87,7 +87,9 @@ struct LoLAParity {
   }
 
   /// Biases whose gradient is zero but for rounding in training: batch normalisation takes them away again.
-  private static let cancelled = ["spectral_conv.0", "spectral_conv.3", "spectral_conv.6", "patch_embed.0"].map { $0 + ".bias" }
+  private static let cancelled = ["spectral_conv.0", "spectral_conv.3", "spectral_conv.6", "patch_embed.0"].map {
+    $0 + ".bias"
+  }
 
   /// The errors of all weight gradients that the file holds, by name; a missing gradient is infinitely wrong.
   func gradientErrors(_ store: ParameterStore) -> [(name: String, error: Double)] {

@@ -27,7 +27,8 @@ import Testing
     let entry = try Self.registry.entry("toy-wide")
     let network = try #require(try entry.build("toy-wide", 3) as? ToyNetwork)
     network.linears.attach(LowRankAdapter.Configuration(rank: 2))
-    try Model(network, card: Model<ToyNetwork>.card("toy-wide", network.configuration)).write(to: path, overwrite: false)
+    try Model(network, card: Model<ToyNetwork>.card("toy-wide", network.configuration)).write(
+      to: path, overwrite: false)
     let file = try WeightFile.open(path)
     let described = try #require(try Self.registry.describe(file))
     #expect(described.id == "toy" && described.name == "Two linear layers" && described.task == "denoising")

@@ -50,7 +50,8 @@ import Testing
 
 /// Means of 2 × 2 pixels.
 private struct Halving: Degradation {
-  static let description = MethodDescription(id: "halving", name: "Half size", task: .denoise, citation: "", cost: "N L", advice: "A test.")
+  static let description = MethodDescription(
+    id: "halving", name: "Half size", task: .denoise, citation: "", cost: "N L", advice: "A test.")
 
   var description: MethodDescription { Self.description }
   var reduction: Int { 2 }

@@ -15,7 +15,9 @@ private final class ColumnAdapter: Adapter {
     var width: Int
 
     init(first: Int, width: Int) { (self.first, self.width) = (first, width) }
-    init(_ options: AdapterOptions) throws { self.init(first: Int(options["first"] ?? 0), width: Int(options["width"] ?? 1)) }
+    init(_ options: AdapterOptions) throws {
+      self.init(first: Int(options["first"] ?? 0), width: Int(options["width"] ?? 1))
+    }
     init?(at place: String, in source: AdapterSource) throws { nil }
     func make(_ scope: ParameterScope, input: Int, output: Int) -> any Adapter {
       ColumnAdapter(self, scope["columns"].parameter("weight", [output, width], .normal(0.5), role: .adapter), input)
@@ -96,7 +98,9 @@ extension AdapterConfiguration where Self == ColumnAdapter.Configuration {
     let layer = Linear(store.root["l"], input: 5, output: 4)
     attach(order, to: layer)
     if isFrozen { store.train([.adapter]) }
-    GradientCheck()(store, inputs: [Reference([3, 5], seed: 6)]) { layer($0[0], $1) } reference: {
+    GradientCheck()(store, inputs: [Reference([3, 5], seed: 6)]) {
+      layer($0[0], $1)
+    } reference: {
       applied($0[0], $0, "l", order.count)
     }
   }
@@ -107,7 +111,9 @@ extension AdapterConfiguration where Self == ColumnAdapter.Configuration {
     let layer = SelfModulatedFeedForward(store.root, channels: 4, initialisation: Self.drawn)
     attach(order, to: layer.third)
     attach(order, to: layer.first)
-    GradientCheck()(store, inputs: [Reference([2, 3, 4], seed: 62)]) { layer($0[0], $1) } reference: { p in
+    GradientCheck()(store, inputs: [Reference([2, 3, 4], seed: 62)]) {
+      layer($0[0], $1)
+    } reference: { p in
       let gate = applied(p[0], p, "w_3", order.count)
       let direct = applied(p[0], p, "w_1", order.count).map(gelu).linear(p["w_2.weight"], p["w_2.bias"])
       return direct + gate.columns(0..<4) * gate.columns(4..<8).map(sigmoid)
@@ -167,7 +173,9 @@ extension AdapterConfiguration where Self == ColumnAdapter.Configuration {
     first[1].attach(.gatedLora(rank: 3, alpha: 5, initialisation: Self.drawn))
     first[1].attach(.lora(rank: 1, alpha: 7, initialisation: Self.drawn))
     #expect(
-      first.adapterMetadata == ["lora_alpha": "3.0", "lora_alpha.b.adapters.1": "5.0", "lora_alpha.b.adapters.2": "7.0"])
+      first.adapterMetadata == [
+        "lora_alpha": "3.0", "lora_alpha.b.adapters.1": "5.0", "lora_alpha.b.adapters.2": "7.0",
+      ])
     let path = try WeightFiles.temporary("stack.safetensors")
     defer { WeightFiles.remove(path) }
     try SafetensorsWriter.write(saved.contents(), metadata: first.adapterMetadata, to: path, overwrite: false)
@@ -218,7 +226,9 @@ extension AdapterConfiguration where Self == ColumnAdapter.Configuration {
       ("dora:r=8", "of a known kind: lora:r=RANK[,alpha=NUMBER], lora-gated:r=RANK[,alpha=NUMBER]"),
     ] {
       let error = #expect(throws: CoreError.self) { try parsed(text) }
-      #expect(error?.problem.contains(requirement) == true && error?.problem.contains("--lora") == true, "\(text): \(error?.problem ?? "")")
+      #expect(
+        error?.problem.contains(requirement) == true && error?.problem.contains("--lora") == true,
+        "\(text): \(error?.problem ?? "")")
     }
   }
 

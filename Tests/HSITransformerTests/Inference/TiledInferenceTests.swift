@@ -98,7 +98,8 @@ private struct LocalMap: ImageMap {
     let promised = 4 * shape.pixels * 6 + pass
     #expect(tiled.passes > 1 && pool.statistics.peakBytesInUse <= promised + promised / 8)
     #expect(zip(tiled.values, whole.values).allSatisfy { abs($0 - $1) < 1e-5 })
-    #expect(tiles.workingBytes(map, shape) == tiles.heldBytes(map, shape) + map.passBytes(bands: 6, rows: 8, columns: 8))
+    #expect(
+      tiles.workingBytes(map, shape) == tiles.heldBytes(map, shape) + map.passBytes(bands: 6, rows: 8, columns: 8))
   }
 
   @Test func threadsDoNotMatter() throws {

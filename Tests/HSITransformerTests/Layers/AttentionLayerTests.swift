@@ -7,7 +7,8 @@ import Testing
 @Suite(.exactAlgorithms) struct AttentionLayerTests {
   /// `softmax(s q kᵀ + bias + mask) v` head by head; rows `[N, L, heads · d]`.
   private func attend(
-    _ q: Reference, _ k: Reference, _ v: Reference, heads: Int, scale: Double, bias: Reference? = nil, mask: Reference? = nil
+    _ q: Reference, _ k: Reference, _ v: Reference, heads: Int, scale: Double, bias: Reference? = nil,
+    mask: Reference? = nil
   ) -> Reference {
     let (n, lq, lk, width) = (q.shape[0], q.shape[1], k.shape[1], q.shape[2] / heads)
     var y = Reference(zeros: [n, lq, v.shape[2]])
@@ -24,7 +25,8 @@ import Testing
           let map = Reference([1, lk], logits).softmax.values
           for j in 0..<lk {
             for c in 0..<width {
-              y.values[(b * lq + i) * v.last + h * width + c] += map[j] * v.values[(b * lk + j) * v.last + h * width + c]
+              y.values[(b * lq + i) * v.last + h * width + c] +=
+                map[j] * v.values[(b * lk + j) * v.last + h * width + c]
             }
           }
         }
@@ -39,7 +41,9 @@ import Testing
       let v = x.values[start..<(start + width)]
       let mean = v.reduce(0, +) / Double(width)
       let deviation = (v.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(width) + 1e-6).squareRoot()
-      for c in 0..<width { y.values[start + c] = weight.values[c] * (x.values[start + c] - mean) / deviation + bias.values[c] }
+      for c in 0..<width {
+        y.values[start + c] = weight.values[c] * (x.values[start + c] - mean) / deviation + bias.values[c]
+      }
     }
     return y
   }
@@ -99,7 +103,8 @@ import Testing
     let x = Reference([1, 3, 4], seed: 49)
     let y = Tape(.inference).attention(
       queries: Heads(Variable(x.tensor), width: 4, count: 2), keys: Heads(Variable(x.tensor), width: 4),
-      values: Heads(Variable(x.tensor), width: 4), heads: 1, scale: 1, mask: mask).value.values
+      values: Heads(Variable(x.tensor), width: 4), heads: 1, scale: 1, mask: mask
+    ).value.values
     for c in 0..<4 { #expect(abs(Double(y[4 + c]) - x.values[c]) < 1e-6, "the second row sees the first entry only") }
     let without = layer(Variable(x.tensor), Tape(.inference)).value.values
     let open = AttentionMask.additive([Bool](repeating: true, count: 9), shape: [1, 3, 3])
@@ -117,13 +122,16 @@ import Testing
         return t[i] * c + (i < 4 ? -t[i + 4] : t[i - 4]) * s
       }
     }
-    GradientCheck()(inputs: [Reference([2, 3, 32], seed: 51)]) { $1.rotary($0[0], [table, second]) } reference: { p in
+    GradientCheck()(inputs: [Reference([2, 3, 32], seed: 51)]) {
+      $1.rotary($0[0], [table, second])
+    } reference: { p in
       var y = p[0]
       for row in 0..<6 {
         for run in 0..<4 {
           let start = row * 32 + run * 8
           y.values.replaceSubrange(
-            start..<(start + 8), with: turned(Array(p[0].values[start..<(start + 8)]), run % 2 == 0 ? table : second, row % 3))
+            start..<(start + 8),
+            with: turned(Array(p[0].values[start..<(start + 8)]), run % 2 == 0 ? table : second, row % 3))
         }
       }
       return y
@@ -139,7 +147,9 @@ import Testing
   }
 
   @Test func unitVectors() {
-    GradientCheck()(inputs: [Reference([2, 3, 6], seed: 53)]) { $1.unitLength($0[0], width: 3) } reference: {
+    GradientCheck()(inputs: [Reference([2, 3, 6], seed: 53)]) {
+      $1.unitLength($0[0], width: 3)
+    } reference: {
       unit($0[0], width: 3)
     }
     let zero = Tape(.inference).unitLength(Variable(Tensor.zeros([2, 2])), width: 2)
@@ -187,7 +197,9 @@ import Testing
   @Test func kroneckerGrid() {
     let (heads, rank, d, e) = (2, 3, 2, 4)
     let inputs = [Reference([2, 3, heads * rank * d], seed: 56), Reference([2, 5, heads * rank * e], seed: 57)]
-    GradientCheck()(inputs: inputs) { kroneckerProducts($0[0], $0[1], heads: heads, rank: rank, $1) } reference: {
+    GradientCheck()(inputs: inputs) {
+      kroneckerProducts($0[0], $0[1], heads: heads, rank: rank, $1)
+    } reference: {
       outerProducts($0[0], $0[1], heads: heads, rank: rank)
     }
   }
@@ -242,7 +254,9 @@ import Testing
   @Test func layerScale() {
     let store = ParameterStore(seed: 73)
     let layer = LayerScale(store.root, channels: 5, value: 0.3)
-    GradientCheck()(store, inputs: [Reference([2, 3, 5], seed: 74)]) { layer($0[0], $1) } reference: { p in
+    GradientCheck()(store, inputs: [Reference([2, 3, 5], seed: 74)]) {
+      layer($0[0], $1)
+    } reference: { p in
       Reference(p[0].shape, p[0].values.enumerated().map { $1 * p["gamma"].values[$0 % 5] })
     }
   }
@@ -251,7 +265,9 @@ import Testing
     let (side, width) = (2, 3)
     let store = ParameterStore(seed: 75)
     let layer = TiedPatchEmbedding(store.root, side: side, width: width)
-    GradientCheck()(store, inputs: [Reference([2, 2, 4, 6], seed: 76)]) { layer($0[0], $1) } reference: { p in
+    GradientCheck()(store, inputs: [Reference([2, 2, 4, 6], seed: 76)]) {
+      layer($0[0], $1)
+    } reference: { p in
       var patches = Reference(zeros: [2, 2, 6, side * side])
       for i in 0..<patches.count {
         let (u, patch, image) = (i % (side * side), i / (side * side) % 6, i / (side * side * 6))
@@ -280,7 +296,9 @@ import Testing
   @Test func embedding() {
     let store = ParameterStore(seed: 58)
     let layer = Embedding(store.root, count: 4, width: 3, initialisation: .normal(1))
-    GradientCheck()(store, inputs: []) { layer([2, 0, 2], $1) } reference: { p in
+    GradientCheck()(store, inputs: []) {
+      layer([2, 0, 2], $1)
+    } reference: { p in
       Reference([3, 3], [2, 0, 2].flatMap { p["weight"].values[($0 * 3)..<($0 * 3 + 3)] })
     }
   }
@@ -340,7 +358,9 @@ import Testing
     let store = ParameterStore(seed: 61)
     let layer = SelfModulatedFeedForward(store.root, channels: 4, initialisation: .normal(0.5))
     for linear in layer.linears { linear.attach(.gatedLora(rank: 2, alpha: 3, initialisation: .normal(0.5))) }
-    GradientCheck()(store, inputs: [Reference([2, 3, 4], seed: 62)]) { layer($0[0], $1) } reference: { p in
+    GradientCheck()(store, inputs: [Reference([2, 3, 4], seed: 62)]) {
+      layer($0[0], $1)
+    } reference: { p in
       let gate = gated(p[0], p, "w_3", scale: 1.5)
       let direct = gated(gated(p[0], p, "w_1", scale: 1.5).map(gelu), p, "w_2", scale: 1.5)
       return direct + gate.columns(0..<4) * gate.columns(4..<8).map(sigmoid)
@@ -362,18 +382,23 @@ import Testing
       for b in 0..<2 {
         var pooled = Reference(zeros: [3, 4])
         for d in 0..<3 {
-          for n in 0..<6 { for c in 0..<4 { pooled.values[d * 4 + c] += p[0].values[((b * 3 + d) * 6 + n) * 4 + c] / 6 } }
+          for n in 0..<6 {
+            for c in 0..<4 { pooled.values[d * 4 + c] += p[0].values[((b * 3 + d) * 6 + n) * 4 + c] / 6 }
+          }
         }
         let map = (isSelf ? pooled.linear(pooled) : gated(pooled, p, "attn_proj", scale: 1.5)).softmax
         for d in 0..<3 {
           for j in 0..<3 {
-            for i in 0..<24 { mixed.values[(b * 3 + d) * 24 + i] += map.values[d * 3 + j] * value.values[(b * 3 + j) * 24 + i] }
+            for i in 0..<24 {
+              mixed.values[(b * 3 + d) * 24 + i] += map.values[d * 3 + j] * value.values[(b * 3 + j) * 24 + i]
+            }
           }
         }
       }
       let r = p[0] + gated(mixed, p, "fc", scale: 1.5)
       let gate = r.linear(p["ffn.w_3.weight"], p["ffn.w_3.bias"])
-      let direct = r.linear(p["ffn.w_1.weight"], p["ffn.w_1.bias"]).map(gelu).linear(p["ffn.w_2.weight"], p["ffn.w_2.bias"])
+      let direct = r.linear(p["ffn.w_1.weight"], p["ffn.w_1.bias"]).map(gelu).linear(
+        p["ffn.w_2.weight"], p["ffn.w_2.bias"])
       return direct + gate.columns(0..<4) * gate.columns(4..<8).map(sigmoid) + p[1]
     }
   }

@@ -36,7 +36,9 @@ import Testing
       let y = attended(ParameterStore(seed: 2), tape)
       #expect(pool.statistics.bytesInUse > Self.maps)
       expectSteadyBits {
-        let (kept, freed) = (attended(ParameterStore(seed: 2), Tape(.evaluation)), attended(ParameterStore(seed: 2), Tape(.inference)))
+        let (kept, freed) = (
+          attended(ParameterStore(seed: 2), Tape(.evaluation)), attended(ParameterStore(seed: 2), Tape(.inference))
+        )
         return kept.value.values == freed.value.values ? [] : ["result of \(y.shape)"]
       }
     }

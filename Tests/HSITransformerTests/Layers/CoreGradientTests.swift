@@ -13,7 +13,9 @@ import Testing
     let store = ParameterStore(seed: 3)
     let layer = Convolution(
       store.root, input: 3, output: 6, depthTaps: depth, planeTaps: plane, stride: stride, bias: bias, leak: leak)
-    GradientCheck()(store, inputs: [Reference([2, 3, 5, 4, 3], seed: 1)]) { layer($0[0], $1) } reference: { p in
+    GradientCheck()(store, inputs: [Reference([2, 3, 5, 4, 3], seed: 1)]) {
+      layer($0[0], $1)
+    } reference: { p in
       p[0].convolved(p["weight"], bias: bias ? p["bias"] : nil, stride: stride)
         .map { $0 > 0 ? $0 : Double(leak) * $0 }
     }
@@ -23,7 +25,9 @@ import Testing
   @Test func convolutionOfManyChannels() {
     let store = ParameterStore(seed: 4)
     let layer = Convolution(store.root, input: 8, output: 8, planeTaps: 3)
-    GradientCheck(tolerance: 5e-4)(store, inputs: [Reference([1, 6, 7, 8], seed: 2)]) { layer($0[0], $1) } reference: { p in
+    GradientCheck(tolerance: 5e-4)(store, inputs: [Reference([1, 6, 7, 8], seed: 2)]) {
+      layer($0[0], $1)
+    } reference: { p in
       let w = p["weight"]
       let y = Reference([1, 1, 6, 7, 8], p[0].values).convolved(Reference([8, 8, 1, 3, 3], w.values))
       return Reference([1, 6, 7, 8], y.values)
@@ -34,7 +38,9 @@ import Testing
   func depthwise(_ depth: Int) {
     let store = ParameterStore(seed: 5)
     let layer = DepthwiseConvolution(store.root, channels: 5, depthTaps: depth, bias: true)
-    GradientCheck()(store, inputs: [Reference([2, 3, 4, 5, 5], seed: 3)]) { layer($0[0], $1) } reference: {
+    GradientCheck()(store, inputs: [Reference([2, 3, 4, 5, 5], seed: 3)]) {
+      layer($0[0], $1)
+    } reference: {
       $0[0].convolved($0["weight"], bias: $0["bias"], depthwise: true)
     }
   }
@@ -44,7 +50,9 @@ import Testing
       let store = ParameterStore(seed: 6)
       let layer = Linear(store.root, input: 7, output: 5, bias: hasBias)
       let inputs = [Reference([2, 3, 7], seed: 4), Reference([2, 3, 5], seed: 5)]
-      GradientCheck()(store, inputs: inputs) { layer($0[0], residual: $0[1], $1) } reference: {
+      GradientCheck()(store, inputs: inputs) {
+        layer($0[0], residual: $0[1], $1)
+      } reference: {
         $0[0].linear($0["weight"], hasBias ? $0["bias"] : nil) + $0[1]
       }
     }
@@ -56,7 +64,9 @@ import Testing
     let layer = Linear(store.root, input: 7, output: 5)
     for name in ["bias", "weight", ""] {
       store.train { $0.name == name }
-      GradientCheck()(store, inputs: [Reference([2, 3, 7], seed: 4)]) { layer($0[0], $1) } reference: {
+      GradientCheck()(store, inputs: [Reference([2, 3, 7], seed: 4)]) {
+        layer($0[0], $1)
+      } reference: {
         $0[0].linear($0["weight"], $0["bias"])
       }
     }
@@ -72,7 +82,9 @@ import Testing
       layer.attach(.lora(rank: 3, alpha: 5, initialisation: .normal(0.5)))
     }
     if isFrozen { store.train([.adapter]) }
-    GradientCheck()(store, inputs: [Reference([2, 4, 9], seed: 6)]) { layer($0[0], $1) } reference: { p in
+    GradientCheck()(store, inputs: [Reference([2, 4, 9], seed: 6)]) {
+      layer($0[0], $1)
+    } reference: { p in
       let thin = p[0].linear(p["lora_down.weight"]).linear(p["lora_up.weight"]).map { $0 * 5 / 3 }
       let base = p[0].linear(p["weight"], p["bias"])
       guard isGated else { return base + thin }
@@ -136,7 +148,9 @@ import Testing
     let layer = LayerNorm(store.root, channels: 7)
     layer.weight.set(Reference([7], seed: 1).tensor)
     layer.bias.set(Reference([7], seed: 2).tensor)
-    GradientCheck()(store, inputs: [Reference([70, 7], seed: 3).map { $0 + 3 }]) { layer($0[0], $1) } reference: { p in
+    GradientCheck()(store, inputs: [Reference([70, 7], seed: 3).map { $0 + 3 }]) {
+      layer($0[0], $1)
+    } reference: { p in
       var y = p[0]
       for row in 0..<70 {
         let x = p[0].values[(row * 7)..<(row * 7 + 7)]
@@ -189,19 +203,25 @@ import Testing
     let x = [Reference([2, 3, 4], seed: 13)]
     let plainStore = ParameterStore(seed: 12)
     let plain = PlainFeedForward(plainStore.root, channels: 4, hidden: 6, initialisation: .normal(0.5))
-    GradientCheck()(plainStore, inputs: x) { plain($0[0], $1) } reference: {
+    GradientCheck()(plainStore, inputs: x) {
+      plain($0[0], $1)
+    } reference: {
       $0[0].linear($0["w_1.weight"], $0["w_1.bias"]).map(gelu).linear($0["w_2.weight"], $0["w_2.bias"])
     }
     let store = ParameterStore(seed: 13)
     let modulated = SelfModulatedFeedForward(store.root, channels: 4, initialisation: .normal(0.5))
-    GradientCheck()(store, inputs: x) { modulated($0[0], $1) } reference: {
+    GradientCheck()(store, inputs: x) {
+      modulated($0[0], $1)
+    } reference: {
       let gate = $0[0].linear($0["w_3.weight"], $0["w_3.bias"])
       let direct = $0[0].linear($0["w_1.weight"], $0["w_1.bias"]).map(gelu).linear($0["w_2.weight"], $0["w_2.bias"])
       return direct + gate.columns(0..<4) * gate.columns(4..<8).map(sigmoid)
     }
     let gatedStore = ParameterStore(seed: 14)
     let gated = GatedDepthwiseFeedForward(gatedStore.root, channels: 3)
-    GradientCheck()(gatedStore, inputs: [Reference([1, 2, 3, 3, 3], seed: 14)]) { gated($0[0], $1) } reference: {
+    GradientCheck()(gatedStore, inputs: [Reference([1, 2, 3, 3, 3], seed: 14)]) {
+      gated($0[0], $1)
+    } reference: {
       let wide = $0[0].linear(Reference([6, 3], $0["project_in.weight"].values), $0["project_in.bias"])
         .convolved($0["dwconv.weight"], bias: $0["dwconv.bias"], depthwise: true)
       return (wide.columns(0..<3).map(gelu) * wide.columns(3..<6))
@@ -249,7 +269,8 @@ import Testing
     func weights(_ m: Int, _ n: Int) -> [[Double]] {
       (0..<m).map { i in
         var row = [Double](repeating: 0, count: n)
-        let t = aligns ? Double(i) * Double(n - 1) / Double(m - 1) : max(0, (Double(i) + 0.5) * Double(n) / Double(m) - 0.5)
+        let t =
+          aligns ? Double(i) * Double(n - 1) / Double(m - 1) : max(0, (Double(i) + 0.5) * Double(n) / Double(m) - 0.5)
         let low = min(Int(t), n - 1)
         row[low] += 1 - (t - Double(low))
         row[min(low + 1, n - 1)] += t - Double(low)

@@ -77,7 +77,8 @@ import Testing
   }
 
   /// The whole block: norms, attention, layer scale, MLP.
-  private func block(_ name: String, _ attention: (ParameterScope, LayerFixture) -> (Variable, Tape) -> Variable) throws {
+  private func block(_ name: String, _ attention: (ParameterScope, LayerFixture) -> (Variable, Tape) -> Variable) throws
+  {
     let store = ParameterStore()
     let root = store.root
     let norms = ["norm1", "norm2"].map { LayerNorm(root[$0], channels: 32, epsilon: 1e-6) }
@@ -125,7 +126,8 @@ import Testing
     func centres(_ n: Int) -> [Float] { (0..<n).map { 2 * (Float($0) + 0.5) / Float(n) - 1 } }
     let places = (0..<(rows * columns)).map { ($0 / columns, $0 % columns) }
     let position = RotaryTable(
-      coordinates: [places.map { centres(rows)[$0.0] }, places.map { centres(columns)[$0.1] }], width: spatial, skipping: 1)
+      coordinates: [places.map { centres(rows)[$0.0] }, places.map { centres(columns)[$0.1] }], width: spatial,
+      skipping: 1)
     let band = RotaryTable(
       coordinates: [fixture.fixture["in.wv\(index)"].floats.map { 2 * $0 - 1 }], width: spectral)
     func expect(_ values: [Float], _ key: String) {

@@ -19,7 +19,11 @@ import Testing
     for isFrozen in [false, true] {
       let store = ParameterStore()
       let linear = Linear(store.root["linear"], input: 12, output: 20)
-      if isGated { linear.attach(.gatedLora(rank: 4, alpha: 8), at: store.root) } else { linear.attach(.lora(rank: 4, alpha: 8), at: store.root) }
+      if isGated {
+        linear.attach(.gatedLora(rank: 4, alpha: 8), at: store.root)
+      } else {
+        linear.attach(.lora(rank: 4, alpha: 8), at: store.root)
+      }
       if isFrozen {
         store.train([.adapter])
         try fixture.load(store)
@@ -46,7 +50,11 @@ import Testing
       let fixture = try LayerFixture(name)
       let store = ParameterStore()
       let linear = Linear(store.root["linear"], input: 12, output: 20)
-      if isGated { linear.attach(.gatedLora(rank: 4, alpha: 8), at: store.root) } else { linear.attach(.lora(rank: 4, alpha: 8), at: store.root) }
+      if isGated {
+        linear.attach(.gatedLora(rank: 4, alpha: 8), at: store.root)
+      } else {
+        linear.attach(.lora(rank: 4, alpha: 8), at: store.root)
+      }
       try fixture.load(store)
       #expect(linear.foldAdapters() == !isGated)
       let x = Variable(fixture.array("in.x", isImage: false))

@@ -37,7 +37,9 @@ import Testing
   @Test func restormerBlock() throws {
     let store = ParameterStore()
     let root = store.root
-    let (norm1, norm2) = (LayerNorm(root["norm1"]["body"], channels: 16), LayerNorm(root["norm2"]["body"], channels: 16))
+    let (norm1, norm2) = (
+      LayerNorm(root["norm1"]["body"], channels: 16), LayerNorm(root["norm2"]["body"], channels: 16)
+    )
     let attention = GlobalSpectralAttention(root["attn"], channels: 16, heads: 4)
     let network = GatedDepthwiseFeedForward(root["ffn"], channels: 16, hidden: 42, depthTaps: nil, bias: false)
     try LayerFixture("mphsir_tblock_gdfn").check(store, isImage: true) { x, tape in
@@ -78,7 +80,9 @@ import Testing
     let layer = GeneralConvolution(store.root, input: 2, output: 3, kernel: kernel, stride: stride, padding: padding)
     let isVolume = kernel.count == 3
     let shape = isVolume ? [2, 4, 4, 3, 2] : [2, 6, 5, 2]
-    GradientCheck()(store, inputs: [Reference(shape, seed: 18)]) { layer($0[0], $1) } reference: { p in
+    GradientCheck()(store, inputs: [Reference(shape, seed: 18)]) {
+      layer($0[0], $1)
+    } reference: { p in
       let x = isVolume ? p[0] : Reference([2, 1, 6, 5, 2], p[0].values)
       let w = isVolume ? p["weight"] : Reference([3, 2, 1] + kernel, p["weight"].values)
       var y = x.convolved(w, bias: p["bias"], stride: stride, padding: padding)

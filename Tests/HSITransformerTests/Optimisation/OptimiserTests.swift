@@ -5,13 +5,16 @@ import Testing
 @testable import HSITransformer
 
 @Suite struct OptimiserTests {
-  private static func gradient(_ step: Int, _ i: Int) -> Float { Float(sin(Double(step * 7 + i * 3)) * (i == 2 ? 1e-3 : 1)) }
+  private static func gradient(_ step: Int, _ i: Int) -> Float {
+    Float(sin(Double(step * 7 + i * 3)) * (i == 2 ? 1e-3 : 1))
+  }
 
   /// 20 steps against PyTorch's rules in double precision.
-  @Test(arguments: [
-    (Adam(), 0), (Adam(), 0.05), (AdamW(), 0.1), (SGD(momentum: 0.9), 0), (SGD(momentum: 0), 0.1),
-    (AdamW(beta1: 0.9, beta2: 0.95), 0.05),
-  ] as [(any UpdateRule, Double)])
+  @Test(
+    arguments: [
+      (Adam(), 0), (Adam(), 0.05), (AdamW(), 0.1), (SGD(momentum: 0.9), 0), (SGD(momentum: 0), 0.1),
+      (AdamW(beta1: 0.9, beta2: 0.95), 0.05),
+    ] as [(any UpdateRule, Double)])
   func rules(_ rule: any UpdateRule, _ decay: Double) throws {
     let store = ParameterStore(seed: 1)
     let parameter = store.root.parameter("w", [5], .normal(1))
@@ -32,7 +35,8 @@ import Testing
           w[i] -= lr * m[i]
         } else {
           let adam = rule as? Adam
-          let constants = adam.map { ($0.beta1, $0.beta2, $0.epsilon) } ?? (rule as? AdamW).map { ($0.beta1, $0.beta2, $0.epsilon) }
+          let constants =
+            adam.map { ($0.beta1, $0.beta2, $0.epsilon) } ?? (rule as? AdamW).map { ($0.beta1, $0.beta2, $0.epsilon) }
           let (b1, b2, epsilon) = try #require(constants)
           if adam == nil { w[i] *= 1 - lr * decay } else { g += decay * w[i] }
           m[i] = b1 * m[i] + (1 - b1) * g
@@ -56,7 +60,9 @@ import Testing
       optimiser.step(rate: 0.1)
     }
     #expect(b.value.values == before)
-    b.accumulate { $0[0] += 5; $0[1] -= 3 }
+    b.accumulate {
+      $0[0] += 5; $0[1] -= 3
+    }
     optimiser.step(rate: 0.1)
     // The first step of Adam has length rate, whatever the gradient.
     for i in 0..<2 {
@@ -126,7 +132,9 @@ import Testing
           average.update()
         }
       }
-      var bits: [[Float]] { store.parameters.map(\.value.values) + average.state.map(\.value.values) + optimiser.state.map(\.value.values) }
+      var bits: [[Float]] {
+        store.parameters.map(\.value.values) + average.state.map(\.value.values) + optimiser.state.map(\.value.values)
+      }
     }
     let whole = Run()
     whole.train(0..<10)
@@ -171,7 +179,10 @@ import Testing
     for epoch in 0..<40 {
       for batch in 0..<7 {
         // From epoch 5 on a batch is optimised with the rate that was set after the batch before it.
-        let time = epoch < 5 ? Double(epoch) : batch > 0 ? Double(epoch) + Double(batch - 1) / 7 : epoch == 5 ? 4 : Double(epoch - 1) + 6.0 / 7
+        let time =
+          epoch < 5
+          ? Double(epoch)
+          : batch > 0 ? Double(epoch) + Double(batch - 1) / 7 : epoch == 5 ? 4 : Double(epoch - 1) + 6.0 / 7
         let row = (epoch * 7 + batch) * 2
         #expect(abs(schedule.rate(at: time) - used.values[row]) < 1e-12, "epoch \(epoch), batch \(batch)")
         if epoch >= 5, !(epoch == 5 && batch == 0) {
@@ -186,14 +197,18 @@ import Testing
       // Adapters and the rest had base rates of their own.
       let time = TrainingTime(epoch: call)
       let (adapter, plain) = (cyclic.rate(at: time), others.rate(at: time))
-      #expect(abs(adapter - calls.values[call * 2]) < 1e-11 && abs(plain - calls.values[call * 2 + 1]) < 1e-11, "call \(call)")
+      #expect(
+        abs(adapter - calls.values[call * 2]) < 1e-11 && abs(plain - calls.values[call * 2 + 1]) < 1e-11, "call \(call)"
+      )
     }
   }
 
   @Test func simpleSchedules() {
     let cosine = LearningRateSchedule.cosine(rate: 1, floor: 0.1, warmUp: 2, end: 10)
     #expect(cosine.rate(at: 0) == 0 && cosine.rate(at: 1) == 0.5 && cosine.rate(at: 2) == 1)
-    #expect(abs(cosine.rate(at: 6) - 0.55) < 1e-12 && abs(cosine.rate(at: 10) - 0.1) < 1e-12 && abs(cosine.rate(at: 99) - 0.1) < 1e-12)
+    #expect(
+      abs(cosine.rate(at: 6) - 0.55) < 1e-12 && abs(cosine.rate(at: 10) - 0.1) < 1e-12
+        && abs(cosine.rate(at: 99) - 0.1) < 1e-12)
     let steps = LearningRateSchedule.steps([.init(epoch: 0, rate: 1, warmUp: 2), .init(epoch: 5, rate: 0.1)])
     #expect(steps.rate(at: 0) == 0 && steps.rate(at: 1) == 0.5 && steps.rate(at: 4.99) == 1 && steps.rate(at: 5) == 0.1)
     #expect(LearningRateSchedule.constant(3).rate(at: 7) == 3)
@@ -221,7 +236,9 @@ import Testing
     #expect(shape?.identifier == "E-WEIGHTS-SHAPE" && shape?.problem.contains("head.weight is [3, 4]") == true)
     let renamed = network(3, name: "tail")
     let name = #expect(throws: TransformerError.self) { try renamed.load(file) }
-    #expect(name?.identifier == "E-WEIGHTS-MISSING" && name?.problem.contains("tail.weight") == true && name?.problem.contains("which the model lacks") == true)
+    #expect(
+      name?.identifier == "E-WEIGHTS-MISSING" && name?.problem.contains("tail.weight") == true
+        && name?.problem.contains("which the model lacks") == true)
     #expect(wide.parameters.map(\.value.values) == before)
   }
 }

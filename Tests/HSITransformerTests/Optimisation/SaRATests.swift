@@ -31,7 +31,8 @@ import Testing
     #expect(moved.allSatisfy { abs($0.0) < threshold })
     // Dead gradients aside, all of the mask.
     #expect(moved.count > Int(0.9 * Double(all.filter { abs($0.0) < threshold }.count)) && moved.count > 10)
-    #expect(Set(zip(task.store.parameters, before).filter { $0.0.value.values != $0.1 }.map(\.0.role)) == [.weight, .bias])
+    #expect(
+      Set(zip(task.store.parameters, before).filter { $0.0.value.values != $0.1 }.map(\.0.role)) == [.weight, .bias])
     #expect(try task.score(RunContext()) ?? .init(0) > score ?? .init(0))
     #expect(moved.contains { $0.0 < 0 })
   }

@@ -34,7 +34,9 @@ import Testing
   }
 
   /// Stopped after any batch, by cancellation, and resumed by new objects: the same weights, state and curve as in one go.
-  @Test(arguments: ["plain", "averaged", "accumulated", "best"]) func resumedRunsEndWithTheSameBytes(_ kind: String) throws {
+  @Test(arguments: ["plain", "averaged", "accumulated", "best"]) func resumedRunsEndWithTheSameBytes(_ kind: String)
+    throws
+  {
     let wholePath = try WeightFiles.temporary("whole.safetensors")
     let path = try WeightFiles.temporary("state.safetensors")
     defer { for path in [wholePath, path] { WeightFiles.remove(path) } }
@@ -147,7 +149,8 @@ import Testing
 
   /// Records of version 0.1 are read: fewer keys, and the score under another name.
   @Test func recordsOfVersion01() throws {
-    let json = #"{"step":6,"curve":[{"step":3,"loss":0.5,"psnr":21.5,"rate":0.001},{"step":6,"loss":0.25,"rate":0.002}],"best":21.5,"bestStep":3,"seconds":1.5,"settings":"old"}"#
+    let json =
+      #"{"step":6,"curve":[{"step":3,"loss":0.5,"psnr":21.5,"rate":0.001},{"step":6,"loss":0.25,"rate":0.002}],"best":21.5,"bestStep":3,"seconds":1.5,"settings":"old"}"#
     let record = try JSONDecoder().decode(TrainingRecord.self, from: Data(json.utf8))
     var expected = TrainingRecord(settings: "old")
     expected.step = 6
