@@ -37,7 +37,10 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CLibSVM", providers: [.apt(["libsvm-dev"])]),
 
-    .target(name: "CKernels"),
+    .target(
+      name: "CKernels",
+      exclude: ["README.md"],
+      cSettings: ["Common", "Scene", "Unmixing", "Restoration", "Network"].map { .headerSearchPath($0) }),
     .target(
       name: "HSICore",
       dependencies: [.product(name: "Logging", package: "swift-log")]),
@@ -94,7 +97,7 @@ let package = Package(
 
     .target(
       name: "HSITestSupport",
-      dependencies: ["HSICore", "HSINumerics", "HSITransformer", "HSIRestoration", "HSIClassification"],
+      dependencies: ["CKernels", "HSICore", "HSINumerics", "HSITransformer", "HSIRestoration", "HSIClassification"],
       path: "Tests/HSITestSupport"),
     .testTarget(name: "HSICoreTests", dependencies: ["HSICore", "HSITestSupport"]),
     .testTarget(

@@ -1,5 +1,6 @@
 import CKernels
 import HSICore
+import HSITestSupport
 import Testing
 
 /// Convolutions and their gradients at every kernel level, against sums in double precision.
@@ -52,16 +53,6 @@ import Testing
     }
   }
 
-  private func atEveryLevel(_ body: (Int32) -> Void) {
-    var levels = [Int32](repeating: 0, count: 8)
-    let count = hsi_kernel_supported_levels(&levels, 8)
-    defer { hsi_kernel_set_level(0) }
-    for level in levels[..<Int(count)] {
-      #expect(hsi_kernel_set_level(level) == 0)
-      body(level)
-    }
-  }
-
   /// Largest difference as a fraction of the largest reference value.
   private func error(_ values: [Float], _ reference: [Double]) -> Double {
     let largest = reference.reduce(1e-30) { max($0, abs($1)) }
@@ -110,7 +101,7 @@ import Testing
       let v = value + Double(reference.bias[index % outputs])
       return 0.25 + (v > 0 ? v : 0.125 * v)
     }
-    atEveryLevel { level in
+    atEveryKernelLevel { level in
       let plain = run(reference, exact: exact, bias: false, leak: 1, accumulate: false, start: 0)
       #expect(error(plain.y, reference.y) < tolerance, "forward, level \(level), \(shape)")
       #expect(error(plain.dx, reference.dx) < tolerance, "data gradient, level \(level), \(shape)")

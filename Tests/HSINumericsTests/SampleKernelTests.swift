@@ -1,6 +1,7 @@
 import CKernels
 import HSICore
 import HSINumerics
+import HSITestSupport
 import Testing
 
 /// Conversion and reordering of stored samples at every kernel level, bit for bit against plain loops.
@@ -15,16 +16,6 @@ import Testing
     case .planar: (size, pixels * size + 3, bands * (pixels * size + 3))
     case .interleaved: (bands * size + 1, size, pixels * (bands * size + 1))
     case .odd: (2 * size, pixels * 2 * size, bands * pixels * 2 * size)
-    }
-  }
-
-  private func atEveryLevel(_ body: (Int32) throws -> Void) rethrows {
-    var levels = [Int32](repeating: 0, count: 8)
-    let count = hsi_kernel_supported_levels(&levels, 8)
-    defer { hsi_kernel_set_level(0) }
-    for level in levels[..<Int(count)] {
-      #expect(hsi_kernel_set_level(level) == 0)
-      try body(level)
     }
   }
 
@@ -142,7 +133,7 @@ import Testing
           if all, anyMark, !misses { isValid = false }
           flags[n] = isValid ? 1 : 0
         }
-        atEveryLevel { level in
+        atEveryKernelLevel { level in
           var out = [Float](repeating: -1, count: pixels * bands)
           var valid = [UInt8](repeating: 9, count: pixels)
           bytes.withUnsafeBytes { source in
@@ -197,7 +188,7 @@ import Testing
     func check<T: FixedWidthInteger>(_: T.Type, _ type: some BinaryInteger) {
       for order in Order.allCases {
         let strides = strides(order, size: MemoryLayout<T>.size, pixels: pixels, bands: bands)
-        atEveryLevel { level in
+        atEveryKernelLevel { level in
           var bytes = [UInt8](repeating: 0, count: strides.bytes)
           bytes.withUnsafeMutableBytes { out in
             values.withUnsafeBufferPointer { values in
@@ -253,7 +244,7 @@ import Testing
                 }
               }
             }
-            atEveryLevel { level in
+            atEveryKernelLevel { level in
               var target = [UInt8](repeating: 0, count: b.bytes)
               source.withUnsafeBytes { source in
                 target.withUnsafeMutableBytes { target in

@@ -2,6 +2,7 @@ import CKernels
 import Foundation
 import HSICore
 import HSINumerics
+import HSITestSupport
 import Testing
 
 @Suite struct WaveletTests {
@@ -70,14 +71,10 @@ import Testing
   }
 
   @Test func levelsOfTheKernelAgree() {
-    var levels = [Int32](repeating: 0, count: 4)
-    let count = Int(hsi_kernel_supported_levels(&levels, 4))
-    defer { hsi_kernel_set_level(0) }
     let transform = WaveletTransform(.symlet8, lines: 24, samples: 40, levels: 3)
     let scratch = PixelMatrix(rows: 1, columns: transform.scratchCount)
     var first: [Float] = []
-    for level in levels.prefix(count) {
-      hsi_kernel_set_level(level)
+    atEveryKernelLevel { _ in
       let plane = PixelMatrix(rows: 24, columns: 40)
       var random = CounterRandom(seed: 9)
       for i in 0..<960 { plane.pointer[i] = Float(random.normal()) }

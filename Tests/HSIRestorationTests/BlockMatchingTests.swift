@@ -2,16 +2,12 @@ import CKernels
 import Foundation
 import HSICore
 import HSINumerics
+import HSITestSupport
 import Testing
 
 @testable import HSIRestoration
 
 @Suite struct BlockMatchingTests {
-  static func supportedLevels() -> [Int32] {
-    var levels = [Int32](repeating: 0, count: 4)
-    return Array(levels.prefix(Int(hsi_kernel_supported_levels(&levels, 4))))
-  }
-
   @Test func cosineTransformMatchesTheDoubleSum() {
     var random = CounterRandom(seed: 1)
     let x = (0..<64).map { _ in random.normal() }
@@ -121,10 +117,8 @@ import Testing
   @Test func levelsOfTheKernelAgree() {
     let planes = BlockMatchingTests.planes(2, 40, 50)
     let size = hsi_bm3d_size(lines: 40, samples: 50, stride: 50)
-    defer { hsi_kernel_set_level(0) }
     var first: [Float] = []
-    for level in BlockMatchingTests.supportedLevels() {
-      hsi_kernel_set_level(level)
+    atEveryKernelLevel { _ in
       let (sum, weight) = (PixelMatrix(rows: 40, columns: 50), PixelMatrix(rows: 40, columns: 50))
       var places = [Int32](repeating: 0, count: 32)
       let found = hsi_bm3d_match([UnsafePointer(planes.pointer)], 1, size, 10, 20, 32, &places)

@@ -1,5 +1,6 @@
 import CKernels
 import Foundation
+import HSITestSupport
 import Testing
 
 extension NeuralKernelTests {

@@ -6,17 +6,6 @@ import Testing
 /// Suites that force a kernel level or a number of threads, one after the other.
 @Suite(.serialized) struct NeuralKernelTests {}
 
-/// Runs `body` at every kernel level of this processor.
-func atEveryKernelLevel(_ body: (Int32) throws -> Void) rethrows {
-  var levels = [Int32](repeating: 0, count: 8)
-  let count = hsi_kernel_supported_levels(&levels, 8)
-  defer { hsi_kernel_set_level(0) }
-  for level in levels[..<Int(count)] {
-    #expect(hsi_kernel_set_level(level) == 0)
-    try body(level)
-  }
-}
-
 /// Values behind a pointer that is aligned to nothing but a float, with marks on both sides that no kernel may change.
 final class Floats {
   private let block: UnsafeMutablePointer<Float>

@@ -1,5 +1,6 @@
 import CKernels
 import HSICore
+import HSITestSupport
 import Testing
 
 extension NeuralKernelTests {

@@ -1,4 +1,5 @@
 import CKernels
+import HSITestSupport
 import Testing
 
 extension NeuralKernelTests {

@@ -1,12 +1,12 @@
 // Linear layers: drivers over the pool. See include/hsi_nn_linear.h.
-#include "nn_linear.h"
+#include "linear.h"
 
 #include <limits.h>
 
 #include "hsi_pool.h"
-#include "nn_partials.h"
+#include "partials.h"
 
-#define HSI_BODY "nn_linear_body.h"
+#define HSI_BODY "linear_body.h"
 #include "instantiate.h"
 
 const linear_table *hsi_linear_table(void) { return HSI_SELECT(linear); }

@@ -1,5 +1,5 @@
 // Elementwise functions; compiled once per level.
-#include "nn_math_body.h"
+#include "math_body.h"
 
 HSI_INLINE f32x16 K(gelu_tanh)(f32x16 x) {
     return x * K(sigmoid)(1.59576912f * (x + 0.044715f * x * x * x));

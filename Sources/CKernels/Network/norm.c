@@ -12,7 +12,7 @@ typedef struct {
                     const float *, float *);
 } norm_table;
 
-#define HSI_BODY "nn_norm_body.h"
+#define HSI_BODY "norm_body.h"
 #include "instantiate.h"
 
 enum { SUM_PERIODS = 32 }; // summed in fp32

@@ -2,7 +2,7 @@
 #include "hsi_nn_attention.h"
 
 #include "hsi_pool.h"
-#include "nn_partials.h"
+#include "partials.h"
 
 /// Sizes with padding, and where the parts of one partial gradient begin.
 typedef struct {
@@ -17,7 +17,7 @@ typedef struct {
                      float *dqkv, float *gradients, float *work);
 } attention_table;
 
-#define HSI_BODY "nn_attention_body.h"
+#define HSI_BODY "attention_body.h"
 #include "instantiate.h"
 
 static attention_layout layout_of(const hsi_attention *a) {

@@ -1,12 +1,12 @@
 // The feed-forward layer of HSDT: packing and drivers over the pool. See include/hsi_nn_ffn.h.
-#include "nn_ffn.h"
+#include "ffn.h"
 
 #include "hsi_nn_linear.h"
 #include "hsi_pool.h"
 #include "hsi_products.h"
-#include "nn_partials.h"
+#include "partials.h"
 
-#define HSI_BODY "nn_ffn_body.h"
+#define HSI_BODY "ffn_body.h"
 #include "instantiate.h"
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }

@@ -2,10 +2,10 @@
 #include "hsi_nn_band_block.h"
 
 #include "hsi_pool.h"
-#include "nn_ffn.h"
-#include "nn_linear.h"
-#include "nn_mixing.h"
-#include "nn_partials.h"
+#include "ffn.h"
+#include "linear.h"
+#include "mixing.h"
+#include "partials.h"
 
 enum {
     CHUNK_FLOATS = 24 << 10, // of x on all planes, about: several such arrays share the second-level cache

@@ -1,6 +1,6 @@
 // The feed-forward layer of HSDT on blocks of rows; compiled once per level.
 #include "gemm_body.h"
-#include "nn_math_body.h"
+#include "math_body.h"
 #include "row_products_body.h"
 
 HSI_INLINE f32x16 K(load_up_to)(const float *p, size_t left) {

@@ -57,7 +57,7 @@ typedef struct {
     void (*backward)(const resample_job *, size_t plane, size_t row);
 } resample_table;
 
-#define HSI_BODY "nn_resample_body.h"
+#define HSI_BODY "resample_body.h"
 #include "instantiate.h"
 
 typedef struct {

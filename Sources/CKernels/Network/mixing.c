@@ -1,10 +1,10 @@
 // Means and sums per plane: drivers over the pool; mixing is driven by nn_band_block.c. See include/hsi_nn_mixing.h.
-#include "nn_mixing.h"
+#include "mixing.h"
 
 #include "hsi_pool.h"
 #include "periods.h"
 
-#define HSI_BODY "nn_mixing_body.h"
+#define HSI_BODY "mixing_body.h"
 #include "instantiate.h"
 
 const mixing_table *hsi_mixing_table(void) { return HSI_SELECT(mixing); }

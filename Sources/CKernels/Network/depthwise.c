@@ -2,7 +2,7 @@
 #include "hsi_nn_depthwise.h"
 
 #include "hsi_pool.h"
-#include "nn_partials.h"
+#include "partials.h"
 
 typedef struct {
     const float *x, *dy, *packed, *bias;
@@ -16,7 +16,7 @@ typedef struct {
     void (*gradient)(const depthwise_job *, size_t plane, size_t row, float *sums);
 } depthwise_table;
 
-#define HSI_BODY "nn_depthwise_body.h"
+#define HSI_BODY "depthwise_body.h"
 #include "instantiate.h"
 
 typedef struct {

@@ -2,7 +2,7 @@
 #include "hsi_nn_rows.h"
 
 #include "hsi_pool.h"
-#include "nn_partials.h"
+#include "partials.h"
 
 typedef struct {
     const float *x, *dy, *residual, *gamma, *beta, *statistics_in;
@@ -17,7 +17,7 @@ typedef struct {
     rows_function norm, norm_backward, softmax, softmax_backward;
 } rows_table;
 
-#define HSI_BODY "nn_rows_body.h"
+#define HSI_BODY "rows_body.h"
 #include "instantiate.h"
 
 typedef struct {

@@ -24,7 +24,7 @@ enum {
     BLOCK = 16384 // values per item of cheap functions
 };
 
-#define HSI_BODY "nn_elementwise_body.h"
+#define HSI_BODY "elementwise_body.h"
 #include "instantiate.h"
 
 typedef struct {
