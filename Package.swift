@@ -127,7 +127,7 @@ let package = Package(
       name: "HSIBatchTests", dependencies: ["HSIBatch", "HSITestSupport"], exclude: ["Support"]),
     .testTarget(name: "HSIReportTests", dependencies: ["HSIReport", "HSITestSupport"], exclude: ["Snapshots"]),
     .testTarget(
-      name: "CommandTests", dependencies: ["hsi", "HSIKit", "HSITestSupport"], exclude: ["Support"],
+      name: "CommandTests", dependencies: ["CKernels", "hsi", "HSIKit", "HSITestSupport"], exclude: ["Support"],
       resources: [.copy("Fixtures")]),
   ],
   swiftLanguageModes: [.v6],

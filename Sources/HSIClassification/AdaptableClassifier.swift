@@ -28,7 +28,9 @@ extension AdaptableClassifier {
     _ task: ClassificationTask, lora: LowRankAdapter.Configuration, keepsHead: Bool, epochs: Int?, rate: Double?,
     _ context: RunContext
   ) throws -> TrainedAdapter {
-    try finetuned(
+    let claim = context.claimThreads()
+    defer { claim.release() }
+    return try finetuned(
       task, lora: lora, keepsHead: keepsHead, epochs: epochs, rate: rate, TrainingSession(), context)
   }
 }

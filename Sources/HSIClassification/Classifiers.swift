@@ -67,6 +67,8 @@ public enum Classifiers {
   public static func train(
     _ classifier: any Classifier, _ task: ClassificationTask, _ session: TrainingSession, _ context: RunContext
   ) throws -> any TrainedClassifier {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     if let stepped = classifier as? any SteppedClassifier { return try stepped.train(task, session, context) }
     guard session.statePath == nil, session.timeLimit == nil, session.patience == nil else {
       throw ClassificationError.notStepped(name: type(of: classifier).description.name)

@@ -1,4 +1,5 @@
 import CKernels
+import HSICore
 import Synchronization
 
 /// The thread pool of the toolkit.
@@ -6,10 +7,10 @@ import Synchronization
 /// Work is cut by size, never by the number of threads, so results do not depend on it. A call from inside an item
 /// runs serially.
 public enum Parallel {
-  /// Sets the number of threads (at least 1).
+  /// Sets the number of threads of the process (at least 1), for work that is not done under a context.
   public static func setThreads(_ count: Int) { hsi_pool_set_threads(Int32(max(1, count))) }
 
-  /// The number of threads in use.
+  /// The number of threads that work of the calling thread is shared by: what it has claimed, else that of the process.
   public static var threads: Int { Int(hsi_pool_threads()) }
 
   /// Calls `body(0) … body(count − 1)`, each once, on the pool; returns when all are done.
@@ -58,4 +59,27 @@ public enum Parallel {
     let body: (Int) -> Void
     init(_ body: @escaping (Int) -> Void) { self.body = body }
   }
+}
+
+/// The number of threads that work of one thread is shared by, until it is released.
+public struct ThreadClaim: Sendable {
+  private let former: Int32
+
+  fileprivate init(_ threads: Int) { former = hsi_pool_claim(Int32(clamping: max(1, threads))) }
+
+  /// Ends the claim: what was claimed before holds again. On the thread that made it.
+  public func release() { _ = hsi_pool_claim(former) }
+}
+
+extension RunContext {
+  /// Claims the threads of the context: parallel loops and kernels that this thread starts are shared by `threads` threads, not
+  /// by those of the process. Every function of the libraries that is given a context and does real work begins with
+  ///
+  /// ```swift
+  /// let claim = context.claimThreads()
+  /// defer { claim.release() }
+  /// ```
+  ///
+  /// Claims nest; inside an item of a parallel loop, which runs serially, they have no effect. Results do not depend on them.
+  public func claimThreads() -> ThreadClaim { ThreadClaim(threads) }
 }

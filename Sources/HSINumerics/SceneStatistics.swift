@@ -36,6 +36,8 @@ public struct SceneStatistics: Sendable {
     _ source: any StripSource, _ context: RunContext, label: String = "statistics",
     precision: Precision = .single
   ) throws {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let needed = StatisticsAccumulator.bytes(bands: source.shape.bands, precision: precision)
     guard needed <= Double(max(context.memory.bytes, 64 << 20)) else {
       throw CoreError.memory(

@@ -12,6 +12,8 @@ public enum CubeCopy {
     from reader: any CubeReader, window: PixelWindow, bands: [Int], to writer: any CubeWriter,
     _ context: RunContext
   ) throws -> [String] {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     precondition(
       writer.shape == CubeShape(lines: window.lines, samples: window.samples, bands: bands.count)
         && writer.sampleType == reader.sampleType)

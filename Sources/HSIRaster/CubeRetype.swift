@@ -40,6 +40,8 @@ public enum CubeRetype {
     from reader: any CubeReader, window: PixelWindow, bands: [Int], to writer: any CubeWriter, nodata: [Double?],
     _ context: RunContext
   ) throws -> Outcome {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     precondition(writer.shape == CubeShape(lines: window.lines, samples: window.samples, bands: bands.count))
     let (samples, type) = (window.samples, writer.sampleType)
     let perLine = samples * bands.count * (reader.sampleType.size + type.size)

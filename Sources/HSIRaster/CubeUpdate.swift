@@ -30,6 +30,8 @@ public enum CubeUpdate {
     from reader: any CubeReader, window: PixelWindow, bands: [Int], values: Cube, places: [Int],
     to writer: any CubeWriter, _ context: RunContext
   ) throws -> Outcome {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     precondition(writer.sampleType == reader.sampleType || writer.sampleType == .float32)
     precondition(values.shape.lines == window.lines && values.shape.samples == window.samples)
     precondition(places.count == values.shape.bands)

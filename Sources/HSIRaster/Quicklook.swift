@@ -53,6 +53,8 @@ public enum Quicklook {
   /// Signal is what a band shares with its neighbours in the file: the smaller covariance with them over the squared
   /// mean. Noise, however large, counts for nothing.
   public static func highestVariance(_ source: any StripSource, _ context: RunContext) throws -> BandChoice {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let bands = source.shape.bands
     var (sum, count) = ([Double](repeating: 0, count: bands), 0.0)
     // Products with the next band; with itself where there is only one.
@@ -101,6 +103,8 @@ public enum Quicklook {
     limits given: [ClosedRange<Float>]? = nil,
     longestSide: Int = 8192, _ context: RunContext
   ) throws -> RGBImage {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let shape = source.shape
     let step = step(shape, longestSide: longestSide)
     let (width, height) = ((shape.samples + step - 1) / step, (shape.lines + step - 1) / step)

@@ -30,6 +30,8 @@ public struct NoiseLevels: Sendable, Codable {
   ///
   /// Where neither applies the level is 0. Cost N L² + L³.
   public static func estimate(_ scene: Cube, _ context: RunContext) throws -> NoiseLevels {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let finite = scene.finitePixels()
     let bands = scene.shape.bands
     let spatial = spatialLevels(finite)

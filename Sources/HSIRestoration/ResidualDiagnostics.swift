@@ -24,6 +24,8 @@ public struct ResidualDiagnostics: Sendable {
   ///
   /// - Throws: `RestorationError.shapeMismatch`, `CoreError.cancelled`.
   public init(noisy: Cube, restored: Cube, _ context: RunContext) throws {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     guard noisy.shape == restored.shape, noisy.positions == restored.positions else {
       throw RestorationError.shapeMismatch(first: "\(noisy.shape)", second: "\(restored.shape)")
     }

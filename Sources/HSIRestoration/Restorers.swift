@@ -94,6 +94,8 @@ public enum Restorers {
   public static func automatic(
     for scene: Cube, noise: NoiseLevels?, _ context: RunContext
   ) throws -> AutomaticChoice {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     if let noise { try noise.check(bands: scene.shape.bands) }
     let levels = try noise ?? NoiseLevels.estimate(scene, context)
     try context.checkCancellation()

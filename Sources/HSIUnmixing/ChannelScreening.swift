@@ -26,6 +26,8 @@ public enum ChannelScreening {
   public static func screen(
     _ source: any StripSource, threshold: Double = 0.4, _ context: RunContext
   ) throws -> Outcome {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let statistics = try SceneStatistics(source, context, label: "channel quality", precision: .double)
     guard statistics.count > 1 else {
       throw UnmixingError.tooFewPixels(valid: statistics.count, needed: 2, purpose: "judging channels")

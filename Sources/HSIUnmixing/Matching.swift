@@ -41,9 +41,9 @@ public enum Matching {
   /// The assignment of least total cost; rows are references.
   static func assign(_ cost: Matrix<Double>) -> [Int?] {
     guard cost.rows > 0, cost.columns > 0 else { return [Int?](repeating: nil, count: cost.rows) }
-    if cost.rows <= cost.columns { return minimumCostAssignment(cost).map { $0 } }
+    if cost.rows <= cost.columns { return Assignment.minimumCost(cost).map { $0 } }
     var result = [Int?](repeating: nil, count: cost.rows)
-    for (estimate, reference) in minimumCostAssignment(cost.transposed).enumerated() {
+    for (estimate, reference) in Assignment.minimumCost(cost.transposed).enumerated() {
       result[reference] = estimate
     }
     return result

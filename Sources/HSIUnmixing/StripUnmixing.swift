@@ -14,6 +14,8 @@ public enum StripUnmixing {
     _ scene: any StripSource, _ method: any AbundanceEstimator, _ endmembers: SpectralLibrary,
     weights: [Double]? = nil, _ context: RunContext, deliver: (ProductStrip) throws -> Void
   ) throws -> Int {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     try check(endmembers, bands: scene.shape.bands)
     let solver = try method.prepare(endmembers, weights: weights)
     let residual = Residual(endmembers)
@@ -40,6 +42,8 @@ public enum StripUnmixing {
     _ scene: any StripSource, _ method: any SceneAbundanceEstimator, _ endmembers: SpectralLibrary,
     _ context: RunContext, deliver: (ProductStrip) throws -> Void
   ) throws -> Int {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     try check(endmembers, bands: scene.shape.bands)
     let shape = scene.shape
     let needed =

@@ -11,7 +11,7 @@ func measureBlind(_ scene: SpeedScene, _ limits: MachineLimits) throws -> [Measu
   RobustStart.clipNegatives(scene.cube.pixels)
   var start: BlindStart?
   let setUp = try bestTime(runs: scene.runs) {
-    start = try RobustStart().make(scene.cube, count: count, RunContext())
+    start = try RobustStart().make(scene.cube, count: count, scene.context)
   }
   var results = [
     Measurement(
@@ -28,7 +28,7 @@ func measureBlind(_ scene: SpeedScene, _ limits: MachineLimits) throws -> [Measu
       let method = try type.init(
         options.merging(["iterations": Double(iterations), "tolerance": 0]) { a, _ in a })
       return try bestTime(runs: scene.runs) {
-        _ = try method.unmix(scene.cube, count: count, start: start, RunContext())
+        _ = try method.unmix(scene.cube, count: count, start: start, scene.context)
       }
     }
     let seconds: Double
@@ -36,10 +36,12 @@ func measureBlind(_ scene: SpeedScene, _ limits: MachineLimits) throws -> [Measu
       seconds = max(0, try time(iterations + 1) - time(1)) / Double(iterations)
     } else {
       let clock = IterationClock()
+      var context = scene.context
+      context.progress = clock
       let method = try type.init(
         options.merging(["iterations": Double(iterations), "tolerance": 0]) { a, _ in a })
       for _ in 0..<scene.runs {
-        _ = try method.unmix(scene.cube, count: count, start: start, RunContext(progress: clock))
+        _ = try method.unmix(scene.cube, count: count, start: start, context)
       }
       seconds = clock.shortest
     }

@@ -50,7 +50,7 @@ struct ReadingSpeed: ParsableCommand {
   }
 
   private func measure(_ name: String, _ path: String, _ limits: MachineLimits) throws {
-    let context = RunContext()
+    let context = RunContext(threads: threads)
     let reader = try RasterFormats.open(path, context: context)
     let source = try FileSource(reader, context: context)
     let seconds = try bestTime(runs: runs) {

@@ -27,7 +27,7 @@ struct UnmixingSpeed: ParsableCommand {
   func run() throws {
     Parallel.setThreads(threads)
     let limits = MachineLimits.measure()
-    let scene = SpeedScene(size: size, bands: bands, endmembers: endmembers, runs: runs)
+    let scene = SpeedScene(size: size, bands: bands, endmembers: endmembers, runs: runs, threads: threads)
     var results: [Measurement] = []
     for (name, measure) in UnmixingSpeed.measurements where only.map({ name.contains($0) }) ?? true {
       results += try measure(scene, limits)
@@ -64,8 +64,10 @@ struct SpeedScene {
   let cube: Cube
   let endmembers: SpectralLibrary
   let runs: Int
+  let context: RunContext
 
-  init(size: Int, bands: Int, endmembers count: Int, runs: Int) {
+  init(size: Int, bands: Int, endmembers count: Int, runs: Int, threads: Int) {
+    context = RunContext(threads: threads)
     let spectra = SpeedScene.library(bands: bands, count: count, seed: 1)
     let pixels = PixelMatrix(rows: size * size, columns: bands)
     let values = spectra.values
@@ -117,7 +119,7 @@ private func measureStatistics(_ scene: SpeedScene, _ limits: MachineLimits) thr
   let (n, bands) = (Double(scene.cube.count), Double(scene.cube.shape.bands))
   return try [("single", SceneStatistics.Precision.single), ("double", .double)].map { name, precision in
     let seconds = try bestTime(runs: scene.runs) {
-      _ = try SceneStatistics(scene.cube, RunContext(), precision: precision)
+      _ = try SceneStatistics(scene.cube, scene.context, precision: precision)
     }
     return Measurement(
       "covariance, \(name) precision", seconds: seconds, flops: n * bands * (bands + 1), bytes: scene.bytes,
@@ -128,7 +130,7 @@ private func measureStatistics(_ scene: SpeedScene, _ limits: MachineLimits) thr
 private func measureExtraction(_ scene: SpeedScene, _ limits: MachineLimits) throws -> [Measurement] {
   let (n, bands, count) = (Double(scene.cube.count), Double(scene.cube.shape.bands), scene.endmembers.count)
   let seconds = try bestTime(runs: scene.runs) {
-    _ = try VCA().extract(scene.cube, count: count, RunContext())
+    _ = try VCA().extract(scene.cube, count: count, scene.context)
   }
   return [
     Measurement(

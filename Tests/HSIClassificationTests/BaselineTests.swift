@@ -146,10 +146,9 @@ import Testing
     // Lines in pieces, a run with another number of threads, and a model that was in a file say the same to the bit.
     let pieces = try [0..<5, 5..<6, 6..<18].flatMap { try trained.probabilities(scene, lines: $0, context).values }
     #expect(pieces == whole.values)
-    let threads = Parallel.threads
-    Parallel.setThreads(threads == 1 ? 2 : 1)
-    let again = try Classifiers.named(name).train(task, context).probabilities(scene, lines: 0..<18, context)
-    Parallel.setThreads(threads)
+    var other = context
+    other.threads = context.threads == 1 ? 2 : 1
+    let again = try Classifiers.named(name).train(task, other).probabilities(scene, lines: 0..<18, other)
     #expect(again.values == whole.values)
     let file = FileManager.default.temporaryDirectory.appendingPathComponent("hsi-\(UUID().uuidString).safetensors")
     defer { try? FileManager.default.removeItem(at: file) }

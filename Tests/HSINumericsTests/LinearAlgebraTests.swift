@@ -65,7 +65,7 @@ import Testing
       let n = 1 + seed % 5
       let m = n + seed % 2
       let cost = random(n, m, seed: UInt64(100 + seed))
-      let found = minimumCostAssignment(cost)
+      let found = Assignment.minimumCost(cost)
       #expect(Set(found).count == n)
       let total = found.enumerated().reduce(0) { $0 + cost[$1.offset, $1.element] }
       #expect(abs(total - bestTotal(cost, row: 0, used: [])) < 1e-12)
@@ -113,13 +113,11 @@ import Testing
     let cube = scene(pixels: 25_000, bands: 5)
     let reference = try SceneStatistics(cube, RunContext())
     for threads in [1, 2, 3] {
-      Parallel.setThreads(threads)
       for budget in [20_000, 100_000, 4 << 20] {
-        let other = try SceneStatistics(cube, RunContext(memory: MemoryBudget(bytes: budget)))
+        let other = try SceneStatistics(cube, RunContext(threads: threads, memory: MemoryBudget(bytes: budget)))
         #expect(other.covariance == reference.covariance && other.mean == reference.mean)
       }
     }
-    Parallel.setThreads(RunContext.availableThreads)
   }
 }
 

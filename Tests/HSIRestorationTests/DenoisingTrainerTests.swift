@@ -80,12 +80,10 @@ import Testing
 
   @Test func threadsDoNotMatter() throws {
     let results = try [1, 3].map { threads in
-      Parallel.setThreads(threads)
       let trainer = try trainer(epochs: 1, evaluateEvery: 100)
-      try trainer.run(RunContext())
+      try trainer.run(RunContext(threads: threads))
       return weights(trainer)
     }
-    Parallel.setThreads(0)
     #expect(results[0] == results[1])
   }
 

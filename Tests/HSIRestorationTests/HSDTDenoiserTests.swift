@@ -121,10 +121,8 @@ import Testing
   @Test func threadsDoNotMatter() throws {
     let scene = scene(lines: 20, samples: 12, bands: 9)
     let results = try [1, 2, 5].map { threads in
-      Parallel.setThreads(threads)
-      return try HSDTDenoiser(model()).restore(scene, noise: nil, RunContext()).scene.pixels.values
+      try HSDTDenoiser(model()).restore(scene, noise: nil, RunContext(threads: threads)).scene.pixels.values
     }
-    Parallel.setThreads(0)
     #expect(results[0] == results[1] && results[0] == results[2])
   }
 

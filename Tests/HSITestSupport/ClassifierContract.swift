@@ -66,12 +66,10 @@ public func checkClassifier(
     "a file gives other results than what it was written from")
 
   // Threads and seed.
-  let threads = Parallel.threads
   for count in [1, 3] {
-    Parallel.setThreads(count)
-    expect(try bits(classifier.train(task, RunContext(seed: 3))) == all, "\(count) threads give other bits")
+    expect(
+      try bits(classifier.train(task, RunContext(threads: count, seed: 3))) == all, "\(count) threads give other bits")
   }
-  Parallel.setThreads(threads)
   let cancelled = RunContext()
   cancelled.cancellation.cancel()
   do {

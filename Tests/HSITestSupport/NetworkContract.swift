@@ -63,12 +63,11 @@ public func checkNetwork<N: Network>(
     expect(false, "a card that describes nothing is accepted")
   } catch { expect(error is any HSIError, "a damaged card gives \(error)") }
 
-  let threads = Parallel.threads
   for count in [1, 3] {
-    Parallel.setThreads(count)
+    let claim = RunContext(threads: count).claimThreads()
+    defer { claim.release() }
     expect(inferred(network) == result, "\(count) threads give other bits")
   }
-  Parallel.setThreads(threads)
   broken += Exactness.$isRequired.withValue(true) { checkGradients(network, input, forward, &random) }
   return broken
 }

@@ -31,12 +31,11 @@ public func checkRestorer(_ restorer: any Restorer, scene: Cube) throws -> [Stri
   expect(result.pixels.values.allSatisfy(\.isFinite), "the result has values that are not finite")
 
   // Threads.
-  let threads = Parallel.threads
   for count in [1, 3] {
-    Parallel.setThreads(count)
-    expect(try restored(scene).pixels.values == result.pixels.values, "\(count) threads give other bits")
+    expect(
+      try restored(scene, RunContext(threads: count)).pixels.values == result.pixels.values,
+      "\(count) threads give other bits")
   }
-  Parallel.setThreads(threads)
 
   // Missing pixels, at a border and inside.
   let gone: Set<Int> = [0, scene.shape.samples + 1, scene.count / 2, scene.count - 1]

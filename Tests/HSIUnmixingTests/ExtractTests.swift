@@ -64,10 +64,8 @@ import Testing
         #expect(strips.values == whole.values, "\(method.description.id), strips of \(lines)")
         #expect(strips.pixels == whole.pixels, "\(method.description.id), strips of \(lines)")
       }
-      Parallel.setThreads(1)
-      let serial = try extractor.extract(cube, count: 3, MethodFixtures.context(seed: 1))
-      Parallel.setThreads(2)
-      let parallel = try extractor.extract(cube, count: 3, MethodFixtures.context(seed: 1))
+      let serial = try extractor.extract(cube, count: 3, MethodFixtures.context(threads: 1, seed: 1))
+      let parallel = try extractor.extract(cube, count: 3, MethodFixtures.context(threads: 2, seed: 1))
       #expect(serial.values == parallel.values && serial.values == whole.values)
       // Picks are valid pixels, and raw picks are the spectra at these places.
       for position in whole.pixels ?? [] {

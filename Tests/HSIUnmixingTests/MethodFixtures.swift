@@ -88,8 +88,10 @@ enum MethodFixtures {
   }
 
   /// A context that is silent, with a memory budget of `bytes`.
-  static func context(bytes: Int = 1 << 30, seed: UInt64 = 0) -> RunContext {
-    RunContext(memory: MemoryBudget(bytes: bytes), seed: seed)
+  static func context(
+    threads: Int = RunContext.availableThreads, bytes: Int = 1 << 30, seed: UInt64 = 0
+  ) -> RunContext {
+    RunContext(threads: threads, memory: MemoryBudget(bytes: bytes), seed: seed)
   }
 
   /// The largest absolute difference.

@@ -223,11 +223,8 @@ import Testing
     let library = MethodFixtures.library(spectra)
     for type in UnmixingMethods.sceneAbundance {
       let method = try type.init(["iterations": 30])
-      Parallel.setThreads(1)
-      let serial = try method.solve(cube, library, MethodFixtures.context())
-      Parallel.setThreads(3)
-      let parallel = try method.solve(cube, library, MethodFixtures.context())
-      Parallel.setThreads(2)
+      let serial = try method.solve(cube, library, MethodFixtures.context(threads: 1))
+      let parallel = try method.solve(cube, library, MethodFixtures.context(threads: 3))
       #expect(serial.values == parallel.values, "\(type.description.id)")
       #expect(serial.values.allSatisfy { $0 >= 0 && $0.isFinite }, "\(type.description.id)")
       #expect(serial.rows == cube.count && serial.columns == 6)

@@ -82,6 +82,7 @@ static _Atomic uint32_t caller_sleeps;  // the caller waits on `finished`
 static _Atomic uint32_t stopping;
 
 static _Thread_local int inside_item;
+static _Thread_local int claimed_threads; // 0 = none
 static _Thread_local int thread_index;
 
 static int default_threads(void) {
@@ -116,6 +117,7 @@ static void claim_and_run(uint32_t job_generation) {
         // Success proves that the job has not changed since `seen`, hence what was read belongs to it.
         if (!atomic_compare_exchange_weak(&ticket, &seen, seen + 1)) continue;
         hsi_kernel_set_level(level);
+        if (thread_index > 0) claimed_threads = threads; // scratch made inside the item has room for this slot
         function(context, (int)index);
         if (atomic_fetch_add(&finished, 1) + 1 == count && atomic_load(&caller_sleeps)) wake_all(&finished);
     }
@@ -177,6 +179,7 @@ static void start_workers(int count) {
 // MARK: - API
 
 int hsi_pool_threads(void) {
+    if (claimed_threads > 0) return claimed_threads;
     int threads = atomic_load(&wanted_threads);
     if (threads > 0) return threads;
     int expected = 0;
@@ -194,6 +197,12 @@ void hsi_pool_set_threads(int threads) {
     pthread_mutex_unlock(&job_mutex);
 }
 
+int hsi_pool_claim(int threads) {
+    int former = claimed_threads;
+    if (!inside_item) claimed_threads = threads < 0 ? 0 : threads > MAX_THREADS ? MAX_THREADS : threads;
+    return former;
+}
+
 int hsi_pool_thread_index(void) { return thread_index; }
 
 void hsi_pool_run(int count, hsi_pool_function function, void *context) {
@@ -202,12 +211,13 @@ void hsi_pool_run(int count, hsi_pool_function function, void *context) {
 
 void hsi_pool_run_on(int threads, int count, hsi_pool_function function, void *context) {
     if (count <= 0) return;
-    if (count == 1 || inside_item || threads <= 1 || hsi_pool_threads() == 1 ||
-        pthread_mutex_trylock(&job_mutex) != 0) {
+    int available = hsi_pool_threads();
+    if (count == 1 || inside_item || threads <= 1 || available == 1 || pthread_mutex_trylock(&job_mutex) != 0) {
         run_serially(count, function, context);
         return;
     }
-    int extra = hsi_pool_threads() - 1;
+    if (threads > available) threads = available;
+    int extra = available - 1;
     if (running_workers < extra) start_workers(extra);
 
     uint32_t next = announce();

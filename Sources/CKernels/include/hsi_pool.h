@@ -15,8 +15,12 @@ typedef void (*hsi_pool_function)(void *context, int index);
 /// jobs with scratch per thread say how many threads it is for (hsi_pool_run_on).
 void hsi_pool_set_threads(int threads);
 
-/// Number of threads in use (>= 1).
+/// Number of threads that jobs of the calling thread work on (>= 1): what it has claimed, else that of the process.
 int hsi_pool_threads(void);
+
+/// From now on jobs that the calling thread starts work on `threads` threads, whatever the process is set to; 0 ends
+/// that. Returns the former claim, 0 for none, for whoever nests claims. Ignored inside a pool item.
+int hsi_pool_claim(int threads);
 
 /// Slot of the calling thread: 0 for any thread that is not a worker of the pool, below `threads` inside an item of
 /// hsi_pool_run_on. Use it there to pick per-thread scratch.

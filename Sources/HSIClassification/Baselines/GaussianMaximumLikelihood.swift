@@ -36,6 +36,8 @@ public struct GaussianMaximumLikelihood: Classifier {
   }
 
   public func train(_ task: ClassificationTask, _ context: RunContext) throws -> any TrainedClassifier {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     try context.checkCancellation()
     try task.check()
     let (pixels, labels) = task.spectra(of: task.training)

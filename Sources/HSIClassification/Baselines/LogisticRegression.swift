@@ -31,6 +31,8 @@ public struct LogisticRegression: Classifier {
   }
 
   public func train(_ task: ClassificationTask, _ context: RunContext) throws -> any TrainedClassifier {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     try task.check()
     let (pixels, labels) = task.spectra(of: task.training)
     let features = try task.features(.standardised)

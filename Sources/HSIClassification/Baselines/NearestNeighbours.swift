@@ -22,6 +22,8 @@ public struct NearestNeighbours: Classifier {
   public func trainingBytes(_ shape: CubeShape, samples: Int, classes: Int) -> Int { 12 * samples * shape.bands }
 
   public func train(_ task: ClassificationTask, _ context: RunContext) throws -> any TrainedClassifier {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     try context.checkCancellation()
     try task.check()
     let (pixels, labels) = task.spectra(of: task.training)

@@ -40,6 +40,8 @@ public struct RandomForest: Classifier {
   }
 
   public func train(_ task: ClassificationTask, _ context: RunContext) throws -> any TrainedClassifier {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     try task.check()
     let (pixels, labels) = task.spectra(of: task.training)
     let table = BinnedPixels(pixels, labels: labels, classes: task.classes.count)

@@ -48,6 +48,8 @@ public struct SupportVectorMachine: Classifier {
   private static let cacheMB = 64.0
 
   public func train(_ task: ClassificationTask, _ context: RunContext) throws -> any TrainedClassifier {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     try task.check(minimum: 2, purpose: "cross-validation of the SVM")
     let (pixels, labels) = task.spectra(of: task.training)
     let features = try task.features(.standardised)

@@ -110,6 +110,8 @@ public struct LoLAClassifier: SteppedClassifier {
   public func train(
     _ task: ClassificationTask, _ session: TrainingSession, _ context: RunContext
   ) throws -> any TrainedClassifier {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     try task.check()
     let features = try task.features(.components(shape.components, whitened: true))
     var shape = shape

@@ -11,6 +11,8 @@ extension TrainedLoLA: AdaptableClassifier {
     _ task: ClassificationTask, lora: LowRankAdapter.Configuration, keepsHead: Bool, epochs: Int?, rate: Double?,
     _ session: TrainingSession, _ context: RunContext
   ) throws -> TrainedAdapter {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     try task.check()
     var shape = shape
     let keepsHead = keepsHead && task.classes.count == shape.classes

@@ -38,6 +38,8 @@ public struct PatchCNN: SteppedClassifier {
   public func train(
     _ task: ClassificationTask, _ session: TrainingSession, _ context: RunContext
   ) throws -> any TrainedClassifier {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     try task.check()
     let features = try task.features(.components(components, whitened: true))
     let shape = CNN3D.Configuration(components: features.dimension, side: side, classes: task.classes.count)

@@ -30,6 +30,8 @@ extension PatchModel {
   }
 
   public func probabilities(_ scene: Cube, lines: Range<Int>, _ context: RunContext) throws -> PixelMatrix {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     precondition(scene.shape.bands == bands)
     let first = max(0, lines.lowerBound - patchRadius)
     let image = features.image(scene, lines: first..<min(scene.shape.lines, lines.upperBound + patchRadius))

@@ -39,6 +39,8 @@ public struct SpectralCNN: SteppedClassifier {
   public func train(
     _ task: ClassificationTask, _ session: TrainingSession, _ context: RunContext
   ) throws -> any TrainedClassifier {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     try task.check()
     let features = try task.features(.standardised)
     let shape = CNN1D.Configuration(bands: features.dimension, classes: task.classes.count)

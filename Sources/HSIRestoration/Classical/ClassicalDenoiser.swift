@@ -24,6 +24,8 @@ extension ClassicalDenoiser {
   public var description: MethodDescription { Self.description }
 
   public func restore(_ scene: Cube, noise: NoiseLevels?, _ context: RunContext) throws -> RestoredScene {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     try context.checkCancellation()
     try requireMemory(for: scene.shape, pixels: scene.count, context)
     if let noise { try noise.check(bands: scene.shape.bands) }

@@ -77,6 +77,8 @@ extension Degradation {
 
 extension StripDegradation {
   public func degrade(_ scene: Cube, _ target: DegradationTarget, _ context: RunContext) throws -> DegradedScene {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     try context.checkCancellation()
     let drawn = draw(target)
     let pixels = PixelMatrix(rows: scene.count, columns: scene.shape.bands)

@@ -44,6 +44,8 @@ public struct HSDTDenoiser: LearnedRestorer {
   private func estimateBytes(_ shape: CubeShape) -> Int { 48 * shape.pixels }
 
   public func restore(_ scene: Cube, noise: NoiseLevels?, _ context: RunContext) throws -> RestoredScene {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     try context.checkCancellation()
     try requireMemory(for: scene.shape, pixels: scene.count, context)
     let finite = scene.finitePixels()

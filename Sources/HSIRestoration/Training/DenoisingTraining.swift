@@ -198,6 +198,8 @@ public struct DenoisingTraining: Sendable {
     _ model: HSDTModel, training: Scenes, judging: Scenes, to out: String, _ session: TrainingSession,
     _ context: RunContext, card: (inout ModelCard) -> Void = { _ in }
   ) throws -> TrainingOutcome {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let network = model.network
     try check(network)
     let recipes = try patchRecipes(network)

@@ -159,16 +159,16 @@ public final class TrainingPatches: @unchecked Sendable {
   public func copy(_ index: Int, epoch: Int?, to target: UnsafeMutablePointer<Float>) {
     let place = places[index]
     let image = images[place.scene][place.scale]
-    let augmentation = epoch.map { PatchAugmentation(seed: seed, epoch: $0, patch: index) } ?? .identity
+    let symmetry = epoch.map { PatchSymmetry(seed: seed, epoch: $0, patch: index) } ?? .identity
     let (size, bands, width) = (recipe.size, recipe.bands, image.pixels.columns)
     for row in 0..<size {
       for column in 0..<size {
-        let from = augmentation.source(row: row, column: column, size: size)
+        let from = symmetry.source(row: row, column: column, size: size)
         let pixel = (place.line + from.row) * image.samples + place.sample + from.column
         let values = image.pixels.pointer + pixel * width + place.firstBand
         let out = target + row * size + column
         for b in 0..<bands {
-          let band = augmentation.reversesBands ? bands - 1 - b : b
+          let band = symmetry.reversesBands ? bands - 1 - b : b
           out[b * size * size] = values[band * place.bandStep]
         }
       }

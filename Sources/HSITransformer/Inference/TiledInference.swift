@@ -86,6 +86,8 @@ public struct TiledInference: Sendable {
     _ map: some ImageMap, _ shape: CubeShape, into target: Target, held: Int, phase: String, _ context: RunContext,
     fill: (Range<Int>, UnsafeMutablePointer<Float>) throws -> Void
   ) throws -> Int {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let (lines, samples, scale) = (shape.lines, shape.samples, map.scale)
     precondition(target.rows.count == shape.pixels * scale * scale && target.pixels.columns == shape.bands)
     let window = map.windowBands(shape.bands)

@@ -48,6 +48,8 @@ public final class Trainer {
   public func run(
     _ session: TrainingSession, _ context: RunContext, onBest: (Trainer) throws -> Void = { _ in }
   ) throws -> TrainingOutcome {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     if session.resumes, let path = session.statePath { try resume(from: path) }
     let start = Date()
     var saved = start

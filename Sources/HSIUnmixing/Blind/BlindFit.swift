@@ -71,6 +71,8 @@ public final class BlindFit {
   /// - Returns: figures over all pixels.
   @discardableResult
   public func deliver(_ context: RunContext, _ body: (ProductStrip) throws -> Void) throws -> BlindTotals {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let residual = Residual(result.endmembers)
     var totals = BlindTotals(endmembers: order.count)
     if let scene {

@@ -26,6 +26,8 @@ public enum BlindUnmixing {
     _ source: any StripSource, _ method: any BlindUnmixer, count: Int, unitLength: Bool = false,
     start: RobustStart = RobustStart(), _ context: RunContext
   ) throws -> BlindFit {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let shape = source.shape
     let inCore =
       needed(method, pixels: shape.pixels, bands: shape.bands, count: count) <= context.memory.bytes

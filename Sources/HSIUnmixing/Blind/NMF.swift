@@ -21,6 +21,8 @@ public struct NMF: BlindUnmixer {
   public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws
     -> BlindResult
   {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let (scene, start) = try MultiplicativeMethod.prepare(scene, count: count, start, context)
     let delta0 = shared.delta0(start)
     let model = SweepModel(loss: .quadratic, softSum: BlindScale(scene, start).softSum(delta0))

@@ -33,6 +33,8 @@ public struct NMFQMV: BlindUnmixer {
   public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws
     -> BlindResult
   {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let (scene, start) = try MultiplicativeMethod.prepare(scene, count: count, start, context)
     let delta0 = shared.delta0(start)
     let scale = BlindScale(scene, start)

@@ -68,6 +68,8 @@ public struct RRLbSV: BlindUnmixer {
   public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws
     -> BlindResult
   {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let (scene, start) = try MultiplicativeMethod.prepare(scene, count: count, start, context)
     let (bands, pixels) = (scene.shape.bands, scene.count)
     let correlation = RobustStart.correlation(scene.pixels)

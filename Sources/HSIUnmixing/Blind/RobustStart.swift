@@ -37,6 +37,8 @@ public struct RobustStart: Sendable {
   public func make(
     _ scene: Cube, count: Int, unitLength: Bool = false, _ context: RunContext
   ) throws -> BlindStart {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let bands = scene.shape.bands
     try RobustStart.check(scene, count: count)
     let correlation = RobustStart.correlation(scene.pixels)

@@ -27,6 +27,8 @@ public struct HFC: CountEstimator {
   public init(_ parameters: MethodParameters) throws { probability = parameters.value("pf") }
 
   public func count(_ scene: any StripSource, _ context: RunContext) throws -> CountEstimate {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let statistics = try SceneStatistics(scene, context, precision: .double)
     try requirePixels(statistics, 2, purpose: "counting endmembers with HFC")
     return try virtualDimensionality(

@@ -20,6 +20,8 @@ public struct HySime: CountEstimator {
   public init(_ parameters: MethodParameters) throws {}
 
   public func count(_ scene: any StripSource, _ context: RunContext) throws -> CountEstimate {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let statistics = try SceneStatistics(scene, context, precision: .double)
     try requirePixels(statistics, 2, purpose: "counting endmembers with HySime")
     return try count(NoiseEstimate(statistics))

@@ -19,6 +19,8 @@ public struct NWHFC: CountEstimator {
   public init(_ parameters: MethodParameters) throws { probability = parameters.value("pf") }
 
   public func count(_ scene: any StripSource, _ context: RunContext) throws -> CountEstimate {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let statistics = try SceneStatistics(scene, context, precision: .double)
     try requirePixels(statistics, 2, purpose: "counting endmembers with NWHFC")
     let deviations = try NoiseEstimate(statistics).variances.map { $0.squareRoot() }

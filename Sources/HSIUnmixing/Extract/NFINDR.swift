@@ -20,6 +20,8 @@ public struct NFINDR: EndmemberExtractor {
   public init(_ parameters: MethodParameters) throws {}
 
   public func extract(_ scene: any StripSource, count: Int, _ context: RunContext) throws -> SpectralLibrary {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let reader = SceneReader(scene, context)
     let statistics = try reader.statistics()
     try requireExtractable(

@@ -37,6 +37,8 @@ public struct PPI: EndmemberExtractor {
   }
 
   public func extract(_ scene: any StripSource, count: Int, _ context: RunContext) throws -> SpectralLibrary {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let reader = SceneReader(scene, context)
     let statistics = try reader.statistics()
     try requireExtractable(

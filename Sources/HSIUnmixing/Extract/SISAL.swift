@@ -45,6 +45,8 @@ public struct SISAL: EndmemberExtractor {
   }
 
   public func extract(_ scene: any StripSource, count: Int, _ context: RunContext) throws -> SpectralLibrary {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let reader = SceneReader(scene, context)
     let statistics = try reader.statistics()
     try requireExtractable(

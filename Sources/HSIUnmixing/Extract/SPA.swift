@@ -20,6 +20,8 @@ public struct SPA: EndmemberExtractor {
   public init(_ parameters: MethodParameters) throws {}
 
   public func extract(_ scene: any StripSource, count: Int, _ context: RunContext) throws -> SpectralLibrary {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let reader = SceneReader(scene, context)
     return try reader.library(SPA.picks(reader, count: count, context))
   }

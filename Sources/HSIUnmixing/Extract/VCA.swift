@@ -62,6 +62,8 @@ public struct VCA: EndmemberExtractor {
   }
 
   public func extract(_ scene: any StripSource, count: Int, _ context: RunContext) throws -> SpectralLibrary {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let reader = SceneReader(scene, context)
     let statistics = try reader.statistics()
     try requireExtractable(

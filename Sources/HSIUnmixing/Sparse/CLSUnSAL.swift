@@ -28,6 +28,8 @@ public struct CLSUnSAL: SceneAbundanceEstimator {
   public func workingBytes(pixels: Int, bands: Int, endmembers: Int) -> Int { 12 * pixels * endmembers }
 
   public func solve(_ scene: Cube, _ endmembers: SpectralLibrary, _ context: RunContext) throws -> PixelMatrix {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let model = try LinearUnmixing(endmembers, weights: nil, method: "CLSUnSAL")
     let (pixels, atoms) = (scene.count, model.endmembers.columns)
     let system = try SplitSystem(model, mu: parameters["mu"])

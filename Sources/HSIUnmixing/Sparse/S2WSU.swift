@@ -32,6 +32,8 @@ public struct S2WSU: SceneAbundanceEstimator {
   }
 
   public func solve(_ scene: Cube, _ endmembers: SpectralLibrary, _ context: RunContext) throws -> PixelMatrix {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let model = try LinearUnmixing(endmembers, weights: nil, method: "S2WSU")
     let atoms = model.endmembers.columns
     let solver = try SparseSolver(

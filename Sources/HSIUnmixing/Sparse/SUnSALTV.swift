@@ -39,6 +39,8 @@ public struct SUnSALTV: SceneAbundanceEstimator {
   }
 
   public func solve(_ scene: Cube, _ endmembers: SpectralLibrary, _ context: RunContext) throws -> PixelMatrix {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let model = try LinearUnmixing(endmembers, weights: nil, method: "SUnSAL-TV")
     let system = try SplitSystem(model, mu: parameters["mu"], share: 0.02)
     let state = TotalVariationState(

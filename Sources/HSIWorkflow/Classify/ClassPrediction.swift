@@ -36,6 +36,8 @@ public struct ClassPrediction {
   ///
   /// - Throws: as `HSIWorkflow.PredictJob.run`.
   public func map(_ context: RunContext) throws -> ClassMap {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let opened = try OpenPrediction(self, context)
     let shape = opened.source.shape
     var ids = [UInt16](repeating: 0, count: shape.pixels)
@@ -64,7 +66,9 @@ public struct ClassMap: Sendable {
   public func write(
     to path: String, writing: RasterWriting = RasterWriting(), inputs: [String] = [], _ context: RunContext
   ) throws -> [String] {
-    try ClassRaster.write(
+    let claim = context.claimThreads()
+    defer { claim.release() }
+    return try ClassRaster.write(
       { Float(labels.ids[$0]) }, lines: labels.lines, samples: labels.samples, classes: labels.classes.byValue,
       type: labels.classes.sampleType, name: "class", like: metadata, summary: nil, to: path,
       options: writing.options(inputs: inputs), context)

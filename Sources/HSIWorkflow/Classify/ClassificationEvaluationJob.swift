@@ -56,6 +56,8 @@ public struct ClassificationEvaluationJob: Sendable {
   ///
   /// - Throws: the errors of opening; `ClassificationError.badLabels`, `.grid`; the errors of writing.
   public func run(_ context: RunContext) throws -> JobResult {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     precondition(!maps.isEmpty, "an evaluation without maps")
     let provenance = Provenance(
       options: ["map": maps[0].path, "labels": labels.path], isClassification: true, context)

@@ -37,6 +37,8 @@ public struct FinetuneJob: Sendable {
   ///
   /// - Throws: `ClassificationError.notAdaptable`, the errors of opening, training and writing.
   public func run(_ context: RunContext) throws -> JobResult {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let provenance = Provenance(
       options: ["scene": scene.path, "labels": labels.path, "from": model, "lora": adapterText],
       isClassification: true, context)

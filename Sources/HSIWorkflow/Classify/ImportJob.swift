@@ -39,6 +39,8 @@ public struct ImportJob: Sendable {
   ///
   /// - Throws: the errors of opening and of weights, `ClassificationError.modelMismatch`, `.badModel`.
   public func run(_ context: RunContext) throws -> JobResult {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let provenance = Provenance(
       options: ["scene": scene.path, "checkpoint": checkpoint, "components": "\(components)"],
       isClassification: true, context)

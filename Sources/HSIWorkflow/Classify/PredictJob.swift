@@ -84,6 +84,8 @@ public struct PredictJob: Sendable {
   ///
   /// - Throws: the errors of opening, of the model and of writing; `CoreError.memory`, `.cancelled`.
   public func run(_ context: RunContext) throws -> JobResult {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     var trained = try ClassificationModel.read(model)
     if let adapter { trained = try trained.adapted(by: adapter, model: model) }
     var provenance = Provenance(

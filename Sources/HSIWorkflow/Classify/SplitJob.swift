@@ -42,6 +42,8 @@ public struct SplitJob: Sendable {
   ///
   /// - Throws: the errors of opening, dividing and writing.
   public func run(_ context: RunContext) throws -> JobResult {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let provenance = Provenance(options: options, isClassification: true, context)
     let file = try labels.read(context)
     var plan = OutputPlan(overwrites: writing.overwrites, context)

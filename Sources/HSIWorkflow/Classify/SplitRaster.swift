@@ -40,7 +40,9 @@ public enum SplitRaster {
   public static func write(
     _ split: Split, like metadata: CubeMetadata, to path: String, options: OutputOptions, _ context: RunContext
   ) throws -> [String] {
-    try ClassRaster.write(
+    let claim = context.claimThreads()
+    defer { claim.release() }
+    return try ClassRaster.write(
       { Float(split.roles[$0].rawValue) }, lines: split.lines, samples: split.samples, classes: PixelRole.entries,
       type: .uint8, name: "split", like: metadata, summary: split.facts.text, to: path, options: options, context)
   }

@@ -165,6 +165,8 @@ public struct TrainJob: Sendable {
   ///
   /// - Throws: the errors of opening, of the classifier and of writing; `CoreError.memory`, `.cancelled`.
   public func run(_ context: RunContext) throws -> JobResult {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let description = try Classifiers.entry(model).description
     _ = try Classifiers.named(model, values)
     let provenance = Provenance(

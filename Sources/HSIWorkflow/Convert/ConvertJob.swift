@@ -25,6 +25,8 @@ public struct ConvertJob: Sendable {
   ///
   /// - Throws: the errors of opening and writing.
   public func run(_ context: RunContext) throws -> JobResult {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     try scene.requireAllPixels()
     let opened = try scene.open(context)
     let reader = opened.reader

@@ -21,6 +21,8 @@ public struct MosaicJob: Sendable {
   ///
   /// - Throws: the errors of opening and of `VRTMosaic.write`; `RasterError.truncated` for a tile that is not complete.
   public func run(_ context: RunContext) throws -> JobResult {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     precondition(!tiles.isEmpty, "a mosaic without tiles")
     try tiles[0].requireAllPixels()
     let opened = try tiles.map { try $0.open(context) }

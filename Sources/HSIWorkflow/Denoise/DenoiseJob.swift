@@ -43,6 +43,8 @@ public struct DenoiseJob: Sendable {
   ///
   /// - Throws: the errors of opening, of the method and of writing; `CoreError.memory`, `.cancelled`.
   public func run(_ context: RunContext) throws -> JobResult {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     var provenance = Provenance(options: method.values.mapValues { "\($0)" }, context)
     let named = try DenoiserChoice.named(method)
     let opened = try scene.open(context)

@@ -26,6 +26,8 @@ public struct RestorationEvaluation: Sendable {
   ///
   /// - Throws: the errors of opening; `RasterError.inconsistent`, `RestorationError.tooFewPixels`, `CoreError.memory`.
   public func run(_ context: RunContext) throws -> RestorationFigureTable {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     var measure = options
     let paths = [reference, restored.path] + (noisy.map { [$0] } ?? [])
     let scenes = try paths.map { try restored.of($0).open(context) }

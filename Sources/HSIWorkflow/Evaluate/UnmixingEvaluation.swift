@@ -38,6 +38,8 @@ public struct UnmixingEvaluation: Sendable {
   ///
   /// - Throws: the errors of opening; `RasterError.inconsistent`, `UnmixingError.bandMismatch`, `.tooFewPixels`.
   public func run(_ context: RunContext) throws -> UnmixingFigures {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let estimate = try abundances(result, variable: nil, context)
     let truth = try abundances(reference, variable: referenceVariable, context)
     guard estimate.shape.lines == truth.shape.lines, estimate.shape.samples == truth.shape.samples else {

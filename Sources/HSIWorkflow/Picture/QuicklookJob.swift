@@ -38,6 +38,8 @@ public struct QuicklookJob: Sendable {
   ///
   /// - Throws: `CoreError.invalidParameter`, the errors of opening and writing, `UnmixingError.tooFewPixels`.
   public func run(_ context: RunContext) throws -> JobResult {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     guard output.lowercased().hasSuffix(".png") else {
       throw CoreError.invalidParameter(
         name: "the picture", value: output, requirement: "a name that ends in .png")

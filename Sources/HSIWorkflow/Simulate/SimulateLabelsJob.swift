@@ -24,6 +24,8 @@ public struct SimulateLabelsJob: Sendable {
   ///
   /// - Throws: the errors of opening and writing.
   public func run(_ context: RunContext) throws -> JobResult {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let opened = try SceneRequest(abundances).open(context)
     let reader = opened.reader
     guard reader.shape.bands >= 2, reader.shape.bands <= ClassTable.limit else {

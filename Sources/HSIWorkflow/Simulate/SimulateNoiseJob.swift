@@ -32,6 +32,8 @@ public struct SimulateNoiseJob: Sendable {
   ///
   /// - Throws: the errors of opening and writing, `RestorationError.tooFewPixels`.
   public func run(_ context: RunContext) throws -> JobResult {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let provenance = Provenance(context)
     let opened = try scene.open(context)
     let source = try opened.source(bands: .all, context)

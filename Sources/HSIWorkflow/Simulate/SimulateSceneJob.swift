@@ -29,6 +29,8 @@ public struct SimulateSceneJob: Sendable {
   ///
   /// - Throws: `CoreError.invalidParameter`, the errors of writing.
   public func run(_ context: RunContext) throws -> JobResult {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let simulator = try SceneSimulator(recipe, cancellation: context.cancellation)
     guard [.float32, .int16, .uint16].contains(type) else {
       throw CoreError.invalidParameter(

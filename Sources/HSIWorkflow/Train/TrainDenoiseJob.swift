@@ -36,6 +36,8 @@ public struct TrainDenoiseJob: Sendable {
   ///
   /// - Throws: the errors of opening, training and writing; `CoreError.memory`, `.cancelled`.
   public func run(_ context: RunContext) throws -> JobResult {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let names = OutputStem(output)
     let (statePath, curvePath) = (names.stem + "_training.safetensors", names.file("curve.svg"))
     var plan = OutputPlan(overwrites: overwrites || resumes, context)

@@ -32,6 +32,8 @@ public struct EndmembersJob: Sendable {
   ///
   /// - Throws: the errors of opening, extracting and writing.
   public func run(_ context: RunContext) throws -> JobResult {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     let opened = try scene.open(context)
     var blind = endmembers
     blind.extractor = method

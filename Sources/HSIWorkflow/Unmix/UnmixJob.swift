@@ -39,6 +39,8 @@ public struct UnmixJob: Sendable {
   ///
   /// - Throws: the errors of opening, of the method and of writing; `CoreError.cancelled`.
   public func run(_ context: RunContext) throws -> JobResult {
+    let claim = context.claimThreads()
+    defer { claim.release() }
     var provenance = Provenance(
       options: ["method": method.method].merging(method.values.mapValues { "\($0)" }) { $1 }, context)
     let opened = try scene.open(context)

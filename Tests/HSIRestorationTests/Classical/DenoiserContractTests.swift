@@ -27,11 +27,9 @@ import Testing
   @Test(arguments: names) func resultsDoNotDependOnThreads(_ name: String) throws {
     let noisy = SyntheticScene.noisy(SyntheticScene.clean(), sigma: 0.1)
     let method = try Restorers.classical.named(name)
-    defer { Parallel.setThreads(RunContext.availableThreads) }
     var results: [[Float]] = []
     for threads in [1, 3] {
-      Parallel.setThreads(threads)
-      results.append(try method.restore(noisy, noise: nil, RunContext()).scene.pixels.values)
+      results.append(try method.restore(noisy, noise: nil, RunContext(threads: threads)).scene.pixels.values)
     }
     #expect(results[0] == results[1])
   }

@@ -130,7 +130,7 @@ import Testing
       #expect(Self.copy(a, index, epoch: 6) == Self.copy(b, index, epoch: 6))
       var expected = [Float](repeating: 0, count: a.valuesPerPatch)
       expected.withUnsafeMutableBufferPointer {
-        PatchAugmentation(seed: 3, epoch: 6, patch: index)
+        PatchSymmetry(seed: 3, epoch: 6, patch: index)
           .apply(Self.copy(a, index, epoch: nil), to: $0.baseAddress!, bands: 4, size: 8)
       }
       #expect(Self.copy(a, index, epoch: 6) == expected)

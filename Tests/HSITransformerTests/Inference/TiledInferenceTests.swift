@@ -105,11 +105,11 @@ private struct LocalMap: ImageMap {
   @Test func threadsDoNotMatter() throws {
     var tiles = TiledInference()
     (tiles.tile, tiles.tileOverlap) = (9, 4)
-    defer { Parallel.setThreads(RunContext.availableThreads) }
     let results = try [1, 3].map { threads in
-      Parallel.setThreads(threads)
-      return try run(LocalMap(scale: 2, granularity: 4, bands: 3), tiles, CubeShape(lines: 20, samples: 17, bands: 7))
-        .values
+      try run(
+        LocalMap(scale: 2, granularity: 4, bands: 3), tiles, CubeShape(lines: 20, samples: 17, bands: 7),
+        RunContext(threads: threads)
+      ).values
     }
     #expect(results[0] == results[1])
   }

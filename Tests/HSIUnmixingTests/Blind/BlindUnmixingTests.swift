@@ -64,7 +64,7 @@ struct SmallScene {
         return $0 + difference * difference
       }
     }
-    let match = minimumCostAssignment(cost)
+    let match = Assignment.minimumCost(cost)
     return ((0..<count).reduce(0) { $0 + cost[$1, match[$1]] } / Double(truth.count)).squareRoot()
   }
 }
@@ -152,12 +152,8 @@ struct BlindUnmixingTests {
   func threads(id: String) throws {
     let scene = SmallScene(lines: 40, samples: 30, bad: [4], holes: 7)
     let method = try BlindUnmixingTests.method(id, ["iterations": 15])
-    let before = Parallel.threads
-    defer { Parallel.setThreads(before) }
-    Parallel.setThreads(1)
-    let one = try BlindUnmixingTests.collect(scene.cube, method, count: 3)
-    Parallel.setThreads(2)
-    let two = try BlindUnmixingTests.collect(PlainSource(scene.cube), method, count: 3)
+    let one = try BlindUnmixingTests.collect(scene.cube, method, count: 3, RunContext(threads: 1))
+    let two = try BlindUnmixingTests.collect(PlainSource(scene.cube), method, count: 3, RunContext(threads: 2))
     #expect(one.abundances == two.abundances)
     #expect(one.guidance == two.guidance)
     #expect(one.rmse == two.rmse)

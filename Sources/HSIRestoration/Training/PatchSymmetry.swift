@@ -1,7 +1,7 @@
 import HSICore
 
 /// One of the eight flips and rotations of a square, and perhaps the reversal of the bands.
-public struct PatchAugmentation: Hashable, Sendable {
+public struct PatchSymmetry: Hashable, Sendable {
   /// Quarter turns to the left, 0 to 3, taken before the flip.
   public let quarterTurns: Int
   /// Whether left and right are exchanged afterwards.
@@ -10,11 +10,11 @@ public struct PatchAugmentation: Hashable, Sendable {
   public let reversesBands: Bool
 
   /// The patch as it is.
-  public static let identity = PatchAugmentation(quarterTurns: 0, isFlipped: false, reversesBands: false)
+  public static let identity = PatchSymmetry(quarterTurns: 0, isFlipped: false, reversesBands: false)
 
   /// All sixteen, the identity first.
-  public static let all: [PatchAugmentation] = (0..<16).map {
-    PatchAugmentation(quarterTurns: $0 & 3, isFlipped: $0 & 4 != 0, reversesBands: $0 & 8 != 0)
+  public static let all: [PatchSymmetry] = (0..<16).map {
+    PatchSymmetry(quarterTurns: $0 & 3, isFlipped: $0 & 4 != 0, reversesBands: $0 & 8 != 0)
   }
 
   /// `quarterTurns` is taken modulo 4.
@@ -27,20 +27,20 @@ public struct PatchAugmentation: Hashable, Sendable {
   /// The augmentation of a patch in an epoch: uniform over the eight, bands reversed with probability 1/2.
   public init(seed: UInt64, epoch: Int, patch: Int) {
     var random = NoiseStream.augmentation.random(seed, band: epoch, line: patch)
-    self = PatchAugmentation.all[random.index(below: 16)]
+    self = PatchSymmetry.all[random.index(below: 16)]
   }
 
   /// The augmentation that undoes this one.
-  public var inverse: PatchAugmentation {
+  public var inverse: PatchSymmetry {
     // A flip after a rotation is its own inverse.
-    PatchAugmentation(
+    PatchSymmetry(
       quarterTurns: isFlipped ? quarterTurns : 4 - quarterTurns, isFlipped: isFlipped,
       reversesBands: reversesBands)
   }
 
   /// This augmentation followed by another.
-  public func followed(by next: PatchAugmentation) -> PatchAugmentation {
-    PatchAugmentation(
+  public func followed(by next: PatchSymmetry) -> PatchSymmetry {
+    PatchSymmetry(
       quarterTurns: isFlipped ? quarterTurns - next.quarterTurns : quarterTurns + next.quarterTurns,
       isFlipped: isFlipped != next.isFlipped, reversesBands: reversesBands != next.reversesBands)
   }
