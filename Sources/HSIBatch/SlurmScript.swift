@@ -41,7 +41,8 @@ public struct SlurmScript: Sendable {
   /// - Parameters:
   ///   - open: indices of the items to run, rising, at least one.
   ///   - maximum: `MaxArraySize` of the cluster; task numbers are below it.
-  ///   - threads, memory: of one task; nil leaves them to the cluster.
+  ///   - threads: of one task; nil leaves them to the cluster.
+  ///   - memory: of one task; nil leaves it to the cluster.
   public init(
     _ plan: BatchPlan, open: [Int], maximum: Int, threads: Int?, memory: MemoryBudget?, executable: String,
     _ options: Options

@@ -79,6 +79,7 @@ public final class ProgressDisplay: ProgressReporter {
     self.write = write
   }
 
+  /// Draws how far the phase is, in the style of the display.
   public func report(phase label: String, fraction: Double, detail: String?) {
     let now = clock()
     let fraction = fraction.isFinite ? min(max(fraction, 0), 1) : 0

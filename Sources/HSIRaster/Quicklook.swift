@@ -97,7 +97,7 @@ public enum Quicklook {
   /// `longestSide` are shown by every s-th line and sample. Memory: 4 bytes per shown pixel and band.
   /// - Parameters:
   ///   - stretch: lower and upper percentile, 0…100.
-  ///   - limits: values that become black and white, one range per band, in place of percentiles.
+  ///   - given: values that become black and white, one range per band, in place of percentiles.
   public static func render(
     _ source: any StripSource, stretch: ClosedRange<Double> = 2...98,
     limits given: [ClosedRange<Float>]? = nil,

@@ -51,7 +51,7 @@ public final class MultiHeadAttention {
   ///   - other: `[N, Lk, C']`, the sequence of keys and values of a layer across two.
   ///   - bias: `[heads, L, Lk]`.
   ///   - mask: `[M, L, Lk]`, added to the products; sequence n takes mask `n mod M`. See `AttentionMask`.
-  ///   - rotary: tables for queries and keys (one sequence only); several divide each head among them.
+  ///   - tables: tables for queries and keys (one sequence only); several divide each head among them.
   public func callAsFunction(
     _ x: Variable, keysAndValues other: Variable? = nil, bias: Variable? = nil, mask: Tensor? = nil,
     rotary tables: [RotaryTable] = [], _ tape: Tape

@@ -40,7 +40,7 @@ public final class WindowAttention {
   ///
   /// - Parameters:
   ///   - shift: cyclic shift; positions that meet only through it are masked with −100.
-  ///   - masks: false leaves that mask away.
+  ///   - isMasked: false leaves that mask away.
   public func callAsFunction(_ x: Variable, shift: Int = 0, masks isMasked: Bool = true, _ tape: Tape) -> Variable {
     let tokens = qkv(x, tape)
     // What `qkv` gives for a row of zeros.
