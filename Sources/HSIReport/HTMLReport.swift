@@ -1,8 +1,8 @@
 import Foundation
 import HSICore
 
-/// What a body puts on the page of its report; the frame around it is that of `HTMLReport`. All texts but `lead`, `header`
-/// and `sections` are plain; these three are markup.
+/// What a body puts on the page of its report; the frame around it is that of `HTMLReport`. `lead`, `header` and
+/// `sections` are markup, the others plain text.
 public struct ReportPage: Sendable {
   /// What stands before the name of the subject in the title of the page, e.g. `Unmixing of`.
   public var title: String
@@ -12,7 +12,7 @@ public struct ReportPage: Sendable {
   public var lead: String
   /// What follows it in the head; nil for the facts of the subject.
   public var header: String?
-  /// Sections in order; empty ones are left out by those who read.
+  /// Sections in order; an empty one shows nothing.
   public var sections: [String]
 
   /// The parts of a page.

@@ -1,7 +1,8 @@
 /// What only one task has to say in its report: members of the JSON, their schema, and sections of the page.
 ///
-/// A new task is one file with a type that conforms, and one line in `Reports`; `PredictionBody` is the shortest. The rest
-/// comes with `Report`: scene, outputs with secrets masked, warnings, provenance, JSON, `hsi schema`, the frame of the page.
+/// A new task is one file with a type that conforms, and one line in `Reports`; `PredictionBody` is the shortest. The
+/// rest comes with `Report`: scene, outputs with secrets masked, warnings, provenance, JSON, `hsi schema`, the frame of
+/// the page.
 public protocol ReportBody: Codable, Sendable {
   /// What the report says of every channel; `Never` where it says nothing.
   associatedtype Channel: ReportChannel

@@ -1,4 +1,5 @@
-/// What a body adds to the JSON Schema (draft 2020-12) of reports; `text(for:)` puts it between the members of the envelope.
+/// What a body adds to the JSON Schema (draft 2020-12) of reports; `text(for:)` puts it between the members of the
+/// envelope.
 public struct ReportSchema: Sendable {
   /// What `hsi schema` calls it.
   public let name: String
