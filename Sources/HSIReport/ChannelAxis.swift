@@ -53,10 +53,43 @@ struct ChannelAxis {
   }
 }
 
+extension Report {
+  /// The axis of charts over the channels.
+  var axis: ChannelAxis { ChannelAxis(wavelengths: channels.map(\.wavelengthNm), used: channels.map(\.used)) }
+
+  /// A chart over all channels; those that were not used are shaded, and `unused` says so.
+  func channelChart(
+    title: String, summary: String, yLabel: String, unused: String = "not used", series: [LineChart.Series]
+  ) -> LineChart {
+    let axis = axis
+    var chart = LineChart(title: title, summary: summary, xLabel: axis.label, yLabel: yLabel, series: series)
+    chart.shaded = axis.unusedRanges
+    chart.shadedLabel = unused
+    if let first = axis.places.first, let last = axis.places.last, last > first { chart.xRange = first...last }
+    return chart
+  }
+}
+
 extension ReportScene {
   /// Label of axes that show values of the scene.
   var quantityLabel: String {
     guard case .text(let quantity)? = facts["quantity"]?.value else { return "Value" }
     return quantity == "dn" ? "Digital number" : quantity.prefix(1).uppercased() + quantity.dropFirst()
+  }
+}
+
+extension LineChart {
+  /// A vertical range that a few wild channels do not stretch: nil where nothing sticks out, else up to the largest
+  /// 95th percentile of the spectra and a quarter more.
+  static func robustRange(_ spectra: [[Double]]) -> ClosedRange<Double>? {
+    let sorted = spectra.map { $0.filter(\.isFinite).sorted() }.filter { !$0.isEmpty }
+    guard let top = sorted.compactMap(\.last).max(), let bottom = sorted.compactMap(\.first).min() else {
+      return nil
+    }
+    let high = sorted.map { $0[Int(0.95 * Double($0.count - 1))] }.max() ?? top
+    let low = sorted.map { $0[Int(0.05 * Double($0.count - 1))] }.min() ?? bottom
+    let span = high - min(low, 0)
+    guard span > 0, top > high + 0.4 * span || bottom < low - 0.4 * span else { return nil }
+    return (bottom < low - 0.4 * span ? low - 0.25 * span : min(0, bottom))...min(top, high + 0.25 * span)
   }
 }

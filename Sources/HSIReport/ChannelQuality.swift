@@ -3,7 +3,7 @@ import Foundation
 /// The channel-quality list as files of its own.
 public enum ChannelQuality {
   /// `band,wavelength_nm,fwhm_nm,used,quality` with one line per channel; unknown values are empty.
-  public static func csv(_ channels: [UnmixingReport.Channel]) -> Data {
+  public static func csv(_ channels: [SceneChannel]) -> Data {
     func text(_ value: Double?) -> String { value.map { $0.isFinite ? "\($0)" : "" } ?? "" }
     var lines = ["band,wavelength_nm,fwhm_nm,used,quality"]
     for channel in channels {
@@ -15,10 +15,10 @@ public enum ChannelQuality {
   }
 
   /// `{"version": …, "channels": [{"band": 1, "wavelength_nm": …, "used": true, "quality": …}, …]}`.
-  public static func json(_ channels: [UnmixingReport.Channel]) throws -> Data {
+  public static func json(_ channels: [SceneChannel]) throws -> Data {
     struct List: Encodable {
-      var version = UnmixingReport.currentVersion
-      var channels: [UnmixingReport.Channel]
+      var version = UnmixingBody.currentVersion
+      var channels: [SceneChannel]
     }
     return try ReportCoding.encode(List(channels: channels))
   }

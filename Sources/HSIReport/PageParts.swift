@@ -1,46 +1,9 @@
 import Foundation
 import HSICore
 
-/// What all report pages are put together from: the shell, pictures, charts, lists, and the parts about scene, warnings,
-/// files and provenance.
+/// What report pages are put together from: pictures, charts, lists, and the parts about scene, warnings, files and
+/// provenance.
 enum PageParts {
-  /// A whole page: no script, no request to anywhere.
-  ///
-  /// - Parameters:
-  ///   - lead: one paragraph, markup.
-  ///   - sections: markup in order; the first one belongs to the header.
-  static func page(
-    title: String, version: String, kicker: String, heading: String, lead: String, sections: [String]
-  ) -> String {
-    """
-    <!DOCTYPE html>
-    <html lang="en">
-    <head>
-    <meta charset="utf-8">
-    <meta name="viewport" content="width=device-width, initial-scale=1">
-    <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-    <meta name="generator" content="hsi \(e(version))">
-    <title>\(e(title))</title>
-    <style>
-    \(ReportStyle.css)
-    </style>
-    </head>
-    <body>
-    <main>
-    <header>
-    <p class="kicker">\(e(kicker))</p>
-    <h1>\(e(heading))</h1>
-    <p class="lead">\(lead)</p>
-    \(sections.first ?? "")
-    </header>
-    \(sections.dropFirst().joined(separator: "\n"))
-    </main>
-    </body>
-    </html>
-
-    """
-  }
-
   // MARK: Pictures and charts
 
   static func image(_ picture: ReportPicture, _ description: String) -> String {

@@ -10,8 +10,8 @@ import Testing
     let mock = MockRun.report()
     let axis = MockRun.axis
     let names = ["Vegetation", "Kaolinite <pure> & \"white\"", "Water"]
-    let classes = names.enumerated().map { index, name -> ClassificationReport.Class in
-      var entry = ClassificationReport.Class(
+    let classes = names.enumerated().map { index, name -> ClassificationBody.Class in
+      var entry = ClassificationBody.Class(
         value: [1, 7, 300][index], name: name, colour: ["#d55e00", "#009e73", "#f0f0c0"][index])
       (entry.labelled, entry.training, entry.test, entry.guardBand, entry.mapped) = (100, 10, 60, 30, 400 * (index + 1))
       entry.recall = 0.9
@@ -21,33 +21,33 @@ import Testing
       entry.deviation = [Double](repeating: 0.02, count: axis.count)
       return entry
     }
-    var report = ClassificationReport(
-      map: mock.scene, labels: "https://user:pw@example.org/labels.tif", judged: "test pixels", classes: classes,
+    var body = ClassificationBody(
+      labels: "https://user:pw@example.org/labels.tif", judged: "test pixels", classes: classes,
       confusion: [[54, 6, 0], [1, 58, 0], [0, 0, 60]], unclassified: [0, 1, 0],
       runs: [
         .init(map: "a.tif", split: "s.tif", overall: 0.955, average: 0.95, kappa: 0.93, meanF1: 0.94),
         .init(map: "b.tif", split: nil, overall: 0.9, average: 0.9, kappa: 0.88, meanF1: 0.89),
-      ], provenance: mock.provenance)
-    report.scene = mock.scene
-    report.model = .init(
+      ])
+    body.scene = mock.subject
+    body.model = .init(
       path: "m.safetensors", id: "svm", name: "Support vector machine", citation: "Melgani", settings: ["C": "10"])
-    report.split = .init(
+    body.split = .init(
       path: "s.tif", scheme: "disjoint", training: "10%", validation: "0%", guardRadius: 7, seed: 3, patchRadius: 7,
       overlapping: 0, pixels: ["training": 30, "validation": 0, "test": 180, "guard": 90])
-    report.spread = ["overall": .init(mean: 0.93, deviation: 0.04), "kappa": .init(mean: 0.9, deviation: 0.03)]
-    report.channels = (0..<axis.count).map {
-      .init(band: $0 + 1, wavelengthNm: axis.wavelengths?[$0], used: axis.good[$0])
-    }
-    report.curve = (1...9).map {
+    body.spread = ["overall": .init(mean: 0.93, deviation: 0.04), "kappa": .init(mean: 0.9, deviation: 0.03)]
+    body.curve = (1...9).map {
       .init(epoch: $0, loss: 1 / Double($0), validationAccuracy: $0 % 3 == 0 ? 0.1 * Double($0) : nil, rate: 1e-3)
     }
-    report.outputs = [.init(path: "r.json", content: "report")]
-    return report
+    return ClassificationReport(
+      of: mock.subject,
+      channels: (0..<axis.count).map {
+        SceneChannel(band: $0 + 1, wavelengthNm: axis.wavelengths?[$0], used: axis.good[$0])
+      }, body: body, outputs: [.init(path: "r.json", content: "report")], provenance: mock.provenance)
   }
 
   @Test func fitsItsSchema() throws {
     let data = try report().json()
-    let validator = try SchemaValidator(ReportSchema.classification)
+    let validator = try SchemaValidator(ClassificationReport.schema)
     #expect(try validator.errors(in: data) == [])
     let text = String(decoding: data, as: UTF8.self)
     for (from, to) in [
@@ -66,7 +66,7 @@ import Testing
 
   @Test func pageIsSelfContainedWellFormedAndEscaped() throws {
     let picture = try MockRun.figures(encode: StoredPNG.encode).scene
-    let figures = ClassificationFigures(
+    let figures = ClassificationBody.Figures(
       scene: picture, sceneCaption: "650, 550, 470 nm", map: picture, labels: picture, judgement: picture)
     let text = String(decoding: HTMLReport.page(report(), figures: figures), as: UTF8.self)
     #expect(!text.contains("<script") && !text.contains("<link") && !text.contains("@import"))
@@ -89,7 +89,7 @@ import Testing
     (report.channels, report.curve) = ([], [])
     report.runs.removeLast()
     report.classes[0].mean = nil
-    let text = String(decoding: HTMLReport.page(report, figures: ClassificationFigures()), as: UTF8.self)
+    let text = String(decoding: HTMLReport.page(report, figures: ClassificationBody.Figures()), as: UTF8.self)
     #expect(!text.contains("<img") && text.contains("No split was given"))
     for part in ["Training curve", "Spectra of the classes", "<h2>Runs"] { #expect(!text.contains(part)) }
     try MarkupCheck.check(text)
@@ -99,7 +99,7 @@ import Testing
   @Test func overlapIsSaid() {
     var report = report()
     report.split?.overlapping = 90
-    let text = String(decoding: HTMLReport.page(report, figures: ClassificationFigures()), as: UTF8.self)
+    let text = String(decoding: HTMLReport.page(report, figures: ClassificationBody.Figures()), as: UTF8.self)
     #expect(text.contains("50.0 % of the test pixels have training pixels within 7 pixels"))
   }
 

@@ -29,7 +29,7 @@ import Testing
     report.residual = nil
     report.endmembers = []
     report.channels = []
-    let text = String(decoding: HTMLReport.page(report, figures: ReportFigures()), as: UTF8.self)
+    let text = String(decoding: HTMLReport.page(report, figures: UnmixingBody.Figures()), as: UTF8.self)
     #expect(!text.contains("<img") && !text.contains("Convergence"))
     try MarkupCheck.check(text)
   }

@@ -81,14 +81,14 @@ import Testing
 @Suite struct SpectraRangeTests {
   @Test func wildChannelsDoNotStretchTheAxis() throws {
     let calm = (0..<100).map { 0.2 + 0.003 * Double($0) }
-    #expect(UnmixingReport.robustRange([calm, calm.map { $0 * 0.5 }]) == nil)
+    #expect(LineChart.robustRange([calm, calm.map { $0 * 0.5 }]) == nil)
     var wild = calm
     wild[40] = 14
-    let range = try #require(UnmixingReport.robustRange([calm, wild]))
+    let range = try #require(LineChart.robustRange([calm, wild]))
     #expect(range.lowerBound == 0 && range.upperBound > 0.49 && range.upperBound < 0.7)
     wild[41] = -9
-    let both = try #require(UnmixingReport.robustRange([calm, wild]))
+    let both = try #require(LineChart.robustRange([calm, wild]))
     #expect(both.lowerBound > -0.2 && both.lowerBound < 0.1)
-    #expect(UnmixingReport.robustRange([[.nan], []]) == nil)
+    #expect(LineChart.robustRange([[.nan], []]) == nil)
   }
 }

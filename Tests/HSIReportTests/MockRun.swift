@@ -73,8 +73,8 @@ enum MockRun {
     let statistics = AbundanceStatistics.all(abundances)
     let endmembers = names.enumerated().map { index, name in
       let values = used.map { spectrum(index, axis.wavelengths![$0]) }
-      return UnmixingReport.Endmember(
-        index: index, name: name, spectrum: UnmixingReport.spread(values, used: used, bands: bands),
+      return UnmixingBody.Endmember(
+        index: index, name: name, spectrum: SceneChannel.spread(values, used: used, bands: bands),
         match: index == 3 ? nil : .init(name: "splib \(name)", sadRad: 0.031 * Double(index + 1)),
         pixel: PixelPosition(line: 31 * index + 12, sample: 80 + index),
         map: .init(x: 583_200.5 + 1000 * Double(index), y: 4_145_000.25), abundance: statistics[index])
@@ -97,20 +97,19 @@ enum MockRun {
       system: "Linux", architecture: "x86_64", processor: "Mock", cores: 2, memoryBytes: 8 << 30)
     let errors = (0..<1000).map { 0.004 + 0.00001 * Float($0) }
     return UnmixingReport(
-      scene: .init(
+      of: ReportScene(
         path: "scenes/jasper_ridge.dat", format: "ENVI",
         shape: CubeShape(lines: lines, samples: samples, bands: bands),
         usedBands: used.count, validPixels: abundances.rows, metadata: metadata),
-      method: .init(
-        id: "rrlbs", name: "Robust representation and learning-based sparsity (RRLbS)", task: "blind",
-        citation: "Zhu, Wang, Fan, Meng, Pan, arXiv 1409.0685",
-        settings: ["lambda0": 0.1, "delta0": 1, "hMax": 0.8, "beta0": 10, "gamma0": 2, "unknown": .nan]),
-      countSource: "HySime", endmembers: endmembers,
-      channels: UnmixingReport.channels(axis: axis, used: used, quality: quality),
-      convergence: .init(
-        objective: (0...180).map(objective),
-        converged: true),
-      residual: UnmixingReport.Residual(errors),
+      channels: SceneChannel.all(axis, used: used, quality: quality),
+      body: UnmixingBody(
+        method: ReportMethod(
+          id: "rrlbs", name: "Robust representation and learning-based sparsity (RRLbS)", task: "blind",
+          citation: "Zhu, Wang, Fan, Meng, Pan, arXiv 1409.0685",
+          settings: ["lambda0": 0.1, "delta0": 1, "hMax": 0.8, "beta0": 10, "gamma0": 2, "unknown": .nan]),
+        countSource: "HySime", endmembers: endmembers,
+        convergence: .init(objective: (0...180).map(objective), converged: true),
+        residual: UnmixingBody.Residual(errors)),
       outputs: [
         .init(path: "abundances.tif", content: "abundances"),
         .init(path: "endmembers.sli", content: "endmembers"),
@@ -118,7 +117,7 @@ enum MockRun {
       ], provenance: provenance)
   }
 
-  static func figures(encode: PNGEncoder) throws -> ReportFigures {
+  static func figures(encode: PNGEncoder) throws -> UnmixingBody.Figures {
     let (abundances, positions) = abundances()
     var scene = RGBImage(width: samples, height: lines)
     for (n, position) in positions.enumerated() {
@@ -130,7 +129,7 @@ enum MockRun {
     }
     let purity = (0..<abundances.rows).map { n in (abundances.row(n).max() ?? 0) * 0.7 }
     let rmse = (0..<abundances.rows).map { n in 0.004 + 0.012 * (1 - (abundances.row(n).max() ?? 0)) }
-    return try ReportFigures.make(
+    return try UnmixingBody.Figures.make(
       scene: scene, sceneCaption: "650, 550, 470 nm", abundances: abundances, positions: positions,
       width: samples,
       height: lines, guidance: purity, rmse: rmse, encode: encode)

@@ -11,7 +11,7 @@ import Testing
     let axis = MockRun.axis
     let used = axis.goodBands
     var channels = (0..<axis.count).map {
-      RestorationReport.Channel(band: $0 + 1, wavelengthNm: axis.wavelengths?[$0], fwhmNm: axis.fwhm?[$0])
+      RestorationBody.Channel(band: $0 + 1, wavelengthNm: axis.wavelengths?[$0], fwhmNm: axis.fwhm?[$0])
     }
     for band in used {
       channels[band].processed = true
@@ -28,21 +28,22 @@ import Testing
       }
     }
     return RestorationReport(
-      scene: mock.scene,
-      method: .init(
-        id: "hyres", name: "HyRes <with> & \"quotes\"", citation: "Rasti",
-        reason: "chosen because of the noise",
-        settings: ["shifts": 8], rank: 7, facts: ["outliers": 12],
-        model: .init(weights: "https://user:pw@example.org/w.safetensors", card: ["architecture": "HSDT"])),
-      noiseSource: "estimated", channels: channels,
-      residual: .init(
-        rms: 0.003, share: 0.01, spatialCorrelation: 0.01, spectralCorrelation: 0.02, correlationError: 0.006),
-      pixels: (0..<4).map { i in
-        .init(
-          line: 3 * i, sample: 7 * i, map: i == 0 ? nil : .init(x: 583_000, y: 4_145_000),
-          brightness: 0.25 * Double(i), before: spectrum(0.01), after: spectrum(0))
-      },
-      timings: .init(readingS: 0.1, denoisingS: 2.3456789, judgingS: 0.2, writingS: 0.3),
+      of: mock.subject, channels: channels,
+      body: RestorationBody(
+        method: .init(
+          id: "hyres", name: "HyRes <with> & \"quotes\"", citation: "Rasti",
+          reason: "chosen because of the noise",
+          settings: ["shifts": 8], rank: 7, facts: ["outliers": 12],
+          model: .init(weights: "https://user:pw@example.org/w.safetensors", card: ["architecture": "HSDT"])),
+        noiseSource: "estimated",
+        residual: .init(
+          rms: 0.003, share: 0.01, spatialCorrelation: 0.01, spectralCorrelation: 0.02, correlationError: 0.006),
+        pixels: (0..<4).map { i in
+          .init(
+            line: 3 * i, sample: 7 * i, map: i == 0 ? nil : .init(x: 583_000, y: 4_145_000),
+            brightness: 0.25 * Double(i), before: spectrum(0.01), after: spectrum(0))
+        },
+        timings: .init(readingS: 0.1, denoisingS: 2.3456789, judgingS: 0.2, writingS: 0.3)),
       outputs: [.init(path: "clean.tif", content: "restored cube")], provenance: mock.provenance)
   }
 
@@ -50,7 +51,7 @@ import Testing
     var report = report()
     report.timings = .init(readingS: 0.1, denoisingS: 2.3456789, judgingS: 0.2, writingS: 0.3)
     let data = try report.json()
-    let validator = try SchemaValidator(ReportSchema.restoration)
+    let validator = try SchemaValidator(RestorationReport.schema)
     #expect(try validator.errors(in: data) == [])
     let text = String(decoding: data, as: UTF8.self)
     for (from, to) in [
@@ -68,7 +69,7 @@ import Testing
 
   @Test func pageIsSelfContainedWellFormedAndEscaped() throws {
     let mock = try MockRun.figures(encode: StoredPNG.encode)
-    let figures = RestorationFigures(
+    let figures = RestorationBody.Figures(
       before: mock.scene, after: mock.scene, caption: "650, 550, 470 nm", residual: mock.scene,
       residualScale: "black −0.01, white +0.01", total: mock.rmse)
     let text = String(decoding: HTMLReport.page(report(), figures: figures), as: UTF8.self)
@@ -92,7 +93,7 @@ import Testing
     report.pixels = []
     report.channels = []
     report.method.unchanged = "no noise was found in any band"
-    let text = String(decoding: HTMLReport.page(report, figures: RestorationFigures()), as: UTF8.self)
+    let text = String(decoding: HTMLReport.page(report, figures: RestorationBody.Figures()), as: UTF8.self)
     #expect(!text.contains("<img") && text.contains("no noise was found in any band"))
     try MarkupCheck.check(text)
   }

@@ -10,9 +10,9 @@ import Testing
     let data = try report.json()
     if let folder = ProcessInfo.processInfo.environment["HSI_SCHEMA_PREVIEW"] {
       try data.write(to: URL(fileURLWithPath: folder + "/report.json"))
-      try Data(ReportSchema.unmixing.utf8).write(to: URL(fileURLWithPath: folder + "/schema.json"))
+      try Data(UnmixingReport.schema.utf8).write(to: URL(fileURLWithPath: folder + "/schema.json"))
     }
-    let validator = try SchemaValidator(ReportSchema.unmixing)
+    let validator = try SchemaValidator(UnmixingReport.schema)
     #expect(try validator.errors(in: data) == [])
     // The validator itself must notice: a wrong type, a missing member, an unknown one.
     let text = String(decoding: data, as: UTF8.self)
@@ -34,7 +34,7 @@ import Testing
     let again = try ReportCoding.decode(UnmixingReport.self, from: first)
     #expect(try again.json() == first)
     #expect(again.endmembers[1].spectrum[0] == report.endmembers[1].spectrum[0])
-    #expect(again.scene.facts["wavelengths_nm"]?.value == .numbers([400, 2490]))
+    #expect(again.subject.facts["wavelengths_nm"]?.value == .numbers([400, 2490]))
   }
 
   @Test func numbersThatJSONCannotHoldBecomeNull() throws {
@@ -46,11 +46,11 @@ import Testing
 
   @Test func channelsAndSpreadPutValuesInPlace() {
     let axis = SpectralAxis(wavelengths: [400, 500, 600, 700], fwhm: [9, 10, 11, 12])
-    let channels = UnmixingReport.channels(axis: axis, used: [1, 3], quality: [0.5, 1])
+    let channels = SceneChannel.all(axis, used: [1, 3], quality: [0.5, 1])
     #expect(channels.map(\.band) == [1, 2, 3, 4])
     #expect(channels.map(\.used) == [false, true, false, true])
     #expect(channels.map(\.quality) == [nil, 0.5, nil, 1])
-    let spread = UnmixingReport.spread([7, 8], used: [1, 3], bands: 4)
+    let spread = SceneChannel.spread([7, 8], used: [1, 3], bands: 4)
     #expect(spread[0].isNaN && spread[1] == 7 && spread[2].isNaN && spread[3] == 8)
     #expect(
       String(decoding: ChannelQuality.csv(channels), as: UTF8.self) == """
@@ -82,10 +82,10 @@ import Testing
   }
 
   @Test func residualStatistics() throws {
-    let residual = try #require(UnmixingReport.Residual((1...100).map(Float.init) + [.nan]))
+    let residual = try #require(UnmixingBody.Residual((1...100).map(Float.init) + [.nan]))
     #expect(
       residual.mean == 50.5 && residual.median == 51 && residual.percentile95 == 96 && residual.maximum == 100
     )
-    #expect(UnmixingReport.Residual([.nan]) == nil)
+    #expect(UnmixingBody.Residual([.nan]) == nil)
   }
 }

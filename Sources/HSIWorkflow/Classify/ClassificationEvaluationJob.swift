@@ -84,13 +84,8 @@ public struct ClassificationEvaluationJob: Sendable {
     run.reports = reports
     let facts = try origin.scene.flatMap { try spectra($0, first, trained?.value, context) }
     var result = try run.finish(context) { outputs, provenance in
-      var report = try report(runs, scene: facts, model: trained, provenance: provenance)
-      report.outputs = outputs
-      let page = try reports.html == nil ? nil : figures(first, origin.scene, context)
-      return RunReport { [report] in
-        try report.json()
-      } page: { [report] in
-        HTMLReport.page(report, figures: page ?? ClassificationFigures())
+      RunReport(try report(runs, scene: facts, model: trained, outputs: outputs, provenance: provenance)) {
+        try figures(first, origin.scene, context)
       }
     }
     if reports.json != "-" { result.text = text(runs) }
@@ -134,7 +129,7 @@ public struct ClassificationEvaluationJob: Sendable {
 
   private struct SceneFacts {
     var report: ReportScene
-    var channels: [ClassificationReport.Channel]
+    var channels: [SceneChannel]
     /// Classes × channels; nil for classes without pixels.
     var mean: [[Double]?]
     var deviation: [[Double]?]
@@ -183,7 +178,7 @@ public struct ClassificationEvaluationJob: Sendable {
     }
     let used = Set(model.map { BandMatching.match(reader.metadata.axis, to: $0.axis).bands } ?? source.bands)
     func spread(_ values: [Double]) -> [Double] {
-      UnmixingReport.spread(values, used: source.bands, bands: reader.shape.bands)
+      SceneChannel.spread(values, used: source.bands, bands: reader.shape.bands)
     }
     let mean = (0..<classes).map { k in
       counts[k] > 0 ? spread((0..<bands).map { origin[k * bands + $0] + sums[k * bands + $0] / counts[k] }) : nil
@@ -209,7 +204,8 @@ public struct ClassificationEvaluationJob: Sendable {
   // MARK: - Reports
 
   private func report(
-    _ runs: [Judged], scene: SceneFacts?, model: (path: String, value: ClassificationModel)?, provenance: Provenance
+    _ runs: [Judged], scene: SceneFacts?, model: (path: String, value: ClassificationModel)?,
+    outputs: [ReportOutput], provenance: Provenance
   ) throws -> ClassificationReport {
     let first = runs[0]
     let accuracy = first.accuracy
@@ -217,10 +213,10 @@ public struct ClassificationEvaluationJob: Sendable {
     let roles = Dictionary(
       uniqueKeysWithValues: PixelRole.allCases.map { role in (role, first.split?.counts(role, of: first.labels)) })
     let mapped = first.map.counts
-    let classes = first.labels.classes.values.indices.map { k -> ClassificationReport.Class in
+    let classes = first.labels.classes.values.indices.map { k -> ClassificationBody.Class in
       let entry = first.labels.classes.entries[k]
       let colour = Colour(entry.colour[0], entry.colour[1], entry.colour[2])
-      var result = ClassificationReport.Class(
+      var result = ClassificationBody.Class(
         value: Int(first.labels.classes.values[k]), name: entry.name, colour: colour.hex)
       result.labelled = counts[k]
       result.training = roles[.training]??[k] ?? 0
@@ -234,36 +230,32 @@ public struct ClassificationEvaluationJob: Sendable {
       result.deviation = scene?.deviation[k]
       return result
     }
-    var report = ClassificationReport(
-      map: ReportScene(
-        path: maps[0].path, format: first.reader.format, shape: first.reader.shape, usedBands: 1,
-        validPixels: first.map.labelled, metadata: first.reader.metadata),
+    var body = ClassificationBody(
       labels: labels.path, judged: first.split == nil ? "labelled pixels" : "test pixels", classes: classes,
       confusion: first.matrix.counts, unclassified: first.matrix.unclassified,
       runs: runs.map { run in
         let a = run.accuracy
         return .init(
           map: run.name, split: run.splitName, overall: a.overall, average: a.average, kappa: a.kappa, meanF1: a.meanF1)
-      }, provenance: provenance)
+      })
     if runs.count > 1 {
-      func spread(_ value: (Accuracy) -> Double) -> ClassificationReport.Spread {
+      func spread(_ value: (Accuracy) -> Double) -> ClassificationBody.Spread {
         let spread = Spread(runs.map { value($0.accuracy) })
         return .init(mean: spread.mean, deviation: spread.deviation)
       }
-      report.spread = [
+      body.spread = [
         "overall": spread(\.overall), "average": spread(\.average), "kappa": spread(\.kappa),
         "mean_f1": spread(\.meanF1),
       ]
     }
-    report.scene = scene?.report
-    report.channels = scene?.channels ?? []
-    if let model { report.model = try .init(model.path, model.value) }
-    report.curve = (model?.value.curve ?? []).map {
+    body.scene = scene?.report
+    if let model { body.model = try ReportModel(model.path, model.value) }
+    body.curve = (model?.value.curve ?? []).map {
       .init(epoch: $0.epoch, loss: $0.loss, validationAccuracy: $0.validationAccuracy, rate: $0.rate)
     }
     if let split = first.split, let path = first.splitName {
       let radius = model?.value.classifier.patchRadius
-      report.split = .init(
+      body.split = .init(
         path: path, scheme: split.facts.scheme, training: split.facts.training, validation: split.facts.validation,
         guardRadius: split.facts.guardRadius, seed: split.facts.seed, patchRadius: radius,
         overlapping: radius.map { split.overlap(radius: $0).overlapping },
@@ -272,15 +264,19 @@ public struct ClassificationEvaluationJob: Sendable {
             (role.name, roles[role]??.reduce(0, +) ?? 0)
           }))
     }
-    return report
+    return ClassificationReport(
+      of: ReportScene(
+        path: maps[0].path, format: first.reader.format, shape: first.reader.shape, usedBands: 1,
+        validPixels: first.map.labelled, metadata: first.reader.metadata),
+      channels: scene?.channels ?? [], body: body, outputs: outputs, provenance: provenance)
   }
 
   private func figures(
     _ judged: Judged, _ scenePath: String?, _ context: RunContext
-  ) throws -> ClassificationFigures {
+  ) throws -> ClassificationBody.Figures {
     let side = ReportPicture.longestSide
     func picture(_ image: RGBImage) throws -> ReportPicture { try ReportPicture(image, encode: PNG.encode) }
-    var figures = ClassificationFigures(
+    var figures = ClassificationBody.Figures(
       map: try picture(ClassPicture.image(judged.map, longestSide: side).image),
       labels: try picture(ClassPicture.image(judged.labels, longestSide: side).image),
       judgement: try picture(

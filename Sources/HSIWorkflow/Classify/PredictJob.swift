@@ -125,11 +125,8 @@ public struct PredictJob: Sendable {
       path: output, format: writing.format, shape: CubeShape(lines: shape.lines, samples: shape.samples, bands: 1),
       type: trained.classes.sampleType, metadata: mapMetadata)
     var result = try run.finish(raster: raster, grid: grid, context) { [facts] outputs, provenance in
-      let report = try facts.report(model: model, outputs: outputs, provenance: provenance)
-      return RunReport {
-        try report.json()
-      } page: {
-        HTMLReport.page(report, figures: try facts.figures(context))
+      RunReport(try facts.report(model: model, outputs: outputs, provenance: provenance)) {
+        try facts.figures(context)
       }
     }
     if result.text == nil { result.text = facts.table }
@@ -219,29 +216,31 @@ private struct PredictFacts {
     let total = counts.reduce(0, +)
     let entries = classes.values.indices.map { k in
       let colour = classes.entries[k].colour
-      return PredictionReport.Class(
+      return PredictionBody.Class(
         value: Int(classes.values[k]), name: classes.names[k], colour: Colour(colour[0], colour[1], colour[2]).hex,
         pixels: counts[k], share: Double(counts[k]) / Double(max(1, total)),
         confidence: counts[k] > 0 ? confidences[k] / Double(counts[k]) : nil)
     }
     let (opened, window) = (prediction.opened, prediction.file.window)
     return PredictionReport(
-      scene: ReportScene(
+      of: ReportScene(
         path: opened.path, format: opened.reader.format,
         shape: CubeShape(lines: window.lines, samples: window.samples, bands: opened.reader.shape.bands),
         usedBands: prediction.file.bands.count, validPixels: total, metadata: opened.metadata, window: window),
-      model: try .init(model, prediction.model), classes: entries,
-      confidence: confidences.reduce(0, +) / Double(max(1, total)), outputs: outputs, provenance: provenance)
+      body: PredictionBody(
+        model: try ReportModel(model, prediction.model), classes: entries,
+        confidence: confidences.reduce(0, +) / Double(max(1, total))),
+      outputs: outputs, provenance: provenance)
   }
 
-  func figures(_ context: RunContext) throws -> PredictionFigures {
+  func figures(_ context: RunContext) throws -> PredictionBody.Figures {
     let side = ReportPicture.longestSide
     let opened = prediction.opened
     let choice = try SceneColours.choose(opened, context)
     let scene = try Quicklook.render(
       try opened.source(bands: .list(choice.bands), context), longestSide: side, context)
     let caption = SceneColours.caption(choice, opened.metadata)
-    var figures = PredictionFigures(
+    var figures = PredictionBody.Figures(
       scene: try ReportPicture(scene, encode: PNG.encode),
       sceneCaption: caption.prefix(1).uppercased() + caption.dropFirst())
     if let small {
@@ -253,7 +252,7 @@ private struct PredictFacts {
   }
 }
 
-extension ClassificationReport.Model {
+extension ReportModel {
   /// What a report says about a model file.
   init(_ path: String, _ model: ClassificationModel) throws {
     let description = try Classifiers.entry(model.classifier.id).description

@@ -18,7 +18,7 @@ struct DenoiseFacts {
   let noiseSource: String
   private(set) var diagnostics: ResidualDiagnostics?
   private(set) var shown: [ShownPixels.Choice] = []
-  var timings: RestorationReport.Timings?
+  var timings: RestorationBody.Timings?
 
   init(
     opened: OpenScene, source: FileSource, choice: DenoiserChoice, scene: Cube, result: RestoredScene,
@@ -49,22 +49,24 @@ struct DenoiseFacts {
     let (shape, window) = (reader.shape, source.window)
     let description = choice.denoiser.description
     return RestorationReport(
-      scene: ReportScene(
+      of: ReportScene(
         path: opened.path, format: reader.format,
         shape: CubeShape(lines: window.lines, samples: window.samples, bands: shape.bands),
         usedBands: bands.count, validPixels: scene.count, metadata: reader.metadata, window: window),
-      method: .init(
-        id: description.id, name: description.name, citation: description.citation, reason: choice.reason,
-        settings: choice.settings, rank: result.rank, facts: result.facts, unchanged: result.unchanged,
-        model: choice.model),
-      noiseSource: noiseSource, channels: channels, residual: residual, pixels: pixels, timings: timings,
+      channels: channels,
+      body: RestorationBody(
+        method: ReportMethod(
+          id: description.id, name: description.name, citation: description.citation, reason: choice.reason,
+          settings: choice.settings, rank: result.rank, facts: result.facts, unchanged: result.unchanged,
+          model: choice.model),
+        noiseSource: noiseSource, residual: residual, pixels: pixels, timings: timings),
       outputs: outputs, provenance: provenance)
   }
 
-  private var channels: [RestorationReport.Channel] {
+  private var channels: [RestorationBody.Channel] {
     let axis = reader.metadata.axis
     var channels = (0..<axis.count).map {
-      RestorationReport.Channel(band: $0 + 1, wavelengthNm: axis.wavelengths?[$0], fwhmNm: axis.fwhm?[$0])
+      RestorationBody.Channel(band: $0 + 1, wavelengthNm: axis.wavelengths?[$0], fwhmNm: axis.fwhm?[$0])
     }
     for (i, band) in bands.enumerated() {
       channels[band].processed = true
@@ -81,7 +83,7 @@ struct DenoiseFacts {
     return channels
   }
 
-  private var residual: RestorationReport.Residual? {
+  private var residual: RestorationBody.Residual? {
     guard let diagnostics, diagnostics.totalRms > 0 else { return nil }
     return .init(
       rms: diagnostics.totalRms,
@@ -91,17 +93,17 @@ struct DenoiseFacts {
       correlationError: 1 / Double(max(1, scene.count)).squareRoot())
   }
 
-  private var pixels: [RestorationReport.Pixel] {
+  private var pixels: [RestorationBody.Pixel] {
     shown.map { choice in
       let place = Int(scene.positions[choice.row])
       let line = source.window.line + place / scene.shape.samples
       let sample = source.window.sample + place % scene.shape.samples
       let map = reader.metadata.georeference?.coordinates(line: line, sample: sample)
       func spectrum(_ cube: Cube) -> [Double] {
-        UnmixingReport.spread(
+        SceneChannel.spread(
           cube.pixels.row(choice.row).map(Double.init), used: bands, bands: reader.shape.bands)
       }
-      return RestorationReport.Pixel(
+      return RestorationBody.Pixel(
         line: line, sample: sample, map: map.map { ReportMapPosition(x: $0.x, y: $0.y) },
         brightness: choice.brightness, before: spectrum(scene), after: spectrum(result.scene))
     }

@@ -87,12 +87,8 @@ public struct DenoiseJob: Sendable {
     facts.timings = .init(readingS: reading, denoisingS: denoising, judgingS: judging, writingS: writing)
     try writePictures(facts, paths, &run, context)
     return try run.finish(raster: raster, grid: grid, context) { [facts] outputs, provenance in
-      let report = facts.report(outputs: outputs, provenance: provenance)
-      return RunReport {
-        try report.json()
-      } page: {
-        let pictures = try DenoisePictures(facts, longestSide: ReportPicture.longestSide, context)
-        return HTMLReport.page(report, figures: try pictures.figures(facts))
+      RunReport(facts.report(outputs: outputs, provenance: provenance)) {
+        try DenoisePictures(facts, longestSide: ReportPicture.longestSide, context).figures(facts)
       }
     }
   }

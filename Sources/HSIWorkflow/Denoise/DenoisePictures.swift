@@ -34,9 +34,9 @@ struct DenoisePictures {
   }
 
   /// Everything that the HTML page shows.
-  func figures(_ facts: DenoiseFacts) throws -> RestorationFigures {
+  func figures(_ facts: DenoiseFacts) throws -> RestorationBody.Figures {
     func picture(_ image: RGBImage) throws -> ReportPicture { try ReportPicture(image, encode: PNG.encode) }
-    var figures = RestorationFigures(
+    var figures = RestorationBody.Figures(
       before: try picture(before), after: try picture(after),
       caption: caption.prefix(1).uppercased() + caption.dropFirst())
     guard let diagnostics = facts.diagnostics, diagnostics.totalRms > 0 else { return figures }

@@ -13,7 +13,7 @@ struct DenoiserChoice {
   /// Parameters after defaults, by name.
   var settings: [String: Double]
   /// The weights, of networks.
-  var model: RestorationReport.Model?
+  var model: ReportWeights?
   /// Files read beside the scene.
   var files: [String] = []
 
@@ -29,7 +29,7 @@ struct DenoiserChoice {
       let weights = weights.map { WeightSearch.locate($0) }
       let network = try NetworkDenoising.load(name, weights: weights, request.values)
       var choice = DenoiserChoice(network, reason: "given", request.values)
-      choice.model = RestorationReport.Model(
+      choice.model = ReportWeights(
         weights: weights ?? "bundled", card: NetworkDenoising.card(network.model))
       choice.files = [weights].compactMap { $0 }
       return choice

@@ -87,4 +87,10 @@ struct RunReport {
   let json: () throws -> Data
   /// The self-contained HTML page.
   let page: () throws -> Data
+
+  /// A report of any task; its pictures are made for the page only.
+  init<Body>(_ report: Report<Body>, figures: @escaping () throws -> Body.Figures) {
+    json = report.json
+    page = { HTMLReport.page(report, figures: try figures()) }
+  }
 }

@@ -9,9 +9,9 @@ struct UnmixFacts {
   let maps: UnmixProducts
 
   /// All channels of the file with what the method learnt about them.
-  var channels: [UnmixingReport.Channel] {
-    UnmixingReport.channels(
-      axis: solver.scene.metadata.axis, used: solver.usedBands, quality: solution.channelQuality)
+  var channels: [SceneChannel] {
+    SceneChannel.all(
+      solver.scene.metadata.axis, used: solver.usedBands, quality: solution.channelQuality)
   }
 
   /// The endmembers on all bands of the file, so that they can be used with the scene they came from; channels that
@@ -26,33 +26,34 @@ struct UnmixFacts {
     let metadata = reader.metadata
     let window = solver.window
     let statistics = maps.statistics.statistics
-    let endmembers = (0..<solution.endmembers.count).map { k -> UnmixingReport.Endmember in
+    let endmembers = (0..<solution.endmembers.count).map { k -> UnmixingBody.Endmember in
       let pixel = solution.endmembers.pixels.map {
         PixelPosition(line: $0[k].line + window.line, sample: $0[k].sample + window.sample)
       }
       let map = pixel.flatMap { metadata.georeference?.coordinates(line: $0.line, sample: $0.sample) }
-      return UnmixingReport.Endmember(
+      return UnmixingBody.Endmember(
         index: k, name: solution.endmembers.names[k],
-        spectrum: UnmixingReport.spread(
+        spectrum: SceneChannel.spread(
           solution.endmembers[k], used: solver.usedBands, bands: reader.shape.bands),
         match: solution.matches?[k], pixel: pixel,
-        map: map.map { UnmixingReport.MapPosition(x: $0.x, y: $0.y) },
+        map: map.map { ReportMapPosition(x: $0.x, y: $0.y) },
         abundance: statistics[k])
     }
     let description = solver.description
     return UnmixingReport(
-      scene: UnmixingReport.Scene(
+      of: ReportScene(
         path: solver.scene.path, format: reader.format,
         shape: CubeShape(lines: window.lines, samples: window.samples, bands: reader.shape.bands),
         usedBands: solver.usedBands.count, validPixels: maps.validPixels, metadata: metadata, window: window),
-      method: UnmixingReport.Method(
-        id: description.id, name: description.name, task: description.task.rawValue,
-        citation: description.citation,
-        settings: solution.settings),
-      countSource: solution.countSource, endmembers: endmembers, channels: channels,
-      convergence: solution.objective.isEmpty
-        ? nil : UnmixingReport.Convergence(objective: solution.objective, converged: solution.converged),
-      residual: UnmixingReport.Residual(maps.previews.layers[solution.endmembers.count]),
+      channels: channels,
+      body: UnmixingBody(
+        method: ReportMethod(
+          id: description.id, name: description.name, task: description.task.rawValue,
+          citation: description.citation, settings: solution.settings),
+        countSource: solution.countSource, endmembers: endmembers,
+        convergence: solution.objective.isEmpty
+          ? nil : UnmixingBody.Convergence(objective: solution.objective, converged: solution.converged),
+        residual: UnmixingBody.Residual(maps.previews.layers[solution.endmembers.count])),
       outputs: outputs, provenance: provenance)
   }
 }

@@ -87,12 +87,7 @@ public struct UnmixJob: Sendable {
       path: output, format: writing.format, shape: maps.abundanceShape, type: .float32,
       metadata: maps.abundanceMetadata)
     return try run.finish(raster: raster, grid: grid, context) { outputs, provenance in
-      let report = facts.report(outputs: outputs, provenance: provenance)
-      return RunReport {
-        try report.json()
-      } page: {
-        HTMLReport.page(report, figures: try pictures.figures(shown))
-      }
+      RunReport(facts.report(outputs: outputs, provenance: provenance)) { try pictures.figures(shown) }
     }
   }
 

@@ -40,7 +40,7 @@ struct UnmixPictures {
   }
 
   /// Everything that the HTML page shows.
-  func figures(_ scene: ScenePicture?) throws -> ReportFigures {
+  func figures(_ scene: ScenePicture?) throws -> UnmixingBody.Figures {
     let previews = facts.maps.previews
     let count = facts.solution.endmembers.count
     func map(_ layer: Int, range: ClosedRange<Double>? = nil, colours: ColourMap) throws -> ReportMap {
@@ -49,7 +49,7 @@ struct UnmixPictures {
         colours: colours,
         encode: PNG.encode)
     }
-    return ReportFigures(
+    return UnmixingBody.Figures(
       scene: try scene.map { try ReportPicture($0.image, encode: PNG.encode) }, sceneCaption: scene?.caption,
       composite: try ReportPicture(composite(), encode: PNG.encode),
       abundances: try (0..<count).map { try map($0, range: 0...1, colours: .viridis) },

@@ -108,7 +108,7 @@ final class UnmixSolver {
   /// Endmembers that were extracted, with names and where their number comes from.
   struct Extraction {
     var endmembers: SpectralLibrary
-    var matches: [UnmixingReport.LibraryMatch?]?
+    var matches: [UnmixingBody.LibraryMatch?]?
     var countSource: String
   }
 
@@ -238,11 +238,11 @@ final class UnmixSolver {
 
   private func name(
     _ endmembers: SpectralLibrary
-  ) throws -> (SpectralLibrary, [UnmixingReport.LibraryMatch?]?) {
+  ) throws -> (SpectralLibrary, [UnmixingBody.LibraryMatch?]?) {
     guard let naming else { return (endmembers, nil) }
     let result = try NameEndmembers.match(endmembers, to: naming)
     let matches = result.matches.map { match in
-      match.map { UnmixingReport.LibraryMatch(name: $0.name, sadRad: $0.angle) }
+      match.map { UnmixingBody.LibraryMatch(name: $0.name, sadRad: $0.angle) }
     }
     return (result.endmembers, matches)
   }
@@ -256,7 +256,7 @@ final class UnmixSolver {
     axis.good = [Bool](repeating: false, count: bands)
     for (i, band) in usedBands.enumerated() { axis.good[band] = reliable?[i] ?? true }
     let values = (0..<spectra.count).flatMap {
-      UnmixingReport.spread(spectra[$0], used: usedBands, bands: bands)
+      SceneChannel.spread(spectra[$0], used: usedBands, bands: bands)
     }
     let pixels = spectra.pixels?.map {
       PixelPosition(line: $0.line + window.line, sample: $0.sample + window.sample)
@@ -269,7 +269,7 @@ final class UnmixSolver {
 struct UnmixSolution {
   /// K spectra on the bands used, with their final names.
   var endmembers: SpectralLibrary
-  var matches: [UnmixingReport.LibraryMatch?]?
+  var matches: [UnmixingBody.LibraryMatch?]?
   var countSource: String?
   var learnsGuidance = false
   var channelQuality: [Double]?

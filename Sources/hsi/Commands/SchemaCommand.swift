@@ -17,14 +17,12 @@ struct SchemaCommand: ParsableCommand {
   var subject = "report"
 
   func run() throws {
-    switch subject {
-    case "report", "unmix": try Terminal.output(ReportSchema.unmixing + "\n")
-    case "denoise": try Terminal.output(ReportSchema.restoration + "\n")
-    case "classify": try Terminal.output(ReportSchema.classification + "\n")
-    case "predict": try Terminal.output(ReportSchema.prediction + "\n")
-    default:
+    guard let schema = Reports.schema(subject) else {
+      let names = Reports.names
       throw CoreError.invalidParameter(
-        name: "the subject", value: subject, requirement: "report, denoise, classify or predict")
+        name: "the subject", value: subject,
+        requirement: names.dropLast().joined(separator: ", ") + " or " + names[names.count - 1])
     }
+    try Terminal.output(schema + "\n")
   }
 }

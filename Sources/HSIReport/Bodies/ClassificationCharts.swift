@@ -5,42 +5,34 @@ import HSICore
 extension ClassificationReport {
   /// Colour of a class.
   func colour(_ index: Int) -> Colour {
-    Colour(UInt32(classes[index].colour.dropFirst(), radix: 16) ?? 0x8A9198)
+    Colour(UInt32(body.classes[index].colour.dropFirst(), radix: 16) ?? 0x8A9198)
   }
 
-  private var axis: ChannelAxis { ChannelAxis(wavelengths: channels.map(\.wavelengthNm), used: channels.map(\.used)) }
-
   private func chart(_ title: String, _ summary: String, _ series: [LineChart.Series]) -> LineChart {
-    let axis = axis
-    var chart = LineChart(
-      title: title, summary: summary, xLabel: axis.label, yLabel: scene?.quantityLabel ?? "Value", series: series)
-    chart.shaded = axis.unusedRanges
-    chart.shadedLabel = "not used"
-    if let first = axis.places.first, let last = axis.places.last, last > first { chart.xRange = first...last }
-    return chart
+    channelChart(title: title, summary: summary, yLabel: body.scene?.quantityLabel ?? "Value", series: series)
   }
 
   /// Mean spectra of all classes; nil where the scene is not known.
   public var meanChart: LineChart? {
-    let known = classes.indices.filter { classes[$0].mean != nil }
+    let known = body.classes.indices.filter { body.classes[$0].mean != nil }
     guard !known.isEmpty, !channels.isEmpty else { return nil }
     let series = known.map { index in
-      let (x, y) = axis.curve { channels[$0].used ? classes[index].mean?[$0] : nil }
+      let (x, y) = axis.curve { channels[$0].used ? body.classes[index].mean?[$0] : nil }
       // The lines are drawn on white, where pale colours of a map would not show.
       let shade = colour(index)
       return LineChart.Series(
-        name: classes[index].name, colour: shade.lightness > 80 ? shade.darker : shade, x: x, y: y)
+        name: body.classes[index].name, colour: shade.lightness > 80 ? shade.darker : shade, x: x, y: y)
     }
     var chart = chart(
       "Mean spectra",
-      "Mean spectra of \(known.count) classes: " + known.map { classes[$0].name }.joined(separator: ", "), series)
-    chart.yRange = UnmixingReport.robustRange(series.map(\.y))
+      "Mean spectra of \(known.count) classes: " + known.map { body.classes[$0].name }.joined(separator: ", "), series)
+    chart.yRange = LineChart.robustRange(series.map(\.y))
     return chart
   }
 
   /// Mean and one standard deviation on either side of one class.
   public func spectrumChart(_ index: Int) -> LineChart? {
-    guard let mean = classes[index].mean, let deviation = classes[index].deviation, !channels.isEmpty else {
+    guard let mean = body.classes[index].mean, let deviation = body.classes[index].deviation, !channels.isEmpty else {
       return nil
     }
     func curve(_ name: String, _ colour: Colour, _ factor: Double, _ style: LineChart.Style) -> LineChart.Series {
@@ -50,33 +42,34 @@ extension ClassificationReport {
     let shade = colour(index).lightness > 80 ? colour(index).darker : colour(index)
     let grey = Colour(0x9AA1A8)
     var chart = chart(
-      "Spectrum of \(classes[index].name)",
-      "Mean and standard deviation of the labelled pixels of \(classes[index].name)",
+      "Spectrum of \(body.classes[index].name)",
+      "Mean and standard deviation of the labelled pixels of \(body.classes[index].name)",
       [
         curve("± one deviation", grey, 1, .dashed), curve("", grey, -1, .dashed),
         curve("mean", shade, 0, .line),
       ])
     chart.shadedLabel = ""
-    chart.yRange = UnmixingReport.robustRange(chart.series.map(\.y))
+    chart.yRange = LineChart.robustRange(chart.series.map(\.y))
     return chart
   }
 
   /// Loss by epoch; nil without a curve.
   public var lossChart: LineChart? {
-    guard curve.count > 1 else { return nil }
+    guard body.curve.count > 1 else { return nil }
     return LineChart(
-      title: "Training loss", summary: "Mean loss of the training samples over \(curve.count) points", xLabel: "Epoch",
+      title: "Training loss", summary: "Mean loss of the training samples over \(body.curve.count) points",
+      xLabel: "Epoch",
       yLabel: "Loss",
       series: [
         .init(
-          name: "", colour: CategoricalPalette.colour(2), x: curve.map { Double($0.epoch) },
-          y: curve.map(\.loss))
+          name: "", colour: CategoricalPalette.colour(2), x: body.curve.map { Double($0.epoch) },
+          y: body.curve.map(\.loss))
       ])
   }
 
   /// Accuracy on validation pixels by epoch; nil where none was measured.
   public var validationChart: LineChart? {
-    let points = curve.compactMap { point in point.validationAccuracy.map { (Double(point.epoch), 100 * $0) } }
+    let points = body.curve.compactMap { point in point.validationAccuracy.map { (Double(point.epoch), 100 * $0) } }
     guard points.count > 1 else { return nil }
     return LineChart(
       title: "Validation accuracy", summary: "Accuracy on validation pixels by epoch", xLabel: "Epoch",

@@ -1,35 +1,34 @@
 import Foundation
 import HSICore
 
-/// The pictures of a classification report; those that are missing are left out of the page.
-public struct ClassificationFigures: Sendable {
-  /// The scene in colour, and which bands it shows.
-  public var scene: ReportPicture?
-  public var sceneCaption: String
-  /// The map.
-  public var map: ReportPicture?
-  /// The labels.
-  public var labels: ReportPicture?
-  /// Which pixels were learned from and tested on, the wrong ones marked.
-  public var judgement: ReportPicture?
+extension ClassificationBody {
+  /// The pictures of a classification report; those that are missing are left out of the page.
+  public struct Figures: Sendable {
+    /// The scene in colour, and which bands it shows.
+    public var scene: ReportPicture?
+    public var sceneCaption: String
+    /// The map.
+    public var map: ReportPicture?
+    /// The labels.
+    public var labels: ReportPicture?
+    /// Which pixels were learned from and tested on, the wrong ones marked.
+    public var judgement: ReportPicture?
 
-  /// Pictures.
-  public init(
-    scene: ReportPicture? = nil, sceneCaption: String = "", map: ReportPicture? = nil, labels: ReportPicture? = nil,
-    judgement: ReportPicture? = nil
-  ) {
-    self.scene = scene
-    self.sceneCaption = sceneCaption
-    self.map = map
-    self.labels = labels
-    self.judgement = judgement
+    /// Pictures.
+    public init(
+      scene: ReportPicture? = nil, sceneCaption: String = "", map: ReportPicture? = nil, labels: ReportPicture? = nil,
+      judgement: ReportPicture? = nil
+    ) {
+      self.scene = scene
+      self.sceneCaption = sceneCaption
+      self.map = map
+      self.labels = labels
+      self.judgement = judgement
+    }
   }
-}
 
-extension HTMLReport {
-  /// The page of a classification as UTF-8 text. Deterministic for equal input.
-  public static func page(_ report: ClassificationReport, figures: ClassificationFigures) -> Data {
-    Data(ClassificationPage(report: report, figures: figures).text.utf8)
+  public static func page(_ report: ClassificationReport, _ figures: Figures) -> ReportPage {
+    ClassificationPage(report: report, figures: figures).page
   }
 }
 
@@ -43,17 +42,12 @@ public enum JudgementColours {
 
 private struct ClassificationPage {
   let report: ClassificationReport
-  let figures: ClassificationFigures
+  let figures: ClassificationBody.Figures
 
-  var text: String {
-    let name = (report.map.path as NSString).lastPathComponent
-    return PageParts.page(
-      title: "Accuracy of \(name)", version: report.provenance.version, kicker: "Classification", heading: name,
-      lead: lead,
-      sections: [
-        headline, PageParts.warnings(report.warnings), pictures, confusion, classTable, runs, split, curve, spectra,
-        settings, PageParts.outputs(report.outputs), PageParts.provenance(report.provenance),
-      ])
+  var page: ReportPage {
+    ReportPage(
+      title: "Accuracy of", kicker: "Classification", lead: lead, header: headline,
+      sections: [pictures, confusion, classTable, runs, split, curve, spectra, settings])
   }
 
   private func e(_ text: String) -> String { Markup.escape(text) }
@@ -246,10 +240,7 @@ private struct ClassificationPage {
   private var settings: String {
     var rows = [("Labels", report.labels)]
     if let scene = report.scene { rows.append(("Scene", scene.path)) }
-    if let model = report.model {
-      rows += [("Model", "\(model.name) (\(model.id))"), ("Source", model.citation), ("File", model.path)]
-      rows += model.settings.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
-    }
+    rows += report.model?.rows ?? []
     return "<section><h2>Settings</h2>\(PageParts.list(rows))</section>"
   }
 }

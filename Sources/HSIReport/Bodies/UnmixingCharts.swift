@@ -4,48 +4,33 @@ import HSICore
 extension UnmixingReport {
   /// Endmember spectra against wavelength, bands that were not used shaded.
   public var spectraChart: LineChart {
-    let axis = ChannelAxis(wavelengths: channels.map(\.wavelengthNm), used: channels.map(\.used))
-    let series = endmembers.enumerated().map { index, endmember in
+    let axis = axis
+    let series = body.endmembers.enumerated().map { index, endmember in
       let (x, y) = axis.curve { channels[$0].used ? endmember.spectrum[$0] : nil }
       return LineChart.Series(
         name: endmember.name, colour: CategoricalPalette.colour(index), x: x, y: y,
         style: index < 6 ? .line : .dashed)
     }
-    var chart = LineChart(
+    var chart = channelChart(
       title: "Endmember spectra",
-      summary: "\(endmembers.count) spectra: " + endmembers.map(\.name).joined(separator: ", "),
-      xLabel: axis.label, yLabel: scene.quantityLabel, series: series)
-    chart.shaded = axis.unusedRanges
-    chart.shadedLabel = "not used"
-    if let range = UnmixingReport.robustRange(series.map(\.y)) {
+      summary: "\(body.endmembers.count) spectra: " + body.endmembers.map(\.name).joined(separator: ", "),
+      yLabel: subject.quantityLabel, series: series)
+    chart.xRange = nil
+    if let range = LineChart.robustRange(series.map(\.y)) {
       chart.yRange = range
       chart.summary += ". Values of a few corrupted channels lie outside the plot."
     }
     return chart
   }
 
-  /// A vertical range that a few wild channels do not stretch: nil where nothing sticks out, else up to the largest
-  /// 95th percentile of the spectra and a quarter more.
-  static func robustRange(_ spectra: [[Double]]) -> ClosedRange<Double>? {
-    let sorted = spectra.map { $0.filter(\.isFinite).sorted() }.filter { !$0.isEmpty }
-    guard let top = sorted.compactMap(\.last).max(), let bottom = sorted.compactMap(\.first).min() else {
-      return nil
-    }
-    let high = sorted.map { $0[Int(0.95 * Double($0.count - 1))] }.max() ?? top
-    let low = sorted.map { $0[Int(0.05 * Double($0.count - 1))] }.min() ?? bottom
-    let span = high - min(low, 0)
-    guard span > 0, top > high + 0.4 * span || bottom < low - 0.4 * span else { return nil }
-    return (bottom < low - 0.4 * span ? low - 0.25 * span : min(0, bottom))...min(top, high + 0.25 * span)
-  }
-
   /// Quality of every channel, those below 0.2 in another colour; nil where no quality was learnt.
   public var channelQualityChart: LineChart? {
     guard channels.contains(where: { $0.quality != nil }) else { return nil }
-    let axis = ChannelAxis(wavelengths: channels.map(\.wavelengthNm), used: channels.map(\.used))
+    let axis = axis
     let all = zip(axis.places, axis.order).compactMap { place, channel in
       channels[channel].quality.map { (place, $0) }
     }
-    let threshold = UnmixingReport.poorQuality
+    let threshold = UnmixingBody.poorQuality
     let good = all.filter { $0.1 >= threshold }
     let poor = all.filter { $0.1 < threshold }
     var series = [
@@ -60,22 +45,17 @@ extension UnmixingReport {
           y: poor.map(\.1),
           style: .stems))
     }
-    var chart = LineChart(
+    var chart = channelChart(
       title: "Channel quality",
       summary: "Quality of \(all.count) channels, \(poor.count) of them below \(threshold)",
-      xLabel: axis.label, yLabel: "Quality (1 = best)", series: series)
-    chart.shaded = axis.unusedRanges
-    chart.shadedLabel = "not used"
-    if let first = axis.places.first, let last = axis.places.last, last > first {
-      chart.xRange = first...last
-    }
+      yLabel: "Quality (1 = best)", series: series)
     chart.yRange = 0...max(1.05, (all.map(\.1).max() ?? 1) * 1.05)
     return chart
   }
 
   /// The objective against the iteration; decades where it spans more than one. Nil without iterations.
   public var objectiveChart: LineChart? {
-    guard let objective = convergence?.objective, objective.count > 1 else { return nil }
+    guard let objective = body.convergence?.objective, objective.count > 1 else { return nil }
     let finite = objective.filter(\.isFinite)
     var chart = LineChart(
       title: "Objective",
@@ -89,8 +69,9 @@ extension UnmixingReport {
     if let low = finite.min(), let high = finite.max(), low > 0 { chart.isLogarithmic = high / low > 10 }
     return chart
   }
+}
 
+extension UnmixingBody {
   /// Channels whose quality is below this are listed as poor.
   static let poorQuality = 0.2
-
 }

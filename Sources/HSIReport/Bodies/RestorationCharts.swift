@@ -3,22 +3,13 @@ import HSICore
 
 /// The charts of a restoration report.
 extension RestorationReport {
-  private var axis: ChannelAxis {
-    ChannelAxis(wavelengths: channels.map(\.wavelengthNm), used: channels.map(\.processed))
-  }
-
   private func chart(title: String, summary: String, yLabel: String, series: [LineChart.Series]) -> LineChart {
-    let axis = axis
-    var chart = LineChart(title: title, summary: summary, xLabel: axis.label, yLabel: yLabel, series: series)
-    chart.shaded = axis.unusedRanges
-    chart.shadedLabel = "not processed"
-    if let first = axis.places.first, let last = axis.places.last, last > first {
-      chart.xRange = first...last
-    }
-    return chart
+    channelChart(title: title, summary: summary, yLabel: yLabel, unused: "not processed", series: series)
   }
 
-  private func series(_ name: String, _ colour: Colour, _ value: (Channel) -> Double?) -> LineChart.Series {
+  private func series(_ name: String, _ colour: Colour, _ value: (RestorationBody.Channel) -> Double?)
+    -> LineChart.Series
+  {
     let (x, y) = axis.curve { value(channels[$0]) }
     return LineChart.Series(name: name, colour: colour, x: x, y: y)
   }
@@ -64,20 +55,20 @@ extension RestorationReport {
   }
 
   /// The spectrum of one pixel before and after.
-  public func spectrumChart(_ pixel: Pixel) -> LineChart {
+  public func spectrumChart(_ pixel: RestorationBody.Pixel) -> LineChart {
     func curve(_ name: String, _ colour: Colour, _ values: [Double?]) -> LineChart.Series {
       let (x, y) = axis.curve { values[$0] }
       return LineChart.Series(name: name, colour: colour, x: x, y: y)
     }
     var chart = chart(
       title: "Spectrum of line \(pixel.line), sample \(pixel.sample)",
-      summary: "The spectrum of one pixel before and after restoration", yLabel: scene.quantityLabel,
+      summary: "The spectrum of one pixel before and after restoration", yLabel: subject.quantityLabel,
       series: [
         curve("before", Colour(0xB4BAC0), pixel.before),
         curve("after", CategoricalPalette.colour(0), pixel.after),
       ])
     chart.shadedLabel = ""
-    chart.yRange = UnmixingReport.robustRange(chart.series.map(\.y))
+    chart.yRange = LineChart.robustRange(chart.series.map(\.y))
     return chart
   }
 }

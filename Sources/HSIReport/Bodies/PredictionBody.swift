@@ -1,13 +1,15 @@
 import Foundation
 import HSICore
 
-/// Everything that `hsi classify predict` has to say: the JSON report, and what the HTML report is made from.
-///
-/// Keys in JSON are snake_case; numbers that are not finite become `null`. The schema is `ReportSchema.prediction`,
-/// printed by `hsi schema predict`.
-public struct PredictionReport: Codable, Sendable {
-  /// Version of the schema, raised in its first part by changes that break readers.
+/// Everything that `hsi classify predict` has to say about a map; the schema is printed by `hsi schema predict`.
+public typealias PredictionReport = Report<PredictionBody>
+
+/// What only a prediction has to say: the classes of the map, and how sure the model is of them.
+public struct PredictionBody: ReportBody {
+  public typealias Channel = Never
+
   public static let currentVersion = "1.0"
+  public static let command = "classify predict"
 
   /// A class and where the map has it.
   public struct Class: Codable, Sendable {
@@ -34,86 +36,81 @@ public struct PredictionReport: Codable, Sendable {
     }
   }
 
-  /// Version of the schema.
-  public var version: String
-  /// `classify predict`.
-  public var command: String
-  /// The scene that was mapped.
-  public var scene: ReportScene
   /// What made the map.
-  public var model: ClassificationReport.Model
+  public var model: ReportModel
   /// The classes in the order of the model.
   public var classes: [Class]
   /// Mean probability of the class that pixels were given.
   public var confidence: Double
-  /// Files written.
-  public var outputs: [ReportOutput]
-  /// Warnings in order.
-  public var warnings: [Warning]
-  /// How the result came about.
-  public var provenance: Provenance
 
-  /// A report on a map.
-  public init(
-    scene: ReportScene, model: ClassificationReport.Model, classes: [Class], confidence: Double,
-    outputs: [ReportOutput], provenance: Provenance
-  ) {
-    version = PredictionReport.currentVersion
-    command = "classify predict"
-    self.scene = scene
+  /// What a map holds.
+  public init(model: ReportModel, classes: [Class], confidence: Double) {
     self.model = model
     self.classes = classes
     self.confidence = confidence
-    self.outputs = outputs.map { ReportOutput(path: Secrets.masked($0.path), content: $0.content) }
-    warnings = provenance.warnings
-    self.provenance = provenance
-  }
-
-  /// The report as JSON text.
-  public func json() throws -> Data { try ReportCoding.encode(self) }
-}
-
-/// The pictures of a report on a map; those that are missing are left out of the page.
-public struct PredictionFigures: Sendable {
-  /// The scene in colour, and which bands it shows.
-  public var scene: ReportPicture?
-  public var sceneCaption: String
-  /// The map.
-  public var map: ReportPicture?
-  /// Probability of the class in the map.
-  public var confidence: ReportMap?
-
-  /// Pictures.
-  public init(
-    scene: ReportPicture? = nil, sceneCaption: String = "", map: ReportPicture? = nil, confidence: ReportMap? = nil
-  ) {
-    self.scene = scene
-    self.sceneCaption = sceneCaption
-    self.map = map
-    self.confidence = confidence
   }
 }
 
-extension HTMLReport {
-  /// The page of a map as UTF-8 text. Deterministic for equal input.
-  public static func page(_ report: PredictionReport, figures: PredictionFigures) -> Data {
-    Data(PredictionPage(report: report, figures: figures).text.utf8)
+// MARK: - Schema
+
+extension PredictionBody {
+  /// Members of this body, for `hsi schema predict`.
+  public static let schema = ReportSchema(
+    name: "predict", required: ["model", "classes", "confidence"],
+    properties: """
+      \(ReportSchema.model),
+      "classes": {"description": "In the order of the model.", "type": "array", "items": {"$ref": "#/$defs/class"}},
+      "confidence": {"description": "Mean probability of the class that pixels were given.",
+        "$ref": "#/$defs/number"}
+      """,
+    definitions: """
+      "class": {
+        "type": "object", "required": ["value", "name", "colour", "pixels", "share"],
+        "additionalProperties": false,
+        "properties": {
+          "value": {"type": "integer", "minimum": 1, "maximum": 65535}, "name": {"type": "string"},
+          "colour": {"type": "string", "pattern": "^#[0-9a-f]{6}$"}, "pixels": {"$ref": "#/$defs/count"},
+          "share": {"$ref": "#/$defs/number"}, "confidence": {"$ref": "#/$defs/number"}
+        }
+      }
+      """)
+}
+
+// MARK: - Page
+
+extension PredictionBody {
+  /// The pictures of a report on a map; those that are missing are left out of the page.
+  public struct Figures: Sendable {
+    /// The scene in colour, and which bands it shows.
+    public var scene: ReportPicture?
+    public var sceneCaption: String
+    /// The map.
+    public var map: ReportPicture?
+    /// Probability of the class in the map.
+    public var confidence: ReportMap?
+
+    /// Pictures.
+    public init(
+      scene: ReportPicture? = nil, sceneCaption: String = "", map: ReportPicture? = nil, confidence: ReportMap? = nil
+    ) {
+      self.scene = scene
+      self.sceneCaption = sceneCaption
+      self.map = map
+      self.confidence = confidence
+    }
+  }
+
+  public static func page(_ report: PredictionReport, _ figures: Figures) -> ReportPage {
+    PredictionPage(report: report, figures: figures).page
   }
 }
 
 private struct PredictionPage {
   let report: PredictionReport
-  let figures: PredictionFigures
+  let figures: PredictionBody.Figures
 
-  var text: String {
-    let name = (report.scene.path as NSString).lastPathComponent
-    return PageParts.page(
-      title: "Classes of \(name)", version: report.provenance.version, kicker: "Classification", heading: name,
-      lead: lead,
-      sections: [
-        PageParts.sceneFacts(report.scene), PageParts.warnings(report.warnings), pictures, classTable, settings,
-        PageParts.outputs(report.outputs), PageParts.provenance(report.provenance),
-      ])
+  var page: ReportPage {
+    ReportPage(title: "Classes of", kicker: "Classification", lead: lead, sections: [pictures, classTable, settings])
   }
 
   private func e(_ text: String) -> String { Markup.escape(text) }
@@ -170,12 +167,5 @@ private struct PredictionPage {
     return html + "</tbody></table></div></section>"
   }
 
-  private var settings: String {
-    var rows = [
-      ("Model", "\(report.model.name) (\(report.model.id))"), ("Source", report.model.citation),
-      ("File", report.model.path),
-    ]
-    rows += report.model.settings.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
-    return "<section><h2>Model</h2>\(PageParts.list(rows))</section>"
-  }
+  private var settings: String { "<section><h2>Model</h2>\(PageParts.list(report.model.rows))</section>" }
 }

@@ -1,68 +1,17 @@
 import Foundation
 import HSICore
 
-/// Everything that `hsi denoise` has to say about a run: the JSON report, and what the HTML report is made from.
-///
-/// Keys in JSON are snake_case; numbers that are not finite become `null`. The schema is `ReportSchema.restoration`,
-/// printed by `hsi schema denoise`.
-public struct RestorationReport: Codable, Sendable {
-  /// Version of the schema, raised in its first part by changes that break readers.
+/// Everything that `hsi denoise` has to say about a run; the schema is printed by `hsi schema denoise`.
+public typealias RestorationReport = Report<RestorationBody>
+
+/// What only restoration has to say: noise before and after in every channel, and what was removed.
+public struct RestorationBody: ReportBody {
+
   public static let currentVersion = "1.0"
-
-  /// The method and what it was told.
-  public struct Method: Codable, Sendable {
-    /// Name on the command line.
-    public var id: String
-    /// Name in the field.
-    public var name: String
-    /// Paper.
-    public var citation: String
-    /// Why this method: `given`, or the reason of the automatic choice.
-    public var reason: String
-    /// Parameters, by name.
-    public var settings: [String: Double]
-    /// Spectral components kept, of methods that choose a number.
-    public var rank: Int?
-    /// Figures and choices that the method reports, by name.
-    public var facts: [String: Double]
-    /// Why the scene was returned unchanged, where it was.
-    public var unchanged: String?
-    /// The weights, of learned methods.
-    public var model: Model?
-
-    /// A method and its settings.
-    public init(
-      id: String, name: String, citation: String, reason: String, settings: [String: Double] = [:],
-      rank: Int? = nil, facts: [String: Double] = [:], unchanged: String? = nil, model: Model? = nil
-    ) {
-      self.id = id
-      self.name = name
-      self.citation = citation
-      self.reason = reason
-      self.settings = settings
-      self.rank = rank
-      self.facts = facts
-      self.unchanged = unchanged
-      self.model = model
-    }
-  }
-
-  /// What is known about trained weights.
-  public struct Model: Codable, Sendable {
-    /// File of the weights, or `bundled`.
-    public var weights: String
-    /// Facts of its card by name (`architecture`, `training_data`, `licence` …).
-    public var card: [String: String]
-
-    /// A weight file and its card.
-    public init(weights: String, card: [String: String]) {
-      self.weights = Secrets.masked(weights)
-      self.card = card
-    }
-  }
+  public static let command = "denoise"
 
   /// One channel of the scene.
-  public struct Channel: Codable, Sendable {
+  public struct Channel: ReportChannel {
     /// 1-based number in the file.
     public var band: Int
     /// Centre in nm.
@@ -89,6 +38,9 @@ public struct RestorationReport: Codable, Sendable {
       self.fwhmNm = fwhmNm
       processed = false
     }
+
+    /// True for channels that were processed.
+    public var used: Bool { processed }
   }
 
   /// What was removed, over all processed channels.
@@ -166,62 +118,35 @@ public struct RestorationReport: Codable, Sendable {
     }
   }
 
-  /// Version of the schema.
-  public var version: String
-  /// The command: `denoise`.
-  public var command: String
-  /// The scene.
-  public var scene: ReportScene
   /// The method.
-  public var method: Method
+  public var method: ReportMethod
   /// Where the noise levels before come from: `estimated` or `given`.
   public var noiseSource: String
-  /// All channels of the file.
-  public var channels: [Channel]
   /// What was removed; absent when nothing was.
   public var residual: Residual?
   /// Some pixels, from dark to bright.
   public var pixels: [Pixel]
-  /// Absent where runs are to be compared byte by byte (`SOURCE_DATE_EPOCH`).
+  /// Absent where runs are to be compared byte by byte.
   public var timings: Timings?
-  /// Files written.
-  public var outputs: [ReportOutput]
-  /// Warnings in order.
-  public var warnings: [Warning]
-  /// How the result came about.
-  public var provenance: Provenance
 
-  /// A report on one run. Warnings are those of `provenance`; timings go when it has no elapsed time.
-  public init(
-    scene: ReportScene, method: Method, noiseSource: String, channels: [Channel], residual: Residual?,
-    pixels: [Pixel], timings: Timings?, outputs: [ReportOutput], provenance: Provenance
-  ) {
-    version = RestorationReport.currentVersion
-    command = "denoise"
-    self.scene = scene
+  /// What a run did.
+  public init(method: ReportMethod, noiseSource: String, residual: Residual?, pixels: [Pixel], timings: Timings?) {
     self.method = method
     self.noiseSource = noiseSource
-    self.channels = channels
     self.residual = residual
     self.pixels = pixels
-    self.timings = provenance.elapsedS == nil ? nil : timings
-    self.outputs = outputs.map { ReportOutput(path: Secrets.masked($0.path), content: $0.content) }
-    warnings = provenance.warnings
-    self.provenance = provenance
+    self.timings = timings
   }
 
-  /// The report as JSON text.
-  public func json() throws -> Data { try ReportCoding.encode(self) }
+  /// The body without seconds.
+  public var reproducible: RestorationBody {
+    var body = self
+    body.timings = nil
+    return body
+  }
 }
 
-extension RestorationReport {
-  /// Median over the processed channels of a value that is known; nil where none is.
-  func median(_ value: (Channel) -> Double?) -> Double? {
-    let sorted = channels.filter(\.processed).compactMap(value).filter(\.isFinite).sorted()
-    guard !sorted.isEmpty else { return nil }
-    return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
-  }
-
+extension RestorationBody {
   /// What `Residual.spatialCorrelation` and `.spectralCorrelation` mean for this run, one sentence.
   public var verdict: String {
     guard let residual, let spatial = residual.spatialCorrelation else { return "Nothing was removed." }
@@ -241,5 +166,14 @@ extension RestorationReport {
       return
         "What was removed alternates between neighbouring pixels: noise at one place was exchanged for another's."
     }
+  }
+}
+
+extension RestorationReport {
+  /// Median over the processed channels of a value that is known; nil where none is.
+  func median(_ value: (RestorationBody.Channel) -> Double?) -> Double? {
+    let sorted = channels.filter(\.processed).compactMap(value).filter(\.isFinite).sorted()
+    guard !sorted.isEmpty else { return nil }
+    return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
   }
 }

@@ -1,67 +1,59 @@
 import Foundation
 import HSICore
 
-/// The pictures of a restoration report; those that are missing are left out of the page.
-public struct RestorationFigures: Sendable {
-  /// The scene before and after, in the same colours.
-  public var before: ReportPicture?
-  public var after: ReportPicture?
-  /// Which bands they show, e.g. `650, 550, 470 nm`.
-  public var caption: String
-  /// The residual in these bands: grey where nothing was removed.
-  public var residual: ReportPicture?
-  /// Values that the ends of its colours stand for, e.g. `± 0.012`.
-  public var residualScale: String
-  /// Root mean square of the residual over the bands, per pixel.
-  public var total: ReportMap?
+extension RestorationBody {
+  /// The pictures of a restoration report; those that are missing are left out of the page.
+  public struct Figures: Sendable {
+    /// The scene before and after, in the same colours.
+    public var before: ReportPicture?
+    public var after: ReportPicture?
+    /// Which bands they show, e.g. `650, 550, 470 nm`.
+    public var caption: String
+    /// The residual in these bands: grey where nothing was removed.
+    public var residual: ReportPicture?
+    /// Values that the ends of its colours stand for, e.g. `± 0.012`.
+    public var residualScale: String
+    /// Root mean square of the residual over the bands, per pixel.
+    public var total: ReportMap?
 
-  /// Pictures.
-  public init(
-    before: ReportPicture? = nil, after: ReportPicture? = nil, caption: String = "",
-    residual: ReportPicture? = nil,
-    residualScale: String = "", total: ReportMap? = nil
-  ) {
-    self.before = before
-    self.after = after
-    self.caption = caption
-    self.residual = residual
-    self.residualScale = residualScale
-    self.total = total
+    /// Pictures.
+    public init(
+      before: ReportPicture? = nil, after: ReportPicture? = nil, caption: String = "",
+      residual: ReportPicture? = nil,
+      residualScale: String = "", total: ReportMap? = nil
+    ) {
+      self.before = before
+      self.after = after
+      self.caption = caption
+      self.residual = residual
+      self.residualScale = residualScale
+      self.total = total
+    }
   }
-}
 
-extension HTMLReport {
-  /// The page of a restoration as UTF-8 text. Deterministic for equal input.
-  public static func page(_ report: RestorationReport, figures: RestorationFigures) -> Data {
-    Data(RestorationPage(report: report, figures: figures).text.utf8)
+  public static func page(_ report: RestorationReport, _ figures: Figures) -> ReportPage {
+    RestorationPage(report: report, figures: figures).page
   }
 }
 
 private struct RestorationPage {
   let report: RestorationReport
-  let figures: RestorationFigures
+  let figures: RestorationBody.Figures
 
-  var text: String {
-    let name = (report.scene.path as NSString).lastPathComponent
-    return PageParts.page(
-      title: "Noise removed from \(name)", version: report.provenance.version, kicker: "Noise removal",
-      heading: name,
-      lead: lead,
-      sections: [
-        PageParts.sceneFacts(report.scene), PageParts.warnings(report.warnings), beforeAndAfter, removed,
-        noise,
-        whiteness, spectra, settings, PageParts.outputs(report.outputs),
-        PageParts.provenance(report.provenance),
-      ])
+  var page: ReportPage {
+    ReportPage(
+      title: "Noise removed from", kicker: "Noise removal", lead: lead,
+      sections: [beforeAndAfter, removed, noise, whiteness, spectra, settings])
   }
 
   private func e(_ text: String) -> String { Markup.escape(text) }
 
   private var lead: String {
-    let scene = report.scene
+    let scene = report.subject
     var text = "<strong>\(e(report.method.name))</strong> on \(scene.usedBands) of \(scene.bands) bands and "
     text += "\(NumberText.grouped(scene.validPixels)) pixels"
-    text += report.method.reason == "given" ? ". " : ": \(e(report.method.reason)). "
+    let reason = report.method.reason ?? "given"
+    text += reason == "given" ? ". " : ": \(e(reason)). "
     if let unchanged = report.method.unchanged {
       return text + "<strong>The scene is unchanged: \(e(unchanged)).</strong>"
     }
@@ -156,17 +148,7 @@ private struct RestorationPage {
   // MARK: Settings
 
   private var settings: String {
-    let method = report.method
-    var rows = [
-      ("Method", "\(method.name) (\(method.id))"), ("Chosen", method.reason), ("Source", method.citation),
-    ]
-    rows += method.settings.sorted { $0.key < $1.key }.map { ($0.key, NumberText.short($0.value)) }
-    if let rank = method.rank { rows.append(("components kept", "\(rank)")) }
-    rows += method.facts.sorted { $0.key < $1.key }.map { ($0.key, NumberText.short($0.value)) }
-    if let model = method.model {
-      rows.append(("Weights", model.weights))
-      rows += model.card.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
-    }
+    var rows = report.method.rows
     if let t = report.timings {
       func seconds(_ value: Double) -> String { "\(NumberText.short(value, digits: 3)) s" }
       rows.append(

@@ -1,36 +1,17 @@
 import Foundation
 import HSICore
 
-/// Everything that `hsi classify evaluate` has to say: the JSON report, and what the HTML report is made from.
-///
-/// Keys in JSON are snake_case; numbers that are not finite become `null`. The schema is `ReportSchema.classification`,
-/// printed by `hsi schema classify`.
-public struct ClassificationReport: Codable, Sendable {
-  /// Version of the schema, raised in its first part by changes that break readers.
+/// Everything that `hsi classify evaluate` has to say about a map; the schema is printed by `hsi schema classify`.
+public typealias ClassificationReport = Report<ClassificationBody>
+
+/// What only the evaluation of a map has to say: its accuracy, and how pixels were divided to measure it. The subject of
+/// the report is the map; channels are those of the scene, none where it is not known.
+public struct ClassificationBody: ReportBody {
+  public typealias Channel = SceneChannel
+
   public static let currentVersion = "1.0"
-
-  /// What made the map.
-  public struct Model: Codable, Sendable {
-    /// The model file.
-    public var path: String
-    /// Name on the command line.
-    public var id: String
-    /// Name in the field.
-    public var name: String
-    /// Paper.
-    public var citation: String
-    /// Settings and facts of training, by name.
-    public var settings: [String: String]
-
-    /// A model.
-    public init(path: String, id: String, name: String, citation: String, settings: [String: String]) {
-      self.path = Secrets.masked(path)
-      self.id = id
-      self.name = name
-      self.citation = citation
-      self.settings = settings
-    }
-  }
+  public static let command = "classify evaluate"
+  public static let subjectKey = "map"
 
   /// How training and test pixels were told apart.
   public struct SplitSummary: Codable, Sendable {
@@ -131,22 +112,6 @@ public struct ClassificationReport: Codable, Sendable {
     }
   }
 
-  /// One channel of the scene.
-  public struct Channel: Codable, Sendable {
-    /// 1-based number in the file.
-    public var band: Int
-    public var wavelengthNm: Double?
-    /// Whether the model uses it.
-    public var used: Bool
-
-    /// A channel.
-    public init(band: Int, wavelengthNm: Double?, used: Bool) {
-      self.band = band
-      self.wavelengthNm = wavelengthNm
-      self.used = used
-    }
-  }
-
   /// One point of the training curve.
   public struct CurvePoint: Codable, Sendable {
     public var epoch: Int
@@ -163,18 +128,12 @@ public struct ClassificationReport: Codable, Sendable {
     }
   }
 
-  /// Version of the schema.
-  public var version: String
-  /// The command: `classify evaluate`.
-  public var command: String
-  /// The map.
-  public var map: ReportScene
   /// The labels.
   public var labels: String
   /// The scene, where it is known.
   public var scene: ReportScene?
   /// The model, where it is known.
-  public var model: Model?
+  public var model: ReportModel?
   /// The split, where one was given.
   public var split: SplitSummary?
   /// `test pixels`, or `all labelled pixels`.
@@ -194,26 +153,14 @@ public struct ClassificationReport: Codable, Sendable {
   public var runs: [Run]
   /// Over `runs`, by name (`overall`, `average`, `kappa`, `mean_f1`), where there are several.
   public var spread: [String: Spread]?
-  /// Channels of the scene; empty without one.
-  public var channels: [Channel]
   /// The training curve; empty where there is none.
   public var curve: [CurvePoint]
-  /// Files written.
-  public var outputs: [ReportOutput]
-  /// Warnings in order.
-  public var warnings: [Warning]
-  /// How the result came about.
-  public var provenance: Provenance
 
-  /// A report on one or several maps; the first run is the one whose matrix is shown.
+  /// Figures of one or several maps; the first run is the one whose matrix is shown.
   public init(
-    map: ReportScene, labels: String, judged: String, classes: [Class], confusion: [[Int]], unclassified: [Int],
-    runs: [Run], provenance: Provenance
+    labels: String, judged: String, classes: [Class], confusion: [[Int]], unclassified: [Int], runs: [Run]
   ) {
     precondition(!runs.isEmpty)
-    version = ClassificationReport.currentVersion
-    command = "classify evaluate"
-    self.map = map
     self.labels = Secrets.masked(labels)
     self.judged = judged
     self.classes = classes
@@ -221,16 +168,9 @@ public struct ClassificationReport: Codable, Sendable {
     self.unclassified = unclassified
     (overall, average, kappa, meanF1) = (runs[0].overall, runs[0].average, runs[0].kappa, runs[0].meanF1)
     self.runs = runs
-    channels = []
     curve = []
-    outputs = []
-    warnings = provenance.warnings
-    self.provenance = provenance
   }
 
   /// Number of judged pixels.
   public var judgedPixels: Int { confusion.reduce(0) { $0 + $1.reduce(0, +) } + unclassified.reduce(0, +) }
-
-  /// The report as JSON text.
-  public func json() throws -> Data { try ReportCoding.encode(self) }
 }

@@ -1,0 +1,119 @@
+import Foundation
+import HSICore
+
+/// Everything that `hsi unmix` has to say about a run; the schema is printed by `hsi schema report`.
+public typealias UnmixingReport = Report<UnmixingBody>
+
+/// What only unmixing has to say: endmembers and where they occur, and how well they explain the scene.
+public struct UnmixingBody: ReportBody {
+  public typealias Channel = SceneChannel
+
+  public static let currentVersion = "1.0"
+  public static let command = "unmix"
+
+  /// The library spectrum that an endmember resembles most.
+  public struct LibraryMatch: Codable, Sendable {
+    /// Name in the library.
+    public var name: String
+    /// Spectral angle to it in radians.
+    public var sadRad: Double
+
+    /// A match.
+    public init(name: String, sadRad: Double) {
+      self.name = name
+      self.sadRad = sadRad
+    }
+  }
+
+  /// One endmember and where it occurs.
+  public struct Endmember: Codable, Sendable {
+    /// Name; band `abundance: NAME` of the abundance file.
+    public var name: String
+    /// Colour in every figure, `#rrggbb`.
+    public var colour: String
+    /// One value per entry of `channels`; null where the channel was not used.
+    public var spectrum: [Double?]
+    /// Nearest library spectrum, with `--library`.
+    public var match: LibraryMatch?
+    /// Pixel that it was taken from (line and sample of the file, 0-based), where the method picks pixels.
+    public var pixel: PixelPosition?
+    /// Map coordinates of the centre of that pixel.
+    public var map: ReportMapPosition?
+    /// How much of it there is.
+    public var abundance: AbundanceStatistics?
+
+    /// An endmember; `index` decides the colour. Values of `spectrum` that are not finite become null.
+    public init(
+      index: Int, name: String, spectrum: [Double], match: LibraryMatch? = nil, pixel: PixelPosition? = nil,
+      map: ReportMapPosition? = nil, abundance: AbundanceStatistics? = nil
+    ) {
+      self.name = name
+      colour = CategoricalPalette.colour(index).hex
+      self.spectrum = spectrum.map { $0.isFinite ? $0 : nil }
+      self.match = match
+      self.pixel = pixel
+      self.map = map
+      self.abundance = abundance
+    }
+  }
+
+  /// How an iterative method ended.
+  public struct Convergence: Codable, Sendable {
+    /// Iterations done.
+    public var iterations: Int
+    /// True when the tolerance was met.
+    public var converged: Bool
+    /// Objective before the first and after every iteration.
+    public var objective: [Double]
+
+    /// The course of the objective.
+    public init(objective: [Double], converged: Bool) {
+      iterations = max(0, objective.count - 1)
+      self.converged = converged
+      self.objective = objective
+    }
+  }
+
+  /// Root mean square error of the reconstruction per pixel, over the valid pixels.
+  public struct Residual: Codable, Sendable {
+    /// Mean and median over the pixels.
+    public var mean: Double
+    public var median: Double
+    /// 95 % of the pixels lie below.
+    public var percentile95: Double
+    public var maximum: Double
+
+    /// Statistics of a map of residuals; NaN is left out. Nil without any value.
+    public init?(_ rmse: [Float]) {
+      let sorted = rmse.filter(\.isFinite).sorted()
+      guard let last = sorted.last else { return nil }
+      mean = sorted.reduce(0.0) { $0 + Double($1) } / Double(sorted.count)
+      median = Double(sorted[sorted.count / 2])
+      percentile95 = Double(sorted[min(sorted.count - 1, Int(0.95 * Double(sorted.count)))])
+      maximum = Double(last)
+    }
+  }
+
+  /// The method.
+  public var method: ReportMethod
+  /// Why there are so many endmembers: `given`, `HySime` …
+  public var countSource: String?
+  /// The endmembers, in the order of the abundance bands.
+  public var endmembers: [Endmember]
+  /// Present for iterative methods.
+  public var convergence: Convergence?
+  /// Present where the residual was computed.
+  public var residual: Residual?
+
+  /// What a run found.
+  public init(
+    method: ReportMethod, countSource: String? = nil, endmembers: [Endmember], convergence: Convergence? = nil,
+    residual: Residual? = nil
+  ) {
+    self.method = method
+    self.countSource = countSource
+    self.endmembers = endmembers
+    self.convergence = convergence
+    self.residual = residual
+  }
+}

@@ -1,0 +1,173 @@
+import Foundation
+import HSICore
+
+extension UnmixingBody {
+  public static func page(_ report: UnmixingReport, _ figures: Figures) -> ReportPage {
+    UnmixingPage(report: report, figures: figures).page
+  }
+}
+
+private struct UnmixingPage {
+  let report: UnmixingReport
+  let figures: UnmixingBody.Figures
+
+  var page: ReportPage {
+    ReportPage(
+      title: "Unmixing of", kicker: "Spectral unmixing", lead: lead,
+      sections: [overview, abundanceMaps, spectra, diagnostics, channelQuality, convergence, settings])
+  }
+
+  private func e(_ text: String) -> String { Markup.escape(text) }
+
+  // MARK: Header
+
+  private var lead: String {
+    let count = report.endmembers.count
+    var text = "<strong>\(count) endmember\(count == 1 ? "" : "s")</strong>"
+    if let source = report.countSource { text += " (\(e(source)))" }
+    text +=
+      " by <strong>\(e(report.method.name))</strong> in \(NumberText.grouped(report.subject.validPixels)) pixels, "
+    text += "\(report.subject.usedBands) of \(report.subject.bands) bands."
+    if let residual = report.residual {
+      text += " Reconstruction RMSE \(NumberText.short(residual.mean, digits: 3)) on average, "
+      text += "below \(NumberText.short(residual.percentile95, digits: 3)) in 95 % of the pixels."
+    }
+    if let convergence = report.convergence {
+      text +=
+        convergence.converged
+        ? " Converged after \(convergence.iterations) iterations."
+        : " Stopped at the limit of \(convergence.iterations) iterations."
+    }
+    return text
+  }
+
+  // MARK: Pictures
+
+  private var overview: String {
+    var parts: [String] = []
+    if let scene = figures.scene {
+      let caption = figures.sceneCaption.map { "The scene, \(e($0))" } ?? "The scene"
+      parts.append(
+        "<figure>\(PageParts.image(scene, "The scene in colour"))<figcaption>\(caption)</figcaption></figure>"
+      )
+    }
+    if let composite = figures.composite {
+      parts.append(
+        "<figure>\(PageParts.image(composite, "Colour composite of the abundances"))"
+          + "<figcaption>Abundances together: endmember colours, mixed by abundance</figcaption></figure>")
+    }
+    guard !parts.isEmpty else { return "" }
+    let wide =
+      (figures.scene ?? figures.composite).map { Double($0.width) > 2.2 * Double($0.height) } ?? false
+    var html =
+      "<section><h2>Scene and abundances</h2><div class=\"\(wide ? "stack" : "pair")\">\(parts.joined())</div>"
+    if figures.composite != nil {
+      html += "<ul class=\"legend\">"
+      for endmember in report.endmembers {
+        html += "<li>\(PageParts.swatch(endmember.colour))\(e(endmember.name))</li>"
+      }
+      html += "</ul>"
+    }
+    return html + "</section>"
+  }
+
+  private var abundanceMaps: String {
+    guard !figures.abundances.isEmpty else { return "" }
+    var html = "<section><h2>Abundance of each endmember</h2><div class=\"maps\">"
+    for (index, map) in figures.abundances.enumerated() {
+      let endmember = index < report.endmembers.count ? report.endmembers[index] : nil
+      let name = endmember?.name ?? "Endmember \(index + 1)"
+      html += "<figure><h3>\((endmember?.colour).map(PageParts.swatch) ?? "")\(e(name))</h3>"
+      html += PageParts.image(map.picture, "Abundance of \(name)") + PageParts.colourBar(map, "a\(index)")
+      if let statistics = endmember?.abundance {
+        html += "<figcaption>mean \(NumberText.percent(statistics.mean)), dominant in "
+        html += "\(NumberText.percent(statistics.dominantShare)) of pixels</figcaption>"
+      }
+      html += "</figure>"
+    }
+    return html + "</div></section>"
+  }
+
+  private var diagnostics: String {
+    var parts: [String] = []
+    if let guidance = figures.guidance {
+      parts.append(
+        "<figure><h3>Guidance map <em>h</em></h3>\(PageParts.image(guidance.picture, "Guidance map"))"
+          + PageParts.colourBar(guidance, "g")
+          + "<figcaption>High where pixels are pure and abundances are driven to be sparse, low where they are "
+          + "mixed</figcaption></figure>")
+    }
+    if let rmse = figures.rmse {
+      parts.append(
+        "<figure><h3>Reconstruction RMSE</h3>\(PageParts.image(rmse.picture, "Residual per pixel"))\(PageParts.colourBar(rmse, "r"))"
+          + "<figcaption>Root mean square error over the used bands; bright pixels are not explained by the "
+          + "endmembers</figcaption></figure>")
+    }
+    guard !parts.isEmpty else { return "" }
+    return "<section><h2>Where the model fits</h2><div class=\"pair\">\(parts.joined())</div></section>"
+  }
+
+  // MARK: Endmembers and diagnostics
+
+  private var spectra: String {
+    guard !report.endmembers.isEmpty else { return "" }
+    return
+      "<section><h2>Endmember spectra</h2>\(PageParts.chart(report.spectraChart, "spectra", height: 380))\(table)</section>"
+  }
+
+  private var table: String {
+    let all = report.endmembers
+    let hasMatch = all.contains { $0.match != nil }
+    let hasPixel = all.contains { $0.pixel != nil }
+    let hasMap = all.contains { $0.map != nil }
+    let hasAbundance = all.contains { $0.abundance != nil }
+    var html = "<div class=\"scroll\"><table><thead><tr><th>Endmember</th>"
+    if hasMatch { html += "<th>Nearest in library</th><th class=\"n\">SAD (rad)</th>" }
+    if hasPixel { html += "<th class=\"n\">Line, sample</th>" }
+    if hasMap { html += "<th class=\"n\">Map x, y</th>" }
+    if hasAbundance {
+      html += "<th class=\"n\">Mean</th><th class=\"n\">Maximum</th><th class=\"n\">Dominant</th>"
+      html += "<th class=\"n\">Over 0.9</th>"
+    }
+    html += "</tr></thead><tbody>"
+    for endmember in all {
+      html += "<tr><th scope=\"row\">\(PageParts.swatch(endmember.colour))\(e(endmember.name))</th>"
+      func cell(_ text: String?) { html += "<td class=\"n\">\(text.map(e) ?? "–")</td>" }
+      if hasMatch {
+        html += "<td>\(endmember.match.map { e($0.name) } ?? "–")</td>"
+        cell(endmember.match.map { NumberText.short($0.sadRad, digits: 3) })
+      }
+      if hasPixel { cell(endmember.pixel.map { "\($0.line), \($0.sample)" }) }
+      if hasMap {
+        cell(endmember.map.map { "\(NumberText.coordinate($0.x)), \(NumberText.coordinate($0.y))" })
+      }
+      if hasAbundance {
+        cell(endmember.abundance.map { NumberText.percent($0.mean) })
+        cell(endmember.abundance.map { NumberText.percent($0.maximum) })
+        cell(endmember.abundance.map { NumberText.percent($0.dominantShare) })
+        cell(endmember.abundance.map { NumberText.percent($0.pureShare) })
+      }
+      html += "</tr>"
+    }
+    return html + "</tbody></table></div>"
+  }
+
+  private var channelQuality: String {
+    guard let quality = report.channelQualityChart else { return "" }
+    let poor = report.channels.filter { ($0.quality ?? 1) < UnmixingBody.poorQuality }.map(\.band)
+    let text =
+      poor.isEmpty
+      ? "No channel falls below \(UnmixingBody.poorQuality)."
+      : "\(poor.count) channel\(poor.count == 1 ? "" : "s") below \(UnmixingBody.poorQuality): "
+        + "bands \(ChannelQuality.ranges(poor))."
+    return
+      "<section><h2>Channel quality</h2><p>\(e(text))</p>\(PageParts.chart(quality, "quality", height: 240))</section>"
+  }
+
+  private var convergence: String {
+    guard let objective = report.objectiveChart else { return "" }
+    return "<section><h2>Convergence</h2>\(PageParts.chart(objective, "objective", height: 250))</section>"
+  }
+
+  private var settings: String { "<section><h2>Settings</h2>\(PageParts.list(report.method.rows))</section>" }
+}
