@@ -5,6 +5,9 @@ import Synchronization
 ///
 /// Work is cut by size, never by the number of threads, so results do not depend on it. A call from inside an item
 /// runs serially.
+///
+/// Bodies are not `@Sendable`: they capture pointers and objects as they are, and the compiler does not check them. What keeps
+/// them safe is that all have ended when the call returns, and that each writes to places which no other one reads or writes.
 public enum Parallel {
   /// Sets the number of threads (at least 1).
   public static func setThreads(_ count: Int) { hsi_pool_set_threads(Int32(max(1, count))) }
