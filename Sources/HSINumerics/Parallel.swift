@@ -6,6 +6,9 @@ import Synchronization
 ///
 /// Work is cut by size, never by the number of threads, so results do not depend on it. A call from inside an item
 /// runs serially.
+///
+/// Bodies are not `@Sendable`: they capture pointers and objects as they are, and the compiler does not check them. What keeps
+/// them safe is that all have ended when the call returns, and that each writes to places which no other one reads or writes.
 public enum Parallel {
   /// Sets the number of threads of the process (at least 1), for work that is not done under a context.
   public static func setThreads(_ count: Int) { hsi_pool_set_threads(Int32(max(1, count))) }
@@ -62,7 +65,7 @@ public enum Parallel {
 }
 
 /// The number of threads that work of one thread is shared by, until it is released.
-public struct ThreadClaim: Sendable {
+public struct ThreadClaim {
   private let former: Int32
 
   fileprivate init(_ threads: Int) { former = hsi_pool_claim(Int32(clamping: max(1, threads))) }

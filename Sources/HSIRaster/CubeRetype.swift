@@ -61,12 +61,11 @@ public enum CubeRetype {
         target.prepare(
           type: type, interleave: .bip, lines: bottom - top, samples: samples, bands: bands.count)
         let counts = Mutex((clipped: 0, shifted: 0))
-        nonisolated(unsafe) let (from, into) = (stored, target)
         Parallel.forEach(bottom - top) { line in
           var (clipped, shifted) = (0, 0)
           withUnsafeTemporaryAllocation(of: Double.self, capacity: samples * bands.count) { row in
-            from.numbers(ofLine: line, samples: samples, bands: bands.count, into: row)
-            (clipped, shifted) = into.store(row, line: line, marks: marks)
+            stored.numbers(ofLine: line, samples: samples, bands: bands.count, into: row)
+            (clipped, shifted) = target.store(row, line: line, marks: marks)
           }
           counts.withLock {
             $0.clipped += clipped

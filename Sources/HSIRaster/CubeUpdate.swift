@@ -88,7 +88,7 @@ public enum CubeUpdate {
   ) -> (clipped: Int, shifted: Int) {
     guard let base = block.bytes.baseAddress else { return (0, 0) }
     func store<T: FixedWidthInteger & Sendable>(_ type: T.Type) -> (clipped: Int, shifted: Int) {
-      nonisolated(unsafe) let samples = base.assumingMemoryBound(to: T.self)
+      let samples = base.assumingMemoryBound(to: T.self)
       let nodata = metadata.nodata.map { $0.flatMap { T(exactly: $0) } }
       return each { value, pixel, place, counts in
         guard value.isFinite else { return }
@@ -129,7 +129,7 @@ public enum CubeUpdate {
       return total.withLock { $0 }
     }
     func storeFloat<T: BinaryFloatingPoint & Sendable>(_ type: T.Type) -> (clipped: Int, shifted: Int) {
-      nonisolated(unsafe) let samples = base.assumingMemoryBound(to: T.self)
+      let samples = base.assumingMemoryBound(to: T.self)
       let nodata = metadata.nodata.map { $0.map { T($0) } }
       return each { value, pixel, place, counts in
         var result = T(value)

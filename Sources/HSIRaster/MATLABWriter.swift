@@ -94,7 +94,7 @@ public final class MATLABWriter: CubeWriter {
     (job.sample_size, job.pixels, job.bands) = (size, height, samples)
     (job.source_pixel, job.source_band) = (samples * size, size)
     (job.target_pixel, job.target_band) = (size, shape.lines * size)
-    nonisolated(unsafe) let (source, target) = (UnsafeRawPointer(base), numbers + lines.lowerBound * size)
+    let (source, target) = (UnsafeRawPointer(base), numbers + lines.lowerBound * size)
     let (plan, column) = (job, shape.lines * size)
     Parallel.forEach(shape.bands) { b in
       var job = plan

@@ -104,11 +104,11 @@ public enum TransformerError: HSIError {
     case .unsupportedScalar: "convert the weights to float32 or float16 first"
     case .tooLarge: "check where the file comes from"
     case .noTensors: "give a file of weights"
-    case .noAdapter: "give the file of the adapter with --adapter"
+    case .noAdapter: "give the file of the adapter with \(option: "adapter")"
     case .shapeMismatch, .missingTensor, .unexpectedTensor:
       "choose the model that these weights were trained for (hsi model info lists them)"
     case .unknownModel: nil
-    case .unknownArchitecture: "name the network with --model"
+    case .unknownArchitecture: "name the network with \(option: "model")"
     case .otherTraining: "repeat the settings of that run, or start a new one"
     }
   }

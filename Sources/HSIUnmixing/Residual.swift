@@ -26,7 +26,7 @@ public struct Residual: Sendable {
   public func rmse(_ pixels: PixelMatrix, _ abundances: PixelMatrix) -> [Float] {
     var result = [Float](repeating: 0, count: pixels.rows)
     result.withUnsafeMutableBufferPointer { result in
-      nonisolated(unsafe) let output = result
+      let output = result
       forEachBlock(pixels, abundances) { range, residual in
         for i in 0..<range.count {
           var sum = 0.0
@@ -62,7 +62,7 @@ public struct Residual: Sendable {
     let rows = rows ?? 0..<pixels.rows
     precondition(rows.lowerBound >= 0 && rows.upperBound <= pixels.rows)
     packed.withUnsafeBufferPointer { packed in
-      nonisolated(unsafe) let weights = packed.baseAddress!
+      let weights = packed.baseAddress!
       Parallel.forEachChunk(of: rows.count, chunk: Residual.block) { _, chunk in
         let range = (rows.lowerBound + chunk.lowerBound)..<(rows.lowerBound + chunk.upperBound)
         withUnsafeTemporaryAllocation(of: Float.self, capacity: range.count * bands) { model in

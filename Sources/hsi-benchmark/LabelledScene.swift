@@ -198,7 +198,7 @@ struct SceneCollection {
     var power = 0.0
     for i in 0..<total { power += Double(pixels.pointer[i]) * Double(pixels.pointer[i]) }
     let deviation = (power / Double(total) / pow(10, decibels / 10)).squareRoot()
-    nonisolated(unsafe) let values = pixels.pointer
+    let values = pixels.pointer
     let bands = pixels.columns
     Parallel.forEachChunk(of: pixels.rows, chunk: 256) { index, range in
       var random = CounterRandom(seed: seed, stream: 1_000_000 + UInt64(index))

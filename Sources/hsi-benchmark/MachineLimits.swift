@@ -48,7 +48,7 @@ struct MachineLimits: Codable {
     let (source, target) = (PixelMatrix(rows: 1, columns: count), PixelMatrix(rows: 1, columns: count))
     source.pointer.update(repeating: 1, count: count)
     target.pointer.update(repeating: 2, count: count)
-    nonisolated(unsafe) let (from, to) = (source.pointer, target.pointer)
+    let (from, to) = (source.pointer, target.pointer)
     let seconds = bestTime(runs: 7) {
       Parallel.forEachChunk(of: count, chunk: 1 << 20) { _, range in
         (to + range.lowerBound).update(from: from + range.lowerBound, count: range.count)

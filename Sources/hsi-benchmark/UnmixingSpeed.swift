@@ -71,7 +71,7 @@ struct SpeedScene {
     let spectra = SpeedScene.library(bands: bands, count: count, seed: 1)
     let pixels = PixelMatrix(rows: size * size, columns: bands)
     let values = spectra.values
-    nonisolated(unsafe) let target = pixels.pointer
+    let target = pixels.pointer
     Parallel.forEachChunk(of: pixels.rows, chunk: 256) { _, range in
       for n in range {
         var random = CounterRandom(seed: 2, stream: UInt64(n))

@@ -204,6 +204,9 @@ import Testing
 
 /// Trainings of networks as users stop them and go on.
 @Suite struct TrainingSessionTests {
+  /// Six pixels per class of a small scene.
+  private static let few = "--scheme fixed --train 6 --window 0,0,20,20"
+
   private func run(_ line: String, in place: TemporaryFolder) throws -> Tool.Result {
     try Tool.run(
       line.split(separator: " ").map(String.init), in: place.url, environment: ["SOURCE_DATE_EPOCH": "1700000000"])
@@ -214,9 +217,15 @@ import Testing
     arguments: [
       "classify train s.dat l.dat --model cnn-1d --set epochs=8 --train 50% --guard 0 --validation 10%",
       "classify train s.dat l.dat --model cnn-3d --set epochs=2 --train 30% --guard 0",
+      "classify finetune s.dat l.dat --from lola.safetensors --lora r=2 --epochs 20 \(few)",
     ])
   func resumed(line: String) throws {
     let place = try SceneJobTests.workplace()
+    if line.contains("lola.safetensors") {
+      let base = "classify train s.dat l.dat --model lola-specvit-tiny --set epochs=1 --set components=4"
+      let made = try run("\(base) \(Self.few) --out lola.safetensors", in: place)
+      try #require(made.status == 0, "\(made.errors)")
+    }
     let whole = try run(line + " --out whole.safetensors", in: place)
     try #require(whole.status == 0, "\(whole.errors)")
     var pauses = 0

@@ -24,6 +24,24 @@ import Testing
     #expect(left == ["w.safetensors", "w_training.safetensors"])
     let resumed = try Tool.run(words("\(line) --resume --minutes 0.001"), in: place.url)
     #expect(resumed.status == 0, "\(resumed.errors)")
+    #expect(
+      resumed.errors.contains(
+        /W-STOPPED: stopped after \d+ of \d+ steps: o\/w\.safetensors is what was best so far; --resume goes on/),
+      "\(resumed.errors)")
+  }
+
+  /// A run without a judgement yet has nothing to show but its state.
+  @Test func stoppedBeforeTheFirstJudgement() throws {
+    let place = try SampleScene.workplace()
+    let line = "\(Self.train) --evaluate-every 100000 --epochs 100000 --out o/w.safetensors --minutes 0.001"
+    let stopped = try Tool.run(words(line), in: place.url)
+    #expect(stopped.status == 0, "\(stopped.errors)")
+    #expect(
+      stopped.errors.contains(
+        /W-STOPPED: stopped after \d+ of \d+ steps, before anything was judged; --resume goes on/),
+      "\(stopped.errors)")
+    let left = try FileManager.default.contentsOfDirectory(atPath: place.path("o")).sorted()
+    #expect(left == ["w_curve.svg", "w_training.safetensors"])
   }
 
   /// A run that was killed in the middle of its work and resumed ends with the same weights as one that never was.

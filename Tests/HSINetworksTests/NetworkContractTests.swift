@@ -47,7 +47,7 @@ import Testing
     return Tensor(shape, (0..<shape.reduce(1, *)).map { _ in Float(random.normal()) })
   }
 
-  @Test(arguments: Networks.all.entries.map(\.id)) func contract(_ id: String) throws {
+  @Test(arguments: Networks.all.descriptions.map(\.id)) func contract(_ id: String) throws {
     let check = try #require(Self.checks[id], "a new network needs a line in NetworkContractTests.checks")
     #expect(try check() == [])
   }

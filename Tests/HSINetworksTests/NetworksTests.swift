@@ -18,13 +18,13 @@ import Testing
   }
 
   @Test func namesAreUnique() throws {
-    let names = Networks.all.entries.flatMap { [$0.id] + $0.aliases }
-    #expect(Set(names).count == names.count)
-    for name in names {
-      #expect(try Networks.all.entry(name.uppercased()).id == Networks.all.entry(name).id)
+    let names = Networks.all.descriptions.flatMap { [$0.id] + $0.aliases }
+    #expect(Set(names).count == names.count && names.allSatisfy { $0 == $0.lowercased() })
+    for entry in Networks.all {
+      let own = [entry.description.id, entry.architecture] + entry.description.aliases + entry.presets
+      for name in own { #expect(Networks.all.find(name.uppercased())?.architecture == entry.architecture) }
     }
-    for entry in Networks.all.entries { #expect(try Networks.all.entry(entry.id).id == entry.id) }
-    #expect(throws: TransformerError.self) { try Networks.all.entry("resnet") }
+    #expect(throws: CoreError.self) { try Networks.all.entry("resnet") }
   }
 
   /// A file says what it holds; a checkpoint without a card shows it.
@@ -33,19 +33,19 @@ import Testing
     defer { try? FileManager.default.removeItem(atPath: path) }
     let network = HSDT(hsdt(), seed: 1)
     try HSDTModel(network, card: HSDTModel.card("small", network.configuration)).write(to: path, overwrite: false)
-    let described = try #require(try Networks.all.describe(WeightFile.open(path)))
+    let described = try #require(try Networks.all.recognise(WeightFile.open(path)))
     #expect(described.id == "hsdt" && described.task == "denoising")
     #expect(described.parameters == network.store.parameterCount)
     #expect(described.configuration.contains("\"samples\":[1]"))
     try SafetensorsWriter.write(network.store.contents(), to: path, overwrite: true)
-    let shown = try #require(try Networks.all.describe(WeightFile.open(path)))
+    let shown = try #require(try Networks.all.recognise(WeightFile.open(path)))
     #expect(shown == described)
     let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Fixtures")
     let lola = try #require(
-      try Networks.all.describe(WeightFile.open(folder.appendingPathComponent("lola_checkpoint.pth").path)))
+      try Networks.all.recognise(WeightFile.open(folder.appendingPathComponent("lola_checkpoint.pth").path)))
     #expect(lola.id == "lola-specvit" && lola.configuration.contains("\"classes\":4"))
     try SafetensorsWriter.write([("a", .floats(.zeros([3])))], to: path, overwrite: true)
-    #expect(try Networks.all.describe(WeightFile.open(path)) == nil)
+    #expect(try Networks.all.recognise(WeightFile.open(path)) == nil)
   }
 
   /// Reading draws nothing, and what is attached afterwards is what it was when reading drew.

@@ -52,8 +52,7 @@ public struct LoLAClassifier: SteppedClassifier {
     return MethodDescription(
       id: preset.id, name: "LoLA-SpecViT, spectral vision transformer with low-rank adapters",
       task: .classify,
-      citation: "F. Z. Zidi et al., LoLA-SpecViT: local attention SwiGLU vision transformer with LoRA for "
-        + "hyperspectral imaging, arXiv 2506.17759, 2025",
+      citation: LoLASpecViT.citation,
       cost: "N F, training 3 n F per epoch, F = work of a patch (docs/lola-specvit.md)", advice: preset.advice,
       parameters: [
         ParameterDescription("components", Double(shape.components), in: 1...512, "principal components K"),

@@ -8,8 +8,7 @@ public struct PatchCNN: SteppedClassifier {
   public static let description = MethodDescription(
     id: "cnn-3d", name: "Three-dimensional convolutional network on patches",
     task: .classify,
-    citation: "A. Ben Hamida et al., 3-D deep learning approach for remote sensing image classification, "
-      + "IEEE Trans. Geoscience and Remote Sensing 56, 2018",
+    citation: CNN3D.citation,
     cost: "N F, F = 28 kFLOP per component and pixel of the patch; training 3 n F per epoch",
     advice: "The plain network to beat where the neighbourhood tells more than the spectrum.",
     parameters: [

@@ -9,8 +9,7 @@ public struct SpectralCNN: SteppedClassifier {
   public static let description = MethodDescription(
     id: "cnn-1d", name: "Convolutional network on spectra",
     task: .classify,
-    citation:
-      "W. Hu et al., Deep convolutional neural networks for hyperspectral image classification, J. Sensors, 2015",
+    citation: CNN1D.citation,
     cost: "N F, F = 8 kFLOP per band; training 3 n F per epoch",
     advice:
       "Learns shapes of spectra; needs some hundred labels; blind to the neighbourhood, so no guard band is lost.",

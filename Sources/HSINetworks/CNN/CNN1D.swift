@@ -40,6 +40,8 @@ public final class CNN1D: PatchNetwork, @unchecked Sendable {
 
   public static let architecture = "cnn-1d"
   public static let task = "classification"
+  public static let citation =
+    "W. Hu et al., Deep convolutional neural networks for hyperspectral image classification, J. Sensors, 2015"
 
   public let store: ParameterStore
   public let configuration: Configuration

@@ -38,6 +38,9 @@ public final class CNN3D: PatchNetwork, @unchecked Sendable {
 
   public static let architecture = "cnn-3d"
   public static let task = "classification"
+  public static let citation =
+    "A. Ben Hamida et al., 3-D deep learning approach for remote sensing image classification, "
+    + "IEEE Trans. Geoscience and Remote Sensing 56, 2018"
 
   public let store: ParameterStore
   public let configuration: Configuration

@@ -6,6 +6,8 @@ public typealias HSDTModel = Model<HSDT>
 extension HSDT {
   public static let architecture = "HSDT"
   public static let task = "denoising"
+  public static let citation =
+    "Z. Lai, C. Yan and Y. Fu, Hybrid spectral denoising transformer with guided attention, ICCV 2023"
   public static let configurationKey = "hsdt"
 
   public static func describe(_ configuration: HSDTConfiguration, in card: inout ModelCard) {

@@ -20,6 +20,9 @@ public final class LoLASpecViT: PatchNetwork, @unchecked Sendable {
 
   public static let architecture = "LoLA-SpecViT"
   public static let task = "classification"
+  public static let citation =
+    "F. Z. Zidi et al., LoLA-SpecViT: local attention SwiGLU vision transformer with LoRA for "
+    + "hyperspectral imaging, arXiv 2506.17759, 2025"
   public static let configurationKey = "lola"
 
   /// A network in a store: linear maps (adapters included) truncated normal with σ = 0.02, convolutions uniform in ±1/√fan-in,

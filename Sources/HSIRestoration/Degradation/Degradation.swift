@@ -106,25 +106,23 @@ public struct DegradationEntry: Sendable {
   }
 }
 
+extension MethodTask {
+  /// Making a scene worse in a known way.
+  public static let degrade = MethodTask(rawValue: "degrade")
+}
+
 /// Degradations by name.
-public struct DegradationRegistry: Sendable {
-  /// In order.
-  public let entries: [DegradationEntry]
+public typealias DegradationRegistry = MethodRegistry<DegradationEntry>
 
+extension MethodRegistry where Entry == DegradationEntry {
   /// A register of some degradations.
-  public init(_ entries: [DegradationEntry]) { self.entries = entries }
+  public init(_ entries: [DegradationEntry]) { self.init("degradation", entries) { $0.description } }
 
-  /// The degradation of a name with its numbers, or its defaults.
+  /// The degradation of a name or alias with its numbers, or its defaults.
   ///
-  /// - Throws: `CoreError.invalidParameter` for unknown names and unusable numbers.
+  /// - Throws: `CoreError.unknownMethod`, and `.invalidParameter` for unusable numbers.
   public func named(_ name: String, _ numbers: [Double]? = nil) throws -> any Degradation {
-    guard let entry = entries.first(where: { $0.description.id == name || $0.description.aliases.contains(name) })
-    else {
-      throw CoreError.invalidParameter(
-        name: "degradation", value: name,
-        requirement: "one of " + entries.map(\.description.id).joined(separator: ", "))
-    }
-    return try entry.make(numbers)
+    try entry(name).make(numbers)
   }
 }
 

@@ -72,7 +72,7 @@ extension NoiseModel.Kind {
       }
     return MethodDescription(
       id: rawValue, name: name,
-      task: MethodTask(rawValue: "degrade"),
+      task: .degrade,
       citation: "Z. Lai, C. Yan and Y. Fu, Hybrid spectral denoising transformer with guided attention, ICCV 2023",
       cost: "N L", advice: advice)
   }

@@ -6,8 +6,7 @@ extension HSDTDenoiser {
   public static let description = MethodDescription(
     id: "hsdt", name: "Hybrid spectral denoising transformer (HSDT)",
     task: .denoise,
-    citation:
-      "Z. Lai, C. Yan and Y. Fu, Hybrid spectral denoising transformer with guided attention, ICCV 2023",
+    citation: HSDT.citation,
     cost: "0.05 to 0.26 MFLOP per value (S to L), twice that with band windows",
     advice: "Noise of unknown kind and strength, stripes and impulses included; needs trained weights.",
     parameters: [

@@ -26,6 +26,16 @@ public enum Adapters {
         grammar: alternatives(kind.grammar)))
   }
 
+  /// The same where only one kind can be used.
+  public static func parse<Configuration: AdapterConfiguration>(
+    _ text: String, as kind: Configuration.Type, option: String
+  ) throws -> Configuration {
+    guard let configuration = try parse(text, option: option) as? Configuration else {
+      throw CoreError.invalidParameter(name: option, value: text, requirement: "of the kind \(kind.kind)")
+    }
+    return configuration
+  }
+
   /// Whether a tensor belongs to an adapter, by its name.
   public static func isAdapter(tensor name: String) -> Bool { place(ofTensor: name) != nil }
 

@@ -12,6 +12,8 @@ public protocol Network: AnyObject, Sendable {
   static var architecture: String { get }
   /// What it is for as model cards say it, such as `denoising`.
   static var task: String { get }
+  /// Paper: authors, title or journal, year; nothing by default.
+  static var citation: String { get }
   /// The entry of a model card's configuration that holds the JSON of `Configuration`: `network` unless files of older versions
   /// have another.
   static var configurationKey: String { get }
@@ -49,6 +51,7 @@ public protocol NetworkConfiguration: Codable, Equatable, Sendable {
 }
 
 extension Network {
+  public static var citation: String { "" }
   public static var configurationKey: String { "network" }
   public static func describe(_ configuration: Configuration, in card: inout ModelCard) {}
 

@@ -19,15 +19,11 @@ public struct NetworkDescription: Sendable, Equatable {
 
 /// A network in a register: one line per network.
 public struct NetworkEntry: Sendable {
-  /// Name on the command line, such as `hsdt`.
-  public let id: String
-  /// Name in the field.
-  public let name: String
-  /// Other names under which model cards know it.
-  public let aliases: [String]
+  /// What users and documents are told. All names under which model cards know the network are its aliases, presets included.
+  public let description: MethodDescription
   /// Family as its own model cards name it.
   public let architecture: String
-  /// What it is for.
+  /// What it is for, as model cards say it.
   public let task: String
   /// Names of its configurations, the default first.
   public let presets: [String]
@@ -44,14 +40,20 @@ public struct NetworkEntry: Sendable {
 
   /// A network that is one type.
   ///
-  /// - Parameter foreign: prefix of tensors in its files that do not belong to the network.
+  /// - Parameters:
+  ///   - aliases: names of older model cards, in lower case.
+  ///   - foreign: prefix of tensors in its files that do not belong to the network.
   public init<N: Network>(
     _ type: N.Type, id: String, name: String, aliases: [String] = [], foreign: String? = nil
   ) {
-    self.id = id
-    self.name = name
-    self.aliases = aliases
     (architecture, task, presets) = (N.architecture, N.task, N.Configuration.names)
+    var names = aliases
+    for other in [architecture] + presets where other.lowercased() != id && !names.contains(other.lowercased()) {
+      names.append(other.lowercased())
+    }
+    description = MethodDescription(
+      id: id, name: name, task: .network, citation: N.citation, cost: "by its configuration",
+      advice: "For \(N.task).", aliases: names)
     let isForeign: @Sendable (String) -> Bool = { name in foreign.map { name.hasPrefix($0) } ?? false }
     describe = { file in
       let model = try ModelFile<N>(file)
@@ -70,39 +72,25 @@ public struct NetworkEntry: Sendable {
     }
     build = { preset, seed in N(try N.preset(preset), seed: seed) }
   }
+}
 
-  /// Whether a model card names this network.
-  func isNamed(by architecture: String) -> Bool {
-    let wanted = architecture.lowercased()
-    return ([id, self.architecture] + aliases + presets).contains { $0.lowercased() == wanted }
-  }
+extension MethodTask {
+  /// A network that other methods are made of; its file says for what.
+  public static let network = MethodTask(rawValue: "network")
 }
 
 /// Networks by name, and by what files say or show.
-public struct NetworkRegistry: Sendable {
-  /// The networks in order.
-  public let entries: [NetworkEntry]
+public typealias NetworkRegistry = MethodRegistry<NetworkEntry>
 
+extension MethodRegistry where Entry == NetworkEntry {
   /// A register of some networks.
-  public init(_ entries: [NetworkEntry]) { self.entries = entries }
-
-  /// The entry of an id, alias or preset.
-  ///
-  /// - Throws: `TransformerError.unknownModel`.
-  public func entry(_ name: String) throws -> NetworkEntry {
-    guard let entry = entries.first(where: { $0.isNamed(by: name) }) else {
-      throw TransformerError.unknownModel(name: name, known: entries.map(\.id))
-    }
-    return entry
-  }
+  public init(_ entries: [NetworkEntry]) { self.init("network", entries) { $0.description } }
 
   /// The network that a file holds, by its card, else by names and shapes of its tensors; nil where it holds none of these.
   ///
   /// - Throws: what `NetworkEntry.describe` throws for a network that the card names.
-  public func describe(_ file: WeightFile) throws -> NetworkDescription? {
-    if let card = try file.card() {
-      return try entries.first { $0.isNamed(by: card.architecture) }?.describe(file)
-    }
-    return entries.lazy.compactMap { try? $0.describe(file) }.first
+  public func recognise(_ file: WeightFile) throws -> NetworkDescription? {
+    if let card = try file.card() { return try find(card.architecture)?.describe(file) }
+    return lazy.compactMap { try? $0.describe(file) }.first
   }
 }

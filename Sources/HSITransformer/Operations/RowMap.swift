@@ -51,7 +51,6 @@ public final class RowMap: Sendable {
     _ x: UnsafePointer<Float>, samples: Int, width: Int, fill: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>
   ) {
     sources.withUnsafeBufferPointer { sources in
-      nonisolated(unsafe) let sources = sources
       Parallel.forEachChunk(of: samples * outputCount, chunk: chunk(width)) { _, rows in
         for row in rows {
           let source = Int(sources[row % outputCount])
@@ -72,7 +71,6 @@ public final class RowMap: Sendable {
   func scatter(_ dy: UnsafePointer<Float>, samples: Int, width: Int, _ dx: UnsafeMutablePointer<Float>) {
     starts.withUnsafeBufferPointer { starts in
       targets.withUnsafeBufferPointer { targets in
-        nonisolated(unsafe) let (starts, targets) = (starts, targets)
         Parallel.forEachChunk(of: samples * inputCount, chunk: chunk(width)) { _, rows in
           for row in rows {
             let (sample, source) = (row / inputCount, row % inputCount)

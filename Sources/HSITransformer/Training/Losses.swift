@@ -40,8 +40,8 @@ extension Tape {
     let size = target.count / planes
     let gradient = Tensor(uninitialised: x.shape)
     let losses = Tensor(uninitialised: [planes])
-    nonisolated(unsafe) let (values, wanted) = (x.value.pointer, target.pointer)
-    nonisolated(unsafe) let (out, parts) = (gradient.output, losses.output)
+    let (values, wanted) = (x.value.pointer, target.pointer)
+    let (out, parts) = (gradient.output, losses.output)
     Parallel.forEach(planes) { plane in
       let start = plane * size
       var sum = 0.0

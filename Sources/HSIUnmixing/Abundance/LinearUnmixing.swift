@@ -79,9 +79,8 @@ struct AffineSolver: AbundanceSolver {
   func solve(_ pixels: PixelMatrix, into abundances: PixelMatrix) throws {
     let columns = constant.count
     abundances.reshape(rows: pixels.rows, columns: columns)
-    nonisolated(unsafe) let output = abundances.pointer
+    let output = abundances.pointer
     LinearUnmixing.products(pixels, projection) { products, first, count in
-      nonisolated(unsafe) let products = products
       Parallel.forEachChunk(of: count, chunk: 2048) { _, range in
         for n in range {
           let (source, target) = (products + n * columns, output + (first + n) * columns)
@@ -108,9 +107,8 @@ struct ProgramSolver: AbundanceSolver {
   func solve(_ pixels: PixelMatrix, into abundances: PixelMatrix) throws {
     let columns = weighted.columns
     abundances.reshape(rows: pixels.rows, columns: columns)
-    nonisolated(unsafe) let output = abundances.pointer
+    let output = abundances.pointer
     LinearUnmixing.products(pixels, weighted) { products, first, count in
-      nonisolated(unsafe) let products = products
       Parallel.forEachChunk(of: count, chunk: 256) { _, range in
         program.solve(
           products + range.lowerBound * columns, pixels: range.count, minus: lambda,

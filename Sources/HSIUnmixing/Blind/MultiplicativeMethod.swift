@@ -150,8 +150,8 @@ struct MultiplicativeMethod: Sendable {
     let count = abundances.columns
     var sums = [Float](repeating: 0, count: abundances.rows)
     sums.withUnsafeMutableBufferPointer { sums in
-      nonisolated(unsafe) let output = sums
-      nonisolated(unsafe) let values = abundances.pointer
+      let output = sums
+      let values = abundances.pointer
       Parallel.forEachChunk(of: abundances.rows, chunk: 4096) { _, range in
         for n in range {
           let row = values + n * count

@@ -74,10 +74,9 @@ struct PixelStep: Sendable {
   /// Solves all pixels; with λ > 0 `abundances` must hold the previous ones. `divisors` is t per pixel.
   func abundances(_ pixels: PixelMatrix, _ divisors: [Float]?, _ map: [Float], into abundances: PixelMatrix) {
     let count = endmembers.columns
-    nonisolated(unsafe) let output = abundances.pointer
+    let output = abundances.pointer
     let (lambda, epsilon) = (self.lambda, self.epsilon)
     LinearUnmixing.products(pixels, weighted) { products, first, rows in
-      nonisolated(unsafe) let products = products
       Parallel.forEachChunk(of: rows, chunk: 256) { _, range in
         withUnsafeTemporaryAllocation(of: Double.self, capacity: range.count * count) { right in
           for (i, row) in range.enumerated() {
@@ -130,8 +129,8 @@ struct GuidanceMap {
     var updated = values
     let (old, prior, graph) = (values, prior, graph)
     updated.withUnsafeMutableBufferPointer { updated in
-      nonisolated(unsafe) let output = updated
-      nonisolated(unsafe) let a = abundances.pointer
+      let output = updated
+      let a = abundances.pointer
       Parallel.forEachChunk(of: old.count, chunk: 4096) { _, range in
         for n in range {
           let h = old[n]
@@ -167,8 +166,8 @@ struct GuidanceMap {
     var partial = [Double](repeating: 0, count: blocks)
     let (values, prior, graph) = (values, prior, graph)
     partial.withUnsafeMutableBufferPointer { partial in
-      nonisolated(unsafe) let output = partial
-      nonisolated(unsafe) let a = abundances.pointer
+      let output = partial
+      let a = abundances.pointer
       Parallel.forEachChunk(of: values.count, chunk: block) { index, range in
         var total = 0.0
         for n in range {

@@ -177,8 +177,8 @@ public struct RRLbSV: BlindUnmixer {
     let blocks = (pixels.rows + block - 1) / block
     var partial = [Double](repeating: 0, count: blocks * bands)
     partial.withUnsafeMutableBufferPointer { partial in
-      nonisolated(unsafe) let output = partial
-      nonisolated(unsafe) let values = pixels.pointer
+      let output = partial
+      let values = pixels.pointer
       Parallel.forEachChunk(of: pixels.rows, chunk: block) { index, range in
         for n in range {
           let scale = 1 / Double(divisors?[n] ?? 1)
@@ -204,7 +204,7 @@ public struct RRLbSV: BlindUnmixer {
       }
       let count = abundances.columns
       let scaled = PixelMatrix(rows: abundances.rows, columns: count)
-      nonisolated(unsafe) let (source, target) = (abundances.pointer, scaled.pointer)
+      let (source, target) = (abundances.pointer, scaled.pointer)
       Parallel.forEachChunk(of: abundances.rows, chunk: 8192) { _, range in
         for n in range { for k in 0..<count { target[n * count + k] = source[n * count + k] / divisors[n] } }
       }
@@ -247,8 +247,8 @@ public struct RRLbSV: BlindUnmixer {
     var partial = [Double](repeating: 0, count: blocks * bands)
     partial.withUnsafeMutableBufferPointer { partial in
       packed.withUnsafeBufferPointer { packed in
-        nonisolated(unsafe) let (output, weights) = (partial, packed)
-        nonisolated(unsafe) let (values, a) = (pixels.pointer, abundances.pointer)
+        let (output, weights) = (partial, packed)
+        let (values, a) = (pixels.pointer, abundances.pointer)
         Parallel.forEachChunk(of: pixels.rows, chunk: block) { index, range in
           withUnsafeTemporaryAllocation(of: Float.self, capacity: range.count * bands) { model in
             hsi_gemm(

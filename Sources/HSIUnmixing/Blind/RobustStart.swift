@@ -123,8 +123,8 @@ public struct RobustStart: Sendable {
     let total = pixels.rows * pixels.columns
     var counts = [Int](repeating: 0, count: (total + 65535) / 65536)
     counts.withUnsafeMutableBufferPointer { counts in
-      nonisolated(unsafe) let output = counts
-      nonisolated(unsafe) let values = pixels.pointer
+      let output = counts
+      let values = pixels.pointer
       Parallel.forEachChunk(of: total, chunk: 65536) { index, range in
         var count = 0
         for i in range where values[i] < 0 {
@@ -150,8 +150,7 @@ public struct RobustStart: Sendable {
     var squares = [Double](repeating: 0, count: pixels.rows)
     hsi_pixel_norms(pixels.pointer, bands, pixels.rows, bands, weights, &squares)
     squares.withUnsafeBufferPointer { squares in
-      nonisolated(unsafe) let squares = squares
-      nonisolated(unsafe) let values = pixels.pointer
+      let values = pixels.pointer
       Parallel.forEachChunk(of: pixels.rows, chunk: 512) { _, range in
         for n in range {
           let scale = squares[n] > 0 ? Float(1 / squares[n].squareRoot()) : 0
@@ -228,7 +227,7 @@ public struct RobustStart: Sendable {
   /// Raises abundances to `floor` and divides every row by its sum.
   static func raise(_ abundances: PixelMatrix, to floor: Double) {
     let count = abundances.columns
-    nonisolated(unsafe) let values = abundances.pointer
+    let values = abundances.pointer
     let least = Float(floor)
     Parallel.forEachChunk(of: abundances.rows, chunk: 4096) { _, range in
       for n in range {

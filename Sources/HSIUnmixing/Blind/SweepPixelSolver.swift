@@ -33,9 +33,8 @@ struct SweepPixelSolver: BlindPixelSolver {
     guard pixels.rows > 0 else { return BlindPixels() }
     let program = NonnegativeQuadraticProgram(gram: gram, sumToOne: false)
     let softSum = model.softSum
-    nonisolated(unsafe) let output = abundances.pointer
+    let output = abundances.pointer
     LinearUnmixing.products(pixels, weighted) { products, first, rows in
-      nonisolated(unsafe) let products = products
       Parallel.forEachChunk(of: rows, chunk: 256) { _, range in
         var right = [Double](repeating: 0, count: range.count * count)
         for i in right.indices { right[i] = products[range.lowerBound * count + i] + softSum }

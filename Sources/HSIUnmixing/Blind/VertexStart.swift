@@ -120,7 +120,7 @@ struct VertexStart {
     let used = min(pixels, fitPixels)
     var partial = [Double](repeating: 0, count: (used + 255) / 256)
     partial.withUnsafeMutableBufferPointer { partial in
-      nonisolated(unsafe) let output = partial
+      let output = partial
       Parallel.forEachChunk(of: used, chunk: 256) { index, range in
         var total = 0.0
         for i in range {

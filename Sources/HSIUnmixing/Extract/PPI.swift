@@ -81,7 +81,6 @@ public struct PPI: EndmemberExtractor {
     var highest = [Extreme](repeating: Extreme(value: -.infinity, pixel: 0), count: total)
     var lowest = [Extreme](repeating: Extreme(value: .infinity, pixel: 0), count: total)
     try reader.forEach(label: "skewers", extraBytesPerPixel: 4 * bands) { pixels, n, first in
-      nonisolated(unsafe) let pixels = pixels
       let centred = PixelMatrix(rows: n, columns: bands)
       Parallel.forEachChunk(of: n, chunk: pixelBlock) { _, range in
         for i in range {
@@ -90,7 +89,7 @@ public struct PPI: EndmemberExtractor {
       }
       highest.withUnsafeMutableBufferPointer { highest in
         lowest.withUnsafeMutableBufferPointer { lowest in
-          nonisolated(unsafe) let (highest, lowest) = (highest.baseAddress!, lowest.baseAddress!)
+          let (highest, lowest) = (highest.baseAddress!, lowest.baseAddress!)
           // One item per panel: every item owns the extremes of its skewers.
           Parallel.forEach(panels.count) { p in
             scan(

@@ -171,7 +171,7 @@ public struct SISAL: EndmemberExtractor {
 
   private static func multiply(_ scores: PixelMatrix, _ q: Matrix<Double>, into state: PixelMatrix) {
     let count = q.columns
-    nonisolated(unsafe) let (y, t) = (scores.pointer, state.pointer)
+    let (y, t) = (scores.pointer, state.pointer)
     Parallel.forEachChunk(of: scores.rows, chunk: 4096) { _, range in
       for n in range {
         for i in 0..<count {
@@ -189,7 +189,7 @@ public struct SISAL: EndmemberExtractor {
   ) -> Matrix<Double> {
     let count = scores.columns
     let limit = Float(threshold)
-    nonisolated(unsafe) let t = state.pointer
+    let t = state.pointer
     func shrink(_ value: Float) -> Float { value >= 0 ? value : min(value + limit, 0) }
     return accumulate(scores) { n, row, values in
       let entries = t + n * count
@@ -212,7 +212,7 @@ public struct SISAL: EndmemberExtractor {
     let chunks = (scores.rows + chunk - 1) / chunk
     var partial = [Double](repeating: 0, count: chunks * count * count)
     partial.withUnsafeMutableBufferPointer { partial in
-      nonisolated(unsafe) let (partial, y) = (partial.baseAddress!, scores.pointer)
+      let (partial, y) = (partial.baseAddress!, scores.pointer)
       Parallel.forEachChunk(of: scores.rows, chunk: chunk) { index, range in
         let sums = partial + index * count * count
         withUnsafeTemporaryAllocation(of: Double.self, capacity: count) { values in

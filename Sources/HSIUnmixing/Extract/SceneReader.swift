@@ -74,9 +74,8 @@ final class SceneReader {
       hsi_project(pixels, bands, n, bands, weights.values, columns, target, scores.columns, &scratch)
       guard let offset else { return }
       let stride = scores.columns
-      nonisolated(unsafe) let rows = target
       Parallel.forEachChunk(of: n, chunk: 8192) { _, range in
-        for i in range { for k in 0..<columns { rows[i * stride + k] -= Float(offset[k]) } }
+        for i in range { for k in 0..<columns { target[i * stride + k] -= Float(offset[k]) } }
       }
     }
   }

@@ -124,7 +124,7 @@ public struct VCA: EndmemberExtractor {
     let floor = 1e-6 * centre.reduce(0) { $0 + $1 * $1 }
     var divisors = [Float](repeating: 0, count: scores.rows)
     divisors.withUnsafeMutableBufferPointer { divisors in
-      nonisolated(unsafe) let (divisors, rows) = (divisors.baseAddress!, scores.pointer)
+      let (divisors, rows) = (divisors.baseAddress!, scores.pointer)
       Parallel.forEachChunk(of: scores.rows, chunk: 8192) { _, range in
         for n in range {
           let row = rows + n * columns

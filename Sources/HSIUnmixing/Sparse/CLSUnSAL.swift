@@ -56,7 +56,7 @@ public struct CLSUnSAL: SceneAbundanceEstimator {
       }
     }
     // U = scale · T₊, in place of the constant part.
-    nonisolated(unsafe) let (result, source) = (constant.pointer, state.pointer)
+    let (result, source) = (constant.pointer, state.pointer)
     Parallel.forEachChunk(of: pixels, chunk: CLSUnSAL.block) { _, range in
       for n in range {
         for i in 0..<atoms { result[n * atoms + i] = scale[i] * max(source[n * atoms + i], 0) }
@@ -73,7 +73,7 @@ public struct CLSUnSAL: SceneAbundanceEstimator {
     let blocks = (pixels + CLSUnSAL.block - 1) / CLSUnSAL.block
     var partial = [Double](repeating: 0, count: blocks * (atoms + 1))
     partial.withUnsafeMutableBufferPointer { partial in
-      nonisolated(unsafe) let (partial, t, c) = (partial.baseAddress!, state.pointer, constant.pointer)
+      let (partial, t, c) = (partial.baseAddress!, state.pointer, constant.pointer)
       Parallel.forEachChunk(of: pixels, chunk: CLSUnSAL.block) { index, range in
         withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * range.count * atoms) { work in
           let right = work.baseAddress!

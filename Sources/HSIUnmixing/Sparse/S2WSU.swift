@@ -78,7 +78,7 @@ public struct S2WSU: SceneAbundanceEstimator {
     _ abundances: PixelMatrix, _ scene: Cube, _ grid: [Int32], _ epsilon: Float, into weights: PixelMatrix
   ) {
     let (lines, samples, atoms) = (scene.shape.lines, scene.shape.samples, abundances.columns)
-    nonisolated(unsafe) let (source, target) = (abundances.pointer, weights.pointer)
+    let (source, target) = (abundances.pointer, weights.pointer)
     let positions = scene.positions
     Parallel.forEachChunk(of: positions.count, chunk: 512) { _, range in
       for n in range {

@@ -162,28 +162,27 @@ private final class TotalVariationState {
     updateFit()
     var changes = [Double](repeating: 0, count: atoms)
     changes.withUnsafeMutableBufferPointer { changes in
-      nonisolated(unsafe) let (changes, state) = (changes.baseAddress!, self)
-      Parallel.forEach(atoms) { changes[$0] = state.updatePlane($0) }
+      let changes = changes.baseAddress!
+      Parallel.forEach(atoms) { changes[$0] = updatePlane($0) }
     }
     return changes.reduce(0, +).squareRoot()
   }
 
   /// `V₁ = F DᵀY + μF T₁` on valid pixels, `T₁` elsewhere.
   private func updateFit() {
-    nonisolated(unsafe) let state = self
     let (atoms, plane) = (self.atoms, self.plane)
     Parallel.forEachChunk(of: plane, chunk: TotalVariationState.chunk) { _, range in
       let first = range.lowerBound
       for i in 0..<atoms {
-        (state.fit.pointer + i * plane + first).update(
-          from: state.constant.pointer + i * plane + first, count: range.count)
+        (fit.pointer + i * plane + first).update(
+          from: constant.pointer + i * plane + first, count: range.count)
       }
       BLAS.multiplyAdd(
-        state.factor, state.dataState.pointer + first, state.fit.pointer + first, m: atoms, n: range.count,
+        factor, dataState.pointer + first, fit.pointer + first, m: atoms, n: range.count,
         k: atoms,
         strides: (atoms, plane, plane))
-      for n in range where state.valid[n] == 0 {
-        for i in 0..<atoms { state.fit.pointer[i * plane + n] = state.dataState.pointer[i * plane + n] }
+      for n in range where valid[n] == 0 {
+        for i in 0..<atoms { fit.pointer[i * plane + n] = dataState.pointer[i * plane + n] }
       }
     }
   }

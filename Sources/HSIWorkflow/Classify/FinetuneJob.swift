@@ -12,10 +12,8 @@ public struct FinetuneJob: Sendable {
   public var labels: LabelRequest
   /// The model file.
   public var model: String
-  /// Size of the adapters.
-  public var adapter = LowRankAdapter.Configuration(rank: 8)
-  /// How the provenance names the adapters.
-  public var adapterText = "r=8"
+  /// The low-rank adapters as the user wrote them: `r=8` or `r=8,alpha=16`.
+  public var adapters = "r=8"
   /// Passes over the training pixels; nil for the usual number.
   public var epochs: Int?
   /// Highest learning rate; nil for that of the networks.
@@ -35,12 +33,13 @@ public struct FinetuneJob: Sendable {
 
   /// Does the work.
   ///
-  /// - Throws: `ClassificationError.notAdaptable`, the errors of opening, training and writing.
+  /// - Throws: `CoreError.invalidParameter`, `ClassificationError.notAdaptable`, the errors of opening, training and writing.
   public func run(_ context: RunContext) throws -> JobResult {
     let claim = context.claimThreads()
     defer { claim.release() }
+    let adapter = try Adapters.parse(adapters, as: LowRankAdapter.Configuration.self, option: "\(option: "lora")")
     let provenance = Provenance(
-      options: ["scene": scene.path, "labels": labels.path, "from": model, "lora": adapterText],
+      options: ["scene": scene.path, "labels": labels.path, "from": model, "lora": adapters],
       isClassification: true, context)
     var plan = try output.plan(context)
     plan.read(scene.named + [labels.path, model] + division.files)

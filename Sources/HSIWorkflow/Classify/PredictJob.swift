@@ -23,34 +23,24 @@ public struct PredictProductRequest: Sendable {
 
 /// The names of everything that one prediction writes.
 struct PredictPaths {
-  let map: String
+  /// The map and the records.
+  let output: OutputPaths
   let probabilities: String?
   let confidence: String?
   let quicklook: String?
-  let report: String?
-  let html: String?
-  let provenance: String?
-  let item: String?
 
   init(map: String, _ products: PredictProductRequest, _ records: RecordRequest) {
-    let names = OutputStem(map)
-    let all = products.everything
-    self.map = map
-    probabilities = products.probabilities ?? (all ? names.raster("prob") : nil)
-    confidence = products.confidence ?? (all ? names.raster("confidence") : nil)
-    quicklook = products.quicklook ?? (all ? names.file("map.png") : nil)
-    report = products.reports.json ?? (all ? names.file("report.json") : nil)
-    html = products.reports.html ?? (all ? names.file("report.html") : nil)
-    provenance = records.provenancePath(of: map)
-    item = records.item
+    output = OutputPaths(map, everything: products.everything, products.reports, records)
+    probabilities = output.raster(products.probabilities, "prob")
+    confidence = output.raster(products.confidence, "confidence")
+    quicklook = output.file(products.quicklook, "map.png")
   }
 
   /// Declares every file.
   func declare(on plan: inout OutputPlan, _ writing: RasterWriting, georeference: Georeference?) throws {
-    for raster in [map, probabilities, confidence] { try plan.writeRaster(raster, writing) }
+    for raster in [output.main, probabilities, confidence] { try plan.writeRaster(raster, writing) }
     plan.writePicture(quicklook, georeference: georeference)
-    for file in [report, html, item] { plan.write(file) }
-    plan.write(provenance, replaceable: true)
+    output.declareRecords(on: &plan)
   }
 }
 
@@ -105,10 +95,8 @@ public struct PredictJob: Sendable {
     let sink = ProductSink(
       lines: shape.lines, samples: shape.samples, writing: writing, inputs: plan.protected, grid: grid, context)
     let mapMetadata = try open(prediction, paths, sink)
-    var run = RunRecords(plan, provenance, at: paths.provenance)
-    run.item = paths.item
-    run.reports = ReportPlaces(json: paths.report, html: paths.html)
-    var facts = PredictFacts(prediction, hasPicture: paths.quicklook != nil, hasPage: paths.html != nil)
+    var run = RunRecords(plan, provenance, paths.output)
+    var facts = PredictFacts(prediction, hasPicture: paths.quicklook != nil, hasPage: paths.output.reports.html != nil)
     run.outputs = try sink.run { sink in
       facts.counts = try prediction.run(context) { strip in
         try sink.write(strip)
@@ -139,7 +127,7 @@ public struct PredictJob: Sendable {
     var described = metadata.replacingBands(names: ["class"], quantity: .class)
     described.classes = classes.byValue
     described.nodata = [0]
-    var map = RasterProduct(.classMap, path: paths.map, content: "classes", metadata: described)
+    var map = RasterProduct(.classMap, path: paths.output.main, content: "classes", metadata: described)
     map.type = classes.sampleType
     map.interleave = nil
     try sink.open(map)

@@ -101,14 +101,8 @@ public struct TrainingOutputRequest: Sendable {
     guard let statePath else { return TrainingSession() }
     let isThere = FileManager.default.fileExists(atPath: statePath)
     return TrainingSession(statePath: statePath, resumes: resumes && isThere, timeLimit: timeLimit) { outcome in
-      if outcome.isComplete {
-        try? FileManager.default.removeItem(atPath: statePath)
-      } else {
-        context.warn(
-          "W-STOPPED",
-          "stopped after \(outcome.record.step) of \(outcome.steps) steps: \(path) is what was best so far; \(option: "resume") goes on"
-        )
-      }
+      if outcome.isComplete { try? FileManager.default.removeItem(atPath: statePath) }
+      outcome.warnIfStopped(path, context)
     }
   }
 

@@ -76,11 +76,9 @@ public struct DenoiseJob: Sendable {
     var facts = DenoiseFacts(
       opened: opened, source: source, choice: choice, scene: noisy, result: restored, before: levels,
       noiseSource: given == nil ? "estimated" : "given")
-    if paths.report != nil || paths.html != nil { try facts.judge(context) }
+    if paths.output.reports.isWanted { try facts.judge(context) }
     let judging = clock.lap()
-    var run = RunRecords(plan, provenance, at: paths.provenance)
-    run.item = paths.item
-    run.reports = ReportPlaces(json: paths.report, html: paths.html)
+    var run = RunRecords(plan, provenance, paths.output)
     let raster = try writeCube(facts, grid, &run, context)
     try writeResidual(facts, paths, grid, &run, context)
     let writing = clock.lap()

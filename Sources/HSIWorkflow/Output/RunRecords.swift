@@ -25,6 +25,12 @@ struct RunRecords {
     provenancePath = path
   }
 
+  /// Records under the names that belong to a main output.
+  init(_ plan: OutputPlan, _ provenance: Provenance, _ paths: OutputPaths) {
+    self.init(plan, provenance, at: paths.provenance)
+    (item, reports) = (paths.item, paths.reports)
+  }
+
   /// Writes a picture with its georeference.
   mutating func write(
     _ image: RGBImage, to path: String, georeference: Georeference?, step: Int, content: String

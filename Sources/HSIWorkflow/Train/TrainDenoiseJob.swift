@@ -60,15 +60,17 @@ public struct TrainDenoiseJob: Sendable {
     }
     let record = outcome.record
     try OutputFile.write(TrainDenoiseJob.curve(record), to: curvePath, overwrite: true, inputs: plan.protected)
+    outcome.warnIfStopped(record.best == nil ? nil : output, context)
     if let best = record.best {
+      let trained = outcome.isComplete ? "trained \(record.step) of \(outcome.steps) steps, " : ""
       context.logger.notice(
-        "\(outcome.isComplete ? "trained" : "stopped after") \(record.step) of \(outcome.steps) steps, best validation MPSNR \(String(format: "%.2f", best)) dB at step \(record.bestStep)"
-      )
+        "\(trained)best validation MPSNR \(String(format: "%.2f", best)) dB at step \(record.bestStep)")
     }
-    return JobResult(outputs: [
-      ReportOutput(path: output, content: "weights"), ReportOutput(path: statePath, content: "state"),
-      ReportOutput(path: curvePath, content: "training curve"),
-    ])
+    let weights = record.best.map { _ in ReportOutput(path: output, content: "weights") }
+    return JobResult(
+      outputs: [weights].compactMap { $0 } + [
+        ReportOutput(path: statePath, content: "state"), ReportOutput(path: curvePath, content: "training curve"),
+      ])
   }
 
   /// The scenes to learn from and those to judge by.

@@ -61,9 +61,7 @@ public struct UnmixJob: Sendable {
       sink, paths: paths, shape: solver.source.shape, metadata: solver.source.metadata,
       names: solution.endmembers.names, extras: products.extraBands, writesGuidance: solution.learnsGuidance,
       writing: writing)
-    var run = RunRecords(plan, provenance, at: paths.provenance)
-    run.item = paths.item
-    run.reports = ReportPlaces(json: paths.report, html: paths.html)
+    var run = RunRecords(plan, provenance, paths.output)
     run.outputs = try sink.run { sink in
       try solution.deliver { try maps.add($0) }
       guard maps.validPixels > 0 else {
@@ -81,7 +79,7 @@ public struct UnmixJob: Sendable {
     try writeSpectra(facts, paths, &run)
     try writeChannels(facts, paths, &run, context)
     let pictures = UnmixPictures(facts: facts, context: context)
-    let shown = paths.quicklook != nil || paths.html != nil ? try pictures.scene() : nil
+    let shown = paths.quicklook != nil || paths.output.reports.html != nil ? try pictures.scene() : nil
     try writePictures(pictures, shown, paths, &run)
     let raster = MapProducts.Raster(
       path: output, format: writing.format, shape: maps.abundanceShape, type: .float32,

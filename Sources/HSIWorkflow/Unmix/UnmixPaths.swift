@@ -48,7 +48,8 @@ public enum UnmixExtraBand: String, CaseIterable, Sendable {
 
 /// The names of everything that one run of unmixing writes.
 struct UnmixPaths {
-  let abundances: String
+  /// The abundances and the records.
+  let output: OutputPaths
   let endmembers: String?
   let guidance: String?
   let residual: String?
@@ -56,38 +57,29 @@ struct UnmixPaths {
   let channelQuality: [String]
   let quicklook: String?
   let composite: String?
-  let report: String?
-  let html: String?
-  let provenance: String?
-  /// The STAC item.
-  let item: String?
 
   /// - Parameter isBlind: endmembers that were found are always written.
   init(abundances: String, _ products: UnmixProductRequest, _ records: RecordRequest, isBlind: Bool) {
-    let names = OutputStem(abundances)
-    let all = products.everything
-    self.abundances = abundances
-    endmembers = products.endmembers ?? (isBlind && !names.isVirtual ? names.file("endmembers") : nil)
-    guidance = products.guidance ?? (all && isBlind ? names.raster("guidance") : nil)
-    residual = products.residual ?? (all ? names.raster("rmse") : nil)
+    let output = OutputPaths(abundances, everything: products.everything, products.reports, records)
+    self.output = output
+    let stem = output.stem
+    endmembers = products.endmembers ?? (isBlind && !stem.isVirtual ? stem.file("endmembers") : nil)
+    guidance = isBlind ? output.raster(products.guidance, "guidance") : products.guidance
+    residual = output.raster(products.residual, "rmse")
     residualSpectra = products.residualSpectra
     channelQuality =
       products.channelQuality.map { [$0] }
-      ?? (all && isBlind ? [names.file("channels.csv"), names.file("channels.json")] : [])
-    quicklook = products.quicklook ?? (all ? names.file("scene.png") : nil)
-    composite = products.composite ?? (all ? names.file("composite.png") : nil)
-    report = products.reports.json ?? (all ? names.file("report.json") : nil)
-    html = products.reports.html ?? (all ? names.file("report.html") : nil)
-    provenance = records.provenancePath(of: abundances)
-    item = records.item
+      ?? (isBlind ? ["channels.csv", "channels.json"].compactMap { output.file(nil, $0) } : [])
+    quicklook = output.file(products.quicklook, "scene.png")
+    composite = output.file(products.composite, "composite.png")
   }
 
   /// Declares every file.
   func declare(on plan: inout OutputPlan, _ writing: RasterWriting, georeference: Georeference?) throws {
-    for raster in [abundances, guidance, residual, residualSpectra] { try plan.writeRaster(raster, writing) }
+    for raster in [output.main, guidance, residual, residualSpectra] { try plan.writeRaster(raster, writing) }
     for suffix in [".sli", ".hdr", ".csv"] { plan.write(endmembers.map { $0 + suffix }) }
     for picture in [quicklook, composite] { plan.writePicture(picture, georeference: georeference) }
-    for file in [report, html, item] + channelQuality { plan.write(file) }
-    plan.write(provenance, replaceable: true)
+    for file in channelQuality { plan.write(file) }
+    output.declareRecords(on: &plan)
   }
 }

@@ -48,7 +48,7 @@ final class UnmixProducts {
     abundanceMetadata = described(abundances, nil)
     try sink.open(
       RasterProduct(
-        extras.isEmpty ? .abundances : UnmixProducts.withExtras, path: paths.abundances, content: "abundances",
+        extras.isEmpty ? .abundances : UnmixProducts.withExtras, path: paths.output.main, content: "abundances",
         metadata: described(abundances, "abundance")))
     if let path = paths.residual {
       let bands = metadata.replacingBands(names: ["rmse"], quantity: .unknown)

@@ -42,7 +42,6 @@ struct ClassifyFinetuneCommand: ParsableCommand {
 
   func run() throws {
     let context = try options.makeContext()
-    let size = try LoRAOption.parse(lora)
     guard (1...100_000).contains(epochs ?? 1), rate.map({ $0 > 0 && $0 <= 1 }) ?? true else {
       throw CoreError.invalidParameter(
         name: "--epochs or --rate", value: "\(epochs.map { "\($0)" } ?? "-"), \(rate.map { "\($0)" } ?? "-")",
@@ -51,8 +50,7 @@ struct ClassifyFinetuneCommand: ParsableCommand {
     var job = FinetuneJob(
       scene: try input.request(scene), labels: try labelOptions.request(labels), model: from.text,
       output: try output.request())
-    job.adapter = size
-    job.adapterText = lora
+    job.adapters = lora
     job.epochs = epochs
     job.rate = rate
     job.division = try output.division(division)

@@ -123,7 +123,7 @@ private struct ModelHolding {
       Classifiers.descriptions.first { $0.id == card.architecture }
     }
     do {
-      network = try Networks.all.describe(weights)
+      network = try Networks.all.recognise(weights)
       refusal = nil
     } catch let error as any HSIError {
       network = nil

@@ -34,9 +34,11 @@ enum PathRole: CaseIterable {
   /// The files that a value names.
   func paths(in value: String) -> [String] {
     switch self {
-    case .input, .weights, .output: [value]
-    case .mask: (try? MaskSelection(parsing: value)).map { [$0.path] } ?? []
-    case .judgedMap: JudgedMapPath(argument: value).map { [$0.map.path] + [$0.map.split].compactMap { $0 } } ?? []
+    case .input, .weights, .output: return [value]
+    case .mask: return (try? MaskSelection(parsing: value)).map { [$0.path] } ?? []
+    case .judgedMap:
+      let map = JudgedMapPath(argument: value).map
+      return [map.path] + [map.split].compactMap { $0 }
     }
   }
 }
@@ -85,8 +87,7 @@ struct MaskPath: PathArgument {
 struct JudgedMapPath: PathArgument {
   static let role = PathRole.judgedMap
   let text: String
-
-  init?(argument: String) { text = argument }
+  init(argument: String) { text = argument }
 
   /// The parts before and after the last colon.
   var map: ClassificationEvaluationJob.Map {

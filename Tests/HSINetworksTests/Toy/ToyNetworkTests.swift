@@ -7,8 +7,9 @@ import Testing
 
 /// A new network is one folder and one line; everything else follows.
 @Suite struct ToyNetworkTests {
-  static let registry = NetworkRegistry(
-    Networks.all.entries + [NetworkEntry(ToyNetwork.self, id: "toy", name: "Two linear layers")])
+  static let registry = Networks.all.appending([
+    NetworkEntry(ToyNetwork.self, id: "toy", name: "Two linear layers")
+  ])
 
   private func input(_ shape: [Int]) -> Tensor {
     var random = CounterRandom(seed: 5)
@@ -30,11 +31,11 @@ import Testing
     try Model(network, card: Model<ToyNetwork>.card("toy-wide", network.configuration)).write(
       to: path, overwrite: false)
     let file = try WeightFile.open(path)
-    let described = try #require(try Self.registry.describe(file))
+    let described = try #require(try Self.registry.recognise(file))
     #expect(described.id == "toy" && described.name == "Two linear layers" && described.task == "denoising")
     #expect(described.configuration == #"{"bands":6,"hidden":9}"#)
     #expect(described.parameters == network.store.parameterCount)
-    #expect(try Networks.all.describe(file) == nil)
+    #expect(try Networks.all.recognise(file) == nil)
     let (loaded, card) = try entry.read(file, nil)
     #expect(card.variant == "toy-wide")
     let x = Variable(input([4, 6]))

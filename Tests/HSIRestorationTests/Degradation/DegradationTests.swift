@@ -30,12 +30,12 @@ import Testing
     do {
       _ = try Degradations.all.named("fog")
       Issue.record("no error")
-    } catch { #expect("\(error)".contains("fog") && "\(error)".contains("mixture")) }
+    } catch { #expect("\(error)".contains("no degradation fog") && "\(error)".contains("mixture")) }
+    #expect(Degradations.all.find("Stripe")?.description.task == .degrade)
   }
 
   @Test func aCoarserGrid() throws {
-    let registry = DegradationRegistry(
-      Degradations.all.entries + [DegradationEntry(Halving.description) { _ in Halving() }])
+    let registry = Degradations.all.appending([DegradationEntry(Halving.description) { _ in Halving() }])
     let plain = SyntheticScene.clean(lines: 5, samples: 6, bands: 2)
     var metadata = plain.metadata
     metadata.georeference = Georeference(crs: nil, mapping: .affine([100, 10, 0, 200, 0, -10]))
@@ -51,7 +51,7 @@ import Testing
 /// Means of 2 × 2 pixels.
 private struct Halving: Degradation {
   static let description = MethodDescription(
-    id: "halving", name: "Half size", task: .denoise, citation: "", cost: "N L", advice: "A test.")
+    id: "halving", name: "Half size", task: .degrade, citation: "", cost: "N L", advice: "A test.")
 
   var description: MethodDescription { Self.description }
   var reduction: Int { 2 }
