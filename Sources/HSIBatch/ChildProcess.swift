@@ -78,9 +78,7 @@ enum ChildProcess {
     return (outcome.exit, String(decoding: data, as: UTF8.self))
   }
 
-  private static func spawn(
-    _ line: [String], _ environment: [String: String], _ output: Int32
-  ) throws -> pid_t {
+  private static func spawn(_ line: [String], _ environment: [String: String], _ output: Int32) throws -> pid_t {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }

@@ -53,9 +53,7 @@ public struct SpectralAxis: Hashable, Sendable, Codable {
   }
 
   /// An axis with band centres (and widths) in nm.
-  public init(
-    wavelengths: [Double], fwhm: [Double]? = nil, good: [Bool]? = nil, unit: WavelengthUnit = .nanometres
-  ) {
+  public init(wavelengths: [Double], fwhm: [Double]? = nil, good: [Bool]? = nil, unit: WavelengthUnit = .nanometres) {
     precondition(fwhm.map { $0.count == wavelengths.count } ?? true, "one width per band")
     precondition(good.map { $0.count == wavelengths.count } ?? true, "one flag per band")
     self.count = wavelengths.count

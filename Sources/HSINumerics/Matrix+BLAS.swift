@@ -10,9 +10,7 @@ public enum Transposition: Sendable {
 
 extension Matrix where Scalar == Double {
   /// `op(self) · op(other)`. Cost 2·m·n·k flops.
-  public func multiplied(
-    by other: Matrix, _ left: Transposition = .none, _ right: Transposition = .none
-  ) -> Matrix {
+  public func multiplied(by other: Matrix, _ left: Transposition = .none, _ right: Transposition = .none) -> Matrix {
     let m = left == .none ? rows : columns
     let k = left == .none ? columns : rows
     let n = right == .none ? other.columns : other.rows

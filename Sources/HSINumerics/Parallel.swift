@@ -42,9 +42,7 @@ public enum Parallel {
   }
 
   /// Like `forEach` for bodies that throw: all items run, the error of the lowest index is thrown.
-  public static func tryForEach(
-    _ count: Int, threads: Int = Int(Int32.max), _ body: (Int) throws -> Void
-  ) throws {
+  public static func tryForEach(_ count: Int, threads: Int = Int(Int32.max), _ body: (Int) throws -> Void) throws {
     let failure = Mutex<(index: Int, error: any Error)?>(nil)
     forEach(count, threads: threads) { index in
       do {

@@ -109,9 +109,7 @@ public struct WaveletTransform: Sendable {
   ///
   /// - Returns: the threshold and the estimate of `‖result − truth‖²`.
   @discardableResult
-  public func shrink(
-    _ plane: UnsafeMutablePointer<Float>, _ band: Subband
-  ) -> (threshold: Float, risk: Double) {
+  public func shrink(_ plane: UnsafeMutablePointer<Float>, _ band: Subband) -> (threshold: Float, risk: Double) {
     let first = plane + band.line * samples + band.sample
     var risk = 0.0
     let limit = (2 * log(Float(max(band.lines * band.samples, 2)))).squareRoot()

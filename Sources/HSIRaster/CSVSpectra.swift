@@ -15,9 +15,7 @@ enum CSVSpectra: SpectralLibraryFormat {
     return !location.firstBytes.contains(0)
   }
 
-  static func read(
-    _ location: RasterLocation, options: OpenOptions, context: RunContext
-  ) throws -> SpectralLibrary {
+  static func read(_ location: RasterLocation, options: OpenOptions, context: RunContext) throws -> SpectralLibrary {
     let bytes = try VSI.contents(location.file)
     return try parse(bytes, path: location.given, context: context)
   }

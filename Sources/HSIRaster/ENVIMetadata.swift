@@ -15,9 +15,7 @@ enum ENVIMetadata {
   ]
 
   /// Reads the metadata of a cube from its header.
-  static func read(
-    _ header: ENVIHeader, layout: ENVILayout, path: String, context: RunContext
-  ) -> CubeMetadata {
+  static func read(_ header: ENVIHeader, layout: ENVILayout, path: String, context: RunContext) -> CubeMetadata {
     let bands = layout.shape.bands
     var metadata = CubeMetadata(bands: bands)
     for remark in header.remarks { context.warn(remark.identifier, "\(path): \(remark.text)") }

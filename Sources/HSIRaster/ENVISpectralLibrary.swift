@@ -22,9 +22,7 @@ enum ENVISpectralLibrary: SpectralLibraryFormat {
     (try? VSI.contents(path, limit: 64 << 20)).map { ENVIHeader(parsing: $0) }
   }
 
-  static func read(
-    _ location: RasterLocation, options: OpenOptions, context: RunContext
-  ) throws -> SpectralLibrary {
+  static func read(_ location: RasterLocation, options: OpenOptions, context: RunContext) throws -> SpectralLibrary {
     let path = location.given
     let isHeader = ENVIHeader.isHeader(location.firstBytes)
     let dataPath = isHeader ? try ENVIFormat.dataPath(for: location.file) : location.file

@@ -25,9 +25,7 @@ enum FieldSpectrum: SpectralLibraryFormat {
     return nil
   }
 
-  static func read(
-    _ location: RasterLocation, options: OpenOptions, context: RunContext
-  ) throws -> SpectralLibrary {
+  static func read(_ location: RasterLocation, options: OpenOptions, context: RunContext) throws -> SpectralLibrary {
     func wrong(_ reason: String) -> RasterError { .unreadable(path: location.given, reason: reason) }
     let lines = CSVSpectra.decode(try VSI.contents(location.file)).split(
       omittingEmptySubsequences: false, whereSeparator: { $0.isNewline })
@@ -113,9 +111,7 @@ enum USGSSpectrum: SpectralLibraryFormat {
     return first.lowercased().contains("splib") && first.contains("Record=")
   }
 
-  static func read(
-    _ location: RasterLocation, options: OpenOptions, context: RunContext
-  ) throws -> SpectralLibrary {
+  static func read(_ location: RasterLocation, options: OpenOptions, context: RunContext) throws -> SpectralLibrary {
     let (title, values) = try column(location.file, given: location.given)
     var name = title
     if let colon = title.firstIndex(of: ":"), title[..<colon].contains("Record=") {

@@ -35,9 +35,7 @@ public final class FileSource: StripSource {
   ///
   /// - Throws: `CoreError.invalidParameter` for a window or bands that the file does not have; the errors of opening
   ///   the mask.
-  public init(_ reader: any CubeReader, _ options: SelectionOptions = SelectionOptions(), context: RunContext)
-    throws
-  {
+  public init(_ reader: any CubeReader, _ options: SelectionOptions = SelectionOptions(), context: RunContext) throws {
     self.reader = reader
     let all = reader.metadata
     let area = options.window ?? reader.shape.window

@@ -55,9 +55,7 @@ public enum GDAL {
   }
 
   /// Runs `body` with configuration options set for this thread, where the user has not set them.
-  static func configured<Result>(_ options: [(String, String)], _ body: () throws -> Result) rethrows
-    -> Result
-  {
+  static func configured<Result>(_ options: [(String, String)], _ body: () throws -> Result) rethrows -> Result {
     let mine = options.filter { CPLGetConfigOption($0.0, nil) == nil }
     for (name, value) in mine { CPLSetThreadLocalConfigOption(name, value) }
     defer { for (name, _) in mine { CPLSetThreadLocalConfigOption(name, nil) } }
@@ -135,16 +133,12 @@ final class GDALStrings {
   deinit { CSLDestroy(pointer) }
 
   /// Lends the list (nil when empty) for the time of a call.
-  func lend<Result>(
-    _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) throws -> Result
-  ) rethrows -> Result {
+  func lend<Result>(_ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) throws -> Result) rethrows -> Result {
     try withExtendedLifetime(self) { try body(pointer) }
   }
 
   /// Lends the list to functions that take it as constant.
-  func lendConstant<Result>(
-    _ body: (UnsafePointer<UnsafePointer<CChar>?>?) throws -> Result
-  ) rethrows -> Result {
+  func lendConstant<Result>(_ body: (UnsafePointer<UnsafePointer<CChar>?>?) throws -> Result) rethrows -> Result {
     try lend { try body($0.map { UnsafeRawPointer($0).assumingMemoryBound(to: UnsafePointer<CChar>?.self) }) }
   }
 

@@ -188,9 +188,7 @@ public enum HDF5Format: CubeFormat {
   }
 
   /// Facts that follow the CF conventions: fill value, scale, offset, name, coordinates.
-  static func conventions(
-    _ file: HDF5File, _ array: HDF5Array, axes: ArrayAxes, metadata: inout CubeMetadata
-  ) {
+  static func conventions(_ file: HDF5File, _ array: HDF5Array, axes: ArrayAxes, metadata: inout CubeMetadata) {
     let bands = metadata.bands
     for name in ["_FillValue", "missing_value", "Data_Ignore_Value", "_fillvalue"] {
       guard let value = array.attribute(name)?.number else { continue }

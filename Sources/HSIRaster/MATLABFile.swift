@@ -248,9 +248,7 @@ extension MATLABFile {
   }
 
   /// Reads the head of a matrix element. `isPrefix`: the bytes end within the element.
-  private func matrix(in bytes: FileBytes, at start: Int, end: Int, isPrefix: Bool = false) throws
-    -> MATLABVariable
-  {
+  private func matrix(in bytes: FileBytes, at start: Int, end: Int, isPrefix: Bool = false) throws -> MATLABVariable {
     let type = try word(bytes, start, end)
     let length = Int(try word(bytes, start + 4, end))
     guard type == 14, isPrefix || length <= end - start - 8 else { throw damaged(start) }
@@ -422,9 +420,7 @@ extension MATLABFile {
 }
 
 /// Stored numbers as double.
-func storedNumbers(
-  _ base: UnsafeRawPointer, count: Int, type: SampleType, isByteSwapped: Bool
-) -> [Double] {
+func storedNumbers(_ base: UnsafeRawPointer, count: Int, type: SampleType, isByteSwapped: Bool) -> [Double] {
   func integers<T: FixedWidthInteger>(_: T.Type) -> [Double] {
     (0..<count).map {
       let value = base.loadUnaligned(fromByteOffset: $0 * MemoryLayout<T>.size, as: T.self)

@@ -17,9 +17,7 @@ enum MATLABSpectralLibrary: SpectralLibraryFormat {
 
   static func matches(_ location: RasterLocation) -> Bool { MATLABFormat.matches(location) }
 
-  static func read(
-    _ location: RasterLocation, options: OpenOptions, context: RunContext
-  ) throws -> SpectralLibrary {
+  static func read(_ location: RasterLocation, options: OpenOptions, context: RunContext) throws -> SpectralLibrary {
     let path = location.given
     let container: any MATLABContainer =
       MATLABFormat.isVersion73(location.firstBytes)
@@ -84,9 +82,7 @@ enum MATLABSpectralLibrary: SpectralLibraryFormat {
       found: found, path: path, context: context)
   }
 
-  private static func choice(_ container: any MATLABContainer, wanted: String?, path: String) throws
-    -> MATLABEntry
-  {
+  private static func choice(_ container: any MATLABContainer, wanted: String?, path: String) throws -> MATLABEntry {
     if let wanted { return try container.entry(wanted) }
     let matrices = container.entries.filter { $0.isMatrix }
     let lists = names(container).map { $0.count }

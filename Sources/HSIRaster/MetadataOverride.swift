@@ -27,9 +27,7 @@ final class MetadataOverride: ConcurrentCubeReader {
   }
 
   /// The reader itself, or one with the options' nodata, scale, quantity, wavelengths and sensor.
-  static func apply(
-    _ options: OpenOptions, to reader: any CubeReader, context: RunContext
-  ) throws -> any CubeReader {
+  static func apply(_ options: OpenOptions, to reader: any CubeReader, context: RunContext) throws -> any CubeReader {
     var metadata = reader.metadata
     var isChanged = false
     let bands = metadata.bands

@@ -19,9 +19,7 @@ struct MissingValues {
   }
 
   /// Marks the values of `lines × samples` pixels in `out` (pixels × bands), and sets one flag per pixel.
-  func mark(
-    lines: Int, samples: Int, out: UnsafeMutablePointer<Float>, valid: UnsafeMutablePointer<UInt8>
-  ) {
+  func mark(lines: Int, samples: Int, out: UnsafeMutablePointer<Float>, valid: UnsafeMutablePointer<UInt8>) {
     switch block.type {
     case .uint8: markIntegers(UInt8.self, lines, samples, out, valid)
     case .int8: markIntegers(Int8.self, lines, samples, out, valid)

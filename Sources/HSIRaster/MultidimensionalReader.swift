@@ -246,9 +246,7 @@ struct MultidimensionalSource: CubeArraySource {
   let shape: CubeShape
   let type: SampleType
 
-  init(container: MultidimensionalContainer, array: MultidimensionalArray, axes: ArrayAxes, path: String)
-    throws
-  {
+  init(container: MultidimensionalContainer, array: MultidimensionalArray, axes: ArrayAxes, path: String) throws {
     guard let type = array.type else {
       throw RasterError.unsupported(
         path: path, feature: array.name, advice: "choose a numeric array with \(option: "variable")")

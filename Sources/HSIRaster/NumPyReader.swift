@@ -178,9 +178,7 @@ public enum NumPyFormat: CubeFormat {
     return first.withUnsafeBytes { try? NumPyHeader(parsing: $0, path: path) }
   }
 
-  private static func member(of archive: String, _ members: [String], wanted: String?, given: String) throws
-    -> String
-  {
+  private static func member(of archive: String, _ members: [String], wanted: String?, given: String) throws -> String {
     func stem(_ name: String) -> String { String(name.dropLast(4)) }
     if let wanted {
       if let found = members.first(where: { stem($0) == wanted || $0 == wanted }) { return found }

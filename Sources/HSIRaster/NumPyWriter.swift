@@ -17,9 +17,7 @@ public final class NumPyWriter: CubeWriter {
   /// Creates the file under a temporary name.
   ///
   /// - Throws: `CoreError.outputExists`, `.cannotWrite`.
-  public init(_ path: String, shape: CubeShape, type: SampleType, overwrite: Bool, inputs: [String] = [])
-    throws
-  {
+  public init(_ path: String, shape: CubeShape, type: SampleType, overwrite: Bool, inputs: [String] = []) throws {
     self.path = path
     self.shape = shape
     sampleType = type

@@ -21,9 +21,7 @@ final class OrthoWriter: CubeWriter {
   private var pixelBytes: Int { shape.bands * sampleType.size }
 
   /// - Parameter nodata: stored value of cells without a pixel, per band.
-  init(
-    _ target: any CubeWriter, grid: OrthoGrid, swath: CubeShape, nodata: [Double?], context: RunContext
-  ) throws {
+  init(_ target: any CubeWriter, grid: OrthoGrid, swath: CubeShape, nodata: [Double?], context: RunContext) throws {
     (self.target, self.grid, self.context) = (target, grid, context)
     path = target.path
     shape = swath

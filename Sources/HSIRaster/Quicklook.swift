@@ -142,9 +142,7 @@ public enum Quicklook {
   }
 
   /// Every `step`-th pixel of every `step`-th line, NaN where it is not valid.
-  private static func shown(
-    _ source: any StripSource, step: Int, _ context: RunContext
-  ) throws -> PixelMatrix {
+  private static func shown(_ source: any StripSource, step: Int, _ context: RunContext) throws -> PixelMatrix {
     let shape = source.shape
     precondition(shape.bands == 1 || shape.bands == 3, "one band or three")
     let (width, height) = ((shape.samples + step - 1) / step, (shape.lines + step - 1) / step)

@@ -20,9 +20,7 @@ extension StoredBlock {
   /// - Parameters:
   ///   - first: first line of the source to copy.
   ///   - place: line of this block where it goes.
-  func copySamples(
-    from source: StoredBlock, first: Int = 0, to place: Int = 0, lines: Int, samples: Int, bands: Int
-  ) {
+  func copySamples(from source: StoredBlock, first: Int = 0, to place: Int = 0, lines: Int, samples: Int, bands: Int) {
     guard let origin = source.bytes.baseAddress, let target = bytes.baseAddress else { return }
     let (from, to) = (origin + first * source.lineStride, target + place * lineStride)
     if source.type == .int8, type == .int16 {

@@ -81,9 +81,7 @@ struct StridedArray {
   }
 
   /// Converts IEEE 754 half to single precision, front to back; `target` may end where `source` ends.
-  static func widen(
-    _ source: UnsafeRawPointer, count: Int, isByteSwapped: Bool, into target: UnsafeMutableRawPointer
-  ) {
+  static func widen(_ source: UnsafeRawPointer, count: Int, isByteSwapped: Bool, into target: UnsafeMutableRawPointer) {
     for index in 0..<count {
       var bits = source.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self)
       if isByteSwapped { bits = bits.byteSwapped }

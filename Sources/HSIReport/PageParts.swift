@@ -15,9 +15,7 @@ enum PageParts {
   }
 
   /// A picture with a line below it.
-  static func figure(_ picture: ReportPicture, _ description: String, heading: String = "", caption: String)
-    -> String
-  {
+  static func figure(_ picture: ReportPicture, _ description: String, heading: String = "", caption: String) -> String {
     let title = heading.isEmpty ? "" : "<h3>\(heading)</h3>"
     return "<figure>\(title)\(image(picture, description))<figcaption>\(e(caption))</figcaption></figure>"
   }

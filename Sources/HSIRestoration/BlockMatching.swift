@@ -128,9 +128,7 @@ private final class Groups: @unchecked Sendable {
   /// Blocks per group, powers of two.
   let sizes: UnsafeMutablePointer<Int32>
 
-  init(
-    _ planes: ComponentPlanes, size: Int, step: Int, guides: Int, _ phase: String, _ context: RunContext
-  ) throws {
+  init(_ planes: ComponentPlanes, size: Int, step: Int, guides: Int, _ phase: String, _ context: RunContext) throws {
     let block = Int(HSI_BM3D_BLOCK)
     func references(_ extent: Int) -> [Int] {
       let last = extent - block

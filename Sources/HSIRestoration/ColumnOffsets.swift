@@ -53,9 +53,7 @@ struct ColumnOffsets {
   ///   - values: the band at valid pixels.
   ///   - ignored: non-zero where a value is not to be used.
   ///   - grid: `Cube.rowOfPlace()`.
-  func estimate(
-    _ values: [Float], ignored: [UInt8], grid: [Int32], lines: Int, samples: Int
-  ) -> Estimate {
+  func estimate(_ values: [Float], ignored: [UInt8], grid: [Int32], lines: Int, samples: Int) -> Estimate {
     var total = [Float](repeating: 0, count: samples)
     var error = total
     var evidence = [[Float]](repeating: [], count: samples)

@@ -91,9 +91,7 @@ public enum Restorers {
   /// `FastHyDe`. The choice and its reason are logged.
   ///
   /// - Parameter noise: levels per band, or nil to estimate them.
-  public static func automatic(
-    for scene: Cube, noise: NoiseLevels?, _ context: RunContext
-  ) throws -> AutomaticChoice {
+  public static func automatic(for scene: Cube, noise: NoiseLevels?, _ context: RunContext) throws -> AutomaticChoice {
     let claim = context.claimThreads()
     defer { claim.release() }
     if let noise { try noise.check(bands: scene.shape.bands) }

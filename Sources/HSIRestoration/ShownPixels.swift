@@ -12,9 +12,7 @@ public enum ShownPixels {
 
   /// Pixels at quantiles of brightness (mean over the bands), dark to bright. Of the fiftieth of the pixels around a
   /// quantile the one farthest from those chosen before is taken, so that they are spread over the image; no draws.
-  public static func choose(
-    _ scene: Cube, quantiles: [Double] = [0.1, 0.4, 0.7, 0.95]
-  ) -> [Choice] {
+  public static func choose(_ scene: Cube, quantiles: [Double] = [0.1, 0.4, 0.7, 0.95]) -> [Choice] {
     let brightness = (0..<scene.count).map { n -> Double in
       var sum = 0.0
       for value in scene.pixels.row(n) { sum += Double(value) }

@@ -49,9 +49,7 @@ struct AccuracyTable {
     return text
   }
 
-  private func select(
-    _ label: String, _ unitLength: Bool, scene: String? = nil, bad: Int? = nil
-  ) -> [Accuracy.Record] {
+  private func select(_ label: String, _ unitLength: Bool, scene: String? = nil, bad: Int? = nil) -> [Accuracy.Record] {
     records.filter {
       $0.method == label && $0.unitLength == unitLength && (scene == nil || $0.scene == scene)
         && (bad == nil || $0.bad == bad)

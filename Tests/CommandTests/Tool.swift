@@ -27,9 +27,7 @@ struct Tool {
   }
 
   /// Runs any command line in a folder, with the built `hsi` first on the PATH.
-  static func launch(_ line: [String], in folder: URL? = nil, environment: [String: String] = [:]) throws
-    -> Result
-  {
+  static func launch(_ line: [String], in folder: URL? = nil, environment: [String: String] = [:]) throws -> Result {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = line

@@ -28,9 +28,7 @@ import Testing
   }
 
   @Test(arguments: [(0, 8, 12, 2), (1, 16, 32, 3), (2, 16, 48, 4), (2, 2, 2, 1), (1, 160, 96, 5)])
-  func oneLevelMatchesTheDefinitionAndAllLevelsReconstruct(
-    _ index: Int, _ lines: Int, _ samples: Int, _ levels: Int
-  ) {
+  func oneLevelMatchesTheDefinitionAndAllLevelsReconstruct(_ index: Int, _ lines: Int, _ samples: Int, _ levels: Int) {
     let wavelet = WaveletTests.wavelets[index]
     let plane = PixelMatrix(rows: lines, columns: samples)
     var random = CounterRandom(seed: 5)

@@ -158,9 +158,7 @@ private struct GridSearch {
     return (rows, dealt)
   }
 
-  private func judge(
-    _ found: SupportVectors, gamma: Double, held: [Int], _ body: (Int, UnsafePointer<Float>) -> Void
-  ) {
+  private func judge(_ found: SupportVectors, gamma: Double, held: [Int], _ body: (Int, UnsafePointer<Float>) -> Void) {
     let d = values.columns
     let machine = KernelDecisions(
       support: found.rows.flatMap { row in (0..<d).map { values[row, $0] } }, dimension: d,
@@ -173,9 +171,7 @@ private struct GridSearch {
     }
   }
 
-  private func sigmoids(
-    _ rows: [Int], _ decisions: (Int) -> UnsafePointer<Float>
-  ) -> [PairwiseCoupling.Sigmoid] {
+  private func sigmoids(_ rows: [Int], _ decisions: (Int) -> UnsafePointer<Float>) -> [PairwiseCoupling.Sigmoid] {
     (0..<classes).flatMap { i in
       ((i + 1)..<max(classes, i + 1)).map { j in
         let pair = SupportVectors.pair(i, j, classes)

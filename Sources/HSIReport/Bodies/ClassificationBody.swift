@@ -157,9 +157,7 @@ public struct ClassificationBody: ReportBody {
   public var curve: [CurvePoint]
 
   /// Figures of one or several maps; the first run is the one whose matrix is shown.
-  public init(
-    labels: String, judged: String, classes: [Class], confusion: [[Int]], unclassified: [Int], runs: [Run]
-  ) {
+  public init(labels: String, judged: String, classes: [Class], confusion: [[Int]], unclassified: [Int], runs: [Run]) {
     precondition(!runs.isEmpty)
     self.labels = Secrets.masked(labels)
     self.judged = judged

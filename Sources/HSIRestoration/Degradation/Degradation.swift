@@ -98,9 +98,7 @@ public struct DegradationEntry: Sendable {
   public let make: @Sendable ([Double]?) throws -> any Degradation
 
   /// A degradation.
-  public init(
-    _ description: MethodDescription, _ make: @escaping @Sendable ([Double]?) throws -> any Degradation
-  ) {
+  public init(_ description: MethodDescription, _ make: @escaping @Sendable ([Double]?) throws -> any Degradation) {
     self.description = description
     self.make = make
   }

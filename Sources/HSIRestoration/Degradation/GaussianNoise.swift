@@ -3,9 +3,7 @@ import HSICore
 /// Additive Gaussian noise of one line of one band.
 enum GaussianNoise {
   /// Fills `out` with `deviation · N(0, 1)`, a function of seed, band and line.
-  static func fill(
-    _ out: UnsafeMutableBufferPointer<Float>, deviation: Double, seed: UInt64, band: Int, line: Int
-  ) {
+  static func fill(_ out: UnsafeMutableBufferPointer<Float>, deviation: Double, seed: UInt64, band: Int, line: Int) {
     var random = NoiseStream.gaussian.random(seed, band: band, line: line)
     for i in out.indices { out[i] = Float(deviation * random.normal()) }
   }

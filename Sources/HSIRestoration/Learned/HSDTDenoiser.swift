@@ -81,9 +81,7 @@ public struct HSDTDenoiser: LearnedRestorer {
   }
 
   /// What stands for [0, 1].
-  private func range(of scene: Cube, extremes: DataRange, noise: NoiseLevels?, _ context: RunContext)
-    -> DataRange
-  {
+  private func range(of scene: Cube, extremes: DataRange, noise: NoiseLevels?, _ context: RunContext) -> DataRange {
     guard usesNoisyRange else { return extremes }
     let (range, strength) = NoisyRange.estimate(scene, extremes: extremes, noise: noise)
     // No network has learnt noise beyond σ 75 of 255.

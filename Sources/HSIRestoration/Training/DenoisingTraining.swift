@@ -31,9 +31,7 @@ public struct DenoisingTraining: Sendable {
     public var load: (Int) throws -> Cube
 
     /// Scenes.
-    public init(
-      _ names: [String], shape: @escaping (Int) throws -> CubeShape, load: @escaping (Int) throws -> Cube
-    ) {
+    public init(_ names: [String], shape: @escaping (Int) throws -> CubeShape, load: @escaping (Int) throws -> Cube) {
       self.names = names
       self.shape = shape
       self.load = load

@@ -59,9 +59,7 @@ public struct PatchSymmetry: Hashable, Sendable {
   }
 
   /// Copies a patch `[bands][size][size]`, augmented; source and target do not overlap.
-  public func apply(
-    _ source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, bands: Int, size: Int
-  ) {
+  public func apply(_ source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, bands: Int, size: Int) {
     for b in 0..<bands {
       let from = source + (reversesBands ? bands - 1 - b : b) * size * size
       var to = target + b * size * size

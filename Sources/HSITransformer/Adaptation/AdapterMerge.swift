@@ -29,9 +29,7 @@ public enum AdapterMerge {
   ///   - alpha: α of all adapters; by default what the metadata of the adapter (or base) say under `alphaKey`.
   /// - Throws: `TransformerError.noAdapter`, `.missingTensor`, `.shapeMismatch`, `.unexpectedTensor`;
   ///   `CoreError.invalidParameter` when α is not known.
-  public static func merge(_ base: WeightFile, adapter: WeightFile? = nil, alpha: Double? = nil) throws
-    -> Result
-  {
+  public static func merge(_ base: WeightFile, adapter: WeightFile? = nil, alpha: Double? = nil) throws -> Result {
     let source = adapter ?? base
     var tensors = base.tensors
     var positions = Dictionary(uniqueKeysWithValues: tensors.indices.map { (tensors[$0].name, $0) })

@@ -14,9 +14,7 @@ public final class PlainFeedForward: FeedForward {
   let second: Linear
 
   /// Names `w_1`, `w_2` under `scope`.
-  public init(
-    _ scope: ParameterScope, channels: Int, hidden: Int, initialisation: Initialisation = .normal(0.001)
-  ) {
+  public init(_ scope: ParameterScope, channels: Int, hidden: Int, initialisation: Initialisation = .normal(0.001)) {
     first = Linear(
       scope["w_1"], input: channels, output: hidden, initialisation: initialisation,
       biasInitialisation: .constant(0))

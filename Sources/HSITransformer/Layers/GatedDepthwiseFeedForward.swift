@@ -12,9 +12,7 @@ public final class GatedDepthwiseFeedForward: FeedForward {
   let projectOut: Linear
 
   /// Names `project_in`, `dwconv`, `project_out` under `scope`; `depthTaps` nil for images.
-  public init(
-    _ scope: ParameterScope, channels: Int, hidden: Int? = nil, depthTaps: Int? = 3, bias: Bool = true
-  ) {
+  public init(_ scope: ParameterScope, channels: Int, hidden: Int? = nil, depthTaps: Int? = 3, bias: Bool = true) {
     let hidden = hidden ?? channels
     projectIn = Linear(scope["project_in"], input: channels, output: 2 * hidden, bias: bias)
     depthwise = DepthwiseConvolution(scope["dwconv"], channels: 2 * hidden, depthTaps: depthTaps, bias: bias)

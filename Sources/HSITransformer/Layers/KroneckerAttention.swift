@@ -112,9 +112,7 @@ private struct KroneckerProducts: TapeOperation {
   private var e: Int { v.shape[2] / (heads * rank) }
 
   /// Calls `body` with a head's vectors (rank rows each) and its part of the grid for the pairs of one outer entry.
-  private func walk(
-    outer: Int, inner: Int, _ body: @Sendable (_ b: Int, _ o: Int, _ i: Int, _ h: Int) -> Void
-  ) {
+  private func walk(outer: Int, inner: Int, _ body: @Sendable (_ b: Int, _ o: Int, _ i: Int, _ h: Int) -> Void) {
     Parallel.forEach(batch * outer) { item in
       for i in 0..<inner { for h in 0..<heads { body(item / outer, item % outer, i, h) } }
     }

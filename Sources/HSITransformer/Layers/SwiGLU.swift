@@ -48,9 +48,7 @@ public final class MLP: FeedForward {
   let second: Linear
 
   /// Widths `channels → hidden → channels`.
-  public init(
-    _ scope: ParameterScope, channels: Int, hidden: Int, initialisation: Initialisation = .fanInUniform
-  ) {
+  public init(_ scope: ParameterScope, channels: Int, hidden: Int, initialisation: Initialisation = .fanInUniform) {
     first = Linear(scope["fc1"], input: channels, output: hidden, initialisation: initialisation)
     second = Linear(scope["fc2"], input: hidden, output: channels, initialisation: initialisation)
   }

@@ -5,9 +5,7 @@ extension Tape {
   ///
   /// With `alignsCorners` the corner samples of both grids coincide: source coordinate `i (n − 1) / (m − 1)`; otherwise pixel
   /// centres: `(i + ½) n / m − ½`, cut at 0. PyTorch's two conventions.
-  public func resizeBilinear(
-    _ x: Variable, rows: Int, columns: Int, alignsCorners: Bool
-  ) -> Variable {
+  public func resizeBilinear(_ x: Variable, rows: Int, columns: Int, alignsCorners: Bool) -> Variable {
     let step = BilinearResize(x: x, rows: rows, columns: columns, alignsCorners: alignsCorners)
     return record(step.forward(), inputs: [x]) { step }
   }

@@ -106,9 +106,7 @@ extension Tape {
   ///   - x: `map.inputCount` rows of `width` values per sample, whatever its shape.
   ///   - fill: `[width]`, what filled rows hold; zeros when nil.
   ///   - shape: the shape of the result, `samples · map.outputCount · width` values.
-  public func rearrange(
-    _ x: Variable, _ map: RowMap, width: Int, fill: Variable? = nil, shape: [Int]
-  ) -> Variable {
+  public func rearrange(_ x: Variable, _ map: RowMap, width: Int, fill: Variable? = nil, shape: [Int]) -> Variable {
     let samples = x.value.count / max(map.inputCount * width, 1)
     precondition(
       samples * map.inputCount * width == x.value.count && fill.map { $0.value.count == width } ?? true,

@@ -31,9 +31,7 @@ extension Tape {
   /// - Parameters:
   ///   - planes: number of equal parts, in memory order, each of which has its own error (samples · bands for `[B, D, H, W, 1]`).
   ///   - floor: squared error below which improvements count less and less; 10⁻⁵ is 50 dB.
-  public func planeDecibelLoss(
-    _ x: Variable, _ target: Tensor, planes: Int, floor: Double = 1e-5
-  ) -> Variable {
+  public func planeDecibelLoss(_ x: Variable, _ target: Tensor, planes: Int, floor: Double = 1e-5) -> Variable {
     precondition(
       x.value.count == target.count && planes > 0 && target.count % planes == 0,
       "loss of \(x.shape) against \(target.shape)")

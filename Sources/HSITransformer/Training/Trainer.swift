@@ -90,9 +90,9 @@ public final class Trainer {
 
   /// Trains to the end in one go, keeping no state.
   @discardableResult
-  public func run(
-    _ context: RunContext, onBest: (Trainer) throws -> Void = { _ in }
-  ) throws -> TrainingOutcome { try run(TrainingSession(), context, onBest: onBest) }
+  public func run(_ context: RunContext, onBest: (Trainer) throws -> Void = { _ in }) throws -> TrainingOutcome {
+    try run(TrainingSession(), context, onBest: onBest)
+  }
 
   private func end(_ session: TrainingSession, isComplete: Bool) -> TrainingOutcome {
     keepBest()

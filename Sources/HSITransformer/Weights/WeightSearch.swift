@@ -3,9 +3,7 @@ import Foundation
 /// Where model files are looked for when a name is no path: the folders of `HSI_MODEL_PATH`, separated by `:`.
 public enum WeightSearch {
   /// The folders, in order.
-  public static func folders(
-    environment: [String: String] = ProcessInfo.processInfo.environment
-  ) -> [String] {
+  public static func folders(environment: [String: String] = ProcessInfo.processInfo.environment) -> [String] {
     (environment["HSI_MODEL_PATH"] ?? "").split(separator: ":").map(String.init)
   }
 

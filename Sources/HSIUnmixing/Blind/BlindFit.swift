@@ -117,9 +117,7 @@ public final class BlindFit {
     private let abundances: PixelMatrix
     private let lengths: [Float]?
 
-    init(
-      residual: Residual, pixels: PixelMatrix, abundances: PixelMatrix, brightness: [Float]?, lengths: [Float]?
-    ) {
+    init(residual: Residual, pixels: PixelMatrix, abundances: PixelMatrix, brightness: [Float]?, lengths: [Float]?) {
       self.residual = residual
       self.pixels = pixels
       self.lengths = lengths

@@ -70,9 +70,7 @@ public enum BlindUnmixing {
   // MARK: - Pixels to factorise
 
   /// The scene as a cube that may be changed.
-  private static func owned(_ source: any StripSource, _ unitLength: Bool, _ context: RunContext) throws
-    -> Cube
-  {
+  private static func owned(_ source: any StripSource, _ unitLength: Bool, _ context: RunContext) throws -> Cube {
     guard let cube = source as? Cube else {
       return try gather(source, [0..<source.shape.lines], label: "reading", context)
     }

@@ -36,9 +36,7 @@ public struct DgSNMF: BlindUnmixer {
       pixels: pixels, bands: bands, endmembers: endmembers, pilot: lambda0 == nil)
   }
 
-  public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws
-    -> BlindResult
-  {
+  public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws -> BlindResult {
     let claim = context.claimThreads()
     defer { claim.release() }
     let (scene, start) = try MultiplicativeMethod.prepare(scene, count: count, start, context)

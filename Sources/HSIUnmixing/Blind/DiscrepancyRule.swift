@@ -41,9 +41,7 @@ struct DiscrepancyRule: Sendable {
     return chosen
   }
 
-  private static func loss(_ scene: Cube, _ start: BlindStart, _ outcome: MultiplicativeMethod.Outcome)
-    -> Double
-  {
+  private static func loss(_ scene: Cube, _ start: BlindStart, _ outcome: MultiplicativeMethod.Outcome) -> Double {
     MultiplicativeMethod.normaliseRows(outcome.abundances)
     let (bands, count) = (scene.shape.bands, outcome.abundances.columns)
     let (sums, gram) = RobustStart.abundanceSums(scene.pixels, outcome.abundances)

@@ -31,9 +31,7 @@ public struct GLNMF: BlindUnmixer {
       + 4 * pixels * endmembers
   }
 
-  public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws
-    -> BlindResult
-  {
+  public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws -> BlindResult {
     let claim = context.claimThreads()
     defer { claim.release() }
     let (scene, start) = try MultiplicativeMethod.prepare(scene, count: count, start, context)

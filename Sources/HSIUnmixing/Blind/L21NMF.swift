@@ -32,9 +32,7 @@ public struct L21NMF: BlindUnmixer {
       + (samples ? pixels * 4 * (endmembers + 1) : 0)
   }
 
-  public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws
-    -> BlindResult
-  {
+  public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws -> BlindResult {
     let claim = context.claimThreads()
     defer { claim.release() }
     let (scene, start) = try MultiplicativeMethod.prepare(scene, count: count, start, context)

@@ -32,9 +32,7 @@ public struct LHalfNMF: BlindUnmixer {
       pixels: pixels, bands: bands, endmembers: endmembers, pilot: weight == nil)
   }
 
-  public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws
-    -> BlindResult
-  {
+  public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws -> BlindResult {
     let claim = context.claimThreads()
     defer { claim.release() }
     let (scene, start) = try MultiplicativeMethod.prepare(scene, count: count, start, context)

@@ -30,9 +30,7 @@ public struct NMFQMV: BlindUnmixer {
     MultiplicativeMethod.workingBytes(pixels: pixels, bands: bands, endmembers: endmembers, pilot: false)
   }
 
-  public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws
-    -> BlindResult
-  {
+  public func unmix(_ scene: Cube, count: Int, start: BlindStart?, _ context: RunContext) throws -> BlindResult {
     let claim = context.claimThreads()
     defer { claim.release() }
     let (scene, start) = try MultiplicativeMethod.prepare(scene, count: count, start, context)

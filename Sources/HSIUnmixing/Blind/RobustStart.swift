@@ -34,9 +34,7 @@ public struct RobustStart: Sendable {
   /// - Parameters:
   ///   - unitLength: whether the pixels were divided by their length (`normalise`); only recorded.
   /// - Throws: `UnmixingError.tooFewPixels`, `.tooManyEndmembers`, `.noVariation`, `CoreError.invalidParameter`.
-  public func make(
-    _ scene: Cube, count: Int, unitLength: Bool = false, _ context: RunContext
-  ) throws -> BlindStart {
+  public func make(_ scene: Cube, count: Int, unitLength: Bool = false, _ context: RunContext) throws -> BlindStart {
     let claim = context.claimThreads()
     defer { claim.release() }
     let bands = scene.shape.bands
@@ -205,9 +203,7 @@ public struct RobustStart: Sendable {
 
   // MARK: - Pieces
 
-  private func startingAbundances(_ scene: Cube, _ endmembers: Matrix<Double>, _ good: [Int]) throws
-    -> PixelMatrix
-  {
+  private func startingAbundances(_ scene: Cube, _ endmembers: Matrix<Double>, _ good: [Int]) throws -> PixelMatrix {
     // Channels left out get zero weight, so the pixels need not be copied.
     let (count, bands) = (endmembers.rows, scene.shape.bands)
     var weights = [Double](repeating: 0, count: bands)

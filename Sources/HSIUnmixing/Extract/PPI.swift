@@ -66,9 +66,7 @@ public struct PPI: EndmemberExtractor {
   }
 
   /// Points of every pixel for given skewers (S × L).
-  static func count(
-    _ reader: SceneReader, _ skewers: Matrix<Float>, _ statistics: SceneStatistics
-  ) throws -> [Int32] {
+  static func count(_ reader: SceneReader, _ skewers: Matrix<Float>, _ statistics: SceneStatistics) throws -> [Int32] {
     let (bands, total) = (reader.bands, skewers.rows)
     let panels = stride(from: 0, to: total, by: skewerBlock).map { first in
       let columns = min(skewerBlock, total - first)

@@ -48,9 +48,7 @@ public struct VCA: EndmemberExtractor {
     try signalToNoise(statistics, count: count, eigenvalues: statistics.covariance.symmetricEigenvalues())
   }
 
-  private static func signalToNoise(_ statistics: SceneStatistics, count: Int, eigenvalues: [Double])
-    -> Double
-  {
+  private static func signalToNoise(_ statistics: SceneStatistics, count: Int, eigenvalues: [Double]) -> Double {
     let bands = Double(statistics.mean.count)
     let meanPower = statistics.mean.reduce(0) { $0 + $1 * $1 }
     let total = eigenvalues.reduce(0, +) + meanPower

@@ -106,9 +106,7 @@ struct SparseSolver: AbundanceSolver {
   /// Solves with thresholds `λ · atomWeights[i] · weights[n, i]`; returns the number of pixels that met the iteration
   /// limit. `abundances` has its shape already.
   @discardableResult
-  func solve(
-    _ pixels: PixelMatrix, into abundances: PixelMatrix, atomWeights: [Float]?, weights: PixelMatrix?
-  ) -> Int {
+  func solve(_ pixels: PixelMatrix, into abundances: PixelMatrix, atomWeights: [Float]?, weights: PixelMatrix?) -> Int {
     let atoms = weighted.columns
     let threads = hsi_pool_threads()
     var scratch = [Float](repeating: 0, count: hsi_sunsal_scratch_size(atoms, threads))

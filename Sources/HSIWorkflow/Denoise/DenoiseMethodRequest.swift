@@ -36,9 +36,7 @@ public struct DenoiseMethodRequest: Sendable {
   ///   - model: name of a network, instead of `method`.
   ///   - weights: its weights.
   /// - Throws: `CoreError.invalidParameter` for names that exclude each other, `RestorationError.unknownModel`.
-  public init(
-    method: String?, model: String? = nil, weights: String? = nil, values: [String: Double] = [:]
-  ) throws {
+  public init(method: String?, model: String? = nil, weights: String? = nil, values: [String: Double] = [:]) throws {
     let isNetwork = method.map { NetworkDenoising.names.contains($0.lowercased()) } ?? false
     if let method, !isNetwork {
       guard model == nil, weights == nil else {

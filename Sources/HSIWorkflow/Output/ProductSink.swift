@@ -93,9 +93,7 @@ public final class ProductSink {
   }
 
   /// Computes and writes a product some lines at a time.
-  private func write(
-    _ computed: ProductStrip.Computed, of strip: ProductStrip, with writer: ResultWriter
-  ) throws {
+  private func write(_ computed: ProductStrip.Computed, of strip: ProductStrip, with writer: ResultWriter) throws {
     let window = strip.window
     let height = max(1, ProductSink.computedBytes / (4 * computed.columns * window.samples))
     var first = 0

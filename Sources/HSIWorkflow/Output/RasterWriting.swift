@@ -18,9 +18,7 @@ public struct RasterWriting: Sendable {
   public init() {}
 
   /// The same for `RasterFormats.create`.
-  public func options(
-    interleave: Interleave? = nil, inputs: [String], grid: OrthoGrid? = nil
-  ) -> OutputOptions {
+  public func options(interleave: Interleave? = nil, inputs: [String], grid: OrthoGrid? = nil) -> OutputOptions {
     var options = OutputOptions()
     options.ortho = grid
     options.format = format

@@ -21,9 +21,7 @@ public struct CubeFacts {
   /// - Parameters:
   ///   - hasStatistics: whether all pixels are read for statistics.
   ///   - hasNoise: whether all pixels are read for the noise.
-  public init(
-    _ scene: OpenScene, hasStatistics: Bool = false, hasNoise: Bool = false, _ context: RunContext
-  ) throws {
+  public init(_ scene: OpenScene, hasStatistics: Bool = false, hasNoise: Bool = false, _ context: RunContext) throws {
     reader = scene.reader
     guard hasStatistics || hasNoise else { return }
     let source = try scene.source(bands: .all, context)

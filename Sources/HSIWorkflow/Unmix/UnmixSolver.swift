@@ -185,9 +185,7 @@ final class UnmixSolver {
     return solution
   }
 
-  private func blindSolution(
-    _ type: any BlindUnmixer.Type, _ blind: UnmixMethodRequest.Blind
-  ) throws -> UnmixSolution {
+  private func blindSolution(_ type: any BlindUnmixer.Type, _ blind: UnmixMethodRequest.Blind) throws -> UnmixSolution {
     let method = try type.init(request.values)
     let (number, countSource) = try resolvedCount(blind)
     let fit = try BlindUnmixing.factorise(
@@ -236,9 +234,7 @@ final class UnmixSolver {
     return try scene.source(bands: .list(outcome.kept.map { source.bands[$0] }), context)
   }
 
-  private func name(
-    _ endmembers: SpectralLibrary
-  ) throws -> (SpectralLibrary, [UnmixingBody.LibraryMatch?]?) {
+  private func name(_ endmembers: SpectralLibrary) throws -> (SpectralLibrary, [UnmixingBody.LibraryMatch?]?) {
     guard let naming else { return (endmembers, nil) }
     let result = try NameEndmembers.match(endmembers, to: naming)
     let matches = result.matches.map { match in

@@ -100,9 +100,7 @@ enum BatchExecution {
     }
   }
 
-  private static func finish(
-    _ plan: BatchPlan, _ outcome: BatchOutcome, _ setting: BatchSetting, quiet: Bool
-  ) throws {
+  private static func finish(_ plan: BatchPlan, _ outcome: BatchOutcome, _ setting: BatchSetting, quiet: Bool) throws {
     let job = plan.job
     let status = BatchStatus(plan, version: Version.text, seed: setting.seed, trustsRecords: true)
     let report = try BatchReport(status, job, version: Version.text).write(job)

@@ -48,9 +48,7 @@ enum HelpCatalogue {
     return CommandCatalogue(result)
   }
 
-  private static func collect(
-    _ command: Command, _ above: [String], _ result: inout [CommandCatalogue.Command]
-  ) {
+  private static func collect(_ command: Command, _ above: [String], _ result: inout [CommandCatalogue.Command]) {
     let words = above + [command.commandName]
     if let subcommands = command.subcommands?.filter({ $0.commandName != "help" }), !subcommands.isEmpty {
       for subcommand in subcommands { collect(subcommand, words, &result) }

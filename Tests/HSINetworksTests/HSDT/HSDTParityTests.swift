@@ -247,9 +247,7 @@ struct Parity {
   }
 
   /// Compares outputs, input gradient, all parameter gradients that the file holds, and running statistics.
-  func check(
-    _ store: ParameterStore, input inputName: String, _ network: (Variable, Tape) -> Variable
-  ) throws {
+  func check(_ store: ParameterStore, input inputName: String, _ network: (Variable, Tape) -> Variable) throws {
     try Exactness.$isRequired.withValue(true) { try compare(store, input: inputName, network) }
   }
 
