@@ -1,5 +1,5 @@
 /// The version of the toolkit, as files and reports name it.
 public enum ToolkitVersion {
   /// `MAJOR.MINOR.PATCH`.
-  public static let number = "0.1.0"
+  public static let number = "0.2.0"
 }
