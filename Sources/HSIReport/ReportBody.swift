@@ -37,7 +37,7 @@ extension ReportBody {
 public enum Reports {
   /// One per task that reports.
   public static let bodies: [any ReportBody.Type] = [
-    UnmixingBody.self, RestorationBody.self, ClassificationBody.self, PredictionBody.self,
+    UnmixingBody.self, RestorationBody.self, RestoreBody.self, ClassificationBody.self, PredictionBody.self,
   ]
 
   /// Names of the schemas.

@@ -95,6 +95,29 @@ extension ReportSchema {
         }
     """
 
+  /// `ReportMethod` of restorers, a definition.
+  static let restorer = """
+    "method": {
+      "type": "object", "required": ["id", "name", "citation", "reason", "settings", "facts"],
+      "additionalProperties": false,
+      "properties": {
+        "id": {"type": "string"}, "name": {"type": "string"}, "citation": {"type": "string"},
+        "reason": {"description": "given, or why it was chosen.", "type": "string"},
+        "settings": {"type": "object", "additionalProperties": {"$ref": "#/$defs/number"}},
+        "rank": {"$ref": "#/$defs/count"},
+        "facts": {"type": "object", "additionalProperties": {"$ref": "#/$defs/number"}},
+        "unchanged": {"type": "string"},
+        "model": {
+          "type": "object", "required": ["weights", "card"], "additionalProperties": false,
+          "properties": {
+            "weights": {"type": "string"},
+            "card": {"type": "object", "additionalProperties": {"type": "string"}}
+          }
+        }
+      }
+    }
+    """
+
   /// `ReportModel`.
   static let model = """
     "model": {

@@ -4,7 +4,8 @@ import Testing
 /// The help of every command is what it was: a change is seen and meant. `HSI_REWRITE_SNAPSHOTS=1` rewrites it.
 @Suite struct HelpTests {
   static let commands = [
-    "", "info", "quicklook", "endmembers", "unmix", "denoise", "spectra", "spectra info", "spectra convert", "simulate",
+    "", "info", "quicklook", "endmembers", "unmix", "denoise", "restore", "spectra", "spectra info", "spectra convert",
+    "simulate",
     "simulate scene", "simulate noise", "simulate labels", "classify", "classify split", "classify train",
     "classify finetune", "classify predict", "classify evaluate", "classify import", "evaluate", "evaluate unmixing",
     "evaluate restoration", "convert", "mosaic",

@@ -31,6 +31,8 @@ import Testing
     Line(command: "denoise", text: "denoise s.dat OUT --method pca"),
     Line(command: "denoise", text: "denoise s.dat a.tif --method pca --residual OUT"),
     Line(command: "denoise", text: "denoise s.dat a.tif --method pca --report OUT"),
+    Line(command: "restore", text: "restore s.dat OUT --method pca"),
+    Line(command: "restore", text: "restore s.dat a.tif --method pca --html OUT"),
     Line(command: "endmembers", text: "endmembers s.dat OUT --count 3", suffix: ".hdr"),
     Line(command: "quicklook", text: "quicklook s.dat OUT", suffix: ".png"),
     Line(command: "simulate noise", text: "simulate noise s.dat OUT"),
@@ -95,7 +97,8 @@ import Testing
 
   /// Lines whose provenance is looked at: every command that writes one.
   static let recorded = [
-    "unmix s.dat o.tif --count 3", "denoise s.dat o.tif --method pca", "simulate noise s.dat o.tif",
+    "unmix s.dat o.tif --count 3", "denoise s.dat o.tif --method pca", "restore s.dat o.tif --method pca",
+    "simulate noise s.dat o.tif",
     "classify train s.dat l.dat --model sam --train 50% --guard 0 --out o.tif",
     "classify predict s.dat o.tif --model m.safetensors",
   ]
@@ -147,6 +150,7 @@ import Testing
     "A report on standard output ends in one newline",
     arguments: [
       "unmix s.dat o.tif --count 3 --report -", "denoise s.dat o.tif --method pca --report -",
+      "restore s.dat o.tif --method pca --report -",
       "classify predict s.dat o.tif --model m.safetensors --report -",
       "classify evaluate l.dat l.dat --report -",
     ])

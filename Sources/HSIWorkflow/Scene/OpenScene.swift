@@ -60,11 +60,16 @@ public struct OpenScene {
 
   /// The selected pixels on the given bands.
   ///
-  /// - Parameter excludesZeroSpectra: whether pixels that are 0 in all bands are left out.
+  /// - Parameters:
+  ///   - bands: of the file.
+  ///   - excludesZeroSpectra: whether pixels that are 0 in all bands are left out.
+  ///   - acceptsMissingValues: whether NaN in valid pixels is welcome; the no-data policy `values` is refused otherwise.
+  ///   - context: for diagnostics and the mask.
   public func source(
-    bands: BandSelection, excludesZeroSpectra: Bool = false, _ context: RunContext
+    bands: BandSelection, excludesZeroSpectra: Bool = false, acceptsMissingValues: Bool = false, _ context: RunContext
   ) throws -> FileSource {
     var selection = SelectionOptions()
+    selection.acceptsMissingValues = acceptsMissingValues
     selection.excludesZeroSpectra = excludesZeroSpectra
     selection.window = try window()
     selection.bands = bands

@@ -13,7 +13,7 @@ struct SchemaCommand: ParsableCommand {
         hsi schema predict > predict.schema.json
       """)
 
-  @Argument(help: "What to describe: report (of hsi unmix), denoise, classify or predict.")
+  @Argument(help: "What to describe: report (of hsi unmix), denoise, restore, classify or predict.")
   var subject = "report"
 
   func run() throws {

@@ -10,6 +10,8 @@ enum PathRole: CaseIterable {
   case mask
   /// A map and its split, `MAP[:SPLIT]`.
   case judgedMap
+  /// A raster of missing values, or a word.
+  case missing
   /// Weights, whose contents decide about the result as much as options do.
   case weights
   /// A file that is written.
@@ -22,6 +24,7 @@ enum PathRole: CaseIterable {
     case .input: []
     case .mask: ["tif", "tiff", "dat", "img", "png", "npy", "mat", "vrt"]
     case .judgedMap: ["tif", "tiff", "dat", "img"]
+    case .missing: ["tif", "tiff", "dat", "img", "npy", "mat"]
     case .weights: ["safetensors", "pth", "pt", "ckpt"]
     case .output:
       [
@@ -36,6 +39,7 @@ enum PathRole: CaseIterable {
     switch self {
     case .input, .weights, .output: return [value]
     case .mask: return (try? MaskSelection(parsing: value)).map { [$0.path] } ?? []
+    case .missing: return [MissingRequest(parsing: value).file].compactMap { $0 }
     case .judgedMap:
       let map = JudgedMapPath(argument: value).map
       return [map.path] + [map.split].compactMap { $0 }
@@ -79,6 +83,13 @@ struct WeightsPath: PathArgument {
 /// A raster of pixels to use.
 struct MaskPath: PathArgument {
   static let role = PathRole.mask
+  let text: String
+  init(argument: String) { text = argument }
+}
+
+/// A raster of missing values, or the word for another kind of them.
+struct MissingPath: PathArgument {
+  static let role = PathRole.missing
   let text: String
   init(argument: String) { text = argument }
 }

@@ -1,0 +1,122 @@
+import ArgumentParser
+import Foundation
+import HSIKit
+
+/// `hsi restore`: fill, sharpen, refine, dehaze, denoise.
+struct RestoreCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "restore",
+    abstract: "Fill missing values and dead bands, deblur, refine the grid, remove haze or noise; metadata are kept.",
+    discussion: """
+      What is wrong follows from the scene (missing values, bands without data, else noise):
+        hsi restore scene.hdr whole.tif
+      Values under a mask, and those that are zero:
+        hsi restore scene.tif whole.tif --task inpaint --missing clouds.tif --html whole.html
+        hsi restore scene.tif whole.tif --task inpaint --missing zero
+      Bands that the file lists as bad:
+        hsi restore scene.hdr all-bands.dat --task bands
+      A grid twice as fine:
+        hsi restore scene.tif fine.tif --task superres --scale 2
+
+      Missing are no-data values, NaN, and what --missing adds. Values that are known and need no repair keep their \
+      samples where the method only fills. The output has the numbers of the file as single precision; on another grid \
+      it has physical units. With --report, --html or --all some known values are hidden, restored and compared, which \
+      tells how far the filled ones can be trusted. Methods and their parameters: hsi methods.
+      """)
+
+  @Argument(help: "The cube.")
+  var scene: InputPath
+
+  @Argument(help: "The restored cube to write (GeoTIFF, or by extension or --of).")
+  var destination: OutputPath
+
+  @Option(help: "What is wrong: auto, denoise, inpaint, bands, deblur, superres, dehaze or poisson.")
+  var task = "auto"
+
+  @Option(name: .shortAndLong, help: "Method by name (default: that of the task).")
+  var method: String?
+
+  @Option(help: "Weights of a method with a network (default: those that come with hsi).")
+  var weights: WeightsPath?
+
+  @Option(
+    help: ArgumentHelp("Parameter of the method, repeatable; see hsi methods NAME.", valueName: "name=value"))
+  var set: [String] = []
+
+  @Option(help: ArgumentHelp("Lines of the result per line of the scene, for superres.", valueName: "2|4|8"))
+  var scale: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Missing values beside those that the file marks: zero, or a raster that is not 0 where they are (one band, or one per band).",
+      valueName: "raster|zero|nodata"))
+  var missing: MissingPath?
+
+  @Option(
+    help: ArgumentHelp(
+      "Standard deviation of the noise: a number for all bands, or a file with one per band (default: estimated).",
+      valueName: "sigma|file"))
+  var noise: InputPath?
+
+  @Option(
+    name: [.customShort("b"), .customLong("bands")],
+    help: "Bands to process, 1-based, e.g. 1-5,9 (default: all; for denoise the good ones).")
+  var bandList: String?
+
+  @Option(name: .customLong("wl"), help: "Wavelengths to process in nm, e.g. 400-900,1000-1300.")
+  var wavelengthRanges: String?
+
+  @OptionGroup(title: "Products") var products: RestoreProductOptions
+  @OptionGroup(title: "Map") var map: MapOptions
+  @OptionGroup(title: "Input") var input: SceneOptions
+  @OptionGroup(title: "Output") var output: WritingOptions
+  @OptionGroup(title: "Running") var options: RunOptions
+
+  func run() throws {
+    let context = try options.makeContext()
+    var request = try input.request(scene)
+    request.bands = try BandChoice.selection(bands: bandList, wavelengths: wavelengthRanges)
+    var job = RestoreJob(scene: request, output: destination.text)
+    job.task = try choice("--task", task)
+    job.method = method
+    job.weights.path = weights?.text
+    job.values = try MethodOptions.values(set)
+    if let scale { job.values["scale"] = Double(scale) }
+    job.missing = missing.map { MissingRequest(parsing: $0.text) }
+    job.noise = try noise.map { try NoiseRequest(parsing: $0.text) }
+    job.products = products.request()
+    job.writing = try output.writing()
+    job.records = map.records(noProvenance: products.noProv, digests: products.hash)
+    try Terminal.show(job.run(context))
+  }
+}
+
+/// Which products to write beside the restored cube.
+struct RestoreProductOptions: ParsableArguments {
+  @Flag(name: .customLong("all"), help: "Write every product beside the restored cube, named after it.")
+  var everything = false
+
+  @Option(help: "Pictures before and after: writes BASE_before.png and BASE_after.png, in the same colours.")
+  var quicklook: OutputPath?
+
+  @Option(help: "JSON report; - for standard output.")
+  var report: OutputPath?
+
+  @Option(help: "Self-contained HTML report.")
+  var html: OutputPath?
+
+  @Flag(help: "Do not write OUT.prov.json.")
+  var noProv = false
+
+  @Flag(help: "Record the SHA-256 of all data that are read, not of headers only.")
+  var hash = false
+
+  /// The same for the job.
+  func request() -> RestoreProductRequest {
+    var request = RestoreProductRequest()
+    request.everything = everything
+    request.quicklook = quicklook?.text
+    request.reports = ReportPlaces(json: report?.text, html: html?.text)
+    return request
+  }
+}
