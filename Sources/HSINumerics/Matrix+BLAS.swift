@@ -55,6 +55,18 @@ public enum BLAS {
       Int32(strides.b), 1, c, Int32(strides.c))
   }
 
+  /// `c = a · b + beta · c` in double precision on memory of the caller: c is m × n and a, b as transposed are m × k and k × n,
+  /// row-major without gaps. Runs on the calling thread.
+  public static func multiply(
+    _ a: UnsafePointer<Double>, _ left: Transposition = .none, _ b: UnsafePointer<Double>,
+    _ right: Transposition = .none, into c: UnsafeMutablePointer<Double>, m: Int, n: Int, k: Int, beta: Double = 0
+  ) {
+    prepare()
+    cblas_dgemm(
+      CblasRowMajor, left.blas, right.blas, Int32(m), Int32(n), Int32(k), 1, a, Int32(left == .none ? k : m), b,
+      Int32(right == .none ? n : k), beta, c, Int32(n))
+  }
+
   /// The name of the kernels that OpenBLAS chose, e.g. `Cooperlake`, and its version.
   public static var configuration: (core: String, version: String) {
     let text = String(cString: openblas_get_config())

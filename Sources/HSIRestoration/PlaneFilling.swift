@@ -24,10 +24,13 @@ struct PlaneFilling: Sendable {
   let isComplete: Bool
 
   init(_ scene: Cube) {
-    lines = scene.shape.lines
-    samples = scene.shape.samples
-    positions = scene.positions
-    isComplete = scene.count == scene.shape.pixels
+    self.init(lines: scene.shape.lines, samples: scene.shape.samples, positions: scene.positions)
+  }
+
+  /// Filling from some places of an image, ascending.
+  init(lines: Int, samples: Int, positions: [Int32]) {
+    (self.lines, self.samples, self.positions) = (lines, samples, positions)
+    isComplete = positions.count == lines * samples
   }
 
   /// Writes the image of `values` (one per valid pixel) to `plane`, lines × samples. The two may be the same

@@ -20,8 +20,8 @@ public struct RestorerEntry: Sendable {
     }
   }
 
-  /// A denoiser that needs no training.
-  public init<D: ClassicalDenoiser>(_ type: D.Type) { self.init(D.description) { try D($0) } }
+  /// A method that needs no training.
+  public init<C: ClassicalRestorer>(_ type: C.Type) { self.init(C.description) { try C($0) } }
 
   /// A method with a network.
   public init<L: LearnedRestorer>(_ type: L.Type) {
@@ -77,15 +77,25 @@ extension MethodRegistry where Entry == RestorerEntry {
 
 /// The register of restorers: a new one is a file and a line here.
 public enum Restorers {
-  /// All of them, simplest first.
+  /// All of them: denoisers first, then task by task; simplest first in each.
   public static let all = RestorerRegistry([
     RestorerEntry(PrincipalComponents.self), RestorerEntry(MNF.self), RestorerEntry(HyRes.self),
     RestorerEntry(FastHyDe.self), RestorerEntry(FastHyMix.self), RestorerEntry(Destriping.self),
     RestorerEntry(HSDTDenoiser.self),
+    RestorerEntry(SpectralInterpolation.self), RestorerEntry(LowRankCompletion.self), RestorerEntry(FastHyIn.self),
+    RestorerEntry(WienerDeconvolution.self), RestorerEntry(TotalVariationDeconvolution.self),
+    RestorerEntry(BicubicInterpolation.self), RestorerEntry(BackProjection.self),
+    RestorerEntry(DarkObjectDehazing.self), RestorerEntry(AnscombeFastHyDe.self),
   ])
 
-  /// Those that need no weights.
-  public static let classical = RestorerRegistry(all.entries.filter(\.models.isEmpty))
+  /// The denoisers that need no weights.
+  public static let classical = RestorerRegistry(
+    all.entries.filter { $0.models.isEmpty && $0.description.task == .denoise })
+
+  /// The restorers of a task.
+  public static func `for`(_ task: MethodTask) -> RestorerRegistry {
+    RestorerRegistry(all.entries.filter { $0.description.task == task })
+  }
 
   /// The denoiser for a scene from its noise: `FastHyMix` where impulses, dead columns or stripes show, else
   /// `FastHyDe`. The choice and its reason are logged.

@@ -38,7 +38,9 @@ import Testing
   @Test func namesAreUnique() {
     let names = Restorers.all.descriptions.flatMap { [$0.id] + $0.aliases }
     #expect(Set(names).count == names.count)
-    #expect(Restorers.classical.entries.count == Restorers.all.entries.count { $0.models.isEmpty })
+    let classical = Restorers.all.entries.filter { $0.models.isEmpty && $0.description.task == .denoise }
+    #expect(Restorers.classical.descriptions.map(\.id) == classical.map(\.description.id))
+    #expect(Restorers.classical.descriptions.map(\.id) == ["pca", "mnf", "hyres", "fasthyde", "fasthymix", "destripe"])
   }
 
   /// Values of the refined grid are those of the coarse one, and its places on the map are where they were.

@@ -1,11 +1,7 @@
 import HSICore
 
 /// A denoiser that needs no training. It implements `denoise`; `restore` is made from it.
-public protocol ClassicalDenoiser: Restorer {
-  /// What users and documents are told.
-  static var description: MethodDescription { get }
-  /// Takes the checked parameters.
-  init(_ parameters: MethodParameters) throws
+public protocol ClassicalDenoiser: ClassicalRestorer {
   /// Restores a scene all of whose pixels are finite, of at least two pixels, that is not constant.
   ///
   /// - Parameter noise: given or estimated; at least one band has noise.
@@ -13,16 +9,6 @@ public protocol ClassicalDenoiser: Restorer {
 }
 
 extension ClassicalDenoiser {
-  /// The denoiser with values for some parameters and defaults for the rest.
-  ///
-  /// - Throws: `CoreError.unknownParameter`, `CoreError.invalidParameter`.
-  public init(_ values: [String: Double] = [:]) throws {
-    let description = Self.description
-    try self.init(MethodParameters(values, method: description.id, parameters: description.parameters))
-  }
-
-  public var description: MethodDescription { Self.description }
-
   public func restore(_ scene: Cube, noise: NoiseLevels?, _ context: RunContext) throws -> RestoredScene {
     let claim = context.claimThreads()
     defer { claim.release() }

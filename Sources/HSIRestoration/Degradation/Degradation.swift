@@ -92,15 +92,58 @@ extension StripDegradation {
 public struct DegradationEntry: Sendable {
   /// What users and documents are told.
   public let description: MethodDescription
-  /// Makes it from its numbers (σ of noise); nil for its defaults.
+  /// Makes it from its list of numbers (σ of noise; nil for its defaults) and from values for some of its parameters. A kind has
+  /// either the one or the other.
   ///
-  /// - Throws: `CoreError.invalidParameter`.
-  public let make: @Sendable ([Double]?) throws -> any Degradation
+  /// - Throws: `CoreError.invalidParameter`, `CoreError.unknownParameter`.
+  public let make: @Sendable ([Double]?, [String: Double]) throws -> any Degradation
 
-  /// A degradation.
+  /// A degradation with a list of numbers.
   public init(_ description: MethodDescription, _ make: @escaping @Sendable ([Double]?) throws -> any Degradation) {
     self.description = description
-    self.make = make
+    self.make = { numbers, values in
+      _ = try MethodParameters(values, for: description)
+      return try make(numbers)
+    }
+  }
+
+  /// A degradation with named parameters.
+  public init<D: ParameterDegradation>(
+    _ description: MethodDescription, parameters make: @escaping @Sendable (MethodParameters) throws -> D
+  ) {
+    self.description = description
+    self.make = { numbers, values in
+      guard numbers == nil else {
+        throw CoreError.invalidParameter(
+          name: description.id, value: numbers.map { "\($0)" } ?? "", requirement: "a value for a parameter by its name"
+        )
+      }
+      return try make(MethodParameters(values, for: description))
+    }
+  }
+
+  /// A degradation of one kind.
+  public init<D: ParameterDegradation>(_ type: D.Type) { self.init(D.description, parameters: { try D($0) }) }
+}
+
+/// A degradation that is made from named parameters.
+public protocol ParameterDegradation: Degradation {
+  /// What users and documents are told.
+  static var description: MethodDescription { get }
+  /// Takes the checked parameters.
+  ///
+  /// - Throws: `CoreError.invalidParameter`.
+  init(_ parameters: MethodParameters) throws
+}
+
+extension ParameterDegradation {
+  public var description: MethodDescription { Self.description }
+
+  /// The degradation with values for some parameters and defaults for the rest.
+  ///
+  /// - Throws: `CoreError.unknownParameter`, `CoreError.invalidParameter`.
+  public init(_ values: [String: Double] = [:]) throws {
+    try self.init(MethodParameters(values, for: Self.description))
   }
 }
 
@@ -120,12 +163,24 @@ extension MethodRegistry where Entry == DegradationEntry {
   ///
   /// - Throws: `CoreError.unknownMethod`, and `.invalidParameter` for unusable numbers.
   public func named(_ name: String, _ numbers: [Double]? = nil) throws -> any Degradation {
-    try entry(name).make(numbers)
+    try entry(name).make(numbers, [:])
+  }
+
+  /// The degradation of a name or alias with values for some parameters and defaults for the rest.
+  ///
+  /// - Throws: `CoreError.unknownMethod`, `.unknownParameter`, `.invalidParameter`.
+  public func named(_ name: String, _ values: [String: Double]) throws -> any Degradation {
+    try entry(name).make(nil, values)
   }
 }
 
 /// The register of degradations: a new one is a file and a line here.
 public enum Degradations {
   /// All of them.
-  public static let all = DegradationRegistry(NoiseModel.Kind.allCases.map(DegradationEntry.init))
+  public static let all = DegradationRegistry(
+    NoiseModel.Kind.allCases.map(DegradationEntry.init) + [
+      DegradationEntry(GaussianBlur.self), DegradationEntry(CircleBlur.self), DegradationEntry(SquareBlur.self),
+      DegradationEntry(MotionBlur.self), DegradationEntry(Downsampling.self), DegradationEntry(InpaintingMask.self),
+      DegradationEntry(MissingBands.self), DegradationEntry(Haze.self), DegradationEntry(PoissonNoise.self),
+    ])
 }

@@ -1,6 +1,6 @@
 import HSICore
 
-/// The streams of random numbers that noise is drawn from: one per purpose, band and line, so that a draw depends on
+/// The streams of random numbers that degradations are drawn from: one per purpose, band and line, so that a draw depends on
 /// nothing but its place.
 enum NoiseStream: UInt64 {
   /// What is common to the image: σ of blind noise, which bands are hit.
@@ -25,6 +25,14 @@ enum NoiseStream: UInt64 {
   case sample = 0x1A
   /// Light and colour of a training patch.
   case light = 0x1B
+  /// Which values of a line of a band are lost.
+  case mask = 0x1C
+  /// Which bands are lost.
+  case bands = 0x1D
+  /// The lattice of a field of haze.
+  case haze = 0x1E
+  /// Photons of a line of a band.
+  case photons = 0x1F
 
   /// The generator of a band and line (each below 2²⁴ and 2³²) under a seed.
   func random(_ seed: UInt64, band: Int = 0, line: Int = 0) -> CounterRandom {

@@ -24,7 +24,7 @@ enum HeldBackCheck {
     var random = CounterRandom(seed: context.seed, stream: 0x4845_4c44)
     var places: [Int] = []
     if hidesBands {
-      let usable = missing.perBand.indices.filter { missing.perBand[$0] < missing.pixels / 2 }
+      let usable = missing.observed.indices.filter { missing.observed[$0] > scene.count / 2 }
       guard usable.count >= 8 else { return nil }
       var chosen: [Int] = []
       for _ in 0..<50 where chosen.count < 3 {

@@ -41,7 +41,7 @@ struct RestoreFacts {
   var bands: [Int] { source.bands }
 
   /// Bands of the file that had no values and have some now.
-  var revived: [Int] { gaps.dead.filter { after.perBand[$0] < after.pixels }.map { bands[$0] } }
+  var revived: [Int] { gaps.bands.filter { after.observed[$0] > 0 }.map { bands[$0] } }
 
   /// The JSON report.
   func report(outputs: [ReportOutput], provenance: Provenance) -> RestoreReport {
@@ -73,8 +73,8 @@ struct RestoreFacts {
     let changed = changedRms
     for (i, band) in bands.enumerated() {
       channels[band].used = true
-      channels[band].missing = gaps.perBand[i]
-      channels[band].missingAfter = after.perBand[i]
+      channels[band].missing = before.count - gaps.observed[i]
+      channels[band].missingAfter = result.scene.count - after.observed[i]
       channels[band].changedRms = changed?[i]
     }
     return channels

@@ -150,7 +150,7 @@ public struct RestoreJob: Sendable {
     let cube = try source.load(context)
     guard cube.count > 0 else { throw RestorationError.tooFewPixels(purpose: "restoring") }
     guard fills else { return cube }
-    if let missing { try MissingValues.mark(missing, in: cube, of: opened, bands: source.bands, context) }
+    if let missing { try missing.mark(in: cube, of: opened, bands: source.bands, context) }
     if task == .bands || task == .automatic { markBadBands(of: opened, source.bands, in: cube) }
     return cube
   }

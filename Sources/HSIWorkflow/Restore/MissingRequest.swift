@@ -26,39 +26,8 @@ public enum MissingRequest: Sendable, Equatable {
   public var file: String? { if case .mask(let path) = self { path } else { nil } }
 }
 
-/// Missing values of a scene in memory: NaN in pixels that it holds.
-struct MissingValues {
-  /// Values that are missing, per band of the scene.
-  let perBand: [Int]
-  /// Pixels of the scene.
-  let pixels: Int
-
-  /// All of them.
-  var count: Int { perBand.reduce(0, +) }
-  /// Bands without any value.
-  var dead: [Int] { perBand.indices.filter { pixels > 0 && perBand[$0] == pixels } }
-
-  /// Counts what is missing.
-  init(_ scene: Cube) {
-    let bands = scene.shape.bands
-    pixels = scene.count
-    let width = 4096
-    let chunks = (scene.count + width - 1) / width
-    var counts = [Int](repeating: 0, count: chunks * bands)
-    let values = scene.pixels
-    counts.withUnsafeMutableBufferPointer { counts in
-      let counts = counts.baseAddress
-      Parallel.forEachChunk(of: scene.count, chunk: width) { chunk, rows in
-        guard let counts else { return }
-        for row in rows {
-          for (band, value) in values.row(row).enumerated() where !value.isFinite { counts[chunk * bands + band] += 1 }
-        }
-      }
-    }
-    perBand = (0..<bands).map { band in (0..<chunks).reduce(0) { $0 + counts[$1 * bands + band] } }
-  }
-
-  /// Marks what a request says is missing.
+extension MissingRequest {
+  /// Marks in memory what it says is missing: NaN in pixels that the scene holds.
   ///
   /// - Parameters:
   ///   - scene: the pixels that are changed.
@@ -76,7 +45,7 @@ struct MissingValues {
           for band in bands.indices where values[band] == 0 { values[band] = .nan }
         }
       }
-    case .mask(let path): try mark(path, in: scene, of: opened, bands: bands, context)
+    case .mask(let path): try MissingRequest.mark(path, in: scene, of: opened, bands: bands, context)
     }
   }
 

@@ -1,0 +1,47 @@
+import HSICore
+import HSINumerics
+
+/// Fills missing values along the wavelength from the values of the same pixel; a pixel without any takes the spectrum of the
+/// nearest one that has.
+///
+/// Beyond the first and last value a spectrum goes on level. Values that are there stay as they are. Cost 20 N L.
+public struct SpectralInterpolation: FillingRestorer {
+  public static let description = MethodDescription(
+    id: "spectral-interpolation", name: "Interpolation along the wavelength", task: .inpaint,
+    citation:
+      "F. N. Fritsch and R. E. Carlson, Monotone piecewise cubic interpolation, SIAM J. Numer. Anal. 17(2), 1980",
+    cost: "20 N L", advice: "Missing bands, or a few missing values; the plainest baseline.",
+    parameters: [
+      ParameterDescription("order", 3, in: 1...3, "3: monotone cubic pieces; 1: straight lines")
+    ], aliases: ["interpolation"])
+
+  private let parameters: MethodParameters
+
+  public init(_ parameters: MethodParameters) throws { self.parameters = parameters }
+
+  public func workingBytes(_ shape: CubeShape) -> Int { shape.pixels * (shape.bands * 4 + 16) }
+
+  public func fill(
+    _ scene: Cube, _ missing: MissingValues, noise: NoiseLevels?, _ context: RunContext
+  ) throws -> RestoredScene {
+    let result = scene.copyOfPixels()
+    SpectralGaps(scene.metadata.axis, parameters.value("order") > 2 ? .monotone : .linear).fill(result)
+    try context.checkCancellation()
+    NearestPixels.fill(result, positions: scene.positions, shape: scene.shape)
+    return RestoredScene(scene: scene.replacingPixels(by: result))
+  }
+}
+
+extension Cube {
+  /// The values of all pixels, to be changed; infinite ones have become NaN.
+  func copyOfPixels() -> PixelMatrix {
+    let result = PixelMatrix(rows: count, columns: shape.bands)
+    let (source, target, bands) = (pixels.pointer, result.pointer, shape.bands)
+    Parallel.forEachChunk(of: count, chunk: 4096) { _, rows in
+      for i in (rows.lowerBound * bands)..<(rows.upperBound * bands) {
+        target[i] = source[i].isFinite ? source[i] : .nan
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,196 @@
+import Foundation
+import HSICore
+import HSINumerics
+
+/// A classical deblurring by a known kernel. It implements `sharpen`; `restore` is made from it.
+///
+/// Components of the noise-weighted bands (`SpectralSubspace`) are blurred as the bands are, and there are fewer; each is sharpened
+/// on its own and carries white noise of unit variance.
+public protocol DeconvolutionRestorer: ClassicalRestorer {
+  /// The weights that the scene was blurred with.
+  var kernel: BlurKernel { get }
+  /// Whether the image went on mirrored beside its borders when it was blurred; zeros where false.
+  var mirrors: Bool { get }
+  /// Components kept, where that was said.
+  var rank: Int? { get }
+  /// Makes the planes of components (p × lines · samples), in place.
+  func sharpen(_ planes: PixelMatrix, _ blur: PlaneBlur, _ context: RunContext) throws
+}
+
+extension DeconvolutionRestorer {
+  public func workingBytes(_ shape: CubeShape) -> Int {
+    let margin = 4 * kernel.size + 16
+    return subspaceBytes(shape) + shape.pixels * shape.bands * 8 + (shape.lines + margin) * (shape.samples + margin)
+      * 400
+  }
+
+  public func restore(_ scene: Cube, noise: NoiseLevels?, _ context: RunContext) throws -> RestoredScene {
+    let claim = context.claimThreads()
+    defer { claim.release() }
+    try context.checkCancellation()
+    try requireMemory(for: scene.shape, pixels: scene.count, context)
+    if let noise { try noise.check(bands: scene.shape.bands) }
+    let finite = scene.finitePixels()
+    guard finite.count > 0 else { return unchanged(scene, "no pixel has a finite value in every band", context) }
+    guard finite.count > 1 else { return unchanged(scene, "it has one valid pixel", context) }
+    guard kernel.size > 1 else { return unchanged(scene, "the kernel is one pixel", context) }
+    let statistics = try SceneStatistics(finite, context, precision: .double)
+    let deviations = (0..<scene.shape.bands).map { max(statistics.covariance[$0, $0], 0).squareRoot() }
+    guard deviations.contains(where: { $0 > 0 }) else { return unchanged(scene, "it is constant", context) }
+    let found = try noise ?? NoiseLevels.estimate(finite, context)
+    // What is beside the image is not known, and single precision not exact: no scene is better than 60 dB.
+    let least = (deviations.max() ?? 1) * 1e-6
+    let levels = NoiseLevels(
+      standardDeviations: zip(found.standardDeviations, deviations).map { max($0, 1e-3 * $1, least) })
+    let subspace = try SpectralSubspace(statistics, noise: levels, whitening: true)
+    let kept = min(scene.shape.bands, rank ?? max(subspace.significant, 1))
+    let components = subspace.project(finite.pixels, rank: kept)
+    let (filling, places) = (PlaneFilling(finite), scene.shape.pixels)
+    let planes = PixelMatrix(rows: kept, columns: places)
+    Parallel.forEach(kept) { i in
+      filling.spread(components.pointer + i * components.columns, into: planes.pointer + i * places)
+    }
+    let blur = PlaneBlur(kernel, lines: scene.shape.lines, samples: scene.shape.samples)
+    let sum = kernel.sum
+    if !mirrors { blur.correctBorders(planes, mean: subspace.componentsOfZero(rank: kept)) }
+    try sharpen(planes, blur, context)
+    Parallel.forEach(kept) { i in
+      filling.gather(planes.pointer + i * places, into: components.pointer + i * components.columns)
+    }
+    let result = subspace.reconstruct(components)
+    // Weights that do not add up to 1 made everything darker or brighter.
+    if abs(sum - 1) > 1e-6, sum > 0 {
+      let (values, factor) = (result.pointer, Float(1 / sum))
+      for i in 0..<(result.rows * result.columns) { values[i] *= factor }
+    }
+    return RestoredScene(
+      scene: scene.replacingFinitePixels(by: result), noise: found, rank: kept, facts: ["kernelSum": sum])
+  }
+}
+
+extension SpectralSubspace {
+  /// The components of a spectrum of zeros.
+  func componentsOfZero(rank: Int) -> [Float] {
+    (0..<rank).map { i in
+      Float(-mean.indices.reduce(0) { $0 + vectors[$1, i] * mean[$1] / scale[$1] })
+    }
+  }
+}
+
+/// A blur of planes as a product of spectra. The planes are continued beyond their borders by their mirror images, which fade
+/// into those of the opposite border, so that nothing jumps where the transform wraps around.
+public struct PlaneBlur: Sendable {
+  /// Size of the images.
+  let lines, samples: Int
+  /// Transform of the continued planes.
+  let transform: FFT2D
+  /// Spectrum of the blur with weights that add up to 1, pairs of real and imaginary parts.
+  let spectrum: [Float]
+  private let kernel: BlurKernel
+
+  init(_ kernel: BlurKernel, lines: Int, samples: Int) {
+    (self.kernel, self.lines, self.samples) = (kernel, lines, samples)
+    let margin = 2 * kernel.size + 8
+    transform = FFT2D(
+      lines: FFT2D.fastSize(atLeast: lines + margin), samples: FFT2D.fastSize(atLeast: samples + margin))
+    let (height, width) = (transform.lines, transform.samples)
+    let plane = PixelMatrix(rows: height, columns: width)
+    let sum = kernel.sum
+    // Σ w(d) x(p + d): the weight of d stands at −d.
+    for i in 0..<kernel.size {
+      for j in 0..<kernel.size {
+        let (y, x) = ((height - (i - kernel.radius)) % height, (width - (j - kernel.radius)) % width)
+        plane[y, x] += kernel.weights[i * kernel.size + j] / Float(sum > 0 ? sum : 1)
+      }
+    }
+    let work = PixelMatrix(rows: 1, columns: transform.spectrumCount)
+    transform.forward(plane.pointer, work.pointer)
+    spectrum = work.values
+  }
+
+  /// Places of a continued axis: two places of the image and the share of the second.
+  private static func continuation(_ count: Int, _ whole: Int) -> [(first: Int, second: Int, share: Float)] {
+    (0..<whole).map { place in
+      guard place >= count else { return (place, place, 0) }
+      let t = Float(place - count + 1) / Float(whole - count + 1)
+      return (mirrored(place, count), mirrored(place - whole, count), t * t * (3 - 2 * t))
+    }
+  }
+
+  /// The continued plane of an image.
+  func load(_ image: UnsafePointer<Float>, into plane: UnsafeMutablePointer<Float>) {
+    let rows = PlaneBlur.continuation(lines, transform.lines)
+    let columns = PlaneBlur.continuation(samples, transform.samples)
+    for (y, row) in rows.enumerated() {
+      let (upper, lower) = (image + row.first * samples, image + row.second * samples)
+      let target = plane + y * transform.samples
+      for (x, column) in columns.enumerated() {
+        let a = upper[column.first] + column.share * (upper[column.second] - upper[column.first])
+        let b = lower[column.first] + column.share * (lower[column.second] - lower[column.first])
+        target[x] = a + row.share * (b - a)
+      }
+    }
+  }
+
+  /// The image part of a plane, times a factor.
+  func crop(_ plane: UnsafePointer<Float>, factor: Float, into image: UnsafeMutablePointer<Float>) {
+    for line in 0..<lines {
+      for sample in 0..<samples { image[line * samples + sample] = factor * plane[line * transform.samples + sample] }
+    }
+  }
+
+  /// Takes the zeros beside the image out of components: a value is the blur of what is inside, times the share of the weights
+  /// that fell inside, and the rest that of a spectrum of zeros.
+  func correctBorders(_ planes: PixelMatrix, mean zero: [Float]) {
+    let (size, radius, sum) = (kernel.size, kernel.radius, Float(kernel.sum))
+    guard sum > 0 else { return }
+    // Shares only differ from 1 near the borders.
+    for line in 0..<lines {
+      for sample in 0..<samples {
+        let isInside =
+          line >= radius && sample >= radius && line + radius < lines && sample + radius < samples
+        if isInside { continue }
+        var share: Float = 0
+        for i in 0..<size {
+          for j in 0..<size {
+            let (y, x) = (line + i - radius, sample + j - radius)
+            if y >= 0, y < lines, x >= 0, x < samples { share += kernel.weights[i * size + j] }
+          }
+        }
+        share = max(share / sum, 0.05)
+        let place = line * samples + sample
+        for component in 0..<planes.rows {
+          let value = planes[component, place]
+          planes[component, place] = zero[component] + (value - zero[component]) / share
+        }
+      }
+    }
+  }
+}
+
+extension ParameterDescription {
+  /// What a deblurring is told about the kernel.
+  static let kernel: [ParameterDescription] = [
+    ParameterDescription("kind", 0, in: 0...3, "0: Gaussian, 1: motion, 2: box, 3: round"),
+    .kernelSize(9),
+    ParameterDescription(
+      "sigma", nil, in: 0.01...100, "width of the Gaussian in pixels; default: 0.3 ((size − 1) / 2 − 1) + 0.8"),
+    ParameterDescription(
+      "angle", 0, in: -360...360, "of the motion, degrees from the direction of the samples towards smaller lines"),
+    ParameterDescription("mirror", 1, in: 0...1, "1: the scene goes on beside its borders; 0: there are zeros"),
+  ]
+}
+
+extension BlurKernel {
+  /// The kernel of a deblurring.
+  ///
+  /// - Throws: `CoreError.invalidParameter` for even sizes and kinds that do not exist.
+  init(_ parameters: MethodParameters) throws {
+    let value = parameters.value("kind")
+    guard let kind = Int(exactly: value).flatMap(BlurKernel.Kind.init(rawValue:)) else {
+      throw CoreError.invalidParameter(name: "kind", value: PlainNumber.exact(value), requirement: "0, 1, 2 or 3")
+    }
+    try self.init(
+      kind, size: parameters.oddSize(), sigma: parameters["sigma"], angle: parameters.value("angle"))
+  }
+}
