@@ -33,10 +33,8 @@ extension MissingRequest {
   ///   - scene: the pixels that are changed.
   ///   - bands: its bands in the file, 0-based.
   /// - Throws: the errors of opening the raster, `RasterError.inconsistent` for one of another size.
-  static func mark(_ request: MissingRequest, in scene: Cube, of opened: OpenScene, bands: [Int], _ context: RunContext)
-    throws
-  {
-    switch request {
+  func mark(in scene: Cube, of opened: OpenScene, bands: [Int], _ context: RunContext) throws {
+    switch self {
     case .nodata: return
     case .zero:
       Parallel.forEachChunk(of: scene.count, chunk: 4096) { _, rows in

@@ -89,8 +89,8 @@ public struct RestoreJob: Sendable {
     var (task, reason) = (task, "given")
     if task == .automatic {
       (task, reason) = RestorationTask.recognise(
-        missing: gaps.count - gaps.dead.count * gaps.pixels, of: before.count * before.shape.bands,
-        dead: gaps.dead.count)
+        missing: gaps.count - gaps.bands.count * before.count, of: before.count * before.shape.bands,
+        dead: gaps.bands.count)
       context.logger.notice("restoring: \(task.rawValue), because \(reason)")
       if named == nil, !task.fillsValues {
         source = try pixels(of: opened, fills: false, context)

@@ -52,7 +52,9 @@ enum MethodList {
   static let tasks: [(task: MethodTask, title: String)] = [
     (.count, "How many endmembers"), (.extract, "Endmember extraction"),
     (.abundance, "Abundances for known endmembers"), (.sparse, "Sparse regression on a library"),
-    (.blind, "Endmembers and abundances together"), (.denoise, "Noise removal"), (.classify, "Classification"),
+    (.blind, "Endmembers and abundances together"), (.denoise, "Noise removal"), (.inpaint, "Missing values and bands"),
+    (.deblur, "Deblurring"), (.superResolve, "A finer grid"), (.dehaze, "Haze removal"),
+    (.removePhotonNoise, "Photon noise removal"), (.classify, "Classification"),
   ]
 
   /// Every method, in the order of tasks and registers.

@@ -48,6 +48,12 @@ struct RestoreCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
+      "Blur to undo, for deblur: gaussian, box or round with a size in pixels, or motion with size and angle in degrees.",
+      valueName: "gaussian:9|motion:15,45"))
+  var kernel: String?
+
+  @Option(
+    help: ArgumentHelp(
       "Missing values beside those that the file marks: zero, or a raster that is not 0 where they are (one band, or one per band).",
       valueName: "raster|zero|nodata"))
   var missing: MissingPath?
@@ -82,12 +88,31 @@ struct RestoreCommand: ParsableCommand {
     job.weights.path = weights?.text
     job.values = try MethodOptions.values(set)
     if let scale { job.values["scale"] = Double(scale) }
+    try job.values.merge(kernelValues()) { given, _ in given }
     job.missing = missing.map { MissingRequest(parsing: $0.text) }
     job.noise = try noise.map { try NoiseRequest(parsing: $0.text) }
     job.products = products.request()
     job.writing = try output.writing()
     job.records = map.records(noProvenance: products.noProv, digests: products.hash)
     try Terminal.show(job.run(context))
+  }
+
+  /// `--kernel` as parameters of a deconvolution.
+  private func kernelValues() throws -> [String: Double] {
+    guard let kernel else { return [:] }
+    let kinds = ["gaussian", "motion", "box", "round"]
+    let parts = kernel.split(separator: ":", maxSplits: 1).map(String.init)
+    let numbers =
+      parts.count == 2 ? parts[1].split(separator: ",", omittingEmptySubsequences: false).map { Double($0) } : []
+    guard let kind = kinds.firstIndex(of: parts.first ?? ""), let size = numbers.first ?? nil, !numbers.contains(nil),
+      numbers.count <= (kind == 1 ? 2 : 1)
+    else {
+      throw CoreError.invalidParameter(
+        name: "--kernel", value: kernel, requirement: "gaussian:SIZE, box:SIZE, round:SIZE or motion:SIZE,ANGLE")
+    }
+    var values = ["kind": Double(kind), "size": size]
+    if numbers.count == 2 { values["angle"] = numbers[1] }
+    return values
   }
 }
 
