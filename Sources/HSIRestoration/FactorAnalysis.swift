@@ -46,10 +46,15 @@ enum FactorAnalysis {
     return try sorted(model, rank: rank, observed: observed)
   }
 
-  /// One round.
-  private static func step(
+  /// One round: estimates of the coordinates of pixels, then regression of every band on them.
+  ///
+  /// - Parameters:
+  ///   - known: variances of the noise that stay as they are, or nil to estimate them.
+  ///   - ridge: nil for expectation maximisation, where coordinates have unit variance and the errors of their estimates count;
+  ///     else the weight of the squares of coordinates and of loadings in alternating least squares.
+  static func step(
     _ model: inout IncompletePixels, _ scene: Cube, _ rows: [Int], known: [Double]?, floors: [Double],
-    _ context: RunContext
+    ridge: Double? = nil, _ context: RunContext
   ) throws {
     let (p, m, lanes) = (model.rank, model.bands.count, IncompletePixels.lanes)
     let entries = LaneSolver.entries(p)
@@ -80,15 +85,19 @@ enum FactorAnalysis {
       for first in Swift.stride(from: range.lowerBound, to: range.upperBound, by: lanes) {
         let members = min(lanes, range.upperBound - first)
         current.solve(
-          members, { UnsafePointer(source + rows[first + $0] * columns) }, products, work, covariances: true,
-          precisions: [Double](repeating: 1, count: p), prior: nil)
+          members, { UnsafePointer(source + rows[first + $0] * columns) }, products, work,
+          covariances: ridge == nil, precisions: [Double](repeating: ridge ?? 1, count: p), prior: nil)
         for i in 0..<p {
           let x = work.estimates + i * lanes
           for j in 0...i {
             let (y, e) = (work.estimates + j * lanes, LaneSolver.entry(i, j))
             let covariance = work.systems + e * lanes
             let target = terms + e * lanes
-            for n in 0..<lanes { target[n] = x[n] * y[n] + covariance[n] }
+            if ridge == nil {
+              for n in 0..<lanes { target[n] = x[n] * y[n] + covariance[n] }
+            } else {
+              for n in 0..<lanes { target[n] = x[n] * y[n] }
+            }
           }
           (terms + (entries + i) * lanes).update(from: x, count: lanes)
         }
@@ -139,7 +148,7 @@ enum FactorAnalysis {
       normal[p, p] = count
       right[p, 0] = sum
       // A ridge far below the noise of the regression keeps bands with few values solvable.
-      for i in 0...p { normal[i, i] += 1e-9 * count + 1e-6 }
+      for i in 0...p { normal[i, i] += 1e-9 * count + 1e-6 + (i < p ? ridge ?? 0 : 0) }
       let solution = try normal.solvedPositiveDefinite(right)
       var explained = 0.0
       for i in 0...p { explained += solution[i, 0] * right[i, 0] }
@@ -240,12 +249,19 @@ struct PairwiseStatistics {
   /// Gives the memory of the products back.
   mutating func release() { (products, counts) = ([], []) }
 
+  /// The largest eigenvalue of the correlations.
+  func largestEigenvalue() throws -> Double { try correlation.symmetricEigenvalues().max() ?? 1 }
+
+  private var correlation: Matrix<Double> {
+    let m = bands.count
+    return Matrix(rows: m, columns: m) { i, j in
+      counts[i * m + j] > 1 ? products[i * m + j] / counts[i * m + j] : (i == j ? 1 : 0)
+    }
+  }
+
   /// The subspace of the leading eigenvectors of the correlations, and a first guess of the noise.
   func model(rank: Int, known: [Double]?, floors: [Double]) throws -> IncompletePixels {
     let m = bands.count
-    let correlation = Matrix<Double>(rows: m, columns: m) { i, j in
-      counts[i * m + j] > 1 ? products[i * m + j] / counts[i * m + j] : (i == j ? 1 : 0)
-    }
     let eigen = try correlation.symmetricEigen()
     let loadings = Matrix<Double>(rows: m, columns: rank) { b, i in
       deviations[b] * eigen.vectors[b, i] * max(eigen.values[i], 1e-3).squareRoot()

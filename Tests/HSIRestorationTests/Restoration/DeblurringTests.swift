@@ -55,7 +55,7 @@ import Testing
     // A kernel larger than the scene.
     let small = RestorationScene.clean(lines: 5, samples: 4, bands: 3)
     let result = try RestorationScene.restored(name, ["size": 21], small)
-    #expect(result.scene.pixels.values.allSatisfy(\.isFinite))
+    #expect(result.scene.pixels.values.allSatisfy { $0.isFinite })
   }
 
   /// The product of spectra is the sum over the neighbourhood.

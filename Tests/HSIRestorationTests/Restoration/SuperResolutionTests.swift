@@ -75,6 +75,6 @@ import Testing
     let place = 2 * 128 + 12
     #expect(result.pixels[place, 2].isNaN && result.pixels[place, 1] == holed.pixels[70, 1])
     let lost = SyntheticScene.with(clean, [Float](repeating: .nan, count: clean.pixels.values.count))
-    #expect(try RestorationScene.restored(name, [:], lost).scene.pixels.values.allSatisfy(\.isNaN))
+    #expect(try RestorationScene.restored(name, [:], lost).scene.pixels.values.allSatisfy { $0.isNaN })
   }
 }
