@@ -21,7 +21,7 @@ enum FactorAnalysis {
   /// - Parameters:
   ///   - bands: bands that have values, ascending.
   ///   - levels: noise per used band where it is known; else it is estimated.
-  ///   - rank: factors, or nil for those above what noise alone would show.
+  ///   - rank: factors, or nil for the number that predicts values held back best.
   /// - Returns: components sorted by their signal in units of noise, of unit variance, and how many are kept.
   static func learn(
     _ scene: Cube, bands: [Int], levels: [Double]?, rank: Int?, rounds: Int, _ context: RunContext
@@ -33,7 +33,7 @@ enum FactorAnalysis {
     let scales = start.deviations
     let floors = scales.map { 1e-6 * $0 * $0 }
     let known = levels.map { zip($0, floors).map { max($0 * $0, $1) } }
-    let most = min(rank ?? mostFactors(bands: bands.count), max(bands.count - 1, 1))
+    let most = try min(rank ?? chosenRank(scene, bands, known, context), max(bands.count - 1, 1))
     var model = try start.model(rank: most, known: known, floors: floors)
     start.release()
     for round in 0..<rounds {
@@ -44,6 +44,38 @@ enum FactorAnalysis {
     context.progress.report(phase: "learning the subspace", fraction: 1)
     let observed = Double(start.values) / Double(max(bands.count, 1))
     return try sorted(model, rank: rank, observed: observed)
+  }
+
+  /// The number of factors after which values that were held back (one in ten, of at most 4096 pixels) are predicted no better.
+  private static func chosenRank(
+    _ scene: Cube, _ bands: [Int], _ known: [Double]?, _ context: RunContext
+  ) throws -> Int {
+    let held = HeldValues(scene, most: 4096, share: 0.1, seed: context.seed)
+    let lacking = Set(MissingValues(held.part).bands)
+    let used = bands.indices.filter { !lacking.contains(bands[$0]) }
+    let most = mostFactors(bands: used.count)
+    guard used.count > 1 else { return 1 }
+    let (rows, chosen) = (Array(0..<held.part.count), used.map { bands[$0] })
+    let start = PairwiseStatistics(held.part, rows: rows, bands: chosen)
+    let variances = start.deviations.map { $0 * $0 }
+    let (floors, given) = (variances.map { 1e-6 * $0 }, known.map { known in used.map { known[$0] } })
+    var (best, least) = (1, Double.infinity)
+    let candidates = [1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16].filter { $0 <= most }
+    for (index, rank) in candidates.enumerated() {
+      context.progress.report(phase: "choosing the rank", fraction: Double(index) / Double(candidates.count))
+      var model = try start.model(rank: rank, known: given, floors: floors)
+      for _ in 0..<12 {
+        try context.checkCancellation()
+        try step(&model, held.part, rows, known: given, floors: floors, context)
+      }
+      let (z, _) = try model.estimates(
+        held.part.pixels, precisions: [Double](repeating: 1, count: rank), prior: nil, context)
+      let error = held.error(of: model.reconstruct(z, bands: scene.shape.bands), scales: chosen, variances)
+      // A fiftieth, so that the last grains are not paid for with many components.
+      if error < 0.98 * least { (best, least) = (rank, error) }
+    }
+    context.progress.report(phase: "choosing the rank", fraction: 1)
+    return best
   }
 
   /// One round: estimates of the coordinates of pixels, then regression of every band on them.

@@ -55,10 +55,11 @@ import Testing
   }
 
   @Test(arguments: ["mask", "missing-bands", "poisson", "mixture"]) func stripsGiveTheSame(_ name: String) throws {
+    let scene = Self.scene
     func strips(_ drawn: some DrawnDegradation) -> [UInt32] {
       [0..<7, 7..<8, 8..<20].flatMap { lines in
         let rows = (lines.lowerBound * 24)..<(lines.upperBound * 24)
-        let values = rows.flatMap { Array(Self.scene.pixels.row($0)) }
+        let values = rows.flatMap { Array(scene.pixels.row($0)) }
         let pixels = PixelMatrix(rows: rows.count, columns: 10, values: values)
         drawn.apply(
           to: pixels, positions: (0..<Int32(rows.count)).map { $0 },
