@@ -9,12 +9,14 @@ import HSINumerics
 public protocol DeconvolutionRestorer: ClassicalRestorer {
   /// The weights that the scene was blurred with.
   var kernel: BlurKernel { get }
-  /// Whether the image went on mirrored beside its borders when it was blurred; zeros where false.
-  var mirrors: Bool { get }
+  /// Whether there were zeros beside the image when it was blurred; else what was there is not known.
+  var hasZerosBeside: Bool { get }
   /// Components kept, where that was said.
   var rank: Int? { get }
-  /// Makes the planes of components (p × lines · samples), in place.
-  func sharpen(_ planes: PixelMatrix, _ blur: PlaneBlur, _ context: RunContext) throws
+  /// Sharpens the planes of components (p × lines · samples), in place.
+  ///
+  /// - Parameter outside: the components of what lies beside the image, where that is known.
+  func sharpen(_ planes: PixelMatrix, _ blur: PlaneBlur, outside: [Float]?, _ context: RunContext) throws
 }
 
 extension DeconvolutionRestorer {
@@ -50,10 +52,10 @@ extension DeconvolutionRestorer {
     Parallel.forEach(kept) { i in
       filling.spread(components.pointer + i * components.columns, into: planes.pointer + i * places)
     }
-    let blur = PlaneBlur(kernel, lines: scene.shape.lines, samples: scene.shape.samples)
+    let blur = PlaneBlur(
+      kernel, lines: scene.shape.lines, samples: scene.shape.samples, isKnown: finite.rowOfPlace().map { $0 >= 0 })
     let sum = kernel.sum
-    if !mirrors { blur.correctBorders(planes, mean: subspace.componentsOfZero(rank: kept)) }
-    try sharpen(planes, blur, context)
+    try sharpen(planes, blur, outside: hasZerosBeside ? subspace.componentsOfZero(rank: kept) : nil, context)
     Parallel.forEach(kept) { i in
       filling.gather(planes.pointer + i * places, into: components.pointer + i * components.columns)
     }
@@ -70,15 +72,17 @@ extension DeconvolutionRestorer {
 
 extension SpectralSubspace {
   /// The components of a spectrum of zeros.
-  func componentsOfZero(rank: Int) -> [Float] {
-    (0..<rank).map { i in
-      Float(-mean.indices.reduce(0) { $0 + vectors[$1, i] * mean[$1] / scale[$1] })
-    }
+  fileprivate func componentsOfZero(rank: Int) -> [Float] {
+    (0..<rank).map { i in Float(-mean.indices.reduce(0) { $0 + vectors[$1, i] * mean[$1] / scale[$1] }) }
   }
 }
 
-/// A blur of planes as a product of spectra. The planes are continued beyond their borders by their mirror images, which fade
-/// into those of the opposite border, so that nothing jumps where the transform wraps around.
+/// A blur of planes as a product of spectra.
+///
+/// What is blurred into the image from beside it, and what is missing in it, is not known. The planes start continued beyond their
+/// borders by their mirror images, which fade into those of the opposite border, so that nothing jumps where the transform wraps
+/// around; the methods then replace that, round by round, by the blur of what they have found. Where the image is known to lie in a
+/// constant, it is first divided by the share of the weights that fell inside, which takes the constant out.
 public struct PlaneBlur: Sendable {
   /// Size of the images.
   let lines, samples: Int
@@ -86,10 +90,14 @@ public struct PlaneBlur: Sendable {
   let transform: FFT2D
   /// Spectrum of the blur with weights that add up to 1, pairs of real and imaginary parts.
   let spectrum: [Float]
-  private let kernel: BlurKernel
+  /// Places of the image that were seen.
+  private let isKnown: [Bool]
+  /// Share of the weights that falls inside the image, at least 0.05.
+  private let shares: [Float]
 
-  init(_ kernel: BlurKernel, lines: Int, samples: Int) {
-    (self.kernel, self.lines, self.samples) = (kernel, lines, samples)
+  init(_ kernel: BlurKernel, lines: Int, samples: Int, isKnown: [Bool]? = nil) {
+    (self.lines, self.samples) = (lines, samples)
+    self.isKnown = isKnown ?? [Bool](repeating: true, count: lines * samples)
     let margin = 2 * kernel.size + 8
     transform = FFT2D(
       lines: FFT2D.fastSize(atLeast: lines + margin), samples: FFT2D.fastSize(atLeast: samples + margin))
@@ -106,6 +114,22 @@ public struct PlaneBlur: Sendable {
     let work = PixelMatrix(rows: 1, columns: transform.spectrumCount)
     transform.forward(plane.pointer, work.pointer)
     spectrum = work.values
+    shares = PlaneBlur.shares(kernel, lines, samples)
+  }
+
+  private static func shares(_ kernel: BlurKernel, _ lines: Int, _ samples: Int) -> [Float] {
+    let (size, radius, sum) = (kernel.size, kernel.radius, Float(kernel.sum))
+    return (0..<(lines * samples)).map { place in
+      let (line, sample) = (place / samples, place % samples)
+      if line >= radius, sample >= radius, line + radius < lines, sample + radius < samples { return 1 }
+      var share: Float = 0
+      for i in max(0, radius - line)..<min(size, lines + radius - line) {
+        for j in max(0, radius - sample)..<min(size, samples + radius - sample) {
+          share += kernel.weights[i * size + j]
+        }
+      }
+      return sum > 0 ? max(share / sum, 0.05) : 1
+    }
   }
 
   /// Places of a continued axis: two places of the image and the share of the second.
@@ -139,30 +163,37 @@ public struct PlaneBlur: Sendable {
     }
   }
 
-  /// Takes the zeros beside the image out of components: a value is the blur of what is inside, times the share of the weights
-  /// that fell inside, and the rest that of a spectrum of zeros.
-  func correctBorders(_ planes: PixelMatrix, mean zero: [Float]) {
-    let (size, radius, sum) = (kernel.size, kernel.radius, Float(kernel.sum))
-    guard sum > 0 else { return }
-    // Shares only differ from 1 near the borders.
+  /// Sets everything beside the image to a value.
+  func setOutside(_ plane: UnsafeMutablePointer<Float>, _ value: Float) {
+    for line in 0..<transform.lines {
+      let start = line < lines ? samples : 0
+      for sample in start..<transform.samples { plane[line * transform.samples + sample] = value }
+    }
+  }
+
+  /// Changes an image to what would be seen if it went on beside its borders: a value is the blur of what is inside, times the share
+  /// of the weights that fell inside, and the rest of `outside`.
+  func removeOutside(_ image: UnsafeMutablePointer<Float>, _ outside: Float) {
+    for i in 0..<(lines * samples) { image[i] = outside + (image[i] - outside) / shares[i] }
+  }
+
+  /// Replaces a plane by its blur, by way of a spectrum of its size.
+  func apply(_ plane: UnsafeMutablePointer<Float>, _ work: UnsafeMutablePointer<Float>) {
+    transform.forward(plane, work)
+    let scale = 1 / Float(transform.lines * transform.samples)
+    for i in 0..<(transform.spectrumCount / 2) {
+      let (a, b, re, im) = (spectrum[2 * i], spectrum[2 * i + 1], work[2 * i], work[2 * i + 1])
+      work[2 * i] = (a * re - b * im) * scale
+      work[2 * i + 1] = (a * im + b * re) * scale
+    }
+    transform.inverse(work, plane)
+  }
+
+  /// Writes the known places of an image into a plane.
+  func overwrite(_ plane: UnsafeMutablePointer<Float>, with image: UnsafePointer<Float>) {
     for line in 0..<lines {
-      for sample in 0..<samples {
-        let isInside =
-          line >= radius && sample >= radius && line + radius < lines && sample + radius < samples
-        if isInside { continue }
-        var share: Float = 0
-        for i in 0..<size {
-          for j in 0..<size {
-            let (y, x) = (line + i - radius, sample + j - radius)
-            if y >= 0, y < lines, x >= 0, x < samples { share += kernel.weights[i * size + j] }
-          }
-        }
-        share = max(share / sum, 0.05)
-        let place = line * samples + sample
-        for component in 0..<planes.rows {
-          let value = planes[component, place]
-          planes[component, place] = zero[component] + (value - zero[component]) / share
-        }
+      for sample in 0..<samples where isKnown[line * samples + sample] {
+        plane[line * transform.samples + sample] = image[line * samples + sample]
       }
     }
   }
@@ -171,13 +202,14 @@ public struct PlaneBlur: Sendable {
 extension ParameterDescription {
   /// What a deblurring is told about the kernel.
   static let kernel: [ParameterDescription] = [
+    ParameterDescription(
+      "zeros", 0, in: 0...1, "1: there were zeros beside the image when it was blurred; 0: not known"),
     ParameterDescription("kind", 0, in: 0...3, "0: Gaussian, 1: motion, 2: box, 3: round"),
     .kernelSize(9),
     ParameterDescription(
       "sigma", nil, in: 0.01...100, "width of the Gaussian in pixels; default: 0.3 ((size − 1) / 2 − 1) + 0.8"),
     ParameterDescription(
       "angle", 0, in: -360...360, "of the motion, degrees from the direction of the samples towards smaller lines"),
-    ParameterDescription("mirror", 1, in: 0...1, "1: the scene goes on beside its borders; 0: there are zeros"),
   ]
 }
 

@@ -21,7 +21,7 @@ enum FactorAnalysis {
   /// - Parameters:
   ///   - bands: bands that have values, ascending.
   ///   - levels: noise per used band where it is known; else it is estimated.
-  ///   - rank: factors, or nil for those above what noise alone would show.
+  ///   - rank: factors, or nil for the number that predicts values held back best.
   /// - Returns: components sorted by their signal in units of noise, of unit variance, and how many are kept.
   static func learn(
     _ scene: Cube, bands: [Int], levels: [Double]?, rank: Int?, rounds: Int, _ context: RunContext
@@ -33,7 +33,7 @@ enum FactorAnalysis {
     let scales = start.deviations
     let floors = scales.map { 1e-6 * $0 * $0 }
     let known = levels.map { zip($0, floors).map { max($0 * $0, $1) } }
-    let most = min(rank ?? mostFactors(bands: bands.count), max(bands.count - 1, 1))
+    let most = try min(rank ?? chosenRank(scene, bands, known, context), max(bands.count - 1, 1))
     var model = try start.model(rank: most, known: known, floors: floors)
     start.release()
     for round in 0..<rounds {
@@ -46,10 +46,47 @@ enum FactorAnalysis {
     return try sorted(model, rank: rank, observed: observed)
   }
 
-  /// One round.
-  private static func step(
+  /// The number of factors after which values that were held back (one in ten, of at most 4096 pixels) are predicted no better.
+  private static func chosenRank(
+    _ scene: Cube, _ bands: [Int], _ known: [Double]?, _ context: RunContext
+  ) throws -> Int {
+    let held = HeldValues(scene, most: 4096, share: 0.1, seed: context.seed)
+    let lacking = Set(MissingValues(held.part).bands)
+    let used = bands.indices.filter { !lacking.contains(bands[$0]) }
+    let most = mostFactors(bands: used.count)
+    guard used.count > 1 else { return 1 }
+    let (rows, chosen) = (Array(0..<held.part.count), used.map { bands[$0] })
+    let start = PairwiseStatistics(held.part, rows: rows, bands: chosen)
+    let variances = start.deviations.map { $0 * $0 }
+    let (floors, given) = (variances.map { 1e-6 * $0 }, known.map { known in used.map { known[$0] } })
+    var (best, least) = (1, Double.infinity)
+    let candidates = [1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16].filter { $0 <= most }
+    for (index, rank) in candidates.enumerated() {
+      context.progress.report(phase: "choosing the rank", fraction: Double(index) / Double(candidates.count))
+      var model = try start.model(rank: rank, known: given, floors: floors)
+      for _ in 0..<12 {
+        try context.checkCancellation()
+        try step(&model, held.part, rows, known: given, floors: floors, context)
+      }
+      let (z, _) = try model.estimates(
+        held.part.pixels, precisions: [Double](repeating: 1, count: rank), prior: nil, context)
+      let error = held.error(of: model.reconstruct(z, bands: scene.shape.bands), scales: chosen, variances)
+      // A fiftieth, so that the last grains are not paid for with many components.
+      if error < 0.98 * least { (best, least) = (rank, error) }
+    }
+    context.progress.report(phase: "choosing the rank", fraction: 1)
+    return best
+  }
+
+  /// One round: estimates of the coordinates of pixels, then regression of every band on them.
+  ///
+  /// - Parameters:
+  ///   - known: variances of the noise that stay as they are, or nil to estimate them.
+  ///   - ridge: nil for expectation maximisation, where coordinates have unit variance and the errors of their estimates count;
+  ///     else the weight of the squares of coordinates and of loadings in alternating least squares.
+  static func step(
     _ model: inout IncompletePixels, _ scene: Cube, _ rows: [Int], known: [Double]?, floors: [Double],
-    _ context: RunContext
+    ridge: Double? = nil, _ context: RunContext
   ) throws {
     let (p, m, lanes) = (model.rank, model.bands.count, IncompletePixels.lanes)
     let entries = LaneSolver.entries(p)
@@ -80,15 +117,19 @@ enum FactorAnalysis {
       for first in Swift.stride(from: range.lowerBound, to: range.upperBound, by: lanes) {
         let members = min(lanes, range.upperBound - first)
         current.solve(
-          members, { UnsafePointer(source + rows[first + $0] * columns) }, products, work, covariances: true,
-          precisions: [Double](repeating: 1, count: p), prior: nil)
+          members, { UnsafePointer(source + rows[first + $0] * columns) }, products, work,
+          covariances: ridge == nil, precisions: [Double](repeating: ridge ?? 1, count: p), prior: nil)
         for i in 0..<p {
           let x = work.estimates + i * lanes
           for j in 0...i {
             let (y, e) = (work.estimates + j * lanes, LaneSolver.entry(i, j))
             let covariance = work.systems + e * lanes
             let target = terms + e * lanes
-            for n in 0..<lanes { target[n] = x[n] * y[n] + covariance[n] }
+            if ridge == nil {
+              for n in 0..<lanes { target[n] = x[n] * y[n] + covariance[n] }
+            } else {
+              for n in 0..<lanes { target[n] = x[n] * y[n] }
+            }
           }
           (terms + (entries + i) * lanes).update(from: x, count: lanes)
         }
@@ -139,7 +180,7 @@ enum FactorAnalysis {
       normal[p, p] = count
       right[p, 0] = sum
       // A ridge far below the noise of the regression keeps bands with few values solvable.
-      for i in 0...p { normal[i, i] += 1e-9 * count + 1e-6 }
+      for i in 0...p { normal[i, i] += 1e-9 * count + 1e-6 + (i < p ? ridge ?? 0 : 0) }
       let solution = try normal.solvedPositiveDefinite(right)
       var explained = 0.0
       for i in 0...p { explained += solution[i, 0] * right[i, 0] }
@@ -240,12 +281,19 @@ struct PairwiseStatistics {
   /// Gives the memory of the products back.
   mutating func release() { (products, counts) = ([], []) }
 
+  /// The largest eigenvalue of the correlations.
+  func largestEigenvalue() throws -> Double { try correlation.symmetricEigenvalues().max() ?? 1 }
+
+  private var correlation: Matrix<Double> {
+    let m = bands.count
+    return Matrix(rows: m, columns: m) { i, j in
+      counts[i * m + j] > 1 ? products[i * m + j] / counts[i * m + j] : (i == j ? 1 : 0)
+    }
+  }
+
   /// The subspace of the leading eigenvectors of the correlations, and a first guess of the noise.
   func model(rank: Int, known: [Double]?, floors: [Double]) throws -> IncompletePixels {
     let m = bands.count
-    let correlation = Matrix<Double>(rows: m, columns: m) { i, j in
-      counts[i * m + j] > 1 ? products[i * m + j] / counts[i * m + j] : (i == j ? 1 : 0)
-    }
     let eigen = try correlation.symmetricEigen()
     let loadings = Matrix<Double>(rows: m, columns: rank) { b, i in
       deviations[b] * eigen.vectors[b, i] * max(eigen.values[i], 1e-3).squareRoot()

@@ -37,6 +37,10 @@ public struct DarkObjectDehazing: ClassicalRestorer {
     let finite = scene.finitePixels()
     guard finite.count > 0 else { return unchanged(scene, "no pixel has a finite value in every band", context) }
     guard finite.count > 1 else { return unchanged(scene, "it has one valid pixel", context) }
+    let statistics = try SceneStatistics(finite, context)
+    guard zip(statistics.minimum, statistics.maximum).contains(where: { $0 < $1 }) else {
+      return unchanged(scene, "it is constant", context)
+    }
     let exponents = Haze.exponents(scene.metadata.axis)
     let sky = SkyLight.brightest(finite, share: 1e-4)
     guard sky.contains(where: { $0 > 0 }) else { return unchanged(scene, "no band has positive values", context) }

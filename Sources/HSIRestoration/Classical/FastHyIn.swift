@@ -20,8 +20,8 @@ public struct FastHyIn: FillingRestorer {
     cost: "rounds (N L p² + 15 000 N p) flops",
     advice: "The best for missing values, many or few; bands that are missing everywhere are interpolated.",
     parameters: [
-      .rank("those above what noise alone shows, at most 16"),
-      ParameterDescription("rounds", 2, in: 1...10, "projections, each with the filtered images of the one before"),
+      .rank("the number that predicts values held back best, at most 16"),
+      ParameterDescription("rounds", 3, in: 1...10, "projections, each with the filtered images of the one before"),
       ParameterDescription("keep", 1, in: 0...1, "1: values that are there stay; 0: they are denoised too"),
     ])
 

@@ -5,36 +5,37 @@ import HSINumerics
 /// Deconvolution with a given kernel under total variation, in the subspace of the scene.
 ///
 /// Every component x solves `min ½‖h ∗ x − c‖² + λ Σ √(∂_y x² + ∂_x x²)` by the alternating direction method: the quadratic part is
-/// a division of spectra, the other a shrinkage of gradients. λ counts in units of the noise, which is 1 in every component.
-/// Cost N L² + 10 `iterations` N p log₂ N.
+/// a division of spectra, the other a shrinkage of gradients. λ counts in units of the noise, which is 1 in every component. What lies
+/// beside the image or is missing in it is put in as the blur of x in every round (`PlaneBlur`).
+/// Cost N L² + 20 `iterations` N p log₂ N.
 public struct TotalVariationDeconvolution: DeconvolutionRestorer {
   public static let description = MethodDescription(
     id: "tv-deconvolution", name: "Total variation deconvolution in a subspace", task: .deblur,
     citation:
       "Y. Wang, J. Yang, W. Yin and Y. Zhang, A new alternating minimization algorithm for total variation image "
       + "reconstruction, SIAM J. Imaging Sci. 1(3), 2008",
-    cost: "N L² + 10 iterations N p log₂ N", advice: "A known blur and sharp edges, with noise; slower than wiener.",
+    cost: "N L² + 20 iterations N p log₂ N", advice: "A known blur and sharp edges, with noise; slower than wiener.",
     parameters: ParameterDescription.kernel + [
       .rank("those above the spectrum of pure noise"),
-      ParameterDescription("lambda", 0.1, in: 1e-6...1000, "weight of total variation, in units of the noise"),
+      ParameterDescription("lambda", 0.05, in: 1e-6...1000, "weight of total variation, in units of the noise"),
       ParameterDescription("iterations", 60, in: 1...10_000, "rounds"),
     ])
 
   public let kernel: BlurKernel
-  public let mirrors: Bool
+  public let hasZerosBeside: Bool
   public let rank: Int?
   private let lambda: Float
   private let iterations: Int
 
   public init(_ parameters: MethodParameters) throws {
     kernel = try BlurKernel(parameters)
-    mirrors = parameters.value("mirror") >= 0.5
+    hasZerosBeside = parameters.value("zeros") >= 0.5
     rank = parameters["rank"].map { Int($0) }
     lambda = Float(parameters.value("lambda"))
     iterations = Int(parameters.value("iterations"))
   }
 
-  public func sharpen(_ planes: PixelMatrix, _ blur: PlaneBlur, _ context: RunContext) throws {
+  public func sharpen(_ planes: PixelMatrix, _ blur: PlaneBlur, outside: [Float]?, _ context: RunContext) throws {
     let transform = blur.transform
     let (height, width, half) = (transform.lines, transform.samples, transform.samples / 2 + 1)
     let (size, values) = (height * width, transform.spectrumCount)
@@ -58,17 +59,27 @@ public struct TotalVariationDeconvolution: DeconvolutionRestorer {
       guard spread > 0 else { return }
       let threshold = 0.1 * spread
       let penalty = lambda / threshold
-      blur.load(image, into: x)
-      transform.forward(x, data)
-      for place in 0..<(height * half) {
-        let (a, b) = (blur.spectrum[2 * place], blur.spectrum[2 * place + 1])
-        let (re, im) = (data[2 * place], data[2 * place + 1])
-        data[2 * place] = a * re + b * im
-        data[2 * place + 1] = a * im - b * re
+      if let outside {
+        // The start: the image without what lies beside it, and that beside it.
+        right.update(from: image, count: planes.columns)
+        blur.removeOutside(right, outside[component])
+        blur.load(right, into: x)
+        blur.setOutside(x, outside[component])
+        right.update(repeating: 0, count: planes.columns)
+      } else {
+        blur.load(image, into: x)
       }
       let scale = 1 / Float(size)
-      for _ in 0..<iterations {
+      for round in 0..<iterations {
         try context.checkCancellation()
+        // What is known, completed by the blur of x; in the first round x is what was seen.
+        let seen = divergence
+        seen.update(from: x, count: size)
+        if round > 0 || outside != nil {
+          blur.apply(seen, data)
+          blur.overwrite(seen, with: image)
+        }
+        transform.forward(seen, data)
         // Shrinkage of the gradients of x, then what they ask of x.
         for line in 0..<height {
           let (row, below) = (line * width, (line + 1) % height * width)
@@ -96,9 +107,10 @@ public struct TotalVariationDeconvolution: DeconvolutionRestorer {
         transform.forward(divergence, spectrum)
         for place in 0..<(height * half) {
           let (a, b) = (blur.spectrum[2 * place], blur.spectrum[2 * place + 1])
+          let (re, im) = (data[2 * place], data[2 * place + 1])
           let weight = scale / max(a * a + b * b + penalty * steps[place], 1e-20)
-          spectrum[2 * place] = (data[2 * place] + penalty * spectrum[2 * place]) * weight
-          spectrum[2 * place + 1] = (data[2 * place + 1] + penalty * spectrum[2 * place + 1]) * weight
+          spectrum[2 * place] = (a * re + b * im + penalty * spectrum[2 * place]) * weight
+          spectrum[2 * place + 1] = (a * im - b * re + penalty * spectrum[2 * place + 1]) * weight
         }
         transform.inverse(spectrum, x)
       }

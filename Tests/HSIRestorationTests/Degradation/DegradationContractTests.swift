@@ -8,7 +8,7 @@ import Testing
 /// What every degradation promises (see `Degradation`).
 @Suite(.serialized) struct DegradationContractTests {
   static let names = Degradations.all.descriptions.map(\.id)
-  static let scene = SyntheticScene.clean(lines: 20, samples: 24, bands: 10)
+  static var scene: Cube { SyntheticScene.clean(lines: 20, samples: 24, bands: 10) }
 
   private func degrade(
     _ name: String, _ scene: Cube, seed: UInt64 = 5, active: [Bool]? = nil, _ context: RunContext = RunContext()
@@ -47,7 +47,7 @@ import Testing
     let reduction = try Degradations.all.named(name).reduction
     let around = try degrade(name, holed).scene
     if reduction == 1 { #expect(around.positions == holed.positions) }
-    #expect(around.count < around.shape.pixels && around.pixels.values.allSatisfy(\.isFinite))
+    #expect(around.count < around.shape.pixels && around.pixels.values.allSatisfy { $0.isFinite })
     let patched = SyntheticScene.with(Self.scene, Self.scene.pixels.values)
     patched.pixels[100, 3] = .nan
     let result = try degrade(name, patched).scene
@@ -55,10 +55,11 @@ import Testing
   }
 
   @Test(arguments: ["mask", "missing-bands", "poisson", "mixture"]) func stripsGiveTheSame(_ name: String) throws {
+    let scene = Self.scene
     func strips(_ drawn: some DrawnDegradation) -> [UInt32] {
       [0..<7, 7..<8, 8..<20].flatMap { lines in
         let rows = (lines.lowerBound * 24)..<(lines.upperBound * 24)
-        let values = rows.flatMap { Array(Self.scene.pixels.row($0)) }
+        let values = rows.flatMap { Array(scene.pixels.row($0)) }
         let pixels = PixelMatrix(rows: rows.count, columns: 10, values: values)
         drawn.apply(
           to: pixels, positions: (0..<Int32(rows.count)).map { $0 },
@@ -112,9 +113,11 @@ import Testing
 
 /// Figures of what is drawn.
 @Suite struct DrawnDegradationTests {
-  private static let large = Cube(
-    lines: 100, samples: 100,
-    pixels: PixelMatrix(rows: 10_000, columns: 10, values: [Float](repeating: 0.5, count: 100_000)))
+  private static var large: Cube {
+    Cube(
+      lines: 100, samples: 100,
+      pixels: PixelMatrix(rows: 10_000, columns: 10, values: [Float](repeating: 0.5, count: 100_000)))
+  }
 
   private func degrade(_ name: String, _ values: [String: Double], _ scene: Cube = large, seed: UInt64 = 2) throws
     -> Cube
@@ -125,7 +128,7 @@ import Testing
 
   @Test(arguments: [0.0, 0.7, 0.9, 1]) func maskedShare(_ ratio: Double) throws {
     let values = try degrade("mask", ["ratio": ratio]).pixels.values
-    let lost = Double(values.count(where: \.isNaN)) / 1e5
+    let lost = Double(values.count { $0.isNaN }) / 1e5
     #expect(abs(lost - ratio) <= 5 * (ratio * (1 - ratio) / 1e5).squareRoot())
     #expect(values.allSatisfy { $0.isNaN || $0 == 0.5 })
     let zeros = try degrade("mask", ["ratio": ratio, "zero": 1]).pixels.values

@@ -18,12 +18,12 @@ import Testing
     ])
   func sharpens(_ name: String, _ blur: (id: String, kind: Double, size: Double, angle: Double, gain: Double)) throws {
     for mirror in [0.0, 1] {
-      var values = ["size": blur.size, "mirror": mirror]
+      var values = ["size": blur.size]
       if blur.kind == 1 { values["angle"] = blur.angle }
-      let blurred = try RestorationScene.degraded(blur.id, values, clean)
+      let blurred = try RestorationScene.degraded(blur.id, values.merging(["mirror": mirror]) { $1 }, clean)
       let noisy = SyntheticScene.noisy(blurred, sigma: 0.001)
-      values["kind"] = blur.kind
-      let result = try RestorationScene.restored(name, values, noisy)
+      let known = values.merging(["kind": blur.kind, "zeros": 1 - mirror]) { $1 }
+      let result = try RestorationScene.restored(name, known, noisy)
       let (before, after) = try (
         RestorationScene.quality(noisy, clean), RestorationScene.quality(result.scene, clean)
       )
@@ -55,7 +55,7 @@ import Testing
     // A kernel larger than the scene.
     let small = RestorationScene.clean(lines: 5, samples: 4, bands: 3)
     let result = try RestorationScene.restored(name, ["size": 21], small)
-    #expect(result.scene.pixels.values.allSatisfy(\.isFinite))
+    #expect(result.scene.pixels.values.allSatisfy { $0.isFinite })
   }
 
   /// The product of spectra is the sum over the neighbourhood.

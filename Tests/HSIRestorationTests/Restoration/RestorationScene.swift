@@ -10,7 +10,7 @@ enum RestorationScene {
     for line in 0..<lines {
       for sample in 0..<samples {
         let (y, x) = (Double(line), Double(sample))
-        let inside = (line / 12 + sample / 10) % 2 == 0
+        let inside = (line / 11 + sample / 9) % 2 == 0
         var mix = [0.3 + 0.2 * sin(y / 5), 0.3 + 0.2 * cos(x / 6 + y / 9), inside ? 0.5 : 0.1, 0.1]
         if (line - 18) * (line - 18) + (sample - 22) * (sample - 22) < 60 { mix = [0.05, 0.1, 0.05, 0.9] }
         for b in 0..<bands {
