@@ -101,9 +101,6 @@ struct MPHSIRParity {
     guard tensor.count == reference.count else { return }
     let scale = reference.values.reduce(floor) { max($0, Double(abs($1))) }
     let difference = zip(tensor.values, reference.values).reduce(0.0) { max($0, Double(abs($1.0 - $1.1))) }
-    if ProcessInfo.processInfo.environment["MPHSIR_FIGURES"] != nil {
-      print("FIGURE \(name) \(label.hasPrefix("g.") ? "g" : label) \(difference / scale) \(limit) \(label)")
-    }
     #expect(difference <= limit * scale, "\(name) \(label): \(difference / scale) of the largest value")
   }
 }
