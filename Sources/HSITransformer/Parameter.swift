@@ -100,6 +100,8 @@ public enum Initialisation: Sendable, Equatable {
   case truncatedNormal(Double)
   /// Uniform in ±bound.
   case uniform(Double)
+  /// Uniform in 0 … 1.
+  case unitUniform
   /// Normal with variance 2 / fan-out (He et al. 2015, fan-out mode, gain √2), fan-out = out · kernel size.
   case kaimingNormalFanOut
   /// Normal with variance 2 / (fan-in + fan-out) (Glorot, Bengio 2010).
@@ -127,6 +129,7 @@ public enum Initialisation: Sendable, Equatable {
     case .normal(let deviation): Tensor(shape, normal(deviation))
     case .truncatedNormal(let deviation): Tensor(shape, normal(deviation, limit: 2))
     case .uniform(let bound): Tensor(shape, uniform(bound))
+    case .unitUniform: Tensor(shape, uniform(1).map { ($0 + 1) / 2 })
     case .kaimingNormalFanOut: Tensor(shape, normal((2 / fanOut).squareRoot()))
     case .xavierNormal: Tensor(shape, normal((2 / (fanIn + fanOut)).squareRoot()))
     case .xavierUniform: Tensor(shape, uniform((6 / (fanIn + fanOut)).squareRoot()))

@@ -28,6 +28,8 @@ public enum TransformerError: HSIError {
   case shapeMismatch(path: String, tensor: String, file: [Int], model: [Int])
   /// The model has a tensor that the file lacks; `instead` is the first one of the file that the model does not know.
   case missingTensor(path: String, tensor: String, model: [Int], instead: String?)
+  /// A network whose prompts need a table of text embeddings, one row per task, that no file has.
+  case missingTextEmbeddings(path: String, tensor: String, tasks: Int)
   /// The file has a tensor that the model does not know.
   case unexpectedTensor(path: String, tensor: String, file: [Int])
   /// No network of this name.
@@ -56,6 +58,7 @@ public enum TransformerError: HSIError {
     case .noAdapter: "E-WEIGHTS-ADAPTER"
     case .shapeMismatch: "E-WEIGHTS-SHAPE"
     case .missingTensor: "E-WEIGHTS-MISSING"
+    case .missingTextEmbeddings: "E-WEIGHTS-TEXT"
     case .unexpectedTensor: "E-WEIGHTS-UNEXPECTED"
     case .unknownModel: "E-MODEL"
     case .unknownArchitecture: "E-ARCHITECTURE"
@@ -84,6 +87,8 @@ public enum TransformerError: HSIError {
     case .missingTensor(let path, let tensor, let model, let instead):
       "the model has \(shortened(tensor)) \(model), which \(path) lacks"
         + (instead.map { " (the file has \(shortened($0)), which the model lacks)" } ?? "")
+    case .missingTextEmbeddings(let path, let tensor, let tasks):
+      "\(path) has no \(tensor): the table of text embeddings of the \(tasks) tasks, which published checkpoints lack"
     case .unexpectedTensor(let path, let tensor, let file):
       "\(path) has \(shortened(tensor)) \(file), which the model lacks"
     case .unknownModel(let name, let known):
@@ -107,6 +112,8 @@ public enum TransformerError: HSIError {
     case .noAdapter: "give the file of the adapter with \(option: "adapter")"
     case .shapeMismatch, .missingTensor, .unexpectedTensor:
       "choose the model that these weights were trained for (hsi model info lists them)"
+    case .missingTextEmbeddings:
+      "give a file with the table by \(option: "text-embedding") (docs/mp-hsir.md says how to make one)"
     case .unknownModel: nil
     case .unknownArchitecture: "name the network with \(option: "model")"
     case .otherTraining: "repeat the settings of that run, or start a new one"

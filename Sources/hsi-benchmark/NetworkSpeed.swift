@@ -2,47 +2,73 @@ import ArgumentParser
 import Foundation
 import HSIKit
 
-/// Time and memory of HSDT beside the machine's own limits and, where Python has it, the same network in PyTorch.
+/// Time and memory of HSDT or MP-HSIR beside the machine's own limits and, where Python has it, the same network in PyTorch.
 struct NetworkSpeed: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "network", abstract: "HSDT inference and training step, beside sgemm and beside PyTorch.")
+    commandName: "network",
+    abstract: "Inference and training step of HSDT or MP-HSIR, beside sgemm; HSDT beside PyTorch too.")
 
-  @Option(help: "Network: hsdt-s, hsdt-m, hsdt-l.") var model = "hsdt-m"
+  @Option(help: "Network: hsdt-s, hsdt-m, hsdt-l, mp-hsir-natural, mp-hsir-remote.") var model = "hsdt-m"
   @Option(help: "Rows and columns of the input, comma-separated.") var sizes = "64,128"
   @Option(help: "Runs; the least time counts.") var runs = 5
   @Option(help: "Python with PyTorch, to run the peer alternately.") var python: String?
   @Option(help: "Folder of the peers.") var peers = "../shared/peers"
 
-  /// FLOPs at 31 × 64 × 64, 2 per multiply-add (specification, by a counter).
-  private static let flops = ["hsdt-s": 6.3e9, "hsdt-m": 24.3e9, "hsdt-l": 33.6e9]
+  /// A network to be measured: FLOPs at 64 × 64, 2 per multiply-add (specifications, by a counter), and its forward pass.
+  private struct Subject {
+    let bands: Int
+    let flops: Double
+    let parameters: [Parameter]
+    let shape: (Int) -> [Int]
+    let forward: (Variable, Tape) -> Variable
+  }
+
+  private func subject() throws -> Subject {
+    let flops = [
+      "hsdt-s": 6.3e9, "hsdt-m": 24.3e9, "hsdt-l": 33.6e9, "mp-hsir-natural": 31.2e9, "mp-hsir-remote": 70e9,
+    ]
+    guard let flops = flops[model] else { throw ValidationError("no network \(model)") }
+    if let configuration = HSDTConfiguration(named: model) {
+      let network = HSDT(configuration, seed: 1)
+      return Subject(bands: 31, flops: flops, parameters: network.store.trainable) {
+        [1, 31, $0, $0, 1]
+      } forward: {
+        network($0, $1)
+      }
+    }
+    let network = MPHSIR(try MPHSIR.preset(model), seed: 1)
+    let bands = network.configuration.bands
+    return Subject(bands: bands, flops: flops, parameters: network.store.trainable) {
+      [1, $0, $0, bands]
+    } forward: {
+      network($0, task: 0, $1)
+    }
+  }
 
   func run() throws {
-    guard let configuration = HSDTConfiguration(named: model), let flops = NetworkSpeed.flops[model] else {
-      throw ValidationError("no network \(model)")
-    }
+    let subject = try subject()
     let limits = MachineLimits.measure()
     print(
-      "\(model), 31 bands, \(limits.threads) threads; sgemm \(Int(limits.sgemm)) GFLOP/s, copy \(String(format: "%.1f", limits.copy)) GB/s"
+      "\(model), \(subject.bands) bands, \(limits.threads) threads; sgemm \(Int(limits.sgemm)) GFLOP/s, copy \(String(format: "%.1f", limits.copy)) GB/s"
     )
-    let network = HSDT(configuration, seed: 1)
     for size in sizes.split(separator: ",").compactMap({ Int($0) }) {
-      let work = flops * Double(size * size) / 4096
-      let x = noise([1, 31, size, size, 1])
+      let work = subject.flops * Double(size * size) / 4096
+      let x = noise(subject.shape(size))
       for isTraining in [false, true] where !isTraining || size <= 64 {
-        let optimiser = Optimiser(.adam(), network.store.parameters.filter { !$0.isBuffer })
+        let optimiser = Optimiser(.adam(), subject.parameters)
         var step: UInt64 = 0
         func once() {
           guard isTraining else {
-            _ = network(Variable(x), Tape(.inference))
+            _ = subject.forward(Variable(x), Tape(.inference))
             return
           }
           step += 1
           let tape = Tape(.training, seed: 1, stream: step)
-          tape.backward(from: tape.meanSquaredError(network(Variable(x), tape), x))
+          tape.backward(from: tape.meanSquaredError(subject.forward(Variable(x), tape), x))
           optimiser.step(rate: 1e-4)
         }
         once()
-        let rival = python.flatMap { peer($0, size: size, isTraining: isTraining) }
+        let rival = (model.hasPrefix("hsdt") ? python : nil).flatMap { peer($0, size: size, isTraining: isTraining) }
         // In training every attention draws its map: until each has drawn both, a step may be the first to need a buffer.
         for _ in 0..<(isTraining ? 8 : 1) { once() }
         let before = BufferPool.current.statistics

@@ -19,6 +19,13 @@ import Testing
       }
       return try checkNetwork(network, input: image([1, 5, 4, 6, 1])) { $0($1, $2) }
     },
+    "mp-hsir": {
+      var configuration = MPHSIRConfiguration()
+      (configuration.bands, configuration.channels, configuration.blocks) = (3, 8, [1, 2, 1])
+      (configuration.refinement, configuration.window, configuration.promptSize) = (1, 4, 8)
+      let network = MPHSIR(configuration, seed: 1)
+      return try checkNetwork(network, input: image([1, 16, 16, 3])) { $0($1, task: 2, $2) }
+    },
     "lola-specvit": {
       var configuration = LoLAConfiguration()
       (configuration.components, configuration.side, configuration.classes) = (3, 7, 3)

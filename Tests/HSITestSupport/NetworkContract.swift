@@ -10,7 +10,8 @@ import HSITransformer
 /// - A blank network has the same parameters, all zero: nothing is drawn.
 /// - Written and read again it gives the same bits; a damaged card is refused with an error of ours.
 /// - The result does not depend on the number of threads.
-/// - Gradients of weights and input are those of differences, along the gradient and along random directions.
+/// - Every weight that is trained has a gradient. Gradients of weights and input are those of differences, along the gradient and
+///   along random directions.
 ///
 /// - Parameters:
 ///   - network: with weights that are drawn.
@@ -84,7 +85,7 @@ private func checkGradients<N: Network>(
   network.store.clearGradients()
   tape.backward(from: y, gradient: weighting)
   let weights = network.store.parameters.filter { !$0.isBuffer }
-  for weight in weights where weight.gradient == nil {
+  for weight in weights where weight.isTrainable && weight.gradient == nil {
     broken.append("\(N.architecture): \(weight.name) has no gradient")
   }
   let inputGradient = tape.gradient(of: x) ?? .zeros(input.shape)

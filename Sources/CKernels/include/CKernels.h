@@ -25,6 +25,7 @@
 #include "hsi_nn_depthwise.h"
 #include "hsi_nn_elementwise.h"
 #include "hsi_nn_ffn.h"
+#include "hsi_nn_gate.h"
 #include "hsi_nn_linear.h"
 #include "hsi_nn_mixing.h"
 #include "hsi_nn_norm.h"

@@ -78,12 +78,18 @@ private final class ChannelAttentionStep: TapeOperation {
 
   /// Lengths of the channels of a view along the pixels.
   private func measure(_ view: Heads, slot: Int) {
+    let scratch = DoubleScratch(batch * heads * width)
     Parallel.forEach(batch * heads) { pair in
       let from = view.x.value.pointer + view.start(pair / heads, pair % heads)
+      // All channels of a pixel at once: rows of the view lie far apart.
+      let sums = scratch.pointer + pair * width
+      sums.update(repeating: 0, count: width)
+      for p in 0..<pixels {
+        let row = from + p * view.stride
+        for c in 0..<width { sums[c] += Double(row[c]) * Double(row[c]) }
+      }
       for c in 0..<width {
-        var sum = 0.0
-        for p in 0..<pixels { sum += Double(from[p * view.stride + c]) * Double(from[p * view.stride + c]) }
-        lengths.output[(pair * 2 + slot) * width + c] = max(Float(sum.squareRoot()), Self.floor)
+        lengths.output[(pair * 2 + slot) * width + c] = max(Float(sums[c].squareRoot()), Self.floor)
       }
     }
   }
@@ -186,23 +192,23 @@ public final class GlobalSpectralAttention {
   public init(_ scope: ParameterScope, channels: Int, heads: Int) {
     self.heads = heads
     temperature = scope.parameter("temperature", [heads, 1, 1], .constant(1), role: .table)
-    qkv = Linear(scope["qkv"], input: channels, output: 3 * channels, bias: false)
+    qkv = Linear(scope["qkv"], input: channels, output: 3 * channels, bias: false, kernelAxes: 2)
     depthwise = DepthwiseConvolution(scope["qkv_dwconv"], channels: 3 * channels)
-    projection = Linear(scope["project_out"], input: channels, output: channels, bias: false)
+    projection = Linear(scope["project_out"], input: channels, output: channels, bias: false, kernelAxes: 2)
   }
 
   /// The linear maps that may carry adapters.
   public var linears: [Linear] { [qkv, projection] }
 
-  /// Applies the layer.
-  public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
+  /// Applies the layer. `residual`: a value of the output's shape that is added.
+  public func callAsFunction(_ x: Variable, residual: Variable? = nil, _ tape: Tape) -> Variable {
     let (batch, pixels, channels) = (x.shape[0], x.shape[1] * x.shape[2], x.shape[3])
     let all = tape.reshape(depthwise(qkv(x, tape), tape), [batch, pixels, 3 * channels])
     let width = channels / heads
     let mixed = tape.channelAttention(
       queries: Heads(all, width: width), keys: Heads(all, offset: channels, width: width),
       values: Heads(all, offset: 2 * channels, width: width), heads: heads, temperature: tape.variable(temperature))
-    return projection(tape.reshape(mixed, x.shape), tape)
+    return projection(tape.reshape(mixed, x.shape), residual: residual, tape)
   }
 }
 
@@ -221,18 +227,20 @@ public final class CrossChannelAttention {
   public init(_ scope: ParameterScope, channels: Int, heads: Int) {
     self.heads = heads
     temperature = scope.parameter("temperature", [heads, 1, 1], .constant(1), role: .table)
-    query = Linear(scope["q"], input: channels, output: channels, bias: false)
+    query = Linear(scope["q"], input: channels, output: channels, bias: false, kernelAxes: 2)
     queryDepthwise = DepthwiseConvolution(scope["q_dwconv"], channels: channels)
-    keyValue = Linear(scope["kv"], input: channels, output: 2 * channels, bias: false)
+    keyValue = Linear(scope["kv"], input: channels, output: 2 * channels, bias: false, kernelAxes: 2)
     keyValueDepthwise = DepthwiseConvolution(scope["kv_dwconv"], channels: 2 * channels)
-    projection = Linear(scope["project_out"], input: channels, output: channels, bias: false)
+    projection = Linear(scope["project_out"], input: channels, output: channels, bias: false, kernelAxes: 2)
   }
 
   /// The linear maps that may carry adapters.
   public var linears: [Linear] { [query, keyValue, projection] }
 
-  /// Applies the layer.
-  public func callAsFunction(_ x: Variable, keysAndValues other: Variable, _ tape: Tape) -> Variable {
+  /// Applies the layer. `residual`: a value of the output's shape that is added.
+  public func callAsFunction(
+    _ x: Variable, keysAndValues other: Variable, residual: Variable? = nil, _ tape: Tape
+  ) -> Variable {
     let (batch, pixels, channels) = (x.shape[0], x.shape[1] * x.shape[2], x.shape[3])
     let q = tape.reshape(queryDepthwise(query(x, tape), tape), [batch, pixels, channels])
     let kv = tape.reshape(keyValueDepthwise(keyValue(other, tape), tape), [batch, pixels, 2 * channels])
@@ -240,6 +248,6 @@ public final class CrossChannelAttention {
     let mixed = tape.channelAttention(
       queries: Heads(q, width: width), keys: Heads(kv, width: width),
       values: Heads(kv, offset: channels, width: width), heads: heads, temperature: tape.variable(temperature))
-    return projection(tape.reshape(mixed, x.shape), tape)
+    return projection(tape.reshape(mixed, x.shape), residual: residual, tape)
   }
 }

@@ -17,13 +17,14 @@ public enum Dropout {
     return masked(x, mask(count: x.value.count, rate: rate, &tape.random).reshaped(x.shape), tape)
   }
 
-  /// Drop path (stochastic depth): whole samples (first axis) are dropped.
+  /// Drop path (stochastic depth): whole samples (first axis) are dropped, by a draw of the tape for each.
   public static func path(_ x: Variable, rate: Double, _ tape: Tape) -> Variable {
     guard tape.isTraining, rate > 0 else { return x }
-    let samples = mask(count: x.shape[0], rate: rate, &tape.random)
     let each = x.value.count / x.shape[0]
     let full = Tensor(uninitialised: x.shape)
-    for b in 0..<x.shape[0] { (full.output + b * each).update(repeating: samples.pointer[b], count: each) }
+    for b in 0..<x.shape[0] {
+      (full.output + b * each).update(repeating: tape.draw() < rate ? 0 : Float(1 / (1 - rate)), count: each)
+    }
     return masked(x, full, tape)
   }
 

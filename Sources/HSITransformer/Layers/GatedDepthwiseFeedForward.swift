@@ -14,15 +14,19 @@ public final class GatedDepthwiseFeedForward: FeedForward {
   /// Names `project_in`, `dwconv`, `project_out` under `scope`; `depthTaps` nil for images.
   public init(_ scope: ParameterScope, channels: Int, hidden: Int? = nil, depthTaps: Int? = 3, bias: Bool = true) {
     let hidden = hidden ?? channels
-    projectIn = Linear(scope["project_in"], input: channels, output: 2 * hidden, bias: bias)
+    let axes = depthTaps == nil ? 2 : 0
+    projectIn = Linear(
+      scope["project_in"], input: channels, output: 2 * hidden, bias: bias, kernelAxes: axes)
     depthwise = DepthwiseConvolution(scope["dwconv"], channels: 2 * hidden, depthTaps: depthTaps, bias: bias)
-    projectOut = Linear(scope["project_out"], input: hidden, output: channels, bias: bias)
+    projectOut = Linear(scope["project_out"], input: hidden, output: channels, bias: bias, kernelAxes: axes)
   }
 
   public var linears: [Linear] { [projectIn, projectOut] }
 
-  public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
-    let (first, second) = tape.halves(depthwise(projectIn(x, tape), tape))
-    return projectOut(tape.multiply(tape.activation(.gelu, first), second), tape)
+  public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable { self(x, residual: nil, tape) }
+
+  /// The layer with a value of its output's shape that is added.
+  public func callAsFunction(_ x: Variable, residual: Variable?, _ tape: Tape) -> Variable {
+    projectOut(tape.geluGate(depthwise(projectIn(x, tape), tape), gateFirst: true), residual: residual, tape)
   }
 }

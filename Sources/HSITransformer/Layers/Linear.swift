@@ -5,7 +5,7 @@ import HSINumerics
 ///
 /// `weight` is `[out, in]` (a 1 × 1 convolution of a checkpoint, `[out, in, 1, …]`, loads into it), `bias` `[out]`.
 public final class Linear {
-  /// `[out, in]`.
+  /// `[out, in]`, or `[out, in, 1, …]`.
   public let weight: Parameter
   /// `[out]`, or none.
   public let bias: Parameter?
@@ -21,13 +21,15 @@ public final class Linear {
   private var folded: (version: Int, tensor: Tensor)?
   private var withoutThin: (version: Int, tensor: Tensor)?
 
-  /// A layer whose parameters are `weight` and `bias` of `scope`.
+  /// A layer whose parameters are `weight` and `bias` of `scope`. A 1 × 1 convolution of a checkpoint that is to be written as it was
+  /// has `kernelAxes` axes of extent 1 behind the two of its matrix.
   public init(
     _ scope: ParameterScope, input: Int, output: Int, bias hasBias: Bool = true,
-    initialisation: Initialisation = .fanInUniform, biasInitialisation: Initialisation? = nil
+    initialisation: Initialisation = .fanInUniform, biasInitialisation: Initialisation? = nil, kernelAxes: Int = 0
   ) {
     self.scope = scope
-    weight = scope.parameter("weight", [output, input], initialisation)
+    weight = scope.parameter(
+      "weight", [output, input] + Array(repeating: 1, count: kernelAxes), initialisation)
     let biasStart: Initialisation =
       if let biasInitialisation {
         biasInitialisation
@@ -135,6 +137,14 @@ public final class Linear {
     return tape.record(y, inputs: [x] + (residual.map { [$0] } ?? []), parameters: parameters) {
       Backward(layer: self, x: x, residual: residual, rows: rows, isSplit: isSplit, passes: passes, base: base)
     }
+  }
+
+  /// `y = (W + Σ adapters) x + b + residual` on rows in memory, where the layer is one matrix; nothing is recorded.
+  func forward(
+    _ x: UnsafePointer<Float>, rows: Int, residual: UnsafePointer<Float>? = nil, _ y: UnsafeMutablePointer<Float>
+  ) {
+    LinearProducts.forward(
+      x, rows: rows, foldedWeight, foldedVersion, forwardPack, bias: bias?.value.pointer, residual: residual, y)
   }
 
   /// The version of `weightWithoutThin` as a pack's key, apart from those of `foldedWeight`: a frozen base is packed once

@@ -20,9 +20,7 @@ public final class LocalSpectralAttention {
     func linear(_ name: String, _ input: Int, _ output: Int, bias: Bool = false) -> Linear {
       Linear(scope[name], input: input, output: output, bias: bias)
     }
-    bank = scope.parameter("prompt_param", [1, 1, prompts, rank], .uniform(1), role: .table)
-    // The reference draws the bank in 0…1.
-    bank.update { for i in $0.indices { $0[i] = ($0[i] + 1) / 2 } }
+    bank = scope.parameter("prompt_param", [1, 1, prompts, rank], .unitUniform, role: .table)
     down = linear("linear_down", channels, rank)
     up = linear("linear_up", rank, channels)
     prompt = linear("linear_prompt", channels, prompts)

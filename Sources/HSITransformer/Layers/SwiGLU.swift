@@ -22,26 +22,6 @@ public final class SwiGLU: FeedForward {
   }
 }
 
-/// The MLP `y = fc2(a ⊙ GELU(g))`, `[a; g] = fc1(x)`, whose second half is activated (exact GELU). Names `fc1`, `fc2`.
-/// Source: MP-HSIR (Wu, Chen, Yokoya, He, arXiv 2503.09131).
-public final class GatedMLP: FeedForward {
-  let first: Linear
-  let second: Linear
-
-  /// Widths `channels → 2 · hidden → channels`.
-  public init(_ scope: ParameterScope, channels: Int, hidden: Int) {
-    first = Linear(scope["fc1"], input: channels, output: 2 * hidden)
-    second = Linear(scope["fc2"], input: hidden, output: channels)
-  }
-
-  public var linears: [Linear] { [first, second] }
-
-  public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
-    let (value, gate) = tape.halves(first(x, tape))
-    return second(tape.multiply(value, tape.activation(.gelu, gate)), tape)
-  }
-}
-
 /// The MLP of vision transformers, `y = fc2(GELU(fc1 x))`, exact GELU. Names `fc1`, `fc2`.
 public final class MLP: FeedForward {
   let first: Linear

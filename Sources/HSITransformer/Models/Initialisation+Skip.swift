@@ -9,7 +9,7 @@ extension Initialisation {
     // Box–Muller numbers of 53-bit uniform ones end at 8.6 standard deviations.
     case .truncatedNormal(let deviation) where 8.6 * deviation > 2: _ = draw(shape, &random)
     case .normal, .truncatedNormal, .kaimingNormalFanOut, .xavierNormal: random.skipNormals(count)
-    case .uniform, .xavierUniform, .fanInUniform: random.skip(count)
+    case .uniform, .unitUniform, .xavierUniform, .fanInUniform: random.skip(count)
     }
   }
 }

@@ -36,6 +36,7 @@ public struct ModelFile<N: Network>: Sendable {
 
   /// An opened file whose card is known.
   public init(_ weights: WeightFile, card: ModelCard?, named name: String? = nil) throws {
+    let weights = N.named(weights)
     func refusal(_ detail: String) -> TransformerError {
       .unknownArchitecture(path: weights.path, task: N.task, detail: detail)
     }
@@ -66,9 +67,14 @@ public struct ModelFile<N: Network>: Sendable {
   /// - Parameter isIgnored: names of the file that the network need not know.
   /// - Throws: `TransformerError` for the first tensor that does not fit, or for damaged adapters.
   public func model(isIgnored: (String) -> Bool = { _ in false }) throws -> Model<N> {
+    try model { try $0.load($1, isIgnored: isIgnored) }
+  }
+
+  /// The same with loading that a network has beside `Network.load`: from more files than one, for example.
+  public func model(loading load: (N, WeightFile) throws -> Void) throws -> Model<N> {
     let network = N.blank(configuration)
     try network.linears.attachAdapters(from: AdapterSource(weights))
-    try network.store.load(weights, isIgnored: isIgnored)
+    try load(network, weights)
     network.store.startDrawing()
     return Model(network, card: card ?? Model<N>.card(name, configuration))
   }

@@ -27,6 +27,13 @@ public protocol Network: AnyObject, Sendable {
   var store: ParameterStore { get }
   /// The linear maps that may carry adapters.
   var linears: [Linear] { get }
+  /// A file with the names that the network has: without what wrappers put before them. The file as it is by default.
+  static func named(_ file: WeightFile) -> WeightFile
+  /// Loads all weights and buffers from a file, after checking every name and shape; `store.load` by default.
+  ///
+  /// - Parameter isIgnored: names of the file that the network need not know.
+  /// - Throws: `TransformerError` for the first tensor that does not fit.
+  func load(_ file: WeightFile, isIgnored: (String) -> Bool) throws
   /// The configuration of a file that says nothing about itself, from names and shapes of its tensors.
   ///
   /// - Parameter name: the preset that the user named, if any.
@@ -54,6 +61,10 @@ extension Network {
   public static var citation: String { "" }
   public static var configurationKey: String { "network" }
   public static func describe(_ configuration: Configuration, in card: inout ModelCard) {}
+  public static func named(_ file: WeightFile) -> WeightFile { file }
+  public func load(_ file: WeightFile, isIgnored: (String) -> Bool) throws {
+    try store.load(file, isIgnored: isIgnored)
+  }
 
   /// A network with weights drawn under a seed.
   public init(_ configuration: Configuration, seed: UInt64 = 0) {

@@ -57,8 +57,10 @@ public struct NetworkEntry: Sendable {
     let isForeign: @Sendable (String) -> Bool = { name in foreign.map { name.hasPrefix($0) } ?? false }
     describe = { file in
       let model = try ModelFile<N>(file)
-      let buffers = ["running_mean", "running_var", "num_batches_tracked", "relative_position_index"]
-      let weights = file.tensors.filter { tensor in
+      let buffers = [
+        "running_mean", "running_var", "num_batches_tracked", "relative_position_index", "attn_mask", "clip_prompt",
+      ]
+      let weights = model.weights.tensors.filter { tensor in
         tensor.type.isFloatingPoint && !isForeign(tensor.name) && !buffers.contains { tensor.name.hasSuffix($0) }
       }
       return NetworkDescription(
