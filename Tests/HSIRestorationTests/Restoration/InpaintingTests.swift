@@ -55,6 +55,17 @@ import Testing
     #expect(try RestorationScene.quality(result.scene, clean) > 25)
   }
 
+  /// Neither threads nor missing pixels beside missing values matter.
+  @Test(arguments: names) func threadsAndMissingPixels(_ name: String) throws {
+    let masked = try RestorationScene.degraded("mask", ["ratio": 0.6], clean)
+    let holed = SyntheticScene.dropping(masked) { $0 % 17 == 3 || $0 < 45 }
+    let results = try [1, 3].map { try RestorationScene.restored(name, [:], holed, RunContext(threads: $0)).scene }
+    #expect(RestorationScene.bits(results[0]) == RestorationScene.bits(results[1]))
+    #expect(results[0].positions == holed.positions && results[0].pixels.values.allSatisfy { $0.isFinite })
+    let reference = SyntheticScene.dropping(clean) { $0 % 17 == 3 || $0 < 45 }
+    #expect(try RestorationScene.quality(results[0], reference) > 25)
+  }
+
   @Test(arguments: names) func nothingToFillAndNothingToFillFrom(_ name: String) throws {
     let complete = try RestorationScene.restored(name, [:], clean)
     #expect(complete.unchanged != nil && complete.scene.pixels.values == clean.pixels.values)
