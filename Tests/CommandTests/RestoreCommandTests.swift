@@ -54,7 +54,7 @@ import Testing
       energy += pow(Double(truth[i]), 2)
     }
     #expect((squares / energy).squareRoot() < 0.1)
-    #expect(restored.allSatisfy(\.isFinite))
+    #expect(restored.allSatisfy { $0.isFinite })
     let report = try object(place.path("o/r_report.json"))
     #expect(report["task"] as? String == "inpaint" && report["command"] as? String == "restore")
     let missing = truth.indices.count { isHit($0 / bands, $0 % bands) }
@@ -72,7 +72,7 @@ import Testing
     let place = try SampleScene.workplace()
     try damage(place, to: .nan, where: isHit)
     _ = try run("restore o/d.dat o/r.dat", place)
-    #expect(try values(place.path("o/r.dat")).allSatisfy(\.isFinite))
+    #expect(try values(place.path("o/r.dat")).allSatisfy { $0.isFinite })
     let record = try object(place.path("o/r.dat.prov.json"))
     #expect((record["options"] as? [String: Any])?["task"] as? String == "inpaint")
   }
