@@ -198,6 +198,11 @@ public struct RestoreJob: Sendable {
     _ facts: RestoreFacts, scale: Int, _ run: inout RunRecords, _ context: RunContext
   ) throws -> MapProducts.Raster {
     let cube = facts.result.scene
+    let left = facts.opened.reader.shape.bands - facts.bands.count
+    if left > 0 {
+      let text = "\(left) bands were not processed and are not on the new grid (\(option: "band list") takes them)"
+      context.logger.notice("\(context.spelled(text))")
+    }
     var metadata = facts.source.metadata.rescaled(by: Double(scale))
     metadata.nodata = writing.nodata(bands: metadata.bands)
     var product = RasterProduct("restored", path: output, content: "restored cube", metadata: metadata)

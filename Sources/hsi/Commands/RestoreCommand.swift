@@ -87,7 +87,12 @@ struct RestoreCommand: ParsableCommand {
     job.method = method
     job.weights.path = weights?.text
     job.values = try MethodOptions.values(set)
-    if let scale { job.values["scale"] = Double(scale) }
+    if let scale {
+      guard scale >= 2 else {
+        throw CoreError.invalidParameter(name: "--scale", value: "\(scale)", requirement: "2, 4 or 8")
+      }
+      job.values["scale"] = Double(scale)
+    }
     try job.values.merge(kernelValues()) { given, _ in given }
     job.missing = missing.map { MissingRequest(parsing: $0.text) }
     job.noise = try noise.map { try NoiseRequest(parsing: $0.text) }
