@@ -180,22 +180,24 @@ import Testing
     let place = try SampleScene.workplace()
     let text = try run("methods --json", place).output
     let methods = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [[String: Any]])
-    #expect(methods.count >= 20)
+    var tried = 0
     for method in methods {
       let (id, task) = (method["id"] as? String ?? "", method["task"] as? String ?? "")
       let name = "o/\(id)"
       switch task {
-      case "denoise", "classify": continue
       case "count":
         _ = try run("unmix in/s.dat \(name).dat --count auto --count-method \(id) --method fcls", place)
       case "extract": _ = try run("unmix in/s.dat \(name).dat --count 3 --method fcls --extract \(id)", place)
       case "blind": _ = try run("unmix in/s.dat \(name).dat --count 3 --method \(id)", place)
-      default:
+      case "abundance", "sparse":
         _ = try run("unmix in/s.dat \(name).dat --endmembers in/s_endmembers.sli --method \(id)", place)
+      default: continue
       }
+      tried += 1
       let values = try floats(name + ".dat", place)
       #expect(values.count >= 2 * Self.pixels, "\(id)")
       #expect(values.allSatisfy { $0.isFinite && abs($0) < 100 }, "\(id)")
     }
+    #expect(tried >= 20)
   }
 }
