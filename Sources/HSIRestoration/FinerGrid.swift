@@ -40,32 +40,7 @@ extension SuperResolution {
     }
     try context.checkCancellation()
     return RestoredScene(
-      scene: finer(scene, finite, fine), noise: noise, rank: rank, facts: ["scale": Double(scale)])
-  }
-
-  /// The valid pixels of the finer grid: those of finite pixels from its image, those of others as repeated values.
-  private func finer(_ scene: Cube, _ finite: Cube, _ fine: PixelMatrix?) -> Cube {
-    let (bands, width) = (scene.shape.bands, scene.shape.samples * scale)
-    let (rows, good) = (scene.rowOfPlace(), finite.rowOfPlace())
-    let result = PixelMatrix(rows: scene.count * scale * scale, columns: bands)
-    var positions: [Int32] = []
-    positions.reserveCapacity(result.rows)
-    for line in 0..<(scene.shape.lines * scale) {
-      for sample in 0..<width {
-        let place = line / scale * scene.shape.samples + sample / scale
-        guard rows[place] >= 0 else { continue }
-        let target = result.pointer + positions.count * bands
-        if good[place] >= 0, let fine {
-          target.update(from: fine.pointer + (line * width + sample) * bands, count: bands)
-        } else {
-          target.update(from: scene.pixels.pointer + Int(rows[place]) * bands, count: bands)
-        }
-        positions.append(Int32(line * width + sample))
-      }
-    }
-    return Cube(
-      shape: shape(of: scene.shape), metadata: scene.metadata.rescaled(by: Double(scale)), pixels: result,
-      positions: positions)
+      scene: scene.refined(by: scale, finite, fine), noise: noise, rank: rank, facts: ["scale": Double(scale)])
   }
 
   /// An image on the finer grid by cubic convolution.
@@ -96,5 +71,37 @@ extension MethodParameters {
       throw CoreError.invalidParameter(name: "scale", value: PlainNumber.exact(value), requirement: "a whole number")
     }
     return scale
+  }
+}
+
+extension Cube {
+  /// The valid pixels of the finer grid: those of finite pixels from its image, those of others as repeated values.
+  ///
+  /// - Parameters:
+  ///   - finite: the pixels of this cube that are finite.
+  ///   - fine: a row for every place of the finer grid.
+  func refined(by scale: Int, _ finite: Cube, _ fine: PixelMatrix?) -> Cube {
+    let (bands, width) = (shape.bands, shape.samples * scale)
+    let (rows, good) = (rowOfPlace(), finite.rowOfPlace())
+    let result = PixelMatrix(rows: count * scale * scale, columns: bands)
+    var positions: [Int32] = []
+    positions.reserveCapacity(result.rows)
+    for line in 0..<(shape.lines * scale) {
+      for sample in 0..<width {
+        let place = line / scale * shape.samples + sample / scale
+        guard rows[place] >= 0 else { continue }
+        let target = result.pointer + positions.count * bands
+        if good[place] >= 0, let fine {
+          target.update(from: fine.pointer + (line * width + sample) * bands, count: bands)
+        } else {
+          target.update(from: self.pixels.pointer + Int(rows[place]) * bands, count: bands)
+        }
+        positions.append(Int32(line * width + sample))
+      }
+    }
+    return Cube(
+      shape: CubeShape(lines: shape.lines * scale, samples: width, bands: bands),
+      metadata: metadata.rescaled(by: Double(scale)), pixels: result,
+      positions: positions)
   }
 }

@@ -16,11 +16,13 @@ public enum RestorationError: HSIError {
   case noBundledWeights(name: String)
   /// Noise levels for another number of bands than the scene has, or not finite, or negative.
   case unusableNoise(detail: String)
+  /// Weights that were not trained for what they are asked to undo.
+  case untrainedTask(task: String, known: [String])
 
   public var category: ErrorCategory {
     switch self {
     case .shapeMismatch, .tooFewPixels, .noVariation, .tooFewBands, .tooFewPatches, .unusableNoise: .input
-    case .noBundledWeights: .model
+    case .noBundledWeights, .untrainedTask: .model
     }
   }
 
@@ -33,6 +35,7 @@ public enum RestorationError: HSIError {
     case .tooFewPatches: "E-FEW-PATCHES"
     case .noBundledWeights: "E-NO-WEIGHTS"
     case .unusableNoise: "E-NOISE-LEVELS"
+    case .untrainedTask: "E-WEIGHTS-TASK"
     }
   }
 
@@ -48,6 +51,9 @@ public enum RestorationError: HSIError {
       "the scenes give \(found) patches but training needs at least \(needed)"
     case .noBundledWeights(let name): "the weights \(name) that come with hsi are not where it is installed"
     case .unusableNoise(let detail): "the noise levels cannot be used: \(detail)"
+    case .untrainedTask(let task, let known):
+      "these weights were not trained for \(task)"
+        + (known.isEmpty ? "" : ", only for \(known.joined(separator: ", "))")
     }
   }
 
@@ -59,6 +65,7 @@ public enum RestorationError: HSIError {
     case .tooFewBands: "leave this scene out, or train with fewer bands"
     case .tooFewPatches: "give more or larger scenes, or make \(option: "patch") or \(option: "batch") smaller"
     case .noBundledWeights: "give \(option: "weights"), or name their folder in HSI_MODEL_PATH"
+    case .untrainedTask: "give weights that were, or a classical method (hsi methods)"
     case .unusableNoise: "give one standard deviation per band, or leave it out to have it estimated"
     }
   }

@@ -81,7 +81,7 @@ public enum Restorers {
   public static let all = RestorerRegistry([
     RestorerEntry(PrincipalComponents.self), RestorerEntry(MNF.self), RestorerEntry(HyRes.self),
     RestorerEntry(FastHyDe.self), RestorerEntry(FastHyMix.self), RestorerEntry(Destriping.self),
-    RestorerEntry(HSDTDenoiser.self),
+    RestorerEntry(HSDTDenoiser.self), RestorerEntry(MPHSIRRestorer.self),
     RestorerEntry(SpectralInterpolation.self), RestorerEntry(LowRankCompletion.self), RestorerEntry(FastHyIn.self),
     RestorerEntry(WienerDeconvolution.self), RestorerEntry(TotalVariationDeconvolution.self),
     RestorerEntry(BicubicInterpolation.self), RestorerEntry(BackProjection.self),

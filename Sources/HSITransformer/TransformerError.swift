@@ -113,7 +113,7 @@ public enum TransformerError: HSIError {
     case .shapeMismatch, .missingTensor, .unexpectedTensor:
       "choose the model that these weights were trained for (hsi model info lists them)"
     case .missingTextEmbeddings:
-      "give a file with the table by \(option: "text-embedding") (docs/mp-hsir.md says how to make one)"
+      "put the table into the file: hsi model convert with \(option: "prompts") (docs/mp-hsir.md says how to make one)"
     case .unknownModel: nil
     case .unknownArchitecture: "name the network with \(option: "model")"
     case .otherTraining: "repeat the settings of that run, or start a new one"

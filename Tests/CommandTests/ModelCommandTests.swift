@@ -4,7 +4,7 @@ import Testing
 
 /// `hsi model` on the sample checkpoint and on files that must be refused.
 @Suite struct ModelCommandTests {
-  private static let checkpoint = Tool.package.appendingPathComponent("SampleData/checkpoint.pth").path
+  static let checkpoint = Tool.package.appendingPathComponent("SampleData/checkpoint.pth").path
   private static let fixtures = Tool.package.appendingPathComponent(
     "Tests/HSITransformerTests/Fixtures/checkpoints")
 
@@ -50,5 +50,32 @@ import Testing
     let result = try Tool.run(["model", "info", ModelCommandTests.fixtures.appendingPathComponent(name).path])
     #expect(result.status == 7 && result.output.isEmpty)
     #expect(result.errorLines.count == 1 && result.errors.contains("[E-WEIGHTS-"))
+  }
+
+  /// Checkpoints without text embeddings are refused until these are put beside the weights.
+  @Test func promptsAreBundled() throws {
+    let folder = try TemporaryFolder()
+    let network = MPHSIR(try MPHSIR.preset("mp-hsir-tiny"), seed: 3)
+    let bare = network.store.parameters.filter { !$0.name.hasSuffix("clip_prompt") }
+    try SafetensorsWriter.write(
+      bare.map { ("net.\($0.name)", .floats($0.value)) }, metadata: [:], to: folder.path("official.safetensors"),
+      overwrite: false)
+    try SafetensorsWriter.write(
+      [("clip_prompts", .floats(Tensor([9, 512], (0..<(9 * 512)).map { Float($0 % 97) })))], metadata: [:],
+      to: folder.path("prompts.safetensors"), overwrite: false)
+    let (official, out) = (folder.path("official.safetensors"), folder.path("whole.safetensors"))
+    #expect(
+      try Tool.run(["model", "convert", official, out, "--prompts", folder.path("prompts.safetensors")]).status == 0)
+    let whole = try MPHSIR.read(out)
+    let table = try #require(whole.network.store.parameters.first { $0.name.hasSuffix("clip_prompt") })
+    #expect(table.shape == [9, 64] && table.value.values[1] == 8 && table.value.values[64] == Float(512 % 97))
+    let drawn = folder.path("drawn.safetensors")
+    #expect(try Tool.run(["model", "convert", official, drawn, "--prompts", "drawn:4"]).status == 0)
+    #expect(try MPHSIR.read(drawn).card.notes?.contains("stand-in") == true)
+    for (prompts, status) in [("drawn:x", 2), ("nowhere.safetensors", 7), (official, 7)] {
+      let result = try Tool.run(["model", "convert", official, folder.path("x.safetensors"), "--prompts", prompts])
+      #expect(result.status == Int32(status), "\(prompts): \(result.errors)")
+    }
+    #expect(!FileManager.default.fileExists(atPath: folder.path("x.safetensors")))
   }
 }

@@ -182,4 +182,36 @@ import Testing
     #expect(result.errorLines.count == 1 && result.errorLines[0].contains(name), "\(result.errorLines)")
     #expect(try FileManager.default.contentsOfDirectory(atPath: place.path("o")).isEmpty)
   }
+
+  /// A network for many tasks is trained, adapted, and used by `hsi restore`.
+  @Test func restoringNetworks() throws {
+    let place = try SampleScene.workplace()
+    let simulated = try Tool.run(
+      words("simulate scene o/t.dat --rows 64 --cols 48 --bands 40 --endmembers 4 --snr none --variability 0"),
+      in: place.url)
+    #expect(simulated.status == 0, "\(simulated.errors)")
+    let line =
+      "train restore o/t.dat --model mp-hsir-tiny --patch 32 --stride 16 --scales 1 --band-steps 1 --batch 2"
+      + " --patches-per-epoch 2 --epochs 1 --evaluate-every 1"
+    let trained = try Tool.run(words("\(line) --out o/w.safetensors"), in: place.url)
+    #expect(trained.status == 0, "\(trained.errors)")
+    let adapted = try Tool.run(
+      words("\(line) --from o/w.safetensors --lora r=2 --tasks haze,bands --out o/a.safetensors"), in: place.url)
+    #expect(adapted.status == 0, "\(adapted.errors)")
+    for (task, more) in [("denoise", ""), ("superres", " --scale 2"), ("deblur", ""), ("dehaze", ""), ("auto", "")] {
+      let restored = try Tool.run(
+        words("restore o/t.dat o/\(task).tif --task \(task)\(more) --model mp-hsir --weights o/a.safetensors"),
+        in: place.url)
+      #expect(restored.status == 0, "\(task): \(restored.errors)")
+    }
+    let wrong = try Tool.run(words("\(line) --tasks haze,fog --out o/x.safetensors"), in: place.url)
+    #expect(wrong.status == 2 && wrong.errors.contains("--tasks is fog"), "\(wrong.errors)")
+    let foreign = try Tool.run(
+      words("restore o/t.dat o/x.tif --model mp-hsir --weights \(ModelCommandTests.checkpoint)"), in: place.url)
+    #expect(foreign.status == 7, "\(foreign.errors)")
+    let both = try Tool.run(
+      words("restore o/t.dat o/x.tif --model mp-hsir --method wiener --weights o/a.safetensors"), in: place.url)
+    #expect(both.status == 2, "\(both.errors)")
+    #expect(!FileManager.default.fileExists(atPath: place.path("o/x.tif")))
+  }
 }

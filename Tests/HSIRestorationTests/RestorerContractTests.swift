@@ -1,4 +1,5 @@
 import HSICore
+import HSINetworks
 import HSITestSupport
 import Testing
 
@@ -7,7 +8,10 @@ import Testing
 /// Every restorer of the register keeps the contract, and so do two new ones that are each one type and one line.
 @Suite(.serialized) struct RestorerContractTests {
   static let registry = RestorerRegistry(
-    Restorers.all.entries + [
+    Restorers.all.entries.filter { $0.description.id != MPHSIRRestorer.description.id } + [
+      RestorerEntry(MPHSIRRestorer.description) {
+        try MPHSIRRestorer(TinyMPHSIR.model(), task: MPHSIRTask.allCases[Int($0.value("task"))])
+      },
       RestorerEntry(GridDoubling.description) { _ in GridDoubling() },
       RestorerEntry(MeanFilling.description) { _ in MeanFilling() },
     ])

@@ -27,24 +27,32 @@ public struct MPHSIRConfiguration: NetworkConfiguration {
   public var promptSize = 64
   /// Largest rate of drop path, reached by the last block of the third level.
   public var dropPath = 0.1
+  /// What the task ids stand for; nil for the published lists of 6 and 7 tasks.
+  public var trained: [MPHSIRTask]?
+  /// How gaps and coarse grids come to the network; nil as published.
+  public var input: MPHSIRInput?
 
   /// The published network for natural scenes.
   public init() {}
 
-  /// A published shape (`mp-hsir-natural`, `mp-hsir-remote`), or a narrow one for own training (`mp-hsir-24`, `mp-hsir-32`); nil for
+  /// A published shape (`mp-hsir-natural`, `mp-hsir-remote`), or a narrow one for own training (`mp-hsir-24`, `mp-hsir-32`, and `mp-hsir-tiny` for tries); nil for
   /// other names.
   public init?(named name: String) {
     switch name {
     case "mp-hsir-natural": break
     case "mp-hsir-remote": (bands, channels, tasks) = (100, 96, 7)
-    case "mp-hsir-24": channels = 24
-    case "mp-hsir-32": channels = 32
+    case "mp-hsir-tiny", "mp-hsir-24", "mp-hsir-32":
+      channels = ["mp-hsir-tiny": 8, "mp-hsir-24": 24][name] ?? 32
+      if name == "mp-hsir-tiny" {
+        (blocks, refinement, heads, prompts, promptSize) = ([1, 1, 1], 1, [1, 2, 4], 16, 16)
+      }
+      (tasks, trained, input) = (MPHSIRTask.allCases.count, MPHSIRTask.allCases, .interpolated)
     default: return nil
     }
   }
 
   /// The names that `init(named:)` knows.
-  public static let names = ["mp-hsir-natural", "mp-hsir-remote", "mp-hsir-24", "mp-hsir-32"]
+  public static let names = ["mp-hsir-natural", "mp-hsir-remote", "mp-hsir-24", "mp-hsir-32", "mp-hsir-tiny"]
 
   /// Rows and columns must be multiples of this: windows at a quarter of the resolution.
   public var granularity: Int { 4 * window }
@@ -61,6 +69,7 @@ public struct MPHSIRConfiguration: NetworkConfiguration {
       heads.count == 3 && zip(heads, [1, 2, 4]).allSatisfy { $0 > 0 && $1 * channels % $0 == 0 }, "heads", heads,
       "three numbers that divide the widths of their levels")
     try require("tasks", tasks, in: 1...1000)
+    try require((trained ?? []).count <= tasks, "trained", trained ?? [], "at most as many as tasks (\(tasks))")
     try require([2, 4, 8, 16].contains(window), "window", window, "2, 4, 8 or 16")
     try require("expansion", expansion, in: 0.5...16)
     try require("prompts", prompts, in: 1...4096)

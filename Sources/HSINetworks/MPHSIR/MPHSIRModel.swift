@@ -57,7 +57,14 @@ extension MPHSIR {
   public static func read(
     _ path: String, named name: String? = nil, text: MPHSIRTextEmbeddings = .stored
   ) throws -> MPHSIRModel {
-    try ModelFile<MPHSIR>(path, named: name).model { try $0.load($1, text: text) }
+    try read(WeightFile.open(path), named: name, text: text)
+  }
+
+  /// Reads an opened file; see `read(_:named:text:)`.
+  public static func read(
+    _ file: WeightFile, named name: String? = nil, text: MPHSIRTextEmbeddings = .stored
+  ) throws -> MPHSIRModel {
+    try ModelFile<MPHSIR>(file, named: name).model { try $0.load($1, text: text) }
   }
 
   /// A preset, or what the shapes say. The rate of drop path leaves no trace in weights.

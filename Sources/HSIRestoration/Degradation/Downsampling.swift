@@ -22,7 +22,8 @@ public struct Downsampling: ParameterDegradation {
 
   /// Pixels per pixel of the small image.
   public let factor: Int
-  private let usesMeans, replicates: Bool
+  private let replicates: Bool
+  let usesMeans: Bool
 
   public init(_ parameters: MethodParameters) throws {
     let value = parameters.value("factor")

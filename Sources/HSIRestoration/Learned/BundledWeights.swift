@@ -6,6 +6,9 @@ public enum BundledWeights {
   /// The denoising network that is used when a user names none.
   public static let denoiser = "hsdt-s.safetensors"
 
+  /// The network for many degradations that is used when a user names no weights.
+  public static let restorer = "mp-hsir-24.safetensors"
+
   /// The path of a bundled file, or nil where this installation has none.
   ///
   /// Looked for in the folders of `HSI_MODEL_PATH`, in the package's resources beside the executable, in

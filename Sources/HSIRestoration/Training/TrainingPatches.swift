@@ -40,6 +40,8 @@ public final class TrainingPatches: @unchecked Sendable {
     public var bandStride = 31
     /// Whether patches get a light of their own in every epoch; see `PatchLight`.
     public var variesLight = false
+    /// Whether bands keep their order; else every other patch has it reversed.
+    public var keepsBandOrder = false
 
     /// Patches of 31 × 64 × 64, strides 64, 32 and 32, contiguous bands: the recipe of HSDT.
     public init() {}
@@ -66,6 +68,7 @@ public final class TrainingPatches: @unchecked Sendable {
   /// A digest of the scenes' normalised values: a state of a training run is continued with the same scenes only.
   public let fingerprint: UInt64
   private let images: [[Image]]
+  private let axes: [SpectralAxis]
 
   /// A scene at one scale.
   private struct Image {
@@ -97,6 +100,7 @@ public final class TrainingPatches: @unchecked Sendable {
     self.seed = seed
     var places: [Place] = []
     var images: [[Image]] = []
+    var axes: [SpectralAxis] = []
     var digest = Fingerprint()
     for index in 0..<count {
       let scene = try scene(index)
@@ -117,9 +121,11 @@ public final class TrainingPatches: @unchecked Sendable {
         }
       }
       images.append(scales)
+      axes.append(scene.metadata.axis)
     }
     self.places = places
     self.images = images
+    self.axes = axes
     fingerprint = digest.value
   }
 
@@ -159,7 +165,11 @@ public final class TrainingPatches: @unchecked Sendable {
   public func copy(_ index: Int, epoch: Int?, to target: UnsafeMutablePointer<Float>) {
     let place = places[index]
     let image = images[place.scene][place.scale]
-    let symmetry = epoch.map { PatchSymmetry(seed: seed, epoch: $0, patch: index) } ?? .identity
+    var symmetry = epoch.map { PatchSymmetry(seed: seed, epoch: $0, patch: index) } ?? .identity
+    if recipe.keepsBandOrder {
+      symmetry = PatchSymmetry(
+        quarterTurns: symmetry.quarterTurns, isFlipped: symmetry.isFlipped, reversesBands: false)
+    }
     let (size, bands, width) = (recipe.size, recipe.bands, image.pixels.columns)
     for row in 0..<size {
       for column in 0..<size {
@@ -176,6 +186,18 @@ public final class TrainingPatches: @unchecked Sendable {
     if recipe.variesLight, let epoch {
       PatchLight(seed: seed, epoch: epoch, patch: index, bands: bands).apply(to: target, pixels: size * size)
     }
+  }
+
+  /// What is known about the bands of a patch that keeps their order: wavelengths where the scene has them.
+  func metadata(_ index: Int) -> CubeMetadata {
+    let place = places[index]
+    var metadata = CubeMetadata(bands: recipe.bands)
+    let axis = axes[place.scene]
+    if let wavelengths = axis.wavelengths, wavelengths.count == axis.count {
+      metadata.axis = SpectralAxis(
+        wavelengths: (0..<recipe.bands).map { wavelengths[place.firstBand + $0 * place.bandStep] })
+    }
+    return metadata
   }
 
   // MARK: - Cutting

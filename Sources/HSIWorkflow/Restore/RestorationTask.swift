@@ -1,4 +1,5 @@
 import HSICore
+import HSINetworks
 import HSIRestoration
 
 /// What is wrong with a scene, and so what restoring it means.
@@ -7,12 +8,16 @@ public enum RestorationTask: String, Sendable, CaseIterable, Codable {
   case automatic = "auto"
   /// Noise of any kind.
   case denoise
+  /// Noise that differs from band to band, stripes, dead lines, impulses.
+  case complex
   /// Missing values inside pixels.
   case inpaint
   /// Bands without data: dead ones, and those that the file lists as bad.
   case bands
   /// A blur of known kernel.
   case deblur
+  /// A blur along a line.
+  case motion
   /// A finer grid.
   case superres
   /// Haze and thin cloud.
@@ -24,12 +29,39 @@ public enum RestorationTask: String, Sendable, CaseIterable, Codable {
   public var method: String? {
     switch self {
     case .automatic, .denoise: nil
+    case .complex: "fasthymix"
     case .inpaint, .bands: "fasthyin"
-    case .deblur: "wiener"
+    case .deblur, .motion: "wiener"
     case .superres: "bicubic"
     case .dehaze: "dark-object"
     case .poisson: "anscombe-fasthyde"
     }
+  }
+
+  /// What a network for many tasks is asked for; nil where the scene decides.
+  var prompt: MPHSIRTask? {
+    switch self {
+    case .automatic: nil
+    case .denoise: .noise
+    case .complex: .complex
+    case .inpaint: .inpaint
+    case .bands: .bands
+    case .deblur: .blur
+    case .motion: .motion
+    case .superres: .superres
+    case .dehaze: .haze
+    case .poisson: .poisson
+    }
+  }
+
+  /// Parameters of a method that follow from the task where the user gives none: its number, and the kind of a blur.
+  func values(for method: MethodDescription) -> [String: Double] {
+    var values: [String: Double] = [:]
+    if let prompt, method.parameters.contains(where: { $0.name == "task" }) {
+      values["task"] = Double(MPHSIRTask.allCases.firstIndex(of: prompt) ?? 0)
+    }
+    if self == .motion, method.task == .deblur { values["kind"] = Double(BlurKernel.Kind.motion.rawValue) }
+    return values
   }
 
   /// Whether missing values are what it is about.

@@ -52,8 +52,11 @@ public struct RestoreJob: Sendable {
   public func run(_ context: RunContext) throws -> JobResult {
     let claim = context.claimThreads()
     defer { claim.release() }
-    let named = try (method ?? task.method).map { try Restorers.all.named($0, values, weights: weights) }
-    if named == nil, !values.isEmpty {
+    // A network that is told its task waits for what the scene shows.
+    let prompted = try method.map { try Restorers.all.entry($0).description.task == .restore } ?? false
+    let named =
+      try prompted && task == .automatic ? nil : (method ?? task.method).map { try makeRestorer($0, for: self.task) }
+    if named == nil, !prompted, !values.isEmpty {
       throw CoreError.invalidParameter(
         name: "\(option: "parameter")", value: values.keys.sorted().joined(separator: " "),
         requirement: "used with \(option: "method")")
@@ -102,8 +105,8 @@ public struct RestoreJob: Sendable {
     let restorer: any Restorer
     if let named {
       restorer = named
-    } else if let method = task.method {
-      restorer = try Restorers.all.named(method)
+    } else if let method = prompted ? method : task.method {
+      restorer = try makeRestorer(method, for: task)
     } else {
       let choice = try Restorers.automatic(for: before, noise: noise, context)
       (restorer, reason) = (choice.denoiser, choice.reason)
@@ -131,6 +134,12 @@ public struct RestoreJob: Sendable {
         try RestorePictures(facts, longestSide: ReportPicture.longestSide, context).figures()
       }
     }
+  }
+
+  /// A method with the parameters that follow from the task and those that were given.
+  private func makeRestorer(_ name: String, for task: RestorationTask) throws -> any Restorer {
+    let entry = try Restorers.all.entry(name)
+    return try entry.make(task.values(for: entry.description).merging(values) { $1 }, weights)
   }
 
   // MARK: - Reading

@@ -171,6 +171,8 @@ struct ModelConvertCommand: ParsableCommand {
       Examples:
         hsi model convert hsdt_m.pth hsdt_m.safetensors
         hsi model convert last.ckpt net.safetensors --drop-prefix net.
+      The text embeddings that published MP-HSIR checkpoints lack (docs/mp-hsir.md) are put beside the weights:
+        hsi model convert official.ckpt mp-hsir.safetensors --prompts prompts.safetensors
       """)
 
   @Argument(help: "The weights.")
@@ -182,15 +184,47 @@ struct ModelConvertCommand: ParsableCommand {
   @Option(help: "Take this from the start of the names that have it.")
   var dropPrefix: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Text embeddings for an MP-HSIR checkpoint: a file, or drawn:SEED for a stand-in of random ones.",
+      valueName: "file|drawn:seed"))
+  var prompts: String?
+
   @Flag(help: "Replace an existing output.")
   var overwrite = false
 
   func run() throws {
     var weights = try ModelCommand.open(file)
+    if let prompts {
+      try bundle(weights.droppingPrefix(dropPrefix ?? ""), prompts)
+      return
+    }
     if let dropPrefix { weights = weights.droppingPrefix(dropPrefix) }
     try SafetensorsWriter.write(
       weights.tensors.map { ($0.name, .stored($0)) }, metadata: weights.metadata, to: destination,
       overwrite: overwrite, inputs: [weights.path])
+  }
+}
+
+extension ModelConvertCommand {
+  /// Writes an MP-HSIR with its table of text embeddings and a card that says how to build it.
+  private func bundle(_ weights: WeightFile, _ prompts: String) throws {
+    let source: MPHSIRTextEmbeddings
+    if prompts == "drawn" || prompts.hasPrefix("drawn:") {
+      guard let seed = prompts == "drawn" ? 0 : UInt64(prompts.dropFirst(6)) else {
+        throw CoreError.invalidParameter(name: "--prompts", value: prompts, requirement: "a file, or drawn:SEED")
+      }
+      source = .drawn(seed: seed)
+    } else {
+      source = .file(WeightSearch.locate(prompts))
+    }
+    var model = try MPHSIR.read(weights, text: source)
+    if case .drawn(let seed) = source { model.card.notes = "text embeddings drawn under seed \(seed): a stand-in" }
+    model.card.source = model.card.source ?? (weights.path as NSString).lastPathComponent
+    model.card.parameters = model.network.store.parameterCount
+    var inputs = [weights.path]
+    if case .file(let path) = source { inputs.append(path) }
+    try model.write(to: destination, overwrite: overwrite, inputs: inputs)
   }
 }
 

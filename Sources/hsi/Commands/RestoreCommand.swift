@@ -30,11 +30,16 @@ struct RestoreCommand: ParsableCommand {
   @Argument(help: "The restored cube to write (GeoTIFF, or by extension or --of).")
   var destination: OutputPath
 
-  @Option(help: "What is wrong: auto, denoise, inpaint, bands, deblur, superres, dehaze or poisson.")
+  @Option(
+    help:
+      "What is wrong: auto, denoise, complex (noise), inpaint, bands, deblur, motion, superres, dehaze or poisson.")
   var task = "auto"
 
   @Option(name: .shortAndLong, help: "Method by name (default: that of the task).")
   var method: String?
+
+  @Option(help: "Network instead of a method: mp-hsir, or one of its members for files that do not say what they are.")
+  var model: String?
 
   @Option(help: "Weights of a method with a network (default: those that come with hsi).")
   var weights: WeightsPath?
@@ -84,7 +89,8 @@ struct RestoreCommand: ParsableCommand {
     request.bands = try BandChoice.selection(bands: bandList, wavelengths: wavelengthRanges)
     var job = RestoreJob(scene: request, output: destination.text)
     job.task = try choice("--task", task)
-    job.method = method
+    job.method = try network() ?? method
+    if let model, MPHSIRConfiguration.names.contains(model) { job.weights.model = model }
     job.weights.path = weights?.text
     job.values = try MethodOptions.values(set)
     if let scale {
@@ -100,6 +106,22 @@ struct RestoreCommand: ParsableCommand {
     job.writing = try output.writing()
     job.records = map.records(noProvenance: products.noProv, digests: products.hash)
     try Terminal.show(job.run(context))
+  }
+
+  /// `--model` as a method.
+  private func network() throws -> String? {
+    guard let model else { return nil }
+    guard method == nil else {
+      throw CoreError.invalidParameter(name: "--method", value: method ?? "", requirement: "given without --model")
+    }
+    guard let entry = Restorers.all.entries.first(where: { $0.description.id == model || $0.models.contains(model) }),
+      !entry.models.isEmpty
+    else {
+      throw TransformerError.unknownModel(
+        name: model,
+        known: Restorers.all.entries.filter { !$0.models.isEmpty }.flatMap { [$0.description.id] + $0.models })
+    }
+    return entry.description.id
   }
 
   /// `--kernel` as parameters of a deconvolution.

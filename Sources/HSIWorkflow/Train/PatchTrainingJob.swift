@@ -6,15 +6,21 @@ import HSIReport
 import HSIRestoration
 import HSITransformer
 
-/// Trains a denoiser on clean scenes with simulated noise, or adapts one, and writes the best weights, the state from which
-/// the run can be resumed, and the training curve.
-public struct TrainDenoiseJob: Sendable {
+/// Trains a denoiser on clean scenes with simulated noise, or adapts one.
+public typealias TrainDenoiseJob = PatchTrainingJob<DenoisingSubject>
+
+/// Trains one network for many degradations on clean scenes that are degraded, or adapts one.
+public typealias TrainRestoreJob = PatchTrainingJob<RestorationSubject>
+
+/// Trains a network on patches of clean scenes that are made worse, or adapts one, and writes the best weights, the state from
+/// which the run can be resumed, and the training curve.
+public struct PatchTrainingJob<Subject: PatchSubject>: Sendable {
   /// Clean scenes; bad bands are left out.
   public var scenes: [SceneRequest]
   /// The weights; beside them go STEM_training.safetensors and STEM_curve.svg.
   public var output: String
   /// How is trained; `base` is read from `weights`.
-  public var training = DenoisingTraining()
+  public var training = PatchTraining<Subject>()
   /// Weights to start from; nil for new ones.
   public var weights: String?
   /// Scenes to judge by; nil for the last one, kept out of the training when there are more.
@@ -26,7 +32,7 @@ public struct TrainDenoiseJob: Sendable {
   /// Whether existing files may be replaced.
   public var overwrites = false
 
-  /// A denoiser of some scenes.
+  /// A network from some scenes.
   public init(scenes: [SceneRequest], output: String) {
     self.scenes = scenes
     self.output = output
@@ -46,7 +52,9 @@ public struct TrainDenoiseJob: Sendable {
     try plan.check()
     var training = training
     if let weights {
-      training.base = ((weights as NSString).lastPathComponent, try HSDTModel.read(WeightSearch.locate(weights)))
+      training.base = (
+        (weights as NSString).lastPathComponent, try Model<Subject.Trained>.read(WeightSearch.locate(weights))
+      )
     }
     let (learning, judging) = divided
     let data = scenes.map { ($0.path as NSString).lastPathComponent }.joined(separator: ", ")
@@ -59,7 +67,7 @@ public struct TrainDenoiseJob: Sendable {
       $0.createdBy = Toolkit.name
     }
     let record = outcome.record
-    try OutputFile.write(TrainDenoiseJob.curve(record), to: curvePath, overwrite: true, inputs: plan.protected)
+    try OutputFile.write(PatchTrainingJob.curve(record), to: curvePath, overwrite: true, inputs: plan.protected)
     outcome.warnIfStopped(record.best == nil ? nil : output, context)
     if let best = record.best {
       let trained = outcome.isComplete ? "trained \(record.step) of \(outcome.steps) steps, " : ""
@@ -80,11 +88,11 @@ public struct TrainDenoiseJob: Sendable {
     return (scenes.count > 1 ? Array(scenes.dropLast()) : scenes, [last])
   }
 
-  private func cubes(_ requests: [SceneRequest], _ context: RunContext) -> DenoisingTraining.Scenes {
+  private func cubes(_ requests: [SceneRequest], _ context: RunContext) -> SceneSeries {
     func source(_ index: Int) throws -> FileSource {
       try requests[index].open(context).source(bands: .good, context)
     }
-    return .init(
+    return SceneSeries(
       requests.map(\.path), shape: { try source($0).shape }, load: { try source($0).load(context) })
   }
 
