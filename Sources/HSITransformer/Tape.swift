@@ -83,6 +83,8 @@ public final class Tape {
   public let mode: Mode
   /// Source of dropout masks and branch draws.
   public var random: CounterRandom
+  /// What attention between the channels of an image pools beyond this pass, for tiles of an image; nil for nothing.
+  public var pooling: ChannelPooling?
   /// Draws that replace those of `random` for random branches, in call order (parity tests).
   package var scriptedDraws: [Double] = []
 

@@ -110,9 +110,12 @@ public final class MPHSIR: Network, @unchecked Sendable {
       "MP-HSIR needs rows and columns in multiples of \(configuration.granularity), got \(x.shape)")
     let (text, weights) = self.text(tasks)
     func skip(_ level: Int, _ features: Variable) -> Variable {
+      let (rows, columns) = (features.shape[1], features.shape[2])
+      let part =
+        tape.pooling.map { ImagePart(rows: rows, columns: columns, tile: $0.place, factor: 1 << level) }
+        ?? ImagePart(rows: rows, columns: columns)
       let prompt = prompts[level](
-        text: Variable(text), weights: Variable(weights), rows: features.shape[1], columns: features.shape[2],
-        mixesBatch: mixesBatch, tape)
+        text: Variable(text), weights: Variable(weights), part: part, mixesBatch: mixesBatch, tape)
       return fusions[level](features, prompt, tape)
     }
     func down(_ level: Int, _ x: Variable) -> Variable { tape.pixelUnshuffle(downs[level](x, tape), by: 2) }

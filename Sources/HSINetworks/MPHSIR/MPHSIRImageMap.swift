@@ -5,8 +5,8 @@ import HSITransformer
 /// it in windows of that many.
 ///
 /// Images with other bands than the network was trained on are better resampled to those first. Attention between channels pools over a
-/// pass, so tiles change the result.
-public struct MPHSIRImageMap: ImageMap {
+/// pass; over tiles of an image it pools in a pass of its own, which makes tiles nearly what the whole is (`ChannelPooling`).
+public struct MPHSIRImageMap: PoolingImageMap {
   /// The network.
   public let network: MPHSIR
   /// The ids of the degradations; several ask for the mean of their prompts.
@@ -41,8 +41,18 @@ public struct MPHSIRImageMap: ImageMap {
   static let liveVolumes = 40
 
   /// - Parameter image: `[bands, H, W]` with the bands of the network.
-  public func callAsFunction(_ image: Tensor) -> Tensor {
+  public func callAsFunction(_ image: Tensor) -> Tensor { self(image, on: Tape(.inference)) }
+
+  /// - Parameters:
+  ///   - image: `[bands, H, W]` with the bands of the network.
+  ///   - pooling: what attention between channels takes from all tiles.
+  public func callAsFunction(_ image: Tensor, _ pooling: ChannelPooling) -> Tensor {
     let tape = Tape(.inference)
+    tape.pooling = pooling
+    return self(image, on: tape)
+  }
+
+  private func callAsFunction(_ image: Tensor, on tape: Tape) -> Tensor {
     let x = tape.permute(Variable(image.reshaped([1] + image.shape)), [0, 2, 3, 1])
     let y = network(x, tasks: [tasks], tape)
     return tape.permute(y, [0, 3, 1, 2]).value.reshaped(image.shape)

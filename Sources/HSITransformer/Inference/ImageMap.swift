@@ -19,6 +19,12 @@ public protocol ImageMap: Sendable {
   func callAsFunction(_ image: Tensor) -> Tensor
 }
 
+/// An image map that pools over what it sees at once, so that tiles do not give what the whole gives.
+public protocol PoolingImageMap: ImageMap {
+  /// The result of a tile whose sums are collected or replaced.
+  func callAsFunction(_ image: Tensor, _ pooling: ChannelPooling) -> Tensor
+}
+
 extension ImageMap {
   public var granularity: Int { 1 }
   public var scale: Int { 1 }

@@ -5,8 +5,8 @@ import HSINumerics
 ///
 /// An image of more bands than a pass takes is mapped in overlapping windows of bands; one whose pass does not fit the budget is
 /// cut into tiles. Rows and columns of a piece are padded by reflection to the granularity of the network. Pieces are blended
-/// linearly where they overlap; what the network pools over a whole image differs from tile to tile, so tiles change the result
-/// slightly. The result does not depend on the number of threads.
+/// linearly where they overlap. What a `PoolingImageMap` pools over the image is collected in a first pass over all tiles, so that tiles
+/// change the result only slightly; it takes twice the time. The result does not depend on the number of threads.
 ///
 /// Memory beside the caller's: `heldBytes` while it runs, and `ImageMap.passBytes` of the largest piece.
 public struct TiledInference: Sendable {
@@ -16,6 +16,8 @@ public struct TiledInference: Sendable {
   public var bandOverlap = 16
   /// Largest edge of a tile; nil for what the memory budget allows.
   public var tile: Int?
+  /// Whether networks that pool over an image do so over all tiles, in a pass of its own; else over each tile.
+  public var poolsTiles = true
 
   /// Tiles that the budget allows, 32 shared pixels, 16 shared bands.
   public init() {}
@@ -43,8 +45,8 @@ public struct TiledInference: Sendable {
 
   /// The largest edge of a tile whose pass fits the budget of a context beside `held` bytes of the caller and of this.
   private func edge(_ map: some ImageMap, _ shape: CubeShape, held: Int, _ context: RunContext) -> Int {
-    let whole = max(shape.lines, shape.samples)
-    if let tile { return min(max(tile, map.granularity), whole) }
+    let whole = TiledInference.padded(max(shape.lines, shape.samples), map)
+    if let tile { return min(max(tile, map.granularity) / map.granularity * map.granularity, whole) }
     let bands = map.windowBands(shape.bands)
     let left = context.memory.bytes - held - heldBytes(map, shape) - TiledInference.programBytes
     var edge = whole
@@ -92,26 +94,49 @@ public struct TiledInference: Sendable {
     precondition(target.rows.count == shape.pixels * scale * scale && target.pixels.columns == shape.bands)
     let window = map.windowBands(shape.bands)
     let edge = edge(map, shape, held: held, context)
-    let rows = Segments(length: lines, size: min(edge, lines), overlap: min(tileOverlap, edge / 2))
-    let columns = Segments(length: samples, size: min(edge, samples), overlap: min(tileOverlap, edge / 2))
+    // Tiles begin at multiples of the granularity, so that windows and strides of the network lie as in the whole image.
+    let overlap = min(tileOverlap, edge / 2) / map.granularity * map.granularity
+    let (height, width) = (TiledInference.padded(lines, map), TiledInference.padded(samples, map))
+    let rows = Segments(length: height, size: min(edge, height), overlap: overlap)
+    let columns = Segments(length: width, size: min(edge, width), overlap: overlap)
     let spectral = Segments(length: shape.bands, size: window, overlap: min(bandOverlap, window - 1))
     let weights = Weights(rows: rows.scaled(by: scale), columns: columns.scaled(by: scale), bands: spectral)
-    let total = rows.starts.count * columns.starts.count * spectral.starts.count
+    let pieces = rows.starts.flatMap { line in columns.starts.map { (line: line, sample: $0) } }
+    let pooled = poolsTiles && pieces.count > 1 ? map as? any PoolingImageMap : nil
+    let total = pieces.count * spectral.starts.count * (pooled == nil ? 1 : 2)
     var done = 0
     var planes = Tensor(uninitialised: [spectral.size, lines, samples])
+    func step() {
+      done += 1
+      context.progress.report(
+        phase: phase, fraction: Double(done) / Double(total), detail: total > 1 ? "piece \(done) of \(total)" : nil)
+    }
     for band in spectral.starts {
       try planes.withMutableValues { try fill(band..<(band + spectral.size), $0.baseAddress!) }
-      for line in rows.starts {
-        for sample in columns.starts {
+      func place(_ piece: (line: Int, sample: Int)) -> Place {
+        Place(
+          band: band, line: piece.line, sample: piece.sample, bands: spectral.size, lines: rows.size,
+          samples: columns.size)
+      }
+      var pooling: ChannelPooling?
+      if let pooled {
+        let sums = ChannelPooling()
+        for piece in pieces {
           try context.checkCancellation()
-          let place = Place(
-            band: band, line: line, sample: sample, bands: spectral.size, lines: rows.size, samples: columns.size)
-          let result = map(padded(planes, place, map))
-          blend(result, place, scale, weights, into: target, samples: samples * scale)
-          done += 1
-          context.progress.report(
-            phase: phase, fraction: Double(done) / Double(total), detail: total > 1 ? "piece \(done) of \(total)" : nil)
+          sums.beginPass(line: piece.line, sample: piece.sample, of: (height, width))
+          _ = pooled(padded(planes, place(piece), map), sums)
+          step()
         }
+        sums.complete()
+        pooling = sums
+      }
+      for piece in pieces {
+        try context.checkCancellation()
+        let image = padded(planes, place(piece), map)
+        pooling?.beginPass(line: piece.line, sample: piece.sample, of: (height, width))
+        let result = pooling.flatMap { sums in pooled?(image, sums) } ?? map(image)
+        blend(result, place(piece), scale, weights, into: target, samples: samples * scale)
+        step()
       }
     }
     // What follows in a program has the memory of the passes at its disposal.
@@ -134,17 +159,16 @@ public struct TiledInference: Sendable {
     (extent + map.granularity - 1) / map.granularity * map.granularity
   }
 
-  /// A box, padded by reflection at the bottom and right.
+  /// A box, what lies beyond the image by reflection.
   private func padded(_ planes: Tensor, _ place: Place, _ map: some ImageMap) -> Tensor {
     let (lines, samples) = (planes.shape[1], planes.shape[2])
-    let (rows, columns) = (TiledInference.padded(place.lines, map), TiledInference.padded(place.samples, map))
-    let x = Tensor(uninitialised: [place.bands, rows, columns])
+    let x = Tensor(uninitialised: [place.bands, place.lines, place.samples])
     for b in 0..<place.bands {
       let plane = planes.pointer + b * lines * samples
-      for row in 0..<rows {
-        let from = plane + (place.line + reflected(row, place.lines)) * samples + place.sample
-        let to = x.output + (b * rows + row) * columns
-        for column in 0..<columns { to[column] = from[reflected(column, place.samples)] }
+      for row in 0..<place.lines {
+        let from = plane + reflected(place.line + row, lines) * samples
+        let to = x.output + (b * place.lines + row) * place.samples
+        for column in 0..<place.samples { to[column] = from[reflected(place.sample + column, samples)] }
       }
     }
     return x
@@ -162,8 +186,9 @@ public struct TiledInference: Sendable {
   private func blend(
     _ result: Tensor, _ place: Place, _ scale: Int, _ weights: Weights, into target: Target, samples: Int
   ) {
-    let (lines, width) = (place.lines * scale, place.samples * scale)
     let (line, sample) = (place.line * scale, place.sample * scale)
+    let height = target.rows.count / samples
+    let (lines, width) = (min(place.lines * scale, height - line), min(place.samples * scale, samples - sample))
     let (stride, plane) = (result.shape[2], result.shape[1] * result.shape[2])
     let across = (0..<width).map { weights.columns.weight($0, from: sample) }
     let depth = (0..<place.bands).map { weights.bands.weight($0, from: place.band) }

@@ -7,11 +7,13 @@ extension Tape {
   ///
   /// Queries, keys and values are `[B, P, …]`; `temperature` τ has one value per head. Returns `[B, P, heads · c]`. Cost
   /// `4 B P heads c²` flops. Source: Zamir et al., Restormer, CVPR 2022.
+  ///
+  /// - Parameter pooling: collects the sums over pixels, or has those of more pixels than these.
   public func channelAttention(
-    queries: Heads, keys: Heads, values: Heads, heads: Int, temperature: Variable
+    queries: Heads, keys: Heads, values: Heads, heads: Int, temperature: Variable, pooling: ChannelPooling? = nil
   ) -> Variable {
     let step = ChannelAttentionStep(q: queries, k: keys, v: values, heads: heads, temperature: temperature)
-    let y = step.forward()
+    let y = step.forward(pooling)
     return record(y, inputs: [queries.x, keys.x, values.x, temperature]) { step }
   }
 }
@@ -76,8 +78,8 @@ private final class ChannelAttentionStep: TapeOperation {
     return result
   }
 
-  /// Lengths of the channels of a view along the pixels.
-  private func measure(_ view: Heads, slot: Int) {
+  /// Squares of the lengths of the channels of a view along the pixels, `[B · heads, c]`.
+  private func squares(_ view: Heads) -> DoubleScratch {
     let scratch = DoubleScratch(batch * heads * width)
     Parallel.forEach(batch * heads) { pair in
       let from = view.x.value.pointer + view.start(pair / heads, pair % heads)
@@ -88,18 +90,26 @@ private final class ChannelAttentionStep: TapeOperation {
         let row = from + p * view.stride
         for c in 0..<width { sums[c] += Double(row[c]) * Double(row[c]) }
       }
-      for c in 0..<width {
-        lengths.output[(pair * 2 + slot) * width + c] = max(Float(sums[c].squareRoot()), Self.floor)
-      }
     }
+    return scratch
   }
 
-  func forward() -> Tensor {
-    measure(q, slot: 0)
-    measure(k, slot: 1)
+  func forward(_ pooling: ChannelPooling?) -> Tensor {
     let gram = products(
       q.x.value.pointer, q.stride, { self.q.start($0, $1) }, k.x.value.pointer, k.stride,
       { self.k.start($0, $1) })
+    let (ofQueries, ofKeys) = (squares(q), squares(k))
+    pooling?.pool([
+      .floats(gram.output, gram.count), .doubles(ofQueries.pointer, batch * heads * width),
+      .doubles(ofKeys.pointer, batch * heads * width),
+    ])
+    for pair in 0..<(batch * heads) {
+      for c in 0..<width {
+        let place = pair * width + c
+        lengths.output[2 * pair * width + c] = max(Float(ofQueries.pointer[place].squareRoot()), Self.floor)
+        lengths.output[(2 * pair + 1) * width + c] = max(Float(ofKeys.pointer[place].squareRoot()), Self.floor)
+      }
+    }
     let y = Tensor(uninitialised: [batch, pixels, heads * width])
     let size = width * width
     Parallel.forEach(batch * heads) { pair in
@@ -207,7 +217,8 @@ public final class GlobalSpectralAttention {
     let width = channels / heads
     let mixed = tape.channelAttention(
       queries: Heads(all, width: width), keys: Heads(all, offset: channels, width: width),
-      values: Heads(all, offset: 2 * channels, width: width), heads: heads, temperature: tape.variable(temperature))
+      values: Heads(all, offset: 2 * channels, width: width), heads: heads, temperature: tape.variable(temperature),
+      pooling: tape.pooling)
     return projection(tape.reshape(mixed, x.shape), residual: residual, tape)
   }
 }

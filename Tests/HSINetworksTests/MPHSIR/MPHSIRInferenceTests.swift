@@ -39,6 +39,27 @@ import Testing
     for tasks in [[], [6], [-1, 2]] { #expect(throws: CoreError.self) { try MPHSIRImageMap(network, tasks: tasks) } }
   }
 
+  /// A tile gets the part of the prompt that the whole image has there.
+  @Test func promptsOfTiles() {
+    let prompt = MPHSIRVisualPrompt(
+      ParameterStore(seed: 2).root, tasks: 2, width: 8, size: 16, hidden: 21)
+    let (text, weights) = (Variable(image([1, 64])), Variable(Tensor([1, 2], [0, 1])))
+    func result(_ part: ImagePart) -> Tensor {
+      prompt(text: text, weights: weights, part: part, mixesBatch: false, Tape(.inference)).value
+    }
+    let whole = result(ImagePart(rows: 48, columns: 40))
+    for (line, sample) in [(0, 0), (16, 24), (32, 8), (24, 0)] {
+      let part = ImagePart(
+        rows: 16, columns: 16, tile: (line: 2 * line, sample: 2 * sample, lines: 96, samples: 80), factor: 2)
+      let cut = result(part)
+      #expect(cut.shape == [1, 16, 16, 8] && !part.isWhole)
+      for i in 0..<cut.count {
+        let (row, column, c) = (i / 128 + line, i / 8 % 16 + sample, i % 8)
+        #expect(abs(cut.pointer[i] - whole.pointer[(row * 40 + column) * 8 + c]) < 2e-5)
+      }
+    }
+  }
+
   /// Prompts that are kept follow every change of what they depend on.
   @Test func keptPrompts() throws {
     let network = network()

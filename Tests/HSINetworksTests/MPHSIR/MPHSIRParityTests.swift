@@ -96,7 +96,8 @@ import Testing
     parity.load(store)
     let shape = parity.fixture["in.x"].shape
     parity.check(store, inputs: ["clip_prompt", "prompt_weights"]) {
-      prompt(text: $0[0], weights: $0[1], rows: shape[2], columns: shape[3], mixesBatch: true, $1)
+      prompt(
+        text: $0[0], weights: $0[1], part: ImagePart(rows: shape[2], columns: shape[3]), mixesBatch: true, $1)
     }
   }
 
