@@ -16,10 +16,13 @@ public enum RestorationError: HSIError {
   case noBundledWeights(name: String)
   /// Noise levels for another number of bands than the scene has, or not finite, or negative.
   case unusableNoise(detail: String)
+  /// The kernel of a blur cannot be told from the scene.
+  case unknownKernel(detail: String)
 
   public var category: ErrorCategory {
     switch self {
-    case .shapeMismatch, .tooFewPixels, .noVariation, .tooFewBands, .tooFewPatches, .unusableNoise: .input
+    case .shapeMismatch, .tooFewPixels, .noVariation, .tooFewBands, .tooFewPatches, .unusableNoise, .unknownKernel:
+      .input
     case .noBundledWeights: .model
     }
   }
@@ -33,6 +36,7 @@ public enum RestorationError: HSIError {
     case .tooFewPatches: "E-FEW-PATCHES"
     case .noBundledWeights: "E-NO-WEIGHTS"
     case .unusableNoise: "E-NOISE-LEVELS"
+    case .unknownKernel: "E-KERNEL-UNKNOWN"
     }
   }
 
@@ -48,6 +52,7 @@ public enum RestorationError: HSIError {
       "the scenes give \(found) patches but training needs at least \(needed)"
     case .noBundledWeights(let name): "the weights \(name) that come with hsi are not where it is installed"
     case .unusableNoise(let detail): "the noise levels cannot be used: \(detail)"
+    case .unknownKernel(let detail): "the kernel cannot be estimated: \(detail)"
     }
   }
 
@@ -59,6 +64,7 @@ public enum RestorationError: HSIError {
     case .tooFewBands: "leave this scene out, or train with fewer bands"
     case .tooFewPatches: "give more or larger scenes, or make \(option: "patch") or \(option: "batch") smaller"
     case .noBundledWeights: "give \(option: "weights"), or name their folder in HSI_MODEL_PATH"
+    case .unknownKernel: "give \(option: "kernel") where it is known"
     case .unusableNoise: "give one standard deviation per band, or leave it out to have it estimated"
     }
   }

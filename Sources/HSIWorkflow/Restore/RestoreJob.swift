@@ -31,6 +31,8 @@ public struct RestoreJob: Sendable {
   public var weights = LearnedWeights()
   /// Which values are missing beside those that the file marks; nil for none but these. For methods that fill values.
   public var missing: MissingRequest?
+  /// The blur, for methods that undo one; nil to take it from `values`, or to estimate it where they say nothing.
+  public var kernel: KernelRequest?
   /// What is known about the noise; nil to estimate it.
   public var noise: NoiseRequest?
   /// Further products.
@@ -52,6 +54,7 @@ public struct RestoreJob: Sendable {
   public func run(_ context: RunContext) throws -> JobResult {
     let claim = context.claimThreads()
     defer { claim.release() }
+    let values = try allValues()
     let named = try (method ?? task.method).map { try Restorers.all.named($0, values, weights: weights) }
     if named == nil, !values.isEmpty {
       throw CoreError.invalidParameter(
@@ -64,15 +67,25 @@ public struct RestoreJob: Sendable {
         name: "\(option: "missing")", value: missing.file ?? "zero",
         requirement: "used with a method that fills values; \(named?.description.id ?? task.rawValue) does not")
     }
+    if let kernel, !(named is any DeconvolutionRestorer) {
+      throw CoreError.invalidParameter(
+        name: "\(option: "kernel")", value: kernel.file ?? "a family",
+        requirement: "used with a method that undoes a blur; \(named?.description.id ?? task.rawValue) does not")
+    }
+    if let flags = products.flags, let scale = named?.scale, scale != 1 {
+      throw CoreError.invalidParameter(
+        name: "\(option: "flags")", value: flags, requirement: "left out here: on another grid every value is new")
+    }
     let opened = try scene.open(context)
     var source = try pixels(of: opened, fills: fills, context)
     var provenance = Provenance(options: values.mapValues { "\($0)" }, context)
     var plan = OutputPlan(overwrites: writing.overwrites, context)
-    plan.read(opened.files + [noise?.file, missing?.file].compactMap { $0 }, digested: records.digestsInputs)
+    plan.read(
+      opened.files + [noise?.file, missing?.file, kernel?.file].compactMap { $0 }, digested: records.digestsInputs)
     plan.read([weights.path].compactMap { $0 }, digested: true)
     plan.record(on: &provenance)
     let grid = try MapProducts.grid(records, opened, window: source.window, context)
-    let paths = RestorePaths(restored: output, products, records)
+    let paths = RestorePaths(restored: output, products, records, keepsGrid: (named?.scale ?? 1) == 1)
     try paths.declare(on: &plan, writing, georeference: source.metadata.georeference)
     try plan.check()
     try named?.requireMemory(for: source.shape, context)
@@ -100,7 +113,14 @@ public struct RestoreJob: Sendable {
     }
     let noise = try noise.map { try GivenNoise.levels($0, bands: source.bands, total: opened.reader.shape.bands) }
     let restorer: any Restorer
-    if let named {
+    var blur: KernelChoice?
+    if var sharpening = named as? any DeconvolutionRestorer {
+      blur = try KernelChoice(kernel, values, sharpening.kernel, scene: before, noise: noise, context)
+      sharpening.kernel = blur?.kernel ?? sharpening.kernel
+      restorer = sharpening
+      reason = blur?.reason ?? reason
+      provenance.options["kernel"] = blur?.name
+    } else if let named {
       restorer = named
     } else if let method = task.method {
       restorer = try Restorers.all.named(method)
@@ -109,11 +129,12 @@ public struct RestoreJob: Sendable {
       (restorer, reason) = (choice.denoiser, choice.reason)
     }
     (provenance.options["task"], provenance.options["method"]) = (task.rawValue, restorer.description.id)
-    if named == nil { try restorer.requireMemory(for: source.shape, context) }
-    let result = try restorer.restore(before, noise: noise, context)
+    if named == nil || blur != nil { try restorer.requireMemory(for: source.shape, context) }
+    var result = try restorer.restore(before, noise: noise, context)
+    result.facts["kernelMargin"] = blur?.margin
     var facts = RestoreFacts(
-      opened: opened, source: source, task: task, reason: reason, restorer: restorer, values: values, before: before,
-      result: result, gaps: gaps)
+      opened: opened, source: source, task: task, reason: reason, restorer: restorer, values: values, blur: blur,
+      before: before, result: result, gaps: gaps)
     if facts.after.count > 0 {
       context.warn(
         "W-VALUES-LEFT",
@@ -125,12 +146,19 @@ public struct RestoreJob: Sendable {
     }
     var run = RunRecords(plan, provenance, paths.output)
     let raster = try write(facts, grid, &run, context)
+    if let path = paths.flags { try writeFlags(facts, to: path, grid, &run, context) }
     try writePictures(facts, paths, &run, context)
     return try run.finish(raster: raster, grid: grid, context) { [facts] outputs, provenance in
       RunReport(facts.report(outputs: outputs, provenance: provenance)) {
         try RestorePictures(facts, longestSide: ReportPicture.longestSide, context).figures()
       }
     }
+  }
+
+  /// The parameters that were given, those of a kernel of a family among them.
+  private func allValues() throws -> [String: Double] {
+    guard case .family(let family)? = kernel else { return values }
+    return values.merging(family) { given, _ in given }
   }
 
   // MARK: - Reading
@@ -222,6 +250,35 @@ public struct RestoreJob: Sendable {
       path: output, format: writing.format, shape: cube.shape, type: .float32, metadata: metadata)
   }
 
+  /// How many values of every pixel were filled, and how many changed.
+  private func writeFlags(
+    _ facts: RestoreFacts, to path: String, _ grid: OrthoGrid?, _ run: inout RunRecords, _ context: RunContext
+  ) throws {
+    let window = facts.source.window
+    var metadata = facts.source.metadata.replacingBands(names: ["filled values", "changed values"], quantity: .unknown)
+    metadata.nodata = [65535, 65535]
+    metadata.summary =
+      "hsi restore: of the processed bands of a pixel the number that were missing and have a value now, and the number that were known "
+      + "and have another value now; 65535: no data"
+    var product = RasterProduct("flags", path: path, content: "flags of restored values", metadata: metadata)
+    product.type = .uint16
+    let sink = ProductSink(
+      lines: window.lines, samples: window.samples, writing: writing, inputs: run.plan.protected, grid: grid, context)
+    try sink.open(product)
+    run.outputs += try sink.run { sink in
+      let scene = facts.result.scene
+      let flags = Cube(
+        shape: CubeShape(lines: window.lines, samples: window.samples, bands: 2), metadata: metadata,
+        pixels: facts.flags, positions: scene.positions)
+      try flags.forEachStrip(context, label: "writing flags") { strip in
+        var marked = ProductStrip(window: strip.window, positions: strip.positions)
+        marked["flags"] = strip.pixels
+        try sink.write(marked)
+      }
+      return try sink.finish()
+    }
+  }
+
   private func writePictures(
     _ facts: RestoreFacts, _ paths: RestorePaths, _ run: inout RunRecords, _ context: RunContext
   ) throws {
@@ -240,6 +297,8 @@ public struct RestoreJob: Sendable {
 public struct RestoreProductRequest: Sendable {
   /// Whether every product that has no name gets one from the stem of the restored cube.
   public var everything = false
+  /// A raster of how many values of every pixel were filled, and how many changed; not on another grid.
+  public var flags: String?
   /// Base of the pictures BASE_before.png and BASE_after.png.
   public var quicklook: String?
   /// Reports.
@@ -255,9 +314,13 @@ struct RestorePaths {
   let output: OutputPaths
   /// Pictures before and after.
   let pictures: (before: String, after: String)?
+  /// What was restored, pixel by pixel.
+  let flags: String?
 
-  init(restored: String, _ products: RestoreProductRequest, _ records: RecordRequest) {
+  /// - Parameter keepsGrid: whether the result has the pixels of the scene.
+  init(restored: String, _ products: RestoreProductRequest, _ records: RecordRequest, keepsGrid: Bool) {
     output = OutputPaths(restored, everything: products.everything, products.reports, records)
+    flags = keepsGrid ? output.raster(products.flags, "flags") : nil
     let base = products.quicklook.map { $0.lowercased().hasSuffix(".png") ? String($0.dropLast(4)) : $0 }
     pictures = (base ?? (products.everything ? output.stem.stem : nil)).map { ($0 + "_before.png", $0 + "_after.png") }
   }
@@ -265,6 +328,7 @@ struct RestorePaths {
   /// Declares every file.
   func declare(on plan: inout OutputPlan, _ writing: RasterWriting, georeference: Georeference?) throws {
     try plan.writeRaster(output.main, writing)
+    try plan.writeRaster(flags, writing)
     for picture in [pictures?.before, pictures?.after] { plan.writePicture(picture, georeference: georeference) }
     output.declareRecords(on: &plan)
   }
