@@ -40,11 +40,22 @@ extension SuperResolution {
     }
     try context.checkCancellation()
     return RestoredScene(
-      scene: finer(scene, finite, fine), noise: noise, rank: rank, facts: ["scale": Double(scale)])
+      scene: FinerPixels.cube(scene, finite, fine, scale: scale), noise: noise, rank: rank,
+      facts: ["scale": Double(scale)])
   }
 
+  /// An image on the finer grid by cubic convolution.
+  func enlarged(_ image: PixelMatrix, _ shape: CubeShape) -> PixelMatrix {
+    CubicResampling(
+      lines: shape.lines, samples: shape.samples, newLines: shape.lines * scale, newSamples: shape.samples * scale, grid
+    ).apply(to: image)
+  }
+}
+
+/// A scene on a finer grid.
+enum FinerPixels {
   /// The valid pixels of the finer grid: those of finite pixels from its image, those of others as repeated values.
-  private func finer(_ scene: Cube, _ finite: Cube, _ fine: PixelMatrix?) -> Cube {
+  static func cube(_ scene: Cube, _ finite: Cube, _ fine: PixelMatrix?, scale: Int) -> Cube {
     let (bands, width) = (scene.shape.bands, scene.shape.samples * scale)
     let (rows, good) = (scene.rowOfPlace(), finite.rowOfPlace())
     let result = PixelMatrix(rows: scene.count * scale * scale, columns: bands)
@@ -64,15 +75,9 @@ extension SuperResolution {
       }
     }
     return Cube(
-      shape: shape(of: scene.shape), metadata: scene.metadata.rescaled(by: Double(scale)), pixels: result,
+      shape: CubeShape(lines: scene.shape.lines * scale, samples: width, bands: bands),
+      metadata: scene.metadata.rescaled(by: Double(scale)), pixels: result,
       positions: positions)
-  }
-
-  /// An image on the finer grid by cubic convolution.
-  func enlarged(_ image: PixelMatrix, _ shape: CubeShape) -> PixelMatrix {
-    CubicResampling(
-      lines: shape.lines, samples: shape.samples, newLines: shape.lines * scale, newSamples: shape.samples * scale, grid
-    ).apply(to: image)
   }
 }
 

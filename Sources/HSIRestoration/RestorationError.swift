@@ -16,12 +16,15 @@ public enum RestorationError: HSIError {
   case noBundledWeights(name: String)
   /// Noise levels for another number of bands than the scene has, or not finite, or negative.
   case unusableNoise(detail: String)
+  /// A finer image does not lie on a grid that a scene can be brought to.
+  case fineGrid(detail: String)
   /// The kernel of a blur cannot be told from the scene.
   case unknownKernel(detail: String)
 
   public var category: ErrorCategory {
     switch self {
-    case .shapeMismatch, .tooFewPixels, .noVariation, .tooFewBands, .tooFewPatches, .unusableNoise, .unknownKernel:
+    case .shapeMismatch, .tooFewPixels, .noVariation, .tooFewBands, .tooFewPatches, .unusableNoise, .unknownKernel,
+      .fineGrid:
       .input
     case .noBundledWeights: .model
     }
@@ -37,6 +40,7 @@ public enum RestorationError: HSIError {
     case .noBundledWeights: "E-NO-WEIGHTS"
     case .unusableNoise: "E-NOISE-LEVELS"
     case .unknownKernel: "E-KERNEL-UNKNOWN"
+    case .fineGrid: "E-FINE-GRID"
     }
   }
 
@@ -52,6 +56,7 @@ public enum RestorationError: HSIError {
       "the scenes give \(found) patches but training needs at least \(needed)"
     case .noBundledWeights(let name): "the weights \(name) that come with hsi are not where it is installed"
     case .unusableNoise(let detail): "the noise levels cannot be used: \(detail)"
+    case .fineGrid(let detail): "the finer image does not fit the scene: \(detail)"
     case .unknownKernel(let detail): "the kernel cannot be estimated: \(detail)"
     }
   }
@@ -64,6 +69,8 @@ public enum RestorationError: HSIError {
     case .tooFewBands: "leave this scene out, or train with fewer bands"
     case .tooFewPatches: "give more or larger scenes, or make \(option: "patch") or \(option: "batch") smaller"
     case .noBundledWeights: "give \(option: "weights"), or name their folder in HSI_MODEL_PATH"
+    case .fineGrid:
+      "give an image of the same area whose lines and samples are the same whole multiple of those of the scene, from the same corner on"
     case .unknownKernel: "give \(option: "kernel") where it is known"
     case .unusableNoise: "give one standard deviation per band, or leave it out to have it estimated"
     }

@@ -192,6 +192,54 @@ import Testing
     #expect(report["filled_pixels"] as? Int == filled && report["changed_pixels"] as? Int == changed && filled > 100)
   }
 
+  /// A coarse scene takes the details of a finer image, in a window too; the image is recorded.
+  @Test(arguments: ["gsa", "sfim", "cnmf"]) func aFinerImage(method: String) throws {
+    let place = try SampleScene.workplace()
+    _ = try run("simulate degrade in/s.dat o/c.tif --kind downsample --set factor=4 --set area=1", place)
+    _ = try run("convert in/s.dat o/m.tif -b 5,12,30,50", place)
+    _ = try run("restore o/c.tif o/r.tif --fine o/m.tif --method \(method)", place)
+    _ = try run("restore o/c.tif o/b.tif --task superres --scale 4", place)
+    func psnr(_ name: String) throws -> Double {
+      let text = try run("evaluate restoration o/\(name).tif o/t.dat --json", place).output
+      let json = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+      return try #require((json["restored"] as? [String: Any])?["mpsnr_db"] as? Double)
+    }
+    let good = try RasterFormats.open(place.path("in/s.dat"), context: RunContext()).metadata.axis.goodBands
+    _ = try run("convert in/s.dat o/t.dat -b \(good.map { "\($0 + 1)" }.joined(separator: ","))", place)
+    let (sharp, plain) = try (psnr("r"), psnr("b"))
+    #expect(sharp > plain, "\(plain) → \(sharp)")
+    let record = try object(place.path("o/r.tif.prov.json"))
+    let inputs = try #require(record["inputs"] as? [[String: Any]])
+    #expect(inputs.contains { $0["path"] as? String == "o/m.tif" })
+    #expect((record["options"] as? [String: Any])?["task"] as? String == "superres")
+    _ = try run("restore o/c.tif o/w.tif --fine o/m.tif --method \(method) --window 1,2,3,3", place)
+    let part = try RasterFormats.open(place.path("o/w.tif"), context: RunContext())
+    #expect(part.shape.lines == 12 && part.shape.samples == 12)
+  }
+
+  @Test func finerImagesThatDoNotFit() throws {
+    let place = try SampleScene.workplace()
+    _ = try run("simulate degrade in/s.dat o/c.tif --kind downsample --set factor=4 --set area=1", place)
+    _ = try run("convert in/s.dat o/m.tif -b 5", place)
+    _ = try run("convert in/s.dat o/n.tif -b 5 --window 0,0,19,24", place)
+    _ = try run("convert in/s.dat o/k.tif -b 5 --window 4,0,16,24", place)
+    _ = try run(
+      "simulate degrade in/s.dat o/e.tif --kind downsample --set factor=4 --set area=1 --window 0,0,16,24", place)
+    for (line, status) in [
+      ("restore o/c.tif o/r.tif --fine o/n.tif", 3), ("restore o/e.tif o/r.tif --fine o/k.tif", 3),
+      ("restore o/c.tif o/r.tif --fine o/m.tif --task inpaint", 2),
+      ("restore o/c.tif o/r.tif --fine o/m.tif --method wiener", 2),
+      ("restore o/c.tif o/r.tif --fine o/m.tif --method cnmf", 2),
+      ("restore o/c.tif o/r.tif --fine o/m.tif --scale 2", 2), ("restore o/c.tif o/r.tif --fine o/x.tif", 3),
+      ("restore o/c.tif o/m.tif --fine o/m.tif --overwrite", 4),
+      ("restore o/c.tif o/r.tif --method gsa --task superres", 2),
+    ] as [(String, Int32)] {
+      let result = try Tool.run(line.split(separator: " ").map(String.init), in: place.url)
+      #expect(result.status == status && result.errorLines.count == 1, "\(line): \(result.status) \(result.errors)")
+      #expect(!FileManager.default.fileExists(atPath: place.path("o/r.tif")))
+    }
+  }
+
   @Test func aSceneWithoutAnyValueIsRefused() throws {
     let place = try SampleScene.workplace()
     try damage(place, to: 0) { _, _ in true }

@@ -33,6 +33,8 @@ public struct RestoreJob: Sendable {
   public var missing: MissingRequest?
   /// The blur, for methods that undo one; nil to take it from `values`, or to estimate it where they say nothing.
   public var kernel: KernelRequest?
+  /// A finer image of the same area whose details the scene takes; the method is one of `Sharpeners` then.
+  public var fine: String?
   /// What is known about the noise; nil to estimate it.
   public var noise: NoiseRequest?
   /// Further products.
@@ -55,7 +57,14 @@ public struct RestoreJob: Sendable {
     let claim = context.claimThreads()
     defer { claim.release() }
     let values = try allValues()
-    let named = try (method ?? task.method).map { try Restorers.all.named($0, values, weights: weights) }
+    let opened = try scene.open(context)
+    let finer = try fine.map { try FineImage($0, for: opened, task: self.task, context) }
+    let named: (any Restorer)? =
+      if let finer {
+        try finer.restorer(method, values, window: opened.window(), context)
+      } else {
+        try (method ?? task.method).map { try Restorers.all.named($0, values, weights: weights) }
+      }
     if named == nil, !values.isEmpty {
       throw CoreError.invalidParameter(
         name: "\(option: "parameter")", value: values.keys.sorted().joined(separator: " "),
@@ -76,12 +85,12 @@ public struct RestoreJob: Sendable {
       throw CoreError.invalidParameter(
         name: "\(option: "flags")", value: flags, requirement: "left out here: on another grid every value is new")
     }
-    let opened = try scene.open(context)
     var source = try pixels(of: opened, fills: fills, context)
     var provenance = Provenance(options: values.mapValues { "\($0)" }, context)
     var plan = OutputPlan(overwrites: writing.overwrites, context)
     plan.read(
       opened.files + [noise?.file, missing?.file, kernel?.file].compactMap { $0 }, digested: records.digestsInputs)
+    plan.read(finer?.opened.files ?? [])
     plan.read([weights.path].compactMap { $0 }, digested: true)
     plan.record(on: &provenance)
     let grid = try MapProducts.grid(records, opened, window: source.window, context)
@@ -100,6 +109,7 @@ public struct RestoreJob: Sendable {
       throw RestorationError.tooFewPixels(purpose: "restoring a scene of which every value is missing")
     }
     var (task, reason) = (task, "given")
+    if finer != nil { task = .superres }
     if task == .automatic {
       (task, reason) = RestorationTask.recognise(
         missing: gaps.count - gaps.bands.count * before.count, of: before.count * before.shape.bands,

@@ -60,7 +60,8 @@ enum MethodList {
   /// Every method, in the order of tasks and registers.
   static let all: MethodRegistry<MethodDescription> = {
     let methods =
-      UnmixingMethods.descriptions + Restorers.all.descriptions + Degradations.all.descriptions
+      UnmixingMethods.descriptions + Restorers.all.descriptions + Sharpeners.all.descriptions
+      + Degradations.all.descriptions
       + Classifiers.descriptions
     return MethodRegistry("method", tasks.flatMap { task, _ in methods.filter { $0.task == task } }) { $0 }
   }()

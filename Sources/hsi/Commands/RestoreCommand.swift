@@ -17,6 +17,8 @@ struct RestoreCommand: ParsableCommand {
         hsi restore scene.hdr all-bands.dat --task bands
       A grid twice as fine:
         hsi restore scene.tif fine.tif --task superres --scale 2
+      The grid and the details of a finer image:
+        hsi restore scene.tif fine.tif --task superres --fine pan.tif --method gsa
       A blur that is known, in weights, or estimated:
         hsi restore scene.tif sharp.tif --task deblur --kernel gaussian:9
         hsi restore scene.tif sharp.tif --task deblur --kernel weights.csv
@@ -49,6 +51,12 @@ struct RestoreCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("Lines of the result per line of the scene, for superres.", valueName: "2|4|8"))
   var scale: Int?
+
+  @Option(
+    help:
+      "Finer image of the same area (panchromatic or multispectral) whose details the scene takes: gsa, sfim or cnmf, for superres."
+  )
+  var fine: InputPath?
 
   @Option(
     help: ArgumentHelp(
@@ -98,6 +106,7 @@ struct RestoreCommand: ParsableCommand {
       job.values["scale"] = Double(scale)
     }
     job.kernel = try kernel.map { try KernelRequest(parsing: $0.text) }
+    job.fine = fine?.text
     job.missing = missing.map { MissingRequest(parsing: $0.text) }
     job.noise = try noise.map { try NoiseRequest(parsing: $0.text) }
     job.products = products.request()

@@ -44,7 +44,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("square-blur", ["size": 5.0], BlurKernel.Kind.square),     ("motion-blur", ["size": 11, "angle": 45], .motion), ("gaussian-blur", ["size": 13, "sigma": 1.6], .gaussian),
+    ("square-blur", ["size": 5.0], BlurKernel.Kind.square), ("motion-blur", ["size": 11, "angle": 45], .motion),
+    ("gaussian-blur", ["size": 13, "sigma": 1.6], .gaussian),
   ]) func findsTheKernel(name: String, values: [String: Double], kind: BlurKernel.Kind) throws {
     let scene = try blurred(name, values)
     let found = try KernelEstimate(scene, RunContext(threads: 1))
