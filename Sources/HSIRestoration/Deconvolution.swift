@@ -2,13 +2,13 @@ import Foundation
 import HSICore
 import HSINumerics
 
-/// A classical deblurring by a known kernel. It implements `sharpen`; `restore` is made from it.
+/// A classical deblurring by a kernel that is one of the families, given by weights, or estimated (`KernelEstimate`). It implements `sharpen`; `restore` is made from it.
 ///
 /// Components of the noise-weighted bands (`SpectralSubspace`) are blurred as the bands are, and there are fewer; each is sharpened
 /// on its own and carries white noise of unit variance.
 public protocol DeconvolutionRestorer: ClassicalRestorer {
   /// The weights that the scene was blurred with.
-  var kernel: BlurKernel { get }
+  var kernel: BlurKernel { get set }
   /// Whether there were zeros beside the image when it was blurred; else what was there is not known.
   var hasZerosBeside: Bool { get }
   /// Components kept, where that was said.

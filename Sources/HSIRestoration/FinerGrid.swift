@@ -40,7 +40,8 @@ extension SuperResolution {
     }
     try context.checkCancellation()
     return RestoredScene(
-      scene: scene.refined(by: scale, finite, fine), noise: noise, rank: rank, facts: ["scale": Double(scale)])
+      scene: FinerPixels.cube(scene, finite, fine, scale: scale), noise: noise, rank: rank,
+      facts: ["scale": Double(scale)])
   }
 
   /// An image on the finer grid by cubic convolution.
@@ -48,6 +49,35 @@ extension SuperResolution {
     CubicResampling(
       lines: shape.lines, samples: shape.samples, newLines: shape.lines * scale, newSamples: shape.samples * scale, grid
     ).apply(to: image)
+  }
+}
+
+/// A scene on a finer grid.
+enum FinerPixels {
+  /// The valid pixels of the finer grid: those of finite pixels from its image, those of others as repeated values.
+  static func cube(_ scene: Cube, _ finite: Cube, _ fine: PixelMatrix?, scale: Int) -> Cube {
+    let (bands, width) = (scene.shape.bands, scene.shape.samples * scale)
+    let (rows, good) = (scene.rowOfPlace(), finite.rowOfPlace())
+    let result = PixelMatrix(rows: scene.count * scale * scale, columns: bands)
+    var positions: [Int32] = []
+    positions.reserveCapacity(result.rows)
+    for line in 0..<(scene.shape.lines * scale) {
+      for sample in 0..<width {
+        let place = line / scale * scene.shape.samples + sample / scale
+        guard rows[place] >= 0 else { continue }
+        let target = result.pointer + positions.count * bands
+        if good[place] >= 0, let fine {
+          target.update(from: fine.pointer + (line * width + sample) * bands, count: bands)
+        } else {
+          target.update(from: scene.pixels.pointer + Int(rows[place]) * bands, count: bands)
+        }
+        positions.append(Int32(line * width + sample))
+      }
+    }
+    return Cube(
+      shape: CubeShape(lines: scene.shape.lines * scale, samples: width, bands: bands),
+      metadata: scene.metadata.rescaled(by: Double(scale)), pixels: result,
+      positions: positions)
   }
 }
 
@@ -71,37 +101,5 @@ extension MethodParameters {
       throw CoreError.invalidParameter(name: "scale", value: PlainNumber.exact(value), requirement: "a whole number")
     }
     return scale
-  }
-}
-
-extension Cube {
-  /// The valid pixels of the finer grid: those of finite pixels from its image, those of others as repeated values.
-  ///
-  /// - Parameters:
-  ///   - finite: the pixels of this cube that are finite.
-  ///   - fine: a row for every place of the finer grid.
-  func refined(by scale: Int, _ finite: Cube, _ fine: PixelMatrix?) -> Cube {
-    let (bands, width) = (shape.bands, shape.samples * scale)
-    let (rows, good) = (rowOfPlace(), finite.rowOfPlace())
-    let result = PixelMatrix(rows: count * scale * scale, columns: bands)
-    var positions: [Int32] = []
-    positions.reserveCapacity(result.rows)
-    for line in 0..<(shape.lines * scale) {
-      for sample in 0..<width {
-        let place = line / scale * shape.samples + sample / scale
-        guard rows[place] >= 0 else { continue }
-        let target = result.pointer + positions.count * bands
-        if good[place] >= 0, let fine {
-          target.update(from: fine.pointer + (line * width + sample) * bands, count: bands)
-        } else {
-          target.update(from: self.pixels.pointer + Int(rows[place]) * bands, count: bands)
-        }
-        positions.append(Int32(line * width + sample))
-      }
-    }
-    return Cube(
-      shape: CubeShape(lines: shape.lines * scale, samples: width, bands: bands),
-      metadata: metadata.rescaled(by: Double(scale)), pixels: result,
-      positions: positions)
   }
 }

@@ -18,10 +18,16 @@ public enum RestorationError: HSIError {
   case unusableNoise(detail: String)
   /// Weights that were not trained for what they are asked to undo.
   case untrainedTask(task: String, known: [String])
+  /// A finer image does not lie on a grid that a scene can be brought to.
+  case fineGrid(detail: String)
+  /// The kernel of a blur cannot be told from the scene.
+  case unknownKernel(detail: String)
 
   public var category: ErrorCategory {
     switch self {
-    case .shapeMismatch, .tooFewPixels, .noVariation, .tooFewBands, .tooFewPatches, .unusableNoise: .input
+    case .shapeMismatch, .tooFewPixels, .noVariation, .tooFewBands, .tooFewPatches, .unusableNoise, .unknownKernel,
+      .fineGrid:
+      .input
     case .noBundledWeights, .untrainedTask: .model
     }
   }
@@ -36,6 +42,8 @@ public enum RestorationError: HSIError {
     case .noBundledWeights: "E-NO-WEIGHTS"
     case .unusableNoise: "E-NOISE-LEVELS"
     case .untrainedTask: "E-WEIGHTS-TASK"
+    case .unknownKernel: "E-KERNEL-UNKNOWN"
+    case .fineGrid: "E-FINE-GRID"
     }
   }
 
@@ -54,6 +62,8 @@ public enum RestorationError: HSIError {
     case .untrainedTask(let task, let known):
       "these weights were not trained for \(task)"
         + (known.isEmpty ? "" : ", only for \(known.joined(separator: ", "))")
+    case .fineGrid(let detail): "the finer image does not fit the scene: \(detail)"
+    case .unknownKernel(let detail): "the kernel cannot be estimated: \(detail)"
     }
   }
 
@@ -66,6 +76,9 @@ public enum RestorationError: HSIError {
     case .tooFewPatches: "give more or larger scenes, or make \(option: "patch") or \(option: "batch") smaller"
     case .noBundledWeights: "give \(option: "weights"), or name their folder in HSI_MODEL_PATH"
     case .untrainedTask: "give weights that were, or a classical method (hsi methods)"
+    case .fineGrid:
+      "give an image of the same area whose lines and samples are the same whole multiple of those of the scene, from the same corner on"
+    case .unknownKernel: "give \(option: "kernel") where it is known"
     case .unusableNoise: "give one standard deviation per band, or leave it out to have it estimated"
     }
   }

@@ -6,7 +6,8 @@ import Testing
   static let commands = [
     "", "info", "quicklook", "endmembers", "unmix", "denoise", "restore", "spectra", "spectra info", "spectra convert",
     "simulate",
-    "simulate scene", "simulate noise", "simulate labels", "classify", "classify split", "classify train",
+    "simulate scene", "simulate noise", "simulate degrade", "simulate labels", "classify", "classify split",
+    "classify train",
     "classify finetune", "classify predict", "classify evaluate", "classify import", "evaluate", "evaluate unmixing",
     "evaluate restoration", "convert", "mosaic",
     "model", "model info", "model convert", "model merge", "train", "train denoise", "methods", "formats", "schema",

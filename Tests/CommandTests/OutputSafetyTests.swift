@@ -23,6 +23,8 @@ import Testing
     ("quicklook in/s.dat o/a.png", "a.png"), ("endmembers in/s.dat o/a.sli --count 3", "a.hdr"),
     ("spectra convert in/s_endmembers.sli o/a.csv", "a.csv"),
     ("simulate noise in/s.dat o/a.dat", "a.hdr"),
+    ("simulate degrade in/s.dat o/a.dat --kind mask --missing-out o/b.dat --truth o/c.dat", "b.hdr"),
+    ("simulate degrade in/s.dat o/a.dat --kind mask --missing-out o/b.dat --truth o/c.dat", "c.dat"),
     ("simulate scene o/a.dat --rows 8 --cols 8 --endmembers 2 --bands 20", "a_abundances.hdr"),
     ("simulate scene o/a.dat --rows 8 --cols 8 --endmembers 2 --bands 20", "a_truth.json"),
   ])

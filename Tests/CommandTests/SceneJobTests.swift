@@ -36,6 +36,9 @@ import Testing
     Line(command: "endmembers", text: "endmembers s.dat OUT --count 3", suffix: ".hdr"),
     Line(command: "quicklook", text: "quicklook s.dat OUT", suffix: ".png"),
     Line(command: "simulate noise", text: "simulate noise s.dat OUT"),
+    Line(command: "simulate degrade", text: "simulate degrade s.dat OUT --kind blur"),
+    Line(command: "simulate degrade", text: "simulate degrade s.dat a.tif --kind blur --truth OUT"),
+    Line(command: "simulate degrade", text: "simulate degrade s.dat a.tif --kind mask --missing-out OUT"),
     Line(command: "classify train", text: "classify train s.dat l.dat --model sam --train 50% --out OUT"),
     Line(
       command: "classify train", text: "classify train s.dat l.dat --model sam --train 50% --out x.st --split-out OUT"),
@@ -98,7 +101,7 @@ import Testing
   /// Lines whose provenance is looked at: every command that writes one.
   static let recorded = [
     "unmix s.dat o.tif --count 3", "denoise s.dat o.tif --method pca", "restore s.dat o.tif --method pca",
-    "simulate noise s.dat o.tif",
+    "simulate noise s.dat o.tif", "simulate degrade s.dat o.tif --kind haze",
     "classify train s.dat l.dat --model sam --train 50% --guard 0 --out o.tif",
     "classify predict s.dat o.tif --model m.safetensors",
   ]

@@ -58,6 +58,9 @@ public struct RestoreBody: ReportBody {
   /// Values that were missing in the processed bands, and that still are.
   public var missing: Int
   public var missingAfter: Int
+  /// Pixels in which a value was filled, and pixels in which a known value changed; nil where the grid changed.
+  public var filledPixels: Int?
+  public var changedPixels: Int?
   /// Lines of the result per line of the scene.
   public var scale: Int
   /// Error of values that were hidden; absent where nothing is filled, or too little known.
@@ -86,6 +89,8 @@ extension RestoreBody {
       \(ReportSchema.allChannels),
       "missing": {"description": "Values in the processed bands.", "$ref": "#/$defs/count"},
       "missing_after": {"$ref": "#/$defs/count"},
+      "filled_pixels": {"description": "Pixels in which a value was filled.", "$ref": "#/$defs/count"},
+      "changed_pixels": {"description": "Pixels in which a known value changed.", "$ref": "#/$defs/count"},
       "scale": {"description": "Lines of the result per line of the scene.", "type": "integer", "minimum": 1},
       "held_back": {
         "description": "Known values that were hidden, restored and compared.",
@@ -156,8 +161,10 @@ private struct RestorePage {
     }
     if report.missing > 0 {
       text += "Of \(NumberText.grouped(report.missing)) missing values "
-      text += "<strong>\(NumberText.grouped(report.missing - report.missingAfter))</strong> were filled. "
+      text += "<strong>\(NumberText.grouped(report.missing - report.missingAfter))</strong> were filled"
+      text += report.filledPixels.map { ", in \(NumberText.grouped($0)) pixels. " } ?? ". "
     }
+    if let changed = report.changedPixels { text += "Known values changed in \(NumberText.grouped(changed)) pixels. " }
     if report.scale > 1 { text += "The grid is \(report.scale) times as fine. " }
     return text
   }

@@ -21,7 +21,7 @@ public struct TotalVariationDeconvolution: DeconvolutionRestorer {
       ParameterDescription("iterations", 60, in: 1...10_000, "rounds"),
     ])
 
-  public let kernel: BlurKernel
+  public var kernel: BlurKernel
   public let hasZerosBeside: Bool
   public let rank: Int?
   private let lambda: Float

@@ -19,7 +19,7 @@ public struct WienerDeconvolution: DeconvolutionRestorer {
       ParameterDescription("rounds", 20, in: 0...1000, "rounds of finding what lies beside the image"),
     ])
 
-  public let kernel: BlurKernel
+  public var kernel: BlurKernel
   public let hasZerosBeside: Bool
   public let rank: Int?
   private let ratio: Double

@@ -15,6 +15,8 @@ public protocol Blur: ParameterDegradation {
 }
 
 extension Blur {
+  public var usesRange: Bool { false }
+
   public func degrade(_ scene: Cube, _ target: DegradationTarget, _ context: RunContext) throws -> DegradedScene {
     let claim = context.claimThreads()
     defer { claim.release() }

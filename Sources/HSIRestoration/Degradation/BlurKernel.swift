@@ -67,6 +67,45 @@ public struct BlurKernel: Hashable, Sendable {
     }
   }
 
+  private init(size: Int, weights: [Float]) { (self.size, self.weights) = (size, weights) }
+
+  /// A kernel of given weights, divided by their sum.
+  ///
+  /// - Parameters:
+  ///   - weights: lines × samples numbers as they lie over the image, row by row.
+  ///   - lines: 1 to 255, odd or even: the pixel that is blurred lies under line ⌊lines / 2⌋ and sample ⌊samples / 2⌋.
+  /// - Returns: the kernel in the middle of a square, and the sum of the weights.
+  /// - Throws: `CoreError.invalidParameter` for too many weights, or some that are negative or not finite, or all 0.
+  public static func normalised(
+    _ weights: [Double], lines: Int, samples: Int
+  ) throws -> (kernel: BlurKernel, sum: Double) {
+    precondition(weights.count == lines * samples, "one weight per place")
+    guard lines > 0, samples > 0, max(lines, samples) <= 255 else {
+      throw CoreError.invalidParameter(
+        name: "\(option: "kernel")", value: "\(lines) × \(samples) weights",
+        requirement: "of 1 to 255 lines and samples")
+    }
+    if let place = weights.firstIndex(where: { !($0.isFinite && $0 >= 0) }) {
+      throw CoreError.invalidParameter(
+        name: "\(option: "kernel")", value: "\(weights[place]) in line \(place / samples + 1)",
+        requirement: "of weights from 0 upwards")
+    }
+    let sum = weights.reduce(0, +)
+    guard sum > 0, sum.isFinite else {
+      throw CoreError.invalidParameter(
+        name: "\(option: "kernel")", value: "a sum of \(PlainNumber.exact(sum))",
+        requirement: "of weights that are not all 0")
+    }
+    let radius = max(lines, samples) / 2
+    let size = 2 * radius + 1
+    var square = [Float](repeating: 0, count: size * size)
+    for (place, weight) in weights.enumerated() {
+      let (line, sample) = (place / samples - lines / 2 + radius, place % samples - samples / 2 + radius)
+      square[line * size + sample] = Float(weight / sum)
+    }
+    return (BlurKernel(size: size, weights: square), sum)
+  }
+
   /// The width of a Gaussian of a size unless told otherwise: `0.3 ((size − 1) / 2 − 1) + 0.8` pixels.
   public static func sigma(size: Int) -> Double { 0.3 * ((Double(size) - 1) / 2 - 1) + 0.8 }
 

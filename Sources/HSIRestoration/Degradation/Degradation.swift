@@ -35,6 +35,10 @@ public protocol Degradation: Sendable {
   var description: MethodDescription { get }
   /// Lines of the scene per line of the result, and samples per sample; 1 by default.
   var reduction: Int { get }
+  /// Whether `DegradationTarget.range` plays a part; true by default.
+  var usesRange: Bool { get }
+  /// Why little or nothing of what was asked for will be seen in an image, in words that follow its name; nil by default.
+  func caveat(_ target: DegradationTarget) -> String?
   /// The degraded scene; the given one is not changed.
   ///
   /// - Throws: `RestorationError`, `CoreError.memory`, `CoreError.cancelled`.
@@ -73,6 +77,14 @@ public protocol DrawnDegradation: Sendable {
 
 extension Degradation {
   public var reduction: Int { 1 }
+  public var usesRange: Bool { true }
+  public func caveat(_ target: DegradationTarget) -> String? { nil }
+}
+
+/// A degradation that takes values away.
+public protocol TakingDegradation: StripDegradation {
+  /// The same values are lost, and become NaN whatever else takes their place.
+  var leavingHoles: Self { get }
 }
 
 extension StripDegradation {
@@ -115,7 +127,8 @@ public struct DegradationEntry: Sendable {
     self.make = { numbers, values in
       guard numbers == nil else {
         throw CoreError.invalidParameter(
-          name: description.id, value: numbers.map { "\($0)" } ?? "", requirement: "a value for a parameter by its name"
+          name: description.id, value: (numbers ?? []).map { "\($0)" }.joined(separator: ","),
+          requirement: "a value for a parameter by its name"
         )
       }
       return try make(MethodParameters(values, for: description))

@@ -18,7 +18,7 @@ public struct Downsampling: ParameterDegradation {
       ParameterDescription(
         "area", 0, in: 0...1, "1: means of factor × factor pixels; 0: cubic convolution, corners kept"),
       ParameterDescription("replicate", 0, in: 0...1, "1: pixels are repeated to the size of the scene"),
-    ])
+    ], aliases: ["downsample"])
 
   /// Pixels per pixel of the small image.
   public let factor: Int
@@ -36,6 +36,7 @@ public struct Downsampling: ParameterDegradation {
   }
 
   public var reduction: Int { replicates ? 1 : factor }
+  public var usesRange: Bool { false }
 
   public func degrade(_ scene: Cube, _ target: DegradationTarget, _ context: RunContext) throws -> DegradedScene {
     let claim = context.claimThreads()

@@ -10,7 +10,7 @@ public struct GaussianBlur: Blur {
       .kernelSize(9),
       ParameterDescription("sigma", nil, in: 0.01...100, "width in pixels; default: 0.3 ((size − 1) / 2 − 1) + 0.8"),
       .mirror,
-    ])
+    ], aliases: ["blur"])
 
   public let kernel: BlurKernel
   public let settings: [String: Double]

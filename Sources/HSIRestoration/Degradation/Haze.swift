@@ -42,6 +42,8 @@ public struct Haze: ParameterDegradation {
     }
   }
 
+  public var usesRange: Bool { false }
+
   private let strength, clumps: Double
   private let cirrus: Cirrus?
 

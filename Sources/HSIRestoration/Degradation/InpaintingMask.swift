@@ -4,7 +4,7 @@ import HSICore
 ///
 /// What is lost becomes NaN, or the value that stands for 0. Whether a value is lost is a function of seed, line, sample and band.
 /// Cost one random number per value.
-public struct InpaintingMask: ParameterDegradation, StripDegradation {
+public struct InpaintingMask: ParameterDegradation, TakingDegradation {
   public static let description = MethodDescription(
     id: "mask", name: "Random missing values", task: .degrade,
     citation: "MP-HSIR (multi-prompt hyperspectral image restoration), its degradations",
@@ -20,6 +20,11 @@ public struct InpaintingMask: ParameterDegradation, StripDegradation {
     ratio = parameters.value("ratio")
     isZero = parameters.value("zero") >= 0.5
   }
+
+  private init(ratio: Double, isZero: Bool) { (self.ratio, self.isZero) = (ratio, isZero) }
+
+  public var usesRange: Bool { isZero }
+  public var leavingHoles: Self { Self(ratio: ratio, isZero: false) }
 
   /// The mask of an image.
   public struct Drawn: DrawnDegradation {

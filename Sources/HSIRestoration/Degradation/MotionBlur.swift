@@ -10,7 +10,7 @@ public struct MotionBlur: Blur {
       .kernelSize(15),
       ParameterDescription(
         "angle", 45, in: -360...360, "degrees from the direction of the samples towards smaller lines"), .mirror,
-    ])
+    ], aliases: ["motion"])
 
   public let kernel: BlurKernel
   public let settings: [String: Double]

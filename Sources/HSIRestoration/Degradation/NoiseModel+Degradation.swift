@@ -45,7 +45,16 @@ extension NoiseModel: StripDegradation {
   public func draw(_ target: DegradationTarget) -> Drawn {
     let noise = NoiseRealisation(
       self, bands: target.shape.bands, samples: target.shape.samples, seed: target.seed, active: target.active)
-    return Drawn(noise, range: target.range)
+    return Drawn(noise, range: target.range, clips: clips)
+  }
+
+  /// Stripes and the like need three bands and some width.
+  public func caveat(_ target: DegradationTarget) -> String? {
+    guard ![.gaussian, .blind, .noniid].contains(kind) else { return nil }
+    let bands = target.active.count { $0 }
+    if bands < 3 { return "of \(bands) good bands none is hit by \(kind.rawValue) noise" }
+    guard target.shape.samples < 20, kind != .impulse else { return nil }
+    return "\(target.shape.samples) samples are few for \(kind.rawValue) noise, meant for 20 or more"
   }
 }
 

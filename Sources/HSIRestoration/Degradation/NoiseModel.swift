@@ -28,6 +28,8 @@ public struct NoiseModel: Hashable, Sendable {
   /// Standard deviations on the 0–255 scale: one (`gaussian`), lowest and highest (`blind`), or the list from which a
   /// band draws (all others).
   public let sigmas: [Double]
+  /// Whether results are limited to the range of the image, where the model draws its own noise (`draw`).
+  public var clips = false
 
   /// The values that a kind uses unless told otherwise: 50; 10 to 70; 10, 30, 50, 70.
   public static func defaultSigmas(_ kind: Kind) -> [Double] {

@@ -227,7 +227,7 @@ public struct MPHSIRRestorer: LearnedRestorer {
 
   /// The scene with what was restored: pixels of a finer grid, missing values, or all values of finite pixels.
   private func assemble(_ restored: PixelMatrix, _ scene: Cube, finite: Cube) -> Cube {
-    if scale > 1 { return scene.refined(by: scale, finite, restored) }
+    if scale > 1 { return FinerPixels.cube(scene, finite, restored, scale: scale) }
     let bands = scene.shape.bands
     let fillsOnly = !fills.isEmpty
     let result = PixelMatrix(rows: scene.count, columns: bands)

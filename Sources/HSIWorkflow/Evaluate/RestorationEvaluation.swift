@@ -31,7 +31,7 @@ public struct RestorationEvaluation: Sendable {
     var measure = options
     let paths = [reference, restored.path] + (noisy.map { [$0] } ?? [])
     let scenes = try paths.map { try restored.of($0).open(context) }
-    let bands = try commonBands(scenes.map(\.reader))
+    let bands = try RestorationEvaluation.commonBands(scenes.map(\.reader))
     let cubes = try load(scenes, bands: bands, context)
     var extent = DataRange.Accumulator()
     extent.add(cubes[0].pixels)
@@ -43,8 +43,10 @@ public struct RestorationEvaluation: Sendable {
       wavelengths: cubes[0].metadata.axis.wavelengths)
   }
 
-  /// The bands that are good in all files, which must have the same size.
-  private func commonBands(_ readers: [any CubeReader]) throws -> [Int] {
+  /// The bands that are good in all files, which must have the same size; the first is the reference.
+  ///
+  /// - Parameter needsGood: whether there must be one.
+  static func commonBands(_ readers: [any CubeReader], needsGood: Bool = true) throws -> [Int] {
     let shape = readers[0].shape
     for reader in readers.dropFirst() where reader.shape != shape {
       throw RasterError.inconsistent(
@@ -53,9 +55,9 @@ public struct RestorationEvaluation: Sendable {
         advice: "compare scenes of the same grid and bands")
     }
     let bands = (0..<shape.bands).filter { b in readers.allSatisfy { $0.metadata.axis.good[b] } }
-    guard !bands.isEmpty else {
+    guard !bands.isEmpty || !needsGood else {
       throw RasterError.inconsistent(
-        path: restored.path, reason: "no band is good in it and in the reference", advice: "check the bad-band lists")
+        path: readers[1].path, reason: "no band is good in it and in the reference", advice: "check the bad-band lists")
     }
     return bands
   }
@@ -103,12 +105,7 @@ public struct RestorationFigureTable {
 
   private var columns: [RestorationMetrics] { (noisy.map { [$0] } ?? []) + [restored] }
 
-  private func figure(_ value: Double?, _ format: String) -> String {
-    guard let value, value.isFinite else {
-      return (value == .infinity ? "∞" : "–").leftPadded(to: 12)
-    }
-    return String(format: format, value).leftPadded(to: 12)
-  }
+  private func figure(_ value: Double?, _ format: String) -> String { FigureText.number(value, format) }
 
   /// Tables for people.
   public func text(perBand: Bool) -> String {
@@ -117,7 +114,7 @@ public struct RestorationFigureTable {
     text += "bands       \(bands.count)\n"
     text += "range       \(options.range.low) to \(options.range.high) stand for 0 to 1\n"
     if options.ssimRange != 1 { text += "SSIM range  \(options.ssimRange)\n" }
-    text += "\n          " + names.map { $0.leftPadded(to: 12) }.joined() + "\n"
+    text += "\n          " + names.map { FigureText.padded($0, 12) }.joined() + "\n"
     func row(_ name: String, _ format: String, _ value: (RestorationMetrics) -> Double?) {
       let title = name.padding(toLength: 10, withPad: " ", startingAt: 0)
       text += title + columns.map { figure(value($0), format) }.joined() + "\n"
@@ -130,12 +127,12 @@ public struct RestorationFigureTable {
     guard perBand else { return text }
     text += "\n  band  wavelength nm"
     for name in names {
-      text += ["PSNR", "SSIM", "RMSE"].map { "\(name == "noisy" ? "noisy " : "")\($0)".leftPadded(to: 12) }
+      text += ["PSNR", "SSIM", "RMSE"].map { FigureText.padded("\(name == "noisy" ? "noisy " : "")\($0)", 12) }
         .joined()
     }
     text += "\n"
     for (k, band) in bands.enumerated() {
-      text += "\(band + 1)".leftPadded(to: 6) + figure(wavelengths?[k], "%.2f").leftPadded(to: 15)
+      text += FigureText.padded("\(band + 1)", 6) + FigureText.padded(figure(wavelengths?[k], "%.2f"), 15)
       for metrics in columns {
         text += figure(metrics.psnrPerBand[k], "%.3f")
         text += figure(metrics.ssimPerBand.isEmpty ? nil : metrics.ssimPerBand[k], "%.5f")
@@ -170,12 +167,5 @@ public struct RestorationFigureTable {
     if let noisy { result["noisy"] = object(noisy) }
     let data = try JSONSerialization.data(withJSONObject: result, options: [.prettyPrinted, .sortedKeys])
     return String(decoding: data, as: UTF8.self)
-  }
-}
-
-extension String {
-  /// The text at the right end of a column.
-  fileprivate func leftPadded(to width: Int) -> String {
-    count >= width ? self : String(repeating: " ", count: width - count) + self
   }
 }

@@ -54,13 +54,12 @@ public enum RestorationTask: String, Sendable, CaseIterable, Codable {
     }
   }
 
-  /// Parameters of a method that follow from the task where the user gives none: its number, and the kind of a blur.
+  /// Parameters of a method that follow from the task where the user gives none: its number.
   func values(for method: MethodDescription) -> [String: Double] {
     var values: [String: Double] = [:]
     if let prompt, method.parameters.contains(where: { $0.name == "task" }) {
       values["task"] = Double(MPHSIRTask.allCases.firstIndex(of: prompt) ?? 0)
     }
-    if self == .motion, method.task == .deblur { values["kind"] = Double(BlurKernel.Kind.motion.rawValue) }
     return values
   }
 

@@ -13,17 +13,21 @@ struct RestoreFacts {
   let restorer: any Restorer
   /// Parameters that were given.
   let values: [String: Double]
+  /// The kernel of a deblurring.
+  let blur: KernelChoice?
   /// The processed bands with what is missing as NaN.
   let before: Cube
   let result: RestoredScene
   /// What was missing, and what still is.
   let gaps: MissingValues
   let after: MissingValues
+  /// Per pixel of the result the number of values that were filled, and that changed; empty on another grid.
+  let flags: PixelMatrix
   var heldBack: RestoreBody.HeldBack?
 
   init(
     opened: OpenScene, source: FileSource, task: RestorationTask, reason: String, restorer: any Restorer,
-    values: [String: Double], before: Cube, result: RestoredScene, gaps: MissingValues
+    values: [String: Double], blur: KernelChoice?, before: Cube, result: RestoredScene, gaps: MissingValues
   ) {
     self.opened = opened
     self.source = source
@@ -31,10 +35,33 @@ struct RestoreFacts {
     self.reason = reason
     self.restorer = restorer
     self.values = values
+    self.blur = blur
     self.before = before
     self.result = result
     self.gaps = gaps
     after = MissingValues(result.scene)
+    flags = restorer.scale == 1 ? RestoreFacts.flags(before, result.scene) : PixelMatrix(rows: 0, columns: 2)
+  }
+
+  /// Per pixel of the result the number of values that were filled, and of known ones that changed.
+  private static func flags(_ before: Cube, _ after: Cube) -> PixelMatrix {
+    let (result, bands) = (PixelMatrix(rows: after.count, columns: 2), after.shape.bands)
+    var row = 0
+    for n in 0..<after.count {
+      while row < before.count, before.positions[row] < after.positions[n] { row += 1 }
+      let isKnown = row < before.count && before.positions[row] == after.positions[n]
+      let new = after.pixels.pointer + n * bands
+      for band in 0..<bands where new[band].isFinite {
+        let old = isKnown ? before.pixels.pointer[row * bands + band] : .nan
+        if !old.isFinite { result[n, 0] += 1 } else if old != new[band] { result[n, 1] += 1 }
+      }
+    }
+    return result
+  }
+
+  /// Pixels with at least one value that was filled (0) or changed (1); nil on another grid.
+  private func pixels(flag: Int) -> Int? {
+    restorer.scale == 1 ? (0..<flags.rows).count { flags[$0, flag] > 0 } : nil
   }
 
   /// The processed bands of the file, 0-based.
@@ -47,7 +74,11 @@ struct RestoreFacts {
   func report(outputs: [ReportOutput], provenance: Provenance) -> RestoreReport {
     let description = restorer.description
     let defaults = description.parameters.compactMap { p in p.defaultValue.map { (p.name, $0) } }
-    let settings = Dictionary(defaults) { $1 }.merging(values) { $1 }
+    var settings = Dictionary(defaults) { $1 }.merging(values) { $1 }
+    if let blur {
+      for name in KernelChoice.names { settings[name] = nil }
+      settings.merge(blur.settings) { $1 }
+    }
     let window = source.window
     return RestoreReport(
       of: ReportScene(
@@ -55,14 +86,21 @@ struct RestoreFacts {
         shape: CubeShape(lines: window.lines, samples: window.samples, bands: opened.reader.shape.bands),
         usedBands: bands.count, validPixels: before.count, metadata: opened.metadata, window: window),
       channels: channels,
-      body: RestoreBody(
-        task: task.rawValue,
-        method: ReportMethod(
-          id: description.id, name: description.name, citation: description.citation, reason: reason,
-          settings: settings,
-          rank: result.rank, facts: result.facts, unchanged: result.unchanged),
-        missing: gaps.count, missingAfter: after.count, scale: restorer.scale, heldBack: heldBack),
+      body: counted(
+        RestoreBody(
+          task: task.rawValue,
+          method: ReportMethod(
+            id: description.id, name: description.name, citation: description.citation, reason: reason,
+            settings: settings,
+            rank: result.rank, facts: result.facts, unchanged: result.unchanged),
+          missing: gaps.count, missingAfter: after.count, scale: restorer.scale, heldBack: heldBack)),
       outputs: outputs, provenance: provenance)
+  }
+
+  private func counted(_ body: RestoreBody) -> RestoreBody {
+    var body = body
+    (body.filledPixels, body.changedPixels) = (pixels(flag: 0), pixels(flag: 1))
+    return body
   }
 
   private var channels: [RestoreBody.Channel] {

@@ -31,6 +31,10 @@ public struct RestoreJob: Sendable {
   public var weights = LearnedWeights()
   /// Which values are missing beside those that the file marks; nil for none but these. For methods that fill values.
   public var missing: MissingRequest?
+  /// The blur, for methods that undo one; nil to take it from `values`, or to estimate it where they say nothing.
+  public var kernel: KernelRequest?
+  /// A finer image of the same area whose details the scene takes; the method is one of `Sharpeners` then.
+  public var fine: String?
   /// What is known about the noise; nil to estimate it.
   public var noise: NoiseRequest?
   /// Further products.
@@ -52,10 +56,19 @@ public struct RestoreJob: Sendable {
   public func run(_ context: RunContext) throws -> JobResult {
     let claim = context.claimThreads()
     defer { claim.release() }
+    let values = try allValues()
+    let opened = try scene.open(context)
+    let finer = try fine.map { try FineImage($0, for: opened, task: self.task, context) }
     // A network that is told its task waits for what the scene shows.
-    let prompted = try method.map { try Restorers.all.entry($0).description.task == .restore } ?? false
-    let named =
-      try prompted && task == .automatic ? nil : (method ?? task.method).map { try makeRestorer($0, for: self.task) }
+    let prompted = try fine == nil && method.map { try Restorers.all.entry($0).description.task == .restore } ?? false
+    let named: (any Restorer)? =
+      if let finer {
+        try finer.restorer(method, values, window: opened.window(), context)
+      } else if prompted && task == .automatic {
+        nil
+      } else {
+        try (method ?? task.method).map { try makeRestorer($0, values, for: self.task) }
+      }
     if named == nil, !prompted, !values.isEmpty {
       throw CoreError.invalidParameter(
         name: "\(option: "parameter")", value: values.keys.sorted().joined(separator: " "),
@@ -67,15 +80,25 @@ public struct RestoreJob: Sendable {
         name: "\(option: "missing")", value: missing.file ?? "zero",
         requirement: "used with a method that fills values; \(named?.description.id ?? task.rawValue) does not")
     }
-    let opened = try scene.open(context)
+    if let kernel, !(named is any DeconvolutionRestorer) {
+      throw CoreError.invalidParameter(
+        name: "\(option: "kernel")", value: kernel.file ?? "a family",
+        requirement: "used with a method that undoes a blur; \(named?.description.id ?? task.rawValue) does not")
+    }
+    if let flags = products.flags, let scale = named?.scale, scale != 1 {
+      throw CoreError.invalidParameter(
+        name: "\(option: "flags")", value: flags, requirement: "left out here: on another grid every value is new")
+    }
     var source = try pixels(of: opened, fills: fills, context)
     var provenance = Provenance(options: values.mapValues { "\($0)" }, context)
     var plan = OutputPlan(overwrites: writing.overwrites, context)
-    plan.read(opened.files + [noise?.file, missing?.file].compactMap { $0 }, digested: records.digestsInputs)
+    plan.read(
+      opened.files + [noise?.file, missing?.file, kernel?.file].compactMap { $0 }, digested: records.digestsInputs)
+    plan.read(finer?.opened.files ?? [])
     plan.read([weights.path].compactMap { $0 }, digested: true)
     plan.record(on: &provenance)
     let grid = try MapProducts.grid(records, opened, window: source.window, context)
-    let paths = RestorePaths(restored: output, products, records)
+    let paths = RestorePaths(restored: output, products, records, keepsGrid: (named?.scale ?? 1) == 1)
     try paths.declare(on: &plan, writing, georeference: source.metadata.georeference)
     try plan.check()
     try named?.requireMemory(for: source.shape, context)
@@ -90,6 +113,7 @@ public struct RestoreJob: Sendable {
       throw RestorationError.tooFewPixels(purpose: "restoring a scene of which every value is missing")
     }
     var (task, reason) = (task, "given")
+    if finer != nil { task = .superres }
     if task == .automatic {
       (task, reason) = RestorationTask.recognise(
         missing: gaps.count - gaps.bands.count * before.count, of: before.count * before.shape.bands,
@@ -103,20 +127,28 @@ public struct RestoreJob: Sendable {
     }
     let noise = try noise.map { try GivenNoise.levels($0, bands: source.bands, total: opened.reader.shape.bands) }
     let restorer: any Restorer
-    if let named {
+    var blur: KernelChoice?
+    if var sharpening = named as? any DeconvolutionRestorer {
+      blur = try KernelChoice(kernel, values, sharpening.kernel, scene: before, noise: noise, context)
+      sharpening.kernel = blur?.kernel ?? sharpening.kernel
+      restorer = sharpening
+      reason = blur?.reason ?? reason
+      provenance.options["kernel"] = blur?.name
+    } else if let named {
       restorer = named
     } else if let method = prompted ? method : task.method {
-      restorer = try makeRestorer(method, for: task)
+      restorer = try makeRestorer(method, values, for: task)
     } else {
       let choice = try Restorers.automatic(for: before, noise: noise, context)
       (restorer, reason) = (choice.denoiser, choice.reason)
     }
     (provenance.options["task"], provenance.options["method"]) = (task.rawValue, restorer.description.id)
-    if named == nil { try restorer.requireMemory(for: source.shape, context) }
-    let result = try restorer.restore(before, noise: noise, context)
+    if named == nil || blur != nil { try restorer.requireMemory(for: source.shape, context) }
+    var result = try restorer.restore(before, noise: noise, context)
+    result.facts["kernelMargin"] = blur?.margin
     var facts = RestoreFacts(
-      opened: opened, source: source, task: task, reason: reason, restorer: restorer, values: values, before: before,
-      result: result, gaps: gaps)
+      opened: opened, source: source, task: task, reason: reason, restorer: restorer, values: values, blur: blur,
+      before: before, result: result, gaps: gaps)
     if facts.after.count > 0 {
       context.warn(
         "W-VALUES-LEFT",
@@ -128,6 +160,7 @@ public struct RestoreJob: Sendable {
     }
     var run = RunRecords(plan, provenance, paths.output)
     let raster = try write(facts, grid, &run, context)
+    if let path = paths.flags { try writeFlags(facts, to: path, grid, &run, context) }
     try writePictures(facts, paths, &run, context)
     return try run.finish(raster: raster, grid: grid, context) { [facts] outputs, provenance in
       RunReport(facts.report(outputs: outputs, provenance: provenance)) {
@@ -137,9 +170,17 @@ public struct RestoreJob: Sendable {
   }
 
   /// A method with the parameters that follow from the task and those that were given.
-  private func makeRestorer(_ name: String, for task: RestorationTask) throws -> any Restorer {
+  private func makeRestorer(
+    _ name: String, _ values: [String: Double], for task: RestorationTask
+  ) throws -> any Restorer {
     let entry = try Restorers.all.entry(name)
     return try entry.make(task.values(for: entry.description).merging(values) { $1 }, weights)
+  }
+
+  /// The parameters that were given, those of a kernel of a family among them.
+  private func allValues() throws -> [String: Double] {
+    guard case .family(let family)? = kernel else { return values }
+    return values.merging(family) { given, _ in given }
   }
 
   // MARK: - Reading
@@ -231,6 +272,35 @@ public struct RestoreJob: Sendable {
       path: output, format: writing.format, shape: cube.shape, type: .float32, metadata: metadata)
   }
 
+  /// How many values of every pixel were filled, and how many changed.
+  private func writeFlags(
+    _ facts: RestoreFacts, to path: String, _ grid: OrthoGrid?, _ run: inout RunRecords, _ context: RunContext
+  ) throws {
+    let window = facts.source.window
+    var metadata = facts.source.metadata.replacingBands(names: ["filled values", "changed values"], quantity: .unknown)
+    metadata.nodata = [65535, 65535]
+    metadata.summary =
+      "hsi restore: of the processed bands of a pixel the number that were missing and have a value now, and the number that were known "
+      + "and have another value now; 65535: no data"
+    var product = RasterProduct("flags", path: path, content: "flags of restored values", metadata: metadata)
+    product.type = .uint16
+    let sink = ProductSink(
+      lines: window.lines, samples: window.samples, writing: writing, inputs: run.plan.protected, grid: grid, context)
+    try sink.open(product)
+    run.outputs += try sink.run { sink in
+      let scene = facts.result.scene
+      let flags = Cube(
+        shape: CubeShape(lines: window.lines, samples: window.samples, bands: 2), metadata: metadata,
+        pixels: facts.flags, positions: scene.positions)
+      try flags.forEachStrip(context, label: "writing flags") { strip in
+        var marked = ProductStrip(window: strip.window, positions: strip.positions)
+        marked["flags"] = strip.pixels
+        try sink.write(marked)
+      }
+      return try sink.finish()
+    }
+  }
+
   private func writePictures(
     _ facts: RestoreFacts, _ paths: RestorePaths, _ run: inout RunRecords, _ context: RunContext
   ) throws {
@@ -249,6 +319,8 @@ public struct RestoreJob: Sendable {
 public struct RestoreProductRequest: Sendable {
   /// Whether every product that has no name gets one from the stem of the restored cube.
   public var everything = false
+  /// A raster of how many values of every pixel were filled, and how many changed; not on another grid.
+  public var flags: String?
   /// Base of the pictures BASE_before.png and BASE_after.png.
   public var quicklook: String?
   /// Reports.
@@ -264,9 +336,13 @@ struct RestorePaths {
   let output: OutputPaths
   /// Pictures before and after.
   let pictures: (before: String, after: String)?
+  /// What was restored, pixel by pixel.
+  let flags: String?
 
-  init(restored: String, _ products: RestoreProductRequest, _ records: RecordRequest) {
+  /// - Parameter keepsGrid: whether the result has the pixels of the scene.
+  init(restored: String, _ products: RestoreProductRequest, _ records: RecordRequest, keepsGrid: Bool) {
     output = OutputPaths(restored, everything: products.everything, products.reports, records)
+    flags = keepsGrid ? output.raster(products.flags, "flags") : nil
     let base = products.quicklook.map { $0.lowercased().hasSuffix(".png") ? String($0.dropLast(4)) : $0 }
     pictures = (base ?? (products.everything ? output.stem.stem : nil)).map { ($0 + "_before.png", $0 + "_after.png") }
   }
@@ -274,6 +350,7 @@ struct RestorePaths {
   /// Declares every file.
   func declare(on plan: inout OutputPlan, _ writing: RasterWriting, georeference: Georeference?) throws {
     try plan.writeRaster(output.main, writing)
+    try plan.writeRaster(flags, writing)
     for picture in [pictures?.before, pictures?.after] { plan.writePicture(picture, georeference: georeference) }
     output.declareRecords(on: &plan)
   }

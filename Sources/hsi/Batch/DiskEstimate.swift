@@ -18,7 +18,7 @@ enum DiskEstimate {
       step.options.first { $0.hasPrefix("--\(name)=") }.map { String($0.dropFirst(name.count + 3)) }
     }
     switch step.command {
-    case ["denoise"], ["restore"], ["simulate", "noise"]:
+    case ["denoise"], ["restore"], ["simulate", "noise"], ["simulate", "degrade"]:
       return size.floatBytes * (value("residual") == nil && !step.options.contains("--all") ? 1 : 2)
     case ["convert"]: return pixels * size.bands * size.sampleBytes
     case ["unmix"]: return pixels * 4 * (value("count").flatMap { Int($0) } ?? min(size.bands, 20))

@@ -54,13 +54,15 @@ enum MethodList {
     (.abundance, "Abundances for known endmembers"), (.sparse, "Sparse regression on a library"),
     (.blind, "Endmembers and abundances together"), (.denoise, "Noise removal"), (.inpaint, "Missing values and bands"),
     (.deblur, "Deblurring"), (.superResolve, "A finer grid"), (.dehaze, "Haze removal"),
-    (.removePhotonNoise, "Photon noise removal"), (.classify, "Classification"),
+    (.removePhotonNoise, "Photon noise removal"), (.degrade, "Degradations"), (.classify, "Classification"),
   ]
 
   /// Every method, in the order of tasks and registers.
   static let all: MethodRegistry<MethodDescription> = {
     let methods =
-      UnmixingMethods.descriptions + Restorers.all.descriptions + Classifiers.descriptions
+      UnmixingMethods.descriptions + Restorers.all.descriptions + Sharpeners.all.descriptions
+      + Degradations.all.descriptions
+      + Classifiers.descriptions
     return MethodRegistry("method", tasks.flatMap { task, _ in methods.filter { $0.task == task } }) { $0 }
   }()
 }
@@ -96,6 +98,9 @@ enum MethodTable {
     return text
   }
 
+  /// The option that takes the names of a task, where it is not `--method`.
+  private static let choices: [MethodTask: String] = [.classify: "--model", .degrade: "--kind"]
+
   /// The tables of docs/methods.md.
   static func markdown(_ methods: [MethodDescription]) -> String {
     var text = ""
@@ -103,7 +108,7 @@ enum MethodTable {
       let members = methods.filter { $0.task == task }
       guard !members.isEmpty else { continue }
       text +=
-        "## \(title)\n\n| `\(task == .classify ? "--model" : "--method")` | name | when to use | cost | parameters (default) | source |\n"
+        "## \(title)\n\n| `\(choices[task] ?? "--method")` | name | when to use | cost | parameters (default) | source |\n"
       text += "|---|---|---|---|---|---|\n"
       for method in members {
         let parameters = method.parameters.map { parameter in

@@ -17,6 +17,12 @@ struct RestoreCommand: ParsableCommand {
         hsi restore scene.hdr all-bands.dat --task bands
       A grid twice as fine:
         hsi restore scene.tif fine.tif --task superres --scale 2
+      The grid and the details of a finer image:
+        hsi restore scene.tif fine.tif --task superres --fine pan.tif --method gsa
+      A blur that is known, in weights, or estimated:
+        hsi restore scene.tif sharp.tif --task deblur --kernel gaussian:9
+        hsi restore scene.tif sharp.tif --task deblur --kernel weights.csv
+        hsi restore scene.tif sharp.tif --task deblur
 
       Missing are no-data values, NaN, and what --missing adds. Values that are known and need no repair keep their \
       samples where the method only fills. The output has the numbers of the file as single precision; on another grid \
@@ -52,10 +58,16 @@ struct RestoreCommand: ParsableCommand {
   var scale: Int?
 
   @Option(
+    help:
+      "Finer image of the same area (panchromatic or multispectral) whose details the scene takes: gsa, sfim or cnmf, for superres."
+  )
+  var fine: InputPath?
+
+  @Option(
     help: ArgumentHelp(
-      "Blur to undo, for deblur: gaussian, box or round with a size in pixels, or motion with size and angle in degrees.",
-      valueName: "gaussian:9|motion:15,45"))
-  var kernel: String?
+      "Blur to undo, for deblur: gaussian, box or round with a size in pixels, motion with size and angle in degrees, or a text file of weights (default: estimated).",
+      valueName: "gaussian:9|motion:15,45|file"))
+  var kernel: KernelPath?
 
   @Option(
     help: ArgumentHelp(
@@ -99,7 +111,8 @@ struct RestoreCommand: ParsableCommand {
       }
       job.values["scale"] = Double(scale)
     }
-    try job.values.merge(kernelValues()) { given, _ in given }
+    job.kernel = try kernel.map { try KernelRequest(parsing: $0.text) }
+    job.fine = fine?.text
     job.missing = missing.map { MissingRequest(parsing: $0.text) }
     job.noise = try noise.map { try NoiseRequest(parsing: $0.text) }
     job.products = products.request()
@@ -123,24 +136,6 @@ struct RestoreCommand: ParsableCommand {
     }
     return entry.description.id
   }
-
-  /// `--kernel` as parameters of a deconvolution.
-  private func kernelValues() throws -> [String: Double] {
-    guard let kernel else { return [:] }
-    let kinds = ["gaussian", "motion", "box", "round"]
-    let parts = kernel.split(separator: ":", maxSplits: 1).map(String.init)
-    let numbers =
-      parts.count == 2 ? parts[1].split(separator: ",", omittingEmptySubsequences: false).map { Double($0) } : []
-    guard let kind = kinds.firstIndex(of: parts.first ?? ""), let size = numbers.first ?? nil, !numbers.contains(nil),
-      numbers.count <= (kind == 1 ? 2 : 1)
-    else {
-      throw CoreError.invalidParameter(
-        name: "--kernel", value: kernel, requirement: "gaussian:SIZE, box:SIZE, round:SIZE or motion:SIZE,ANGLE")
-    }
-    var values = ["kind": Double(kind), "size": size]
-    if numbers.count == 2 { values["angle"] = numbers[1] }
-    return values
-  }
 }
 
 /// Which products to write beside the restored cube.
@@ -150,6 +145,9 @@ struct RestoreProductOptions: ParsableArguments {
 
   @Option(help: "Pictures before and after: writes BASE_before.png and BASE_after.png, in the same colours.")
   var quicklook: OutputPath?
+
+  @Option(help: "Raster of how many values of every pixel were filled, and how many changed.")
+  var flags: OutputPath?
 
   @Option(help: "JSON report; - for standard output.")
   var report: OutputPath?
@@ -167,6 +165,7 @@ struct RestoreProductOptions: ParsableArguments {
   func request() -> RestoreProductRequest {
     var request = RestoreProductRequest()
     request.everything = everything
+    request.flags = flags?.text
     request.quicklook = quicklook?.text
     request.reports = ReportPlaces(json: report?.text, html: html?.text)
     return request

@@ -5,7 +5,10 @@ import HSIKit
 struct SimulateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "simulate", abstract: "Simulate data with known truth.",
-    subcommands: [SimulateSceneCommand.self, SimulateNoiseCommand.self, SimulateLabelsCommand.self])
+    subcommands: [
+      SimulateSceneCommand.self, SimulateNoiseCommand.self, SimulateDegradeCommand.self,
+      SimulateLabelsCommand.self,
+    ])
 }
 
 /// `hsi simulate scene`.

@@ -49,24 +49,12 @@ struct SimulateNoiseCommand: ParsableCommand {
 
   func run() throws {
     let context = try options.makeContext()
-    var job = SimulateNoiseJob(
-      scene: try input.request(scene), output: destination.text, model: try noiseModel())
+    var model = try NoiseModel(choice("--kind", kind), sigmas: SigmaOption.parse(sigma))
+    model.clips = clip
+    var job = SimulateDegradationJob(scene: try input.request(scene), output: destination.text, degradation: model)
     job.range = try RangeOption.parse(range)
-    job.clips = clip
     job.writing = try output.writing()
     job.records.writesProvenance = !noProv
     _ = try job.run(context)
-  }
-
-  private func noiseModel() throws -> NoiseModel {
-    let kind: NoiseModel.Kind = try choice("--kind", kind)
-    guard let sigma else { return try NoiseModel(kind) }
-    let parts = sigma.split(separator: ",", omittingEmptySubsequences: false)
-    let values = parts.compactMap { Double($0) }
-    guard values.count == parts.count else {
-      throw CoreError.invalidParameter(
-        name: "--sigma", value: sigma, requirement: "a number or numbers with commas")
-    }
-    return try NoiseModel(kind, sigmas: values)
   }
 }

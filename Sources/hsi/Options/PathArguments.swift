@@ -12,6 +12,8 @@ enum PathRole: CaseIterable {
   case judgedMap
   /// A raster of missing values, or a word.
   case missing
+  /// The weights of a blur, or one of its families.
+  case kernel
   /// Weights, whose contents decide about the result as much as options do.
   case weights
   /// A file that is written.
@@ -25,6 +27,7 @@ enum PathRole: CaseIterable {
     case .mask: ["tif", "tiff", "dat", "img", "png", "npy", "mat", "vrt"]
     case .judgedMap: ["tif", "tiff", "dat", "img"]
     case .missing: ["tif", "tiff", "dat", "img", "npy", "mat"]
+    case .kernel: ["csv", "txt"]
     case .weights: ["safetensors", "pth", "pt", "ckpt"]
     case .output:
       [
@@ -40,6 +43,7 @@ enum PathRole: CaseIterable {
     case .input, .weights, .output: return [value]
     case .mask: return (try? MaskSelection(parsing: value)).map { [$0.path] } ?? []
     case .missing: return [MissingRequest(parsing: value).file].compactMap { $0 }
+    case .kernel: return [(try? KernelRequest(parsing: value))?.file].compactMap { $0 }
     case .judgedMap:
       let map = JudgedMapPath(argument: value).map
       return [map.path] + [map.split].compactMap { $0 }
@@ -90,6 +94,13 @@ struct MaskPath: PathArgument {
 /// A raster of missing values, or the word for another kind of them.
 struct MissingPath: PathArgument {
   static let role = PathRole.missing
+  let text: String
+  init(argument: String) { text = argument }
+}
+
+/// A file with the weights of a blur, or the word for one of its families.
+struct KernelPath: PathArgument {
+  static let role = PathRole.kernel
   let text: String
   init(argument: String) { text = argument }
 }
