@@ -144,6 +144,7 @@ public final class Trainer {
         step: record.step, epoch: batch.epoch + 1, loss: record.meanLoss, score: score?.value, rate: rate))
     (record.lossSum, record.lossWeight) = (0, 0)
     guard let score else { return }
+    context.logger.info("\(task.name): step \(record.step) of \(steps), \(task.text(score.value))")
     let before = record.best.map { TrainingScore($0, second: record.bestSecond ?? 0) }
     guard before.map({ score > $0 }) ?? (score.value > -.infinity) else {
       record.stale += 1
