@@ -17,6 +17,8 @@ struct RestoreAccuracy: ParsableCommand {
   @Option(help: "Most lines and samples of a scene, cut from its middle.") var side = 128
   @Option(help: "A network as a further row, METHOD=FILE; may be repeated.") var weights: [String] = []
   @Option(help: "Measure these methods only, separated by commas.") var methods: String?
+  @Option(help: "A method with other parameters as a further row, METHOD:NAME=VALUE,…; may be repeated.")
+  var variant: [String] = []
   @Option(help: "Threads.") var threads = 1
   @Flag(help: "Keep the runs that the .json file already holds, and add what is missing.") var resume = false
 
@@ -58,7 +60,20 @@ struct RestoreAccuracy: ParsableCommand {
           }
           for name in item.rivals { restorers.append((name, try Restorers.all.named(name))) }
           for row in learned { if let method = try row.restorer(for: item) { restorers.append((row.name, method)) } }
-          if let only { restorers.removeAll { !only.contains($0.name) } }
+          for text in variant {
+            let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
+            guard let entry = Restorers.for(item.methods).entries.first(where: { $0.description.id == parts.first })
+            else {
+              continue
+            }
+            var values = item.values(for: entry.description)
+            for pair in parts.last?.split(separator: ",") ?? [] {
+              let sides = pair.split(separator: "=").map(String.init)
+              if sides.count == 2, let value = Double(sides[1]) { values[sides[0]] = value }
+            }
+            restorers.append((text, try entry.make(values, .init())))
+          }
+          if let only { restorers.removeAll { !only.contains($0.name) && !variant.contains($0.name) } }
           func isThere(_ name: String) -> Bool {
             records.contains {
               $0.scene == scene.name && $0.heading == item.heading && $0.strength == item.strength && $0.seed == seed
