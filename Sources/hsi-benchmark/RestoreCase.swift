@@ -112,7 +112,8 @@ struct RestoreCase: Sendable {
 
   private static let hazes: [RestoreCase] = [0, 0.5, 0.75, 1].map { strength in
     RestoreCase(
-      task: .dehaze, heading: "Haze", strength: strength == 0 ? "none" : "ω \(strength)", methods: .dehaze,
+      task: .dehaze, heading: strength == 0 ? "No haze" : "Haze", strength: strength == 0 ? "none" : "ω \(strength)",
+      methods: .dehaze,
       prompt: "haze", isRandom: strength > 0
     ) { clean, seed, context in
       try degraded("haze", ["strength": strength], clean, seed, context)
