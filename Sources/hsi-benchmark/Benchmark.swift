@@ -9,7 +9,7 @@ struct Benchmark: ParsableCommand {
     abstract: "Measure speed and memory beside the limits of the machine, and accuracy.",
     subcommands: [
       UnmixingSpeed.self, BlindMemory.self, ReadingSpeed.self, Accuracy.self, NetworkSpeed.self,
-      RestorationAccuracy.self,
+      RestorationAccuracy.self, RestoreAccuracy.self, InpaintingSpeed.self,
       ClassificationAccuracy.self,
       ClassificationSpeed.self,
     ])

@@ -26,14 +26,6 @@ struct RestorationAccuracy: ParsableCommand {
     var mpsnr, mssim, sam, seconds: Double
   }
 
-  /// Scenes that no bundled weights were trained on.
-  private static let scenes: [(name: String, path: String, variable: String?)] = [
-    ("CAVE feathers", "cave/testMSI_1.mat", nil), ("CAVE toys", "cave/testMSI_2_150.mat", nil),
-    ("Pavia University", "pavia-university-crop/paviaU_subimg.mat", nil),
-    ("Reno", "reno/Reno150-150-100.mat", nil),
-    ("Indian Pines (simulated)", "simu-indian/simu_indian.mat", nil),
-  ]
-
   private static let noises: [(name: String, kind: NoiseModel.Kind, sigmas: [Double]?)] = [
     ("σ 10", .gaussian, [10]), ("σ 30", .gaussian, [30]), ("σ 50", .gaussian, [50]),
     ("σ 70", .gaussian, [70]),
@@ -49,8 +41,8 @@ struct RestorationAccuracy: ParsableCommand {
         ($0.description.id, try $0.make([:], LearnedWeights()))
       } + [(hsdt.model.card.variant ?? "hsdt", hsdt)]
     for seed in 0..<seeds {
-      for scene in RestorationAccuracy.scenes {
-        let clean = try load(scene.path, scene.variable, context)
+      for scene in CleanScene.keptOut {
+        let clean = try scene.load(data, context)
         for noise in RestorationAccuracy.noises {
           let missing = methods.filter { method in
             !records.contains {
@@ -123,22 +115,6 @@ struct RestorationAccuracy: ParsableCommand {
     return try JSONDecoder().decode([Record].self, from: Data(contentsOf: URL(fileURLWithPath: jsonPath)))
   }
 
-  /// The scene in [0, 1].
-  private func load(_ path: String, _ variable: String?, _ context: RunContext) throws -> Cube {
-    var options = OpenOptions()
-    options.variable = variable
-    let reader = try RasterFormats.open(data + "/" + path, options: options, context: context)
-    let cube = try FileSource(reader, SelectionOptions(), context: context).load(context)
-    var extent = DataRange.Accumulator()
-    extent.add(cube.pixels)
-    let range = try extent.range()
-    let pixels = PixelMatrix(rows: cube.count, columns: cube.shape.bands)
-    for i in 0..<(cube.count * cube.shape.bands) {
-      pixels.pointer[i] = (cube.pixels.pointer[i] - Float(range.low)) / Float(range.width)
-    }
-    return Cube(shape: cube.shape, metadata: cube.metadata, pixels: pixels, positions: cube.positions)
-  }
-
   private func add(_ kind: NoiseModel.Kind, _ sigmas: [Double]?, to clean: Cube, seed: UInt64) throws -> Cube {
     let realisation = NoiseRealisation(
       try NoiseModel(kind, sigmas: sigmas), bands: clean.shape.bands, samples: clean.shape.samples, seed: seed
@@ -177,7 +153,7 @@ struct RestorationAccuracy: ParsableCommand {
     for noise in RestorationAccuracy.noises {
       let here = records.filter { $0.noise == noise.name }
       guard !here.isEmpty else { continue }
-      let scenes = RestorationAccuracy.scenes.map(\.name).filter { name in here.contains { $0.scene == name }
+      let scenes = CleanScene.keptOut.map(\.name).filter { name in here.contains { $0.scene == name }
       }
       page +=
         "## \(noise.name)\n\n| method | \(scenes.joined(separator: " | ")) | mean MPSNR | mean MSSIM | mean SAM |\n"

@@ -6,7 +6,8 @@ import HSINumerics
 ///
 /// A hazy pixel is `I_b = x_b T_b + A_b (1 − T_b)` with `T_b = t^(λ₀ / λ_b)`, λ₀ the shortest wavelength, and light of the sky A_b,
 /// that of the brightest pixels. As x_b ≥ 0, t is at least `(1 − I_b / A_b)^(λ_b / λ₀)`; somewhere within `window` pixels a band
-/// of the shortest third is dark, so that the largest of these bounds is near t. It is smoothed along the edges of the scene
+/// of the shortest third is dark, so that the largest of these bounds is near t; the smallest of these within the window is no less
+/// than the bound (a morphological closing) and follows haze that differs within it. It is smoothed along the edges of the scene
 /// (guided filter) and divided by that of the clearest pixels, which count as free of haze. Cost 20 N L + 500 N.
 public struct DarkObjectDehazing: ClassicalRestorer {
   public static let description = MethodDescription(
@@ -16,7 +17,7 @@ public struct DarkObjectDehazing: ClassicalRestorer {
       + "K. He, J. Sun and X. Tang, Single image haze removal using dark channel prior, IEEE TPAMI 33(12), 2011",
     cost: "20 N L + 500 N", advice: "Haze or thin cirrus that differs from place to place.",
     parameters: [
-      ParameterDescription("window", 7, in: 0...200, "pixels on either side within which something is dark"),
+      ParameterDescription("window", 5, in: 0...200, "pixels on either side within which something is dark"),
       ParameterDescription("omega", 0.95, in: 0...1, "share of the haze that is taken away"),
       ParameterDescription("floor", 0.1, in: 0.01...1, "least transmission at the shortest wavelength"),
       ParameterDescription("clear", 1, in: 0...1, "1: the clearest pixels are free of haze; 0: all have what is found"),
@@ -95,8 +96,9 @@ public struct DarkObjectDehazing: ClassicalRestorer {
     let window = Int(parameters.value("window"))
     let smooth = WindowFilters(lines: lines, samples: samples)
     let largest = smooth.maximum(Array(UnsafeBufferPointer(start: map, count: lines * samples)), reach: window)
+    let closed = smooth.maximum(largest.map { -$0 }, reach: window).map { -$0 }
     var refined = smooth.guided(
-      largest, guide: Array(UnsafeBufferPointer(start: edges, count: lines * samples)), reach: 2 * window + 1,
+      closed, guide: Array(UnsafeBufferPointer(start: edges, count: lines * samples)), reach: 2 * window + 1,
       epsilon: 1e-3)
     refined.withUnsafeBufferPointer { filling.gather($0.baseAddress!, into: bound) }
     refined = (0..<count).map { min(max(bound[$0], 0), 1) }

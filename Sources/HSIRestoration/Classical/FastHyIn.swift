@@ -6,8 +6,8 @@ import HSINumerics
 /// The subspace and the noise of the bands are learned from the values that are there (`FactorAnalysis`). Pixels are projected by
 /// least squares over the bands that they have, weighted by the noise; the images of the coordinates are filtered by
 /// `BlockMatching` at the level of their remaining error, and projected again with the filtered images as what is known
-/// beforehand. So pixels with few values or none learn from similar places. Bands without any value follow from those beside them
-/// (`SpectralGaps`).
+/// beforehand. So pixels with few values learn from similar places; pixels without any take a smooth surface (`SmoothFilling`), bands
+/// without any what is known beside them (`SpectralGaps`).
 ///
 /// Unlike the paper no pixel has to be complete, and the error of the projection, which differs with what is missing, decides how
 /// much a pixel relies on its surroundings. Cost `rounds` · (N L p² + 15 000 N p) flops.
@@ -37,6 +37,7 @@ public struct FastHyIn: FillingRestorer {
   public func fill(
     _ scene: Cube, _ missing: MissingValues, noise: NoiseLevels?, _ context: RunContext
   ) throws -> RestoredScene {
+    if parameters.value("keep") >= 0.5, let whole = fillBandsOnly(scene, missing) { return whole }
     let bands = missing.observed.indices.filter { missing.observed[$0] > 0 }
     let levels = noise.map { noise in bands.map { noise.standardDeviations[$0] } }
     let model = try FactorAnalysis.learn(
@@ -49,7 +50,7 @@ public struct FastHyIn: FillingRestorer {
     let rounds = Int(parameters.value("rounds"))
     for round in 0..<rounds {
       let (estimates, variances) = try model.estimates(scene.pixels, precisions: precisions, prior: prior, context)
-      places.fillEmpty(estimates)
+      places.fillEmpty(estimates, smoothly: round + 1 == rounds)
       components = estimates
       let denoises = parameters.value("keep") < 0.5
       guard round + 1 < rounds || denoises else { break }
@@ -71,8 +72,8 @@ public struct FastHyIn: FillingRestorer {
       }
     }
     let result = model.reconstruct(components, bands: scene.shape.bands)
-    SpectralGaps(scene.metadata.axis, .monotone).fill(result)
     if parameters.value("keep") >= 0.5 { result.restoreFinite(of: scene.pixels) }
+    SpectralGaps(scene.metadata.axis, choosingFor: result).fill(result)
     var found = [Double](repeating: 0, count: scene.shape.bands)
     for (b, band) in bands.enumerated() { found[band] = model.variances[b].squareRoot() }
     return RestoredScene(
@@ -97,6 +98,7 @@ struct ObservedPlaces {
   private let positions: [Int32]
   private let rows: [Int]
   private let isComplete: Bool
+  private let smooth: SmoothFilling
 
   init(_ scene: Cube) {
     let (bands, source) = (scene.shape.bands, scene.pixels.pointer)
@@ -107,10 +109,15 @@ struct ObservedPlaces {
     isComplete = rows.count == scene.count
     (lines, samples, positions) = (scene.shape.lines, scene.shape.samples, scene.positions)
     filling = PlaneFilling(lines: lines, samples: samples, positions: rows.map { scene.positions[$0] })
+    var isKnown = [Bool](repeating: false, count: lines * samples)
+    for row in rows { isKnown[Int(scene.positions[row])] = true }
+    smooth = SmoothFilling(lines: lines, samples: samples, isKnown: isKnown)
   }
 
   /// Gives the other pixels values from around them, in every row of p × N.
-  func fillEmpty(_ components: PixelMatrix) {
+  ///
+  /// - Parameter smoothly: as a smooth surface (`SmoothFilling`), better and slower than `PlaneFilling`.
+  func fillEmpty(_ components: PixelMatrix, smoothly: Bool) {
     guard !isComplete, !rows.isEmpty else { return }
     let (count, base) = (components.columns, components.pointer)
     Parallel.forEach(components.rows) { component in
@@ -119,6 +126,7 @@ struct ObservedPlaces {
       let values = base + component * count
       for (n, row) in rows.enumerated() { known[n] = values[row] }
       filling.spread(known, into: image)
+      if smoothly { smooth.fill(image) }
       var next = 0
       for row in 0..<count {
         if next < rows.count, rows[next] == row { next += 1 } else { values[row] = image[Int(positions[row])] }

@@ -31,6 +31,16 @@ extension FillingRestorer {
     result.facts["emptyPixels"] = Double(missing.emptyPixels)
     return result
   }
+
+  /// The scene filled along the wavelength, where bands without any value are all that is missing: a subspace of the other bands
+  /// says nothing about them, and would only blur what is known. nil where more is missing.
+  func fillBandsOnly(_ scene: Cube, _ missing: MissingValues) -> RestoredScene? {
+    guard missing.count == missing.bands.count * scene.count else { return nil }
+    let result = scene.copyOfPixels()
+    let gaps = SpectralGaps(scene.metadata.axis, choosingFor: result)
+    gaps.fill(result)
+    return RestoredScene(scene: scene.replacingPixels(by: result), facts: ["order": Double(gaps.curve.rawValue)])
+  }
 }
 
 /// Which values of a scene are NaN or infinite.

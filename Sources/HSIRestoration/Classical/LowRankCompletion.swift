@@ -35,6 +35,7 @@ public struct LowRankCompletion: FillingRestorer {
   public func fill(
     _ scene: Cube, _ missing: MissingValues, noise: NoiseLevels?, _ context: RunContext
   ) throws -> RestoredScene {
+    if let whole = fillBandsOnly(scene, missing) { return whole }
     let bands = missing.observed.indices.filter { missing.observed[$0] > 0 }
     let most = min(
       parameters["rank"].map { Int($0) } ?? FactorAnalysis.mostFactors(bands: bands.count), max(bands.count - 1, 1))
@@ -43,10 +44,10 @@ public struct LowRankCompletion: FillingRestorer {
     let precisions = [Double](repeating: completion.weight, count: rank)
     context.progress.report(phase: "completing", fraction: 0)
     let (components, _) = try completion.model.estimates(scene.pixels, precisions: precisions, prior: nil, context)
-    ObservedPlaces(scene).fillEmpty(components)
+    ObservedPlaces(scene).fillEmpty(components, smoothly: true)
     let result = completion.model.reconstruct(components, bands: scene.shape.bands)
-    SpectralGaps(scene.metadata.axis, .monotone).fill(result)
     result.restoreFinite(of: scene.pixels)
+    SpectralGaps(scene.metadata.axis, choosingFor: result).fill(result)
     context.progress.report(phase: "completing", fraction: 1)
     return RestoredScene(
       scene: scene.replacingPixels(by: result), rank: rank, facts: ["lambda": completion.relative])

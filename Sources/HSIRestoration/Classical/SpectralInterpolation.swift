@@ -12,12 +12,23 @@ public struct SpectralInterpolation: FillingRestorer {
       "F. N. Fritsch and R. E. Carlson, Monotone piecewise cubic interpolation, SIAM J. Numer. Anal. 17(2), 1980",
     cost: "20 N L", advice: "Missing bands, or a few missing values; the plainest baseline.",
     parameters: [
-      ParameterDescription("order", 3, in: 1...3, "3: monotone cubic pieces; 1: straight lines")
+      ParameterDescription(
+        "order", nil, in: 1...4,
+        "1: straight lines; 2: pieces of parabolas; 3: monotone cubic pieces; 4: spline; default: by which known bands follow best "
+          + "from the others")
     ], aliases: ["interpolation"])
 
-  private let parameters: MethodParameters
+  private let given: SpectralGaps.Curve?
 
-  public init(_ parameters: MethodParameters) throws { self.parameters = parameters }
+  public init(_ parameters: MethodParameters) throws {
+    given = try parameters["order"].map { order in
+      guard let curve = Int(exactly: order).flatMap(SpectralGaps.Curve.init(rawValue:)) else {
+        throw CoreError.invalidParameter(
+          name: "order", value: PlainNumber.exact(order), requirement: "1, 2, 3 or 4")
+      }
+      return curve
+    }
+  }
 
   public func workingBytes(_ shape: CubeShape) -> Int { shape.pixels * (shape.bands * 4 + 16) }
 
@@ -25,10 +36,13 @@ public struct SpectralInterpolation: FillingRestorer {
     _ scene: Cube, _ missing: MissingValues, noise: NoiseLevels?, _ context: RunContext
   ) throws -> RestoredScene {
     let result = scene.copyOfPixels()
-    SpectralGaps(scene.metadata.axis, parameters.value("order") > 2 ? .monotone : .linear).fill(result)
+    let axis = scene.metadata.axis
+    let gaps = given.map { SpectralGaps(axis, $0) } ?? SpectralGaps(axis, choosingFor: result)
+    gaps.fill(result)
     try context.checkCancellation()
     NearestPixels.fill(result, positions: scene.positions, shape: scene.shape)
-    return RestoredScene(scene: scene.replacingPixels(by: result))
+    return RestoredScene(
+      scene: scene.replacingPixels(by: result), facts: ["order": Double(gaps.curve.rawValue)])
   }
 }
 

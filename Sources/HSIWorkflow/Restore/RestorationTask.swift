@@ -25,14 +25,15 @@ public enum RestorationTask: String, Sendable, CaseIterable, Codable {
   /// Noise of counted photons.
   case poisson
 
-  /// The method where none is named; nil where the noise decides (`Restorers.automatic`).
+  /// The method where none is named: the winner of docs/accuracy-restore.md (a test compares them); nil where the noise decides
+  /// (`Restorers.automatic`).
   public var method: String? {
     switch self {
     case .automatic, .denoise: nil
     case .complex: "fasthymix"
     case .inpaint, .bands: "fasthyin"
-    case .deblur, .motion: "wiener"
-    case .superres: "bicubic"
+    case .deblur, .motion: "tv-deconvolution"
+    case .superres: "subspace-back-projection"
     case .dehaze: "dark-object"
     case .poisson: "anscombe-fasthyde"
     }
