@@ -37,9 +37,13 @@ extension Matrix where Scalar == Double {
 
 /// Process-wide settings of OpenBLAS.
 public enum BLAS {
-  private static let once: Void = { openblas_set_num_threads(1) }()
+  private static let once: Void = {
+    BLASKernels.choose()
+    openblas_set_num_threads(1)
+  }()
 
-  /// Sets OpenBLAS to one thread: parallelism is ours (`Parallel`). Called by everything here that uses BLAS.
+  /// Sets OpenBLAS to one thread, parallelism is ours (`Parallel`), and to kernels of this processor. Called by everything here that
+  /// uses BLAS.
   public static func prepare() { _ = once }
 
   /// `c += a · b` in single precision on memory of the caller: a is m × k, b k × n, c m × n, row-major with the given
@@ -69,6 +73,7 @@ public enum BLAS {
 
   /// The name of the kernels that OpenBLAS chose, e.g. `Cooperlake`, and its version.
   public static var configuration: (core: String, version: String) {
+    prepare()
     let text = String(cString: openblas_get_config())
     let version = text.split(separator: " ").dropFirst().first.map(String.init) ?? "unknown"
     return (String(cString: openblas_get_corename()), version)

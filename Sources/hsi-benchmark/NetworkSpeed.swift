@@ -6,7 +6,7 @@ import HSIKit
 struct NetworkSpeed: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "network",
-    abstract: "Inference and training step of HSDT or MP-HSIR, beside sgemm; HSDT beside PyTorch too.")
+    abstract: "Inference and training step of HSDT or MP-HSIR, beside sgemm and PyTorch.")
 
   @Option(help: "Network: hsdt-s, hsdt-m, hsdt-l, mp-hsir-natural, mp-hsir-remote.") var model = "hsdt-m"
   @Option(help: "Rows and columns of the input, comma-separated.") var sizes = "64,128"
@@ -21,6 +21,11 @@ struct NetworkSpeed: ParsableCommand {
     let parameters: [Parameter]
     let shape: (Int) -> [Int]
     let forward: (Variable, Tape) -> Variable
+    /// Rule and loss of the published recipe.
+    let rule: any UpdateRule
+    let loss: (Tape, Variable, Tensor) -> Variable
+    /// What the peer is called with.
+    let peer: [String]
   }
 
   private func subject() throws -> Subject {
@@ -30,19 +35,17 @@ struct NetworkSpeed: ParsableCommand {
     guard let flops = flops[model] else { throw ValidationError("no network \(model)") }
     if let configuration = HSDTConfiguration(named: model) {
       let network = HSDT(configuration, seed: 1)
-      return Subject(bands: 31, flops: flops, parameters: network.store.trainable) {
-        [1, 31, $0, $0, 1]
-      } forward: {
-        network($0, $1)
-      }
+      return Subject(
+        bands: 31, flops: flops, parameters: network.store.trainable, shape: { [1, 31, $0, $0, 1] },
+        forward: { network($0, $1) }, rule: .adam(), loss: { $0.meanSquaredError($1, $2) },
+        peer: ["hsdt", "--variant", String(model.dropFirst(5)), "--bands", "31"])
     }
     let network = MPHSIR(try MPHSIR.preset(model), seed: 1)
     let bands = network.configuration.bands
-    return Subject(bands: bands, flops: flops, parameters: network.store.trainable) {
-      [1, $0, $0, bands]
-    } forward: {
-      network($0, task: 0, $1)
-    }
+    return Subject(
+      bands: bands, flops: flops, parameters: network.store.trainable, shape: { [1, $0, $0, bands] },
+      forward: { network($0, task: 0, $1) }, rule: .adamW(), loss: { $0.meanAbsoluteError($1, $2) },
+      peer: ["mphsir", "--variant", String(model.dropFirst("mp-hsir-".count))])
   }
 
   func run() throws {
@@ -55,7 +58,7 @@ struct NetworkSpeed: ParsableCommand {
       let work = subject.flops * Double(size * size) / 4096
       let x = noise(subject.shape(size))
       for isTraining in [false, true] where !isTraining || size <= 64 {
-        let optimiser = Optimiser(.adam(), subject.parameters)
+        let optimiser = Optimiser(subject.rule, subject.parameters)
         var step: UInt64 = 0
         func once() {
           guard isTraining else {
@@ -64,11 +67,11 @@ struct NetworkSpeed: ParsableCommand {
           }
           step += 1
           let tape = Tape(.training, seed: 1, stream: step)
-          tape.backward(from: tape.meanSquaredError(subject.forward(Variable(x), tape), x))
+          tape.backward(from: subject.loss(tape, subject.forward(Variable(x), tape), x))
           optimiser.step(rate: 1e-4)
         }
         once()
-        let rival = (model.hasPrefix("hsdt") ? python : nil).flatMap { peer($0, size: size, isTraining: isTraining) }
+        let rival = python.flatMap { peer($0, subject.peer, size: size, isTraining: isTraining) }
         // In training every attention draws its map: until each has drawn both, a step may be the first to need a buffer.
         for _ in 0..<(isTraining ? 8 : 1) { once() }
         let before = BufferPool.current.statistics
@@ -97,14 +100,17 @@ struct NetworkSpeed: ParsableCommand {
   }
 
   /// The same case in PyTorch: least seconds and how much memory the process gained.
-  private func peer(_ python: String, size: Int, isTraining: Bool) -> (seconds: Double, mebibytes: Double)? {
+  private func peer(_ python: String, _ network: [String], size: Int, isTraining: Bool) -> (
+    seconds: Double, mebibytes: Double
+  )? {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: python)
     process.currentDirectoryURL = URL(fileURLWithPath: peers)
-    process.arguments = [
-      "bench.py", "hsdt", "--variant", String(model.dropFirst(5)), "--task", isTraining ? "train" : "infer", "--size",
-      "\(size)", "--bands", "31", "--batch", "1", "--threads", "\(Parallel.threads)", "--repeat", "\(runs)", "--json",
-    ]
+    process.arguments =
+      ["bench.py"] + network + [
+        "--task", isTraining ? "train" : "infer", "--size", "\(size)", "--batch", "1", "--threads",
+        "\(Parallel.threads)", "--repeat", "\(runs)", "--json",
+      ]
     let pipe = Pipe()
     process.standardOutput = pipe
     process.standardError = FileHandle.nullDevice

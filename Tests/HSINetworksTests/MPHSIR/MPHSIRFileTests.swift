@@ -35,6 +35,57 @@ import Testing
     return network(Variable(x), task: 2, Tape(.inference)).value.values
   }
 
+  /// A checkpoint as PyTorch Lightning writes it, with the state of its training, restores as the reference does.
+  @Test func lightningCheckpoints() throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let checkpoint = try #require(
+      Bundle.module.url(forResource: "mphsir_lightning", withExtension: "ckpt", subdirectory: "Fixtures"))
+    let url = try #require(MPHSIRParity.url("lightning"))
+    let parity = try Fixture(url)
+    try SafetensorsWriter.write(
+      [("clip_prompts", .floats(Tensor([6, 512], parity["in.clip_prompts"].floats)))], to: path("text.safetensors"),
+      overwrite: false)
+    let model = try MPHSIR.read(checkpoint.path, text: .file(path("text.safetensors")))
+    let image = Tensor([2, 32, 32], parity["in.x"].floats)
+    let result = try MPHSIRImageMap(model.network, tasks: [3])(image)
+    for (a, b) in zip(result.values, parity["out.y"].floats) { #expect(abs(a - b) < 2e-5) }
+  }
+
+  /// No damage to a checkpoint or to a table of embeddings does more than a message.
+  @Test func damagedFiles() throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    var configuration = MPHSIRConfiguration()
+    (configuration.bands, configuration.channels, configuration.blocks) = (2, 8, [1, 1, 1])
+    (configuration.refinement, configuration.heads, configuration.window) = (1, [1, 1, 1], 2)
+    (configuration.prompts, configuration.promptSize, configuration.tasks) = (1, 2, 2)
+    let network = MPHSIR(configuration, seed: 1)
+    let names = (weights: path("w.safetensors"), text: path("t.safetensors"), damaged: path("d.safetensors"))
+    let tensors = network.store.parameters.filter { !$0.name.hasSuffix("clip_prompt") }
+    try SafetensorsWriter.write(
+      tensors.map { ("net.\($0.name)", .floats($0.value)) }, to: names.weights, overwrite: false)
+    try SafetensorsWriter.write([("clip_prompts", .floats(.zeros([2, 64])))], to: names.text, overwrite: false)
+    _ = try MPHSIR.read(names.weights, text: .file(names.text))
+    let (weights, text) = (
+      [UInt8](try Data(contentsOf: URL(fileURLWithPath: names.weights))),
+      [UInt8](try Data(contentsOf: URL(fileURLWithPath: names.text)))
+    )
+    var random = CounterRandom(seed: 8)
+    var refused = 0
+    for round in 0..<300 {
+      let isText = round % 3 == 0
+      let bytes = FileMutation.mutated(isText ? text : weights, heads: isText ? [120] : [30_000, 2000, 64], &random)
+      try Data(bytes).write(to: URL(fileURLWithPath: names.damaged))
+      do {
+        _ = try MPHSIR.read(
+          isText ? names.weights : names.damaged, text: .file(isText ? names.damaged : names.text))
+      } catch let error as any HSIError {
+        refused += 1
+        #expect(!error.problem.isEmpty && error.category == .model || error.category == .input, "\(error)")
+      }
+    }
+    #expect(refused > 100)
+  }
+
   @Test(arguments: ["", "net."]) func publishedCheckpoints(_ prefix: String) throws {
     defer { try? FileManager.default.removeItem(at: folder) }
     let parity = try MPHSIRParity("net_a_64")

@@ -1,5 +1,6 @@
 import Foundation
 import HSICore
+import HSITestSupport
 import Testing
 
 @testable import HSITransformer
@@ -129,7 +130,7 @@ import Testing
     var random = CounterRandom(seed: 21, stream: UInt64(name.utf8.count))
     var refused = 0
     for _ in 0..<1500 {
-      let bytes = WeightFiles.mutated(original, &random)
+      let bytes = FileMutation.mutated(original, &random)
       do {
         try WeightFiles.readAll(try PyTorchCheckpointTests.read(bytes), limit: 40 * (bytes.count + 4096))
       } catch is TransformerError {

@@ -229,7 +229,7 @@ import Testing
     var random = CounterRandom(seed: 20, stream: 1)
     var refused = 0
     for _ in 0..<6000 {
-      let bytes = WeightFiles.mutated(original, &random)
+      let bytes = FileMutation.mutated(original, &random)
       do {
         try WeightFiles.readAll(try WeightFiles.readSafetensors(bytes), limit: bytes.count)
       } catch is TransformerError {

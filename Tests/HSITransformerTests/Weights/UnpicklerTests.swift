@@ -1,5 +1,6 @@
 import Foundation
 import HSICore
+import HSITestSupport
 import Testing
 
 @testable import HSITransformer
@@ -166,7 +167,7 @@ import Testing
     var refused = 0
     for _ in 0..<2500 {
       var bytes = pickle
-      for _ in 0...random.index(below: 3) { bytes = WeightFiles.mutated(bytes, &random) }
+      for _ in 0...random.index(below: 3) { bytes = FileMutation.mutated(bytes, &random) }
       do {
         let (value, unpickler) = try run(bytes)
         let states = try StateDictionary(value, unpickler)
