@@ -9,16 +9,17 @@ public typealias RestorationTraining = PatchTraining<RestorationSubject>
 public struct RestorationSubject: PatchSubject {
   /// What is made small.
   public enum Loss: String, Sendable, Codable, CaseIterable {
-    /// Mean absolute error: the published loss; the strongest degradations dominate it.
+    /// Mean absolute error: the published loss. Its gradient does not depend on how large an error is, so all tasks are heard.
     case absolute
-    /// The logarithm of the squared error of every sample, in effect its PSNR (`planeDecibelLoss`).
+    /// The logarithm of the squared error of every sample, in effect its PSNR (`planeDecibelLoss`). Samples that are nearly right
+    /// have the largest gradients.
     case decibel
   }
 
   /// Tasks to learn; nil for all that the network knows.
   public var tasks: [MPHSIRTask]?
   /// The loss.
-  public var loss = Loss.decibel
+  public var loss = Loss.absolute
 
   public init() {}
 
@@ -26,8 +27,13 @@ public struct RestorationSubject: PatchSubject {
   public static let variants = MPHSIRConfiguration.names
   public static let conditions = "validation patches, mean over all tasks"
 
+  /// A network that gives back what it gets: its last convolution is zero, the rest is drawn as in the reference.
   public func network(_ configuration: MPHSIRConfiguration, seed: UInt64) -> MPHSIR {
-    MPHSIR(configuration, seed: seed)
+    let network = MPHSIR(configuration, seed: seed)
+    for parameter in network.store.parameters where parameter.name == "output.weight" {
+      parameter.set(Tensor.zeros(parameter.shape))
+    }
+    return network
   }
 
   public func check() throws {

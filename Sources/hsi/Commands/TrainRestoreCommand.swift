@@ -25,8 +25,8 @@ struct TrainRestoreCommand: ParsableCommand {
   var tasks: String?
 
   @Option(
-    help: "What is made small: decibel (the logarithm of the squared error of every sample) or absolute (error).")
-  var loss = RestorationSubject.Loss.decibel
+    help: "What is made small: absolute (error) or decibel (the logarithm of the squared error of every sample).")
+  var loss = RestorationSubject.Loss.absolute
 
   @OptionGroup var training: PatchTrainingOptions
 

@@ -112,6 +112,8 @@ import Testing
     #expect(throws: CoreError.self) { try request.check(model.network) }
     request.patch = 32
     try request.check(model.network)
+    let x = Variable(Tensor([1, 32, 32, 31], (0..<(32 * 32 * 31)).map { Float($0 % 89) / 89 }))
+    #expect(model.network(x, task: 2, Tape(.inference)).value.values == x.value.values)
     request.subject.tasks = []
     #expect(throws: CoreError.self) { try request.check(model.network) }
     request.subject.tasks = [.haze]
