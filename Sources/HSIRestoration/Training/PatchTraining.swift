@@ -133,8 +133,8 @@ public struct PatchTraining<Subject: PatchSubject>: Sendable {
     guard Subject.variants.contains(variant), let configuration = Subject.Trained.Configuration(named: variant) else {
       throw TransformerError.unknownModel(name: variant, known: Subject.variants)
     }
-    return Model(
-      subject.network(configuration, seed: seed), card: Model<Subject.Trained>.card(variant, configuration))
+    let network = subject.network(configuration, seed: seed)
+    return Model(network, card: Model<Subject.Trained>.card(variant, network.configuration))
   }
 
   /// Refuses numbers that cannot be used with a network.
