@@ -107,9 +107,26 @@ import Testing
       #expect(
         result.errors.contains("restoring: \(task), because") && result.errors.contains(words), "\(result.errors)")
     }
-    try FileManager.default.removeItem(atPath: place.path(file))
+    // Without a predictor, noise is what is left.
+    guard BundledWeights.path(BundledWeights.predictor) == nil else { return }
     let clean = try run("restore o/c.dat o/r.dat --overwrite -v", place)
     #expect(clean.errors.contains("restoring: denoise, because no value is missing"), "\(clean.errors)")
+  }
+
+  /// Weights that come with hsi, or lie in a folder of HSI_MODEL_PATH, are used unasked; a task that is given needs none.
+  @Test func weightsOfTheInstallation() throws {
+    let place = try SampleScene.workplace()
+    try FileManager.default.moveItem(
+      atPath: place.path(try weights(.haze, 0.5, place)), toPath: place.path("o/\(BundledWeights.predictor)"))
+    for (line, status) in [
+      ("restore in/s.dat o/r.dat", 3), ("restore in/s.dat o/a.dat --task denoise", 0),
+      ("restore in/s.dat o/b.dat --method fasthyde", 0),
+    ] as [(String, Int32)] {
+      let result = try Tool.run(
+        words(line), in: place.url, environment: ["HSI_MODEL_PATH": place.path("o")])
+      #expect(result.status == status, "\(line): \(result.errors)")
+      #expect(result.errors.contains("haze 0.50") == (status == 3))
+    }
   }
 
   /// Too small a scene is not guessed at.
