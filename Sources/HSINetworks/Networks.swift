@@ -6,6 +6,7 @@ public enum Networks {
   public static let all = NetworkRegistry([
     NetworkEntry(HSDT.self, id: "hsdt", name: "Hybrid spectral denoising transformer"),
     NetworkEntry(MPHSIR.self, id: "mp-hsir", name: "MP-HSIR, multi-prompt universal restoration transformer"),
+    NetworkEntry(DegradationPredictor.self, id: "degradation-predictor", name: "Predictor of degradations"),
     NetworkEntry(
       LoLASpecViT.self, id: "lola-specvit", name: "LoLA-SpecViT, spectral vision transformer with low-rank adapters",
       aliases: ["lola-specvit-paper"], foreign: "features."),

@@ -13,7 +13,10 @@ public struct MixedNoiseEvidence: Sendable, Codable {
 
   /// True where any of them is more than Gaussian noise or scenes show: 1 in 5000 values, 1 in 1000 dead
   /// columns, 1 in 200 striped ones.
-  public var isMixed: Bool { impulses > 2e-4 || deadColumns > 1e-3 || stripedColumns > 5e-3 }
+  public var isMixed: Bool { impulses > 2e-4 || hasBadColumns }
+
+  /// True where dead or striped columns are: 1 in 1000, or 1 in 200.
+  public var hasBadColumns: Bool { deadColumns > 1e-3 || stripedColumns > 5e-3 }
 
   /// Measures a scene. Cost about 200 N L.
   public init(_ scene: Cube, noise: NoiseLevels) {

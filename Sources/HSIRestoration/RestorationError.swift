@@ -22,11 +22,13 @@ public enum RestorationError: HSIError {
   case fineGrid(detail: String)
   /// The kernel of a blur cannot be told from the scene.
   case unknownKernel(detail: String)
+  /// What is wrong with a scene is not clear enough to act upon.
+  case undecidedTask(detail: String, advice: String)
 
   public var category: ErrorCategory {
     switch self {
     case .shapeMismatch, .tooFewPixels, .noVariation, .tooFewBands, .tooFewPatches, .unusableNoise, .unknownKernel,
-      .fineGrid:
+      .fineGrid, .undecidedTask:
       .input
     case .noBundledWeights, .untrainedTask: .model
     }
@@ -44,6 +46,7 @@ public enum RestorationError: HSIError {
     case .untrainedTask: "E-WEIGHTS-TASK"
     case .unknownKernel: "E-KERNEL-UNKNOWN"
     case .fineGrid: "E-FINE-GRID"
+    case .undecidedTask: "E-TASK-UNCERTAIN"
     }
   }
 
@@ -64,6 +67,7 @@ public enum RestorationError: HSIError {
         + (known.isEmpty ? "" : ", only for \(known.joined(separator: ", "))")
     case .fineGrid(let detail): "the finer image does not fit the scene: \(detail)"
     case .unknownKernel(let detail): "the kernel cannot be estimated: \(detail)"
+    case .undecidedTask(let detail, _): "what is wrong with the scene is not clear: \(detail)"
     }
   }
 
@@ -79,6 +83,7 @@ public enum RestorationError: HSIError {
     case .fineGrid:
       "give an image of the same area whose lines and samples are the same whole multiple of those of the scene, from the same corner on"
     case .unknownKernel: "give \(option: "kernel") where it is known"
+    case .undecidedTask(_, let advice): advice
     case .unusableNoise: "give one standard deviation per band, or leave it out to have it estimated"
     }
   }

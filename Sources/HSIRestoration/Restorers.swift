@@ -107,7 +107,13 @@ public enum Restorers {
     if let noise { try noise.check(bands: scene.shape.bands) }
     let levels = try noise ?? NoiseLevels.estimate(scene, context)
     try context.checkCancellation()
-    let evidence = MixedNoiseEvidence(scene, noise: levels)
+    return try automatic(noise: levels, evidence: MixedNoiseEvidence(scene, noise: levels), context)
+  }
+
+  /// The same where the noise has been looked at.
+  public static func automatic(
+    noise levels: NoiseLevels, evidence: MixedNoiseEvidence, _ context: RunContext
+  ) throws -> AutomaticChoice {
     func percent(_ share: Double) -> String { "\((share * 1e4).rounded() / 100) %" }
     let figures =
       "impulses \(percent(evidence.impulses)) of values, dead \(percent(evidence.deadColumns)) and striped "

@@ -10,7 +10,8 @@ import Testing
     "classify train",
     "classify finetune", "classify predict", "classify evaluate", "classify import", "evaluate", "evaluate unmixing",
     "evaluate restoration", "convert", "mosaic",
-    "model", "model info", "model convert", "model merge", "train", "train denoise", "methods", "formats", "schema",
+    "model", "model info", "model convert", "model merge", "train", "train denoise", "train restore",
+    "train predictor", "methods", "formats", "schema",
     "config", "config show",
     "completion", "batch", "batch plan", "batch run", "batch status", "batch retry", "batch submit",
   ]

@@ -26,6 +26,13 @@ import Testing
       let network = MPHSIR(configuration, seed: 1)
       return try checkNetwork(network, input: image([1, 16, 16, 3])) { $0($1, task: 2, $2) }
     },
+    "degradation-predictor": {
+      var configuration = DegradationPredictorConfiguration()
+      (configuration.bands, configuration.size, configuration.width, configuration.blocks) = (3, 16, 4, [1, 2, 1, 1])
+      configuration.tasks = [.noise, .blur]
+      let network = DegradationPredictor(configuration, seed: 1)
+      return try checkNetwork(network, input: image([2, 16, 16, 3])) { $0($1, $2) }
+    },
     "lola-specvit": {
       var configuration = LoLAConfiguration()
       (configuration.components, configuration.side, configuration.classes) = (3, 7, 3)

@@ -51,7 +51,33 @@ public struct RestoreBody: ReportBody {
     }
   }
 
-  /// What was restored: `inpaint`, `bands`, `deblur` …
+  /// What a predictor said about a scene.
+  public struct Prediction: Codable, Sendable {
+    /// A degradation and how likely it is.
+    public struct Class: Codable, Sendable {
+      /// `noise`, `blur` …, `nothing`.
+      public var name: String
+      /// 0 to 1; those of all classes sum to 1.
+      public var probability: Double
+
+      /// A class.
+      public init(name: String, probability: Double) { (self.name, self.probability) = (name, probability) }
+    }
+
+    /// The least probability that is acted upon.
+    public var threshold: Double
+    /// Parts of the scene that were looked at.
+    public var views: Int
+    /// All classes.
+    public var classes: [Class]
+
+    /// What was said.
+    public init(threshold: Double, views: Int, classes: [Class]) {
+      (self.threshold, self.views, self.classes) = (threshold, views, classes)
+    }
+  }
+
+  /// What was restored: `auto` where nothing was wrong, else `inpaint`, `bands`, `deblur` …
   public var task: String
   /// The method and what it was told.
   public var method: ReportMethod
@@ -65,6 +91,8 @@ public struct RestoreBody: ReportBody {
   public var scale: Int
   /// Error of values that were hidden; absent where nothing is filled, or too little known.
   public var heldBack: HeldBack?
+  /// What the predictor said; absent where it was not asked.
+  public var prediction: Prediction?
 
   /// What a run did.
   public init(task: String, method: ReportMethod, missing: Int, missingAfter: Int, scale: Int, heldBack: HeldBack?) {
@@ -98,6 +126,21 @@ extension RestoreBody {
         "properties": {
           "values": {"$ref": "#/$defs/count"}, "rmse": {"$ref": "#/$defs/number"},
           "relative": {"description": "Over the root mean square of the hidden values.", "$ref": "#/$defs/number"}
+        }
+      },
+      "prediction": {
+        "description": "What the predictor of degradations said.",
+        "type": "object", "required": ["threshold", "views", "classes"], "additionalProperties": false,
+        "properties": {
+          "threshold": {"description": "Least probability that is acted upon.", "$ref": "#/$defs/number"},
+          "views": {"description": "Parts of the scene that were looked at.", "$ref": "#/$defs/count"},
+          "classes": {
+            "type": "array",
+            "items": {
+              "type": "object", "required": ["name", "probability"], "additionalProperties": false,
+              "properties": {"name": {"type": "string"}, "probability": {"$ref": "#/$defs/number"}}
+            }
+          }
         }
       }
       """,
@@ -144,7 +187,8 @@ private struct RestorePage {
   let figures: RestoreBody.Figures
 
   var page: ReportPage {
-    ReportPage(title: "Restored", kicker: "Restoration", lead: lead, sections: [pictures, trust, channels, settings])
+    ReportPage(
+      title: "Restored", kicker: "Restoration", lead: lead, sections: [pictures, prediction, trust, channels, settings])
   }
 
   private func e(_ text: String) -> String { Markup.escape(text) }
@@ -175,6 +219,18 @@ private struct RestorePage {
       + PageParts.figure(before, "The scene before", heading: "Before", caption: figures.caption)
       + PageParts.figure(after, "The scene after", heading: "After", caption: "The same bands and stretch")
       + "</div></section>"
+  }
+
+  private var prediction: String {
+    guard let prediction = report.prediction else { return "" }
+    let rows = prediction.classes.sorted { $0.probability > $1.probability }.map {
+      (key: $0.name, value: NumberText.percent($0.probability))
+    }
+    let parts = prediction.views == 1 ? "one part" : "\(prediction.views) parts"
+    var text =
+      "<section><h2>What is wrong, by the predictor</h2><p>Probabilities, the mean over \(parts) of the scene; below "
+    text += "\(NumberText.percent(prediction.threshold)) nothing is done.</p>\(PageParts.list(rows))</section>"
+    return text
   }
 
   private var trust: String {

@@ -35,6 +35,8 @@ enum NoiseStream: UInt64 {
   case photons = 0x1F
   /// Task and strength of the degradation of a training sample.
   case degradation = 0x20
+  /// What a predictor's training sample suffers from, if anything.
+  case condition = 0x21
 
   /// The generator of a band and line (each below 2²⁴ and 2³²) under a seed.
   func random(_ seed: UInt64, band: Int = 0, line: Int = 0) -> CounterRandom {

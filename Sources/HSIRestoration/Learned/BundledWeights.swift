@@ -9,6 +9,9 @@ public enum BundledWeights {
   /// The network for many degradations that is used when a user names no weights.
   public static let restorer = "mp-hsir-24.safetensors"
 
+  /// The network that tells what a scene suffers from.
+  public static let predictor = "degradation-predictor.safetensors"
+
   /// The path of a bundled file, or nil where this installation has none.
   ///
   /// Looked for in the folders of `HSI_MODEL_PATH`, in the package's resources beside the executable, in

@@ -18,7 +18,7 @@ import HSINumerics
 /// | poisson | 5 to 100 photons, log-uniform |
 ///
 /// Every other blurred or coarse sample has Gaussian noise up to σ 2 of 255 on top, as instruments have. All draws are functions
-/// of a seed.
+/// of a seed. Beside a blurred patch there are zeros, as the published protocol has it, unless it is mirrored.
 struct DegradationDraw {
   /// What the network is told.
   let task: MPHSIRTask
@@ -34,13 +34,16 @@ struct DegradationDraw {
   }
 
   /// The draw of a seed for a task.
-  init(_ task: MPHSIRTask, seed: UInt64) throws {
+  ///
+  /// - Parameter mirrors: whether blurred patches are mirrored at their borders, so that these do not give them away.
+  init(_ task: MPHSIRTask, seed: UInt64, mirrors: Bool = false) throws {
     var random = NoiseStream.degradation.random(seed)
     _ = random.next()
-    try self.init(task, &random)
+    try self.init(task, &random, mirrors: mirrors)
   }
 
-  private init(_ task: MPHSIRTask, _ random: inout CounterRandom) throws {
+  private init(_ task: MPHSIRTask, _ random: inout CounterRandom, mirrors: Bool = false) throws {
+    let mirror = mirrors ? 1.0 : 0
     self.task = task
     func odd(_ low: Int, _ high: Int) -> Double { Double(low + 2 * random.index(below: (high - low) / 2 + 1)) }
     func make(_ name: String, _ values: [String: Double]) throws -> any Degradation {
@@ -53,8 +56,10 @@ struct DegradationDraw {
       degradation = NoiseModel.standard(kinds[random.index(below: kinds.count)])
     case .blur:
       let kinds = ["gaussian-blur", "gaussian-blur", "circle-blur", "square-blur"]
-      degradation = try make(kinds[random.index(below: kinds.count)], ["size": odd(3, 21)])
-    case .motion: degradation = try make("motion-blur", ["size": odd(5, 21), "angle": random.uniform(0, 180)])
+      degradation = try make(kinds[random.index(below: kinds.count)], ["size": odd(3, 21), "mirror": mirror])
+    case .motion:
+      degradation = try make(
+        "motion-blur", ["size": odd(5, 21), "angle": random.uniform(0, 180), "mirror": mirror])
     case .superres:
       degradation = try make(
         "downsampling",

@@ -14,6 +14,8 @@ public protocol PatchSubject: Sendable {
   static var defaultVariant: String { get }
   /// Presets that can be trained.
   static var variants: [String] { get }
+  /// What `score` of the task is; MPSNR in dB by default.
+  static var measure: TrainingMeasure { get }
   /// What `score` of the task measures, for the card.
   static var conditions: String { get }
   /// A network with initial weights.
@@ -39,8 +41,34 @@ public protocol PatchSubject: Sendable {
   static func workingBytes(_ network: Trained, batch: Int, size: Int) -> Int
 }
 
-/// The training of a restoring network from a request in plain values to a file of weights: what `hsi train denoise` and `hsi train
-/// restore` do.
+extension PatchSubject {
+  public static var measure: TrainingMeasure { TrainingMeasure(name: "MPSNR", unit: "dB", digits: 2) }
+}
+
+/// What a training is judged by, for people.
+public struct TrainingMeasure: Sendable, Hashable {
+  /// Such as `MPSNR`.
+  public var name: String
+  /// Such as `dB`; nil for plain numbers.
+  public var unit: String?
+  /// Decimal places that mean something.
+  public var digits: Int
+
+  /// A measure.
+  public init(name: String, unit: String? = nil, digits: Int) {
+    self.name = name
+    self.unit = unit
+    self.digits = digits
+  }
+
+  /// A value with its unit.
+  public func text(_ value: Double) -> String {
+    String(format: "%.\(digits)f", value) + (unit.map { " " + $0 } ?? "")
+  }
+}
+
+/// The training of a restoring network from a request in plain values to a file of weights: what `hsi train denoise`, `hsi train
+/// restore` and `hsi train predictor` do.
 ///
 ///     var request = DenoisingTraining()
 ///     request.epochs = 5
@@ -105,8 +133,8 @@ public struct PatchTraining<Subject: PatchSubject>: Sendable {
     guard Subject.variants.contains(variant), let configuration = Subject.Trained.Configuration(named: variant) else {
       throw TransformerError.unknownModel(name: variant, known: Subject.variants)
     }
-    return Model(
-      subject.network(configuration, seed: seed), card: Model<Subject.Trained>.card(variant, configuration))
+    let network = subject.network(configuration, seed: seed)
+    return Model(network, card: Model<Subject.Trained>.card(variant, network.configuration))
   }
 
   /// Refuses numbers that cannot be used with a network.
@@ -219,7 +247,9 @@ public struct PatchTraining<Subject: PatchSubject>: Sendable {
         "\(summary); best at step \(record.bestStep) of \(trainer.steps), "
         + String(format: "%.0f s of training", record.seconds)
       model.card.metrics = [
-        .init(name: "MPSNR", value: record.best ?? .nan, unit: "dB", conditions: Subject.conditions)
+        .init(
+          name: Subject.measure.name, value: record.best ?? .nan, unit: Subject.measure.unit,
+          conditions: Subject.conditions)
       ]
       try model.write(to: out, overwrite: true)
       OutputFile.keepFinished()

@@ -135,17 +135,7 @@ final class RestorationLearning: TrainingTask {
       _ configuration: MPHSIRConfiguration, _ context: RunContext
     ) throws {
       let (size, bands) = (patches.recipe.size, patches.recipe.bands)
-      let planes = Tensor(uninitialised: [bands, size, size])
-      patches.copy(index, epoch: epoch, to: planes.output)
-      let pixels = PixelMatrix(rows: size * size, columns: bands)
-      for band in 0..<bands {
-        for place in 0..<(size * size) {
-          pixels.pointer[place * bands + band] = planes.pointer[band * size * size + place]
-        }
-      }
-      let shape = CubeShape(lines: size, samples: size, bands: bands)
-      let scene = Cube(
-        shape: shape, metadata: patches.metadata(index), pixels: pixels, positions: (0..<Int32(size * size)).map { $0 })
+      let scene = patches.cube(index, epoch: epoch)
       let degraded = try draw.apply(to: scene, context)
       let input = configuration.input ?? .published
       let missing = degraded.pixels.values.map { !$0.isFinite }
@@ -154,7 +144,7 @@ final class RestorationLearning: TrainingTask {
         draw.scale > 1 ? PromptedImage.enlarged(seen, degraded.shape, by: draw.scale, draw.grid, input) : seen
       (task, id) = (draw.task, configuration.id(of: draw.task) ?? 0)
       let tensorShape = [1, size, size, bands]
-      clean = Tensor(tensorShape, pixels.values)
+      clean = Tensor(tensorShape, scene.pixels.values)
       self.degraded = Tensor(tensorShape, image.values)
       let share = Double(missing.count { $0 }) / Double(missing.count)
       guard share > 0 else {

@@ -188,6 +188,22 @@ public final class TrainingPatches: @unchecked Sendable {
     }
   }
 
+  /// Patch `index` as a scene of its own, augmented for an epoch, or as it is where `epoch` is nil.
+  func cube(_ index: Int, epoch: Int?) -> Cube {
+    let (places, bands) = (recipe.size * recipe.size, recipe.bands)
+    let planes = [Float](unsafeUninitializedCapacity: valuesPerPatch) { buffer, count in
+      if let target = buffer.baseAddress { copy(index, epoch: epoch, to: target) }
+      count = valuesPerPatch
+    }
+    let pixels = PixelMatrix(rows: places, columns: bands)
+    for band in 0..<bands {
+      for place in 0..<places { pixels.pointer[place * bands + band] = planes[band * places + place] }
+    }
+    return Cube(
+      shape: CubeShape(lines: recipe.size, samples: recipe.size, bands: bands), metadata: metadata(index),
+      pixels: pixels, positions: (0..<Int32(places)).map { $0 })
+  }
+
   /// What is known about the bands of a patch that keeps their order: wavelengths where the scene has them.
   func metadata(_ index: Int) -> CubeMetadata {
     let place = places[index]

@@ -4,7 +4,7 @@ import HSIRestoration
 
 /// What is wrong with a scene, and so what restoring it means.
 public enum RestorationTask: String, Sendable, CaseIterable, Codable {
-  /// What the scene shows decides: missing values, dead bands, else noise.
+  /// What the scene shows decides (`TaskRecognition`): missing values, dead bands, bad columns, a predictor, else noise.
   case automatic = "auto"
   /// Noise of any kind.
   case denoise
@@ -66,16 +66,4 @@ public enum RestorationTask: String, Sendable, CaseIterable, Codable {
 
   /// Whether missing values are what it is about.
   var fillsValues: Bool { self == .inpaint || self == .bands }
-
-  /// What is wrong with a scene that was read with its missing values, and why it is thought so.
-  ///
-  /// - Parameter dead: whether some bands have no value at all.
-  static func recognise(missing: Int, of values: Int, dead: Int) -> (task: RestorationTask, reason: String) {
-    if missing > 0 {
-      let share = (Double(missing) / Double(max(values, 1)) * 1000).rounded() / 10
-      return (.inpaint, "\(missing) values (\(share) %) are missing" + (dead > 0 ? ", \(dead) bands have none" : ""))
-    }
-    if dead > 0 { return (.bands, "\(dead) bands have no values") }
-    return (.denoise, "no value is missing")
-  }
 }

@@ -24,6 +24,8 @@ struct RestoreFacts {
   /// Per pixel of the result the number of values that were filled, and that changed; empty on another grid.
   let flags: PixelMatrix
   var heldBack: RestoreBody.HeldBack?
+  /// What the predictor said, where it was asked.
+  var prediction: RestoreBody.Prediction?
 
   init(
     opened: OpenScene, source: FileSource, task: RestorationTask, reason: String, restorer: any Restorer,
@@ -100,6 +102,7 @@ struct RestoreFacts {
   private func counted(_ body: RestoreBody) -> RestoreBody {
     var body = body
     (body.filledPixels, body.changedPixels) = (pixels(flag: 0), pixels(flag: 1))
+    body.prediction = prediction
     return body
   }
 

@@ -4,6 +4,7 @@ import HSINumerics
 import HSIRaster
 import HSIReport
 import HSIRestoration
+import HSITransformer
 
 /// Restores a scene: fills what is missing, sharpens, refines the grid, removes haze or noise; metadata are kept, and follow where
 /// the grid changes or dead bands come back.
@@ -29,6 +30,9 @@ public struct RestoreJob: Sendable {
   public var values: [String: Double] = [:]
   /// Weights, of methods with a network.
   public var weights = LearnedWeights()
+  /// Weights of the predictor that says what is wrong where nothing else does; nil for those that come with the package, if any. For
+  /// the task `automatic` without a method, or with one that is told its task.
+  public var predictor: String?
   /// Which values are missing beside those that the file marks; nil for none but these. For methods that fill values.
   public var missing: MissingRequest?
   /// The blur, for methods that undo one; nil to take it from `values`, or to estimate it where they say nothing.
@@ -69,6 +73,7 @@ public struct RestoreJob: Sendable {
       } else {
         try (method ?? task.method).map { try makeRestorer($0, values, for: self.task) }
       }
+    let recogniser = try makeRecogniser(isAsked: named == nil && task == .automatic)
     if named == nil, !prompted, !values.isEmpty {
       throw CoreError.invalidParameter(
         name: "\(option: "parameter")", value: values.keys.sorted().joined(separator: " "),
@@ -95,7 +100,7 @@ public struct RestoreJob: Sendable {
     plan.read(
       opened.files + [noise?.file, missing?.file, kernel?.file].compactMap { $0 }, digested: records.digestsInputs)
     plan.read(finer?.opened.files ?? [])
-    plan.read([weights.path].compactMap { $0 }, digested: true)
+    plan.read([weights.path, predictor.map { WeightSearch.locate($0) }].compactMap { $0 }, digested: true)
     plan.record(on: &provenance)
     let grid = try MapProducts.grid(records, opened, window: source.window, context)
     let paths = RestorePaths(restored: output, products, records, keepsGrid: (named?.scale ?? 1) == 1)
@@ -114,34 +119,43 @@ public struct RestoreJob: Sendable {
     }
     var (task, reason) = (task, "given")
     if finer != nil { task = .superres }
+    var recognition: TaskRecognition?
     if task == .automatic {
-      (task, reason) = RestorationTask.recognise(
-        missing: gaps.count - gaps.bands.count * before.count, of: before.count * before.shape.bands,
-        dead: gaps.bands.count)
-      context.logger.notice("restoring: \(task.rawValue), because \(reason)")
-      if named == nil, !task.fillsValues {
+      recognition = TaskRecognition(missing: gaps, in: before)
+      if recognition == nil, named == nil {
         source = try pixels(of: opened, fills: false, context)
         before = try load(source, of: opened, fills: false, context)
         gaps = MissingValues(before)
+        let noise = try noiseLevels(source, opened)
+        recognition = try TaskRecognition(before, noise: noise, recogniser, context)
       }
+      (task, reason) = (recognition?.task ?? .denoise, recognition?.reason ?? "no value is missing")
+      context.logger.notice("restoring: \(task == .automatic ? "nothing" : task.rawValue), because \(reason)")
     }
-    let noise = try noise.map { try GivenNoise.levels($0, bands: source.bands, total: opened.reader.shape.bands) }
+    let noise = try noiseLevels(source, opened)
+    var chosen = named
+    if let recognition, recognition.isWhole {
+      chosen = UntouchedScene(reason: reason)
+    } else if chosen == nil, let method = prompted ? method : task.method {
+      chosen = try makeRestorer(method, values, for: task)
+    }
     let restorer: any Restorer
     var blur: KernelChoice?
-    if var sharpening = named as? any DeconvolutionRestorer {
+    if var sharpening = chosen as? any DeconvolutionRestorer {
       blur = try KernelChoice(kernel, values, sharpening.kernel, scene: before, noise: noise, context)
       sharpening.kernel = blur?.kernel ?? sharpening.kernel
       restorer = sharpening
       reason = blur?.reason ?? reason
       provenance.options["kernel"] = blur?.name
-    } else if let named {
-      restorer = named
-    } else if let method = prompted ? method : task.method {
-      restorer = try makeRestorer(method, values, for: task)
+    } else if let chosen {
+      restorer = chosen
     } else {
-      let choice = try Restorers.automatic(for: before, noise: noise, context)
+      let choice =
+        try recognition?.noise.map { try Restorers.automatic(noise: $0.levels, evidence: $0.evidence, context) }
+        ?? Restorers.automatic(for: before, noise: noise, context)
       (restorer, reason) = (choice.denoiser, choice.reason)
     }
+    provenance.options["prediction"] = recognition?.prediction?.text
     (provenance.options["task"], provenance.options["method"]) = (task.rawValue, restorer.description.id)
     if named == nil || blur != nil { try restorer.requireMemory(for: source.shape, context) }
     var result = try restorer.restore(before, noise: noise, context)
@@ -149,6 +163,7 @@ public struct RestoreJob: Sendable {
     var facts = RestoreFacts(
       opened: opened, source: source, task: task, reason: reason, restorer: restorer, values: values, blur: blur,
       before: before, result: result, gaps: gaps)
+    facts.prediction = recognition?.prediction.map { RestoreBody.Prediction($0) }
     if facts.after.count > 0 {
       context.warn(
         "W-VALUES-LEFT",
@@ -167,6 +182,22 @@ public struct RestoreJob: Sendable {
         try RestorePictures(facts, longestSide: ReportPicture.longestSide, context).figures()
       }
     }
+  }
+
+  /// The predictor, where it may be asked: that of the file that was named, or that of the package where there is one.
+  private func makeRecogniser(isAsked: Bool) throws -> DegradationRecogniser? {
+    if let predictor, !isAsked {
+      throw CoreError.invalidParameter(
+        name: "\(option: "predictor")", value: predictor,
+        requirement: "used with \(option: "task") auto, and without \(option: "method") and \(option: "fine")")
+    }
+    guard isAsked, predictor != nil || BundledWeights.path(BundledWeights.predictor) != nil else { return nil }
+    return try DegradationRecogniser(weights: predictor)
+  }
+
+  /// What is known about the noise of the bands that are read.
+  private func noiseLevels(_ source: FileSource, _ opened: OpenScene) throws -> NoiseLevels? {
+    try noise.map { try GivenNoise.levels($0, bands: source.bands, total: opened.reader.shape.bands) }
   }
 
   /// A method with the parameters that follow from the task and those that were given.

@@ -12,6 +12,9 @@ public typealias TrainDenoiseJob = PatchTrainingJob<DenoisingSubject>
 /// Trains one network for many degradations on clean scenes that are degraded, or adapts one.
 public typealias TrainRestoreJob = PatchTrainingJob<RestorationSubject>
 
+/// Trains a network that tells what a scene suffers from.
+public typealias TrainPredictorJob = PatchTrainingJob<PredictorSubject>
+
 /// Trains a network on patches of clean scenes that are made worse, or adapts one, and writes the best weights, the state from
 /// which the run can be resumed, and the training curve.
 public struct PatchTrainingJob<Subject: PatchSubject>: Sendable {
@@ -72,7 +75,7 @@ public struct PatchTrainingJob<Subject: PatchSubject>: Sendable {
     if let best = record.best {
       let trained = outcome.isComplete ? "trained \(record.step) of \(outcome.steps) steps, " : ""
       context.logger.notice(
-        "\(trained)best validation MPSNR \(String(format: "%.2f", best)) dB at step \(record.bestStep)")
+        "\(trained)best validation \(Subject.measure.name) \(Subject.measure.text(best)) at step \(record.bestStep)")
     }
     let weights = record.best.map { _ in ReportOutput(path: output, content: "weights") }
     return JobResult(
@@ -99,12 +102,14 @@ public struct PatchTrainingJob<Subject: PatchSubject>: Sendable {
   /// The picture of a training run.
   private static func curve(_ record: TrainingRecord) -> Data {
     let points = record.curve.filter { $0.score != nil }
+    let (name, unit) = (Subject.measure.name, Subject.measure.unit)
     let chart = LineChart(
-      title: "Validation MPSNR", summary: "MPSNR in dB of the validation patches by training step.",
-      xLabel: "step", yLabel: "MPSNR (dB)",
+      title: "Validation \(name)",
+      summary: "\(name)\(unit.map { " in " + $0 } ?? "") of the validation patches by training step.",
+      xLabel: "step", yLabel: name + (unit.map { " (\($0))" } ?? ""),
       series: [
         LineChart.Series(
-          name: "MPSNR", colour: CategoricalPalette.colour(0), x: points.map { Double($0.step) },
+          name: name, colour: CategoricalPalette.colour(0), x: points.map { Double($0.step) },
           y: points.map { $0.score ?? .nan })
       ])
     return Data(chart.svg(identifier: "psnr").utf8)

@@ -8,8 +8,10 @@ struct RestoreCommand: ParsableCommand {
     commandName: "restore",
     abstract: "Fill missing values and dead bands, deblur, refine the grid, remove haze or noise; metadata are kept.",
     discussion: """
-      What is wrong follows from the scene (missing values, bands without data, else noise):
+      What is wrong follows from the scene (missing values, bands without data, bad columns, what a predictor sees, \
+      else noise):
         hsi restore scene.hdr whole.tif
+        hsi restore scene.hdr whole.tif --predictor predictor.safetensors
       Values under a mask, and those that are zero:
         hsi restore scene.tif whole.tif --task inpaint --missing clouds.tif --html whole.html
         hsi restore scene.tif whole.tif --task inpaint --missing zero
@@ -49,6 +51,11 @@ struct RestoreCommand: ParsableCommand {
 
   @Option(help: "Weights of a method with a network (default: those that come with hsi).")
   var weights: WeightsPath?
+
+  @Option(
+    help: "Weights of the network that says what is wrong, for --task auto (default: those that come with hsi, if any)."
+  )
+  var predictor: WeightsPath?
 
   @Option(
     help: ArgumentHelp("Parameter of the method, repeatable; see hsi methods NAME.", valueName: "name=value"))
@@ -104,6 +111,7 @@ struct RestoreCommand: ParsableCommand {
     job.method = try network() ?? method
     if let model, MPHSIRConfiguration.names.contains(model) { job.weights.model = model }
     job.weights.path = weights?.text
+    job.predictor = predictor?.text
     job.values = try MethodOptions.values(set)
     if let scale {
       guard scale >= 2 else {

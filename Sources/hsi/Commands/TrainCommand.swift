@@ -9,5 +9,6 @@ struct TrainCommand: ParsableCommand {
       Examples:
         hsi train denoise clean1.hdr clean2.hdr --model hsdt-s --out denoiser.safetensors --epochs 20
         hsi train restore clean1.hdr clean2.hdr --out restorer.safetensors --epochs 20
-      """, subcommands: [TrainDenoiseCommand.self, TrainRestoreCommand.self])
+        hsi train predictor clean1.hdr clean2.hdr --out predictor.safetensors
+      """, subcommands: [TrainDenoiseCommand.self, TrainRestoreCommand.self, TrainPredictorCommand.self])
 }

@@ -33,19 +33,27 @@ struct TrainRestoreCommand: ParsableCommand {
   func run() throws {
     let context = try training.options.makeContext()
     var subject = RestorationSubject()
-    subject.tasks = try tasks.map { list in
-      try list.split(separator: ",", omittingEmptySubsequences: false).map { name in
-        guard let task = MPHSIRTask(rawValue: String(name)) else {
-          throw CoreError.invalidParameter(
-            name: "--tasks", value: String(name),
-            requirement: "one of " + MPHSIRTask.allCases.map(\.rawValue).joined(separator: ", "))
-        }
-        return task
-      }
-    }
+    subject.tasks = try tasks.map(DegradationTasks.parse)
     subject.loss = loss
     _ = try training.job(subject, variant: model).run(context)
   }
 }
 
 extension RestorationSubject.Loss: ExpressibleByArgument {}
+
+/// Lists of degradations.
+enum DegradationTasks {
+  /// Names between commas.
+  ///
+  /// - Throws: `CoreError.invalidParameter` for an unknown one.
+  static func parse(_ list: String) throws -> [MPHSIRTask] {
+    try list.split(separator: ",", omittingEmptySubsequences: false).map { name in
+      guard let task = MPHSIRTask(rawValue: String(name)) else {
+        throw CoreError.invalidParameter(
+          name: "--tasks", value: String(name),
+          requirement: "one of " + MPHSIRTask.allCases.map(\.rawValue).joined(separator: ", "))
+      }
+      return task
+    }
+  }
+}
