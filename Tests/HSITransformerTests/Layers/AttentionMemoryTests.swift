@@ -18,6 +18,9 @@ import Testing
   private static let maps = 4 * sequences * heads * length * length
 
   @Test func wholeSequences() {
+    // Every thread has scratch of its own.
+    let claim = RunContext(threads: 2).claimThreads()
+    defer { claim.release() }
     let pool = BufferPool()
     BufferPool.$current.withValue(pool) {
       let y = attended(ParameterStore(seed: 2), Tape(.inference))
@@ -46,6 +49,8 @@ import Testing
 
   /// A frozen layer with nothing to learn before it keeps none either.
   @Test func frozenLayersKeepNone() {
+    let claim = RunContext(threads: 2).claimThreads()
+    defer { claim.release() }
     let pool = BufferPool()
     BufferPool.$current.withValue(pool) {
       let store = ParameterStore(seed: 2)
