@@ -113,7 +113,7 @@ let package = Package(
       name: "HSITransformerTests", dependencies: ["CKernels", "HSITransformer", "HSITestSupport"],
       resources: [.copy("Fixtures")]),
     .testTarget(
-      name: "HSINetworksTests", dependencies: ["HSINetworks", "HSITransformer", "HSITestSupport"],
+      name: "HSINetworksTests", dependencies: ["HSINetworks", "HSISpectral", "HSITransformer", "HSITestSupport"],
       resources: [.copy("Fixtures")]),
     .testTarget(
       name: "HSIRestorationTests",

@@ -10,6 +10,9 @@ public enum Networks {
     NetworkEntry(
       LoLASpecViT.self, id: "lola-specvit", name: "LoLA-SpecViT, spectral vision transformer with low-rank adapters",
       aliases: ["lola-specvit-paper"], foreign: "features."),
+    NetworkEntry(LESSAutoencoder.self, id: "less", name: "LESS ViT, masked autoencoder"),
+    NetworkEntry(LESSClassifier.self, id: "less-classifier", name: "LESS ViT, classes of images"),
+    NetworkEntry(LESSSegmenter.self, id: "less-segmenter", name: "LESS ViT, classes of pixels"),
     NetworkEntry(
       CNN1D.self, id: "cnn-1d", name: "Convolutional network on spectra", aliases: ["cnn1d"], foreign: "features."),
     NetworkEntry(

@@ -46,6 +46,34 @@ import Testing
       }
       return try checkNetwork(network, input: image([4, 3, 7, 7, 1])) { $0($1, $2) }
     },
+    "less": {
+      var configuration = LESSAutoencoderConfiguration()
+      configuration.encoder = less { ($0.rank, $0.perceptionRadius) = (2, 70) }
+      (configuration.decoderWidth, configuration.decoderDepth, configuration.decoderHeads) = (16, 1, 2)
+      configuration.decoderChannelWidthPerHead = 2
+      let network = enlarged(LESSAutoencoder(configuration, seed: 1))
+      return try checkNetwork(network, input: image([2, 5, 6, 6])) { network, x, tape in
+        let mask = LESSMask(bands: [[0, 3], [1, 2]], of: 5, positions: [[0, 4, 5], [0, 4, 5]], of: 9)
+        return network(LESSInput(x, wavelengths: [450, 560, 700, 1600, 2200]), mask, tape)
+      }
+    },
+    "less-classifier": {
+      let network = enlarged(
+        LESSClassifier(
+          LESSTaskConfiguration(
+            less { ($0.attention, $0.isRotary) = (.additive, false) }, classes: 3, experts: 2, kept: 3), seed: 1))
+      return try checkNetwork(network, input: image([2, 4, 4, 6])) {
+        $0(LESSInput($1, wavelengths: [450, 560, 700, 2200]), $2)
+      }
+    },
+    "less-segmenter": {
+      let network = enlarged(
+        LESSSegmenter(
+          .init(LESSTaskConfiguration(less { ($0.attention, $0.patch) = (.full, 4) }, classes: 3)), seed: 1))
+      return try checkNetwork(network, input: image([2, 3, 8, 8])) {
+        $0(LESSInput($1, wavelengths: [450, 560, 2200]), $2)
+      }
+    },
     "cnn-1d": {
       let network = CNN1D(.init(bands: 17, classes: 3, widths: [4, 5], hidden: 6), seed: 1)
       return try checkNetwork(network, input: image([6, 17, 1, 1, 1])) { $0($1, $2) }
@@ -56,6 +84,23 @@ import Testing
     },
   ]
 
+  /// A narrow encoder of LESS ViT.
+  private static func less(_ change: (inout LESSConfiguration) -> Void) -> LESSConfiguration {
+    var configuration = LESSConfiguration(named: "less-tiny") ?? LESSConfiguration()
+    (configuration.width, configuration.depth, configuration.heads) = (16, 2, 2)
+    (configuration.channelWidthPerHead, configuration.expansion) = (2, 1.5)
+    change(&configuration)
+    return configuration
+  }
+
+  /// The network with class and mask tokens as large as others: they start small, and layer norm makes that steep.
+  private static func enlarged<N: Network>(_ network: N) -> N {
+    for parameter in network.store.parameters where parameter.name.hasSuffix("_token") {
+      parameter.update { for i in $0.indices { $0[i] *= 50 } }
+    }
+    return network
+  }
+
   private static func image(_ shape: [Int]) -> Tensor {
     var random = CounterRandom(seed: 5)
     return Tensor(shape, (0..<shape.reduce(1, *)).map { _ in Float(random.normal()) })
@@ -63,6 +108,7 @@ import Testing
 
   @Test(arguments: Networks.all.descriptions.map(\.id)) func contract(_ id: String) throws {
     let check = try #require(Self.checks[id], "a new network needs a line in NetworkContractTests.checks")
-    #expect(try check() == [])
+    let broken = try check()
+    #expect(broken.isEmpty, "\(broken.joined(separator: "; "))")
   }
 }

@@ -18,9 +18,9 @@ public final class AttentionPool {
   ) {
     self.channels = channels
     self.heads = heads
-    query = Linear(scope["q"], input: channels, output: channels)
-    keyValue = Linear(scope["kv"], input: channels, output: 2 * channels)
-    projection = Linear(scope["proj"], input: channels, output: channels)
+    query = Linear(scope["q"], input: channels, output: channels, initialisation: .xavierUniform)
+    keyValue = Linear(scope["kv"], input: channels, output: 2 * channels, initialisation: .xavierUniform)
+    projection = Linear(scope["proj"], input: channels, output: channels, initialisation: .xavierUniform)
     normalisation = HeadNormalisation(
       scope, normalisesQueries ? .layerNorm(epsilon: epsilon) : .none, width: channels / heads, heads: heads)
   }
@@ -69,7 +69,7 @@ public final class LowDimensionalPool {
   ) {
     func direction(_ name: String, _ output: Int) -> Direction {
       Direction(
-        linear: Linear(scope["\(name)_linear"], input: width, output: output),
+        linear: Linear(scope["\(name)_linear"], input: width, output: output, initialisation: .xavierUniform),
         norm: LayerNorm(scope["\(name)_norm"], channels: output, epsilon: epsilon),
         pool: AttentionPool(
           scope["\(name)_pool"], channels: output, heads: heads, normalisesQueries: normalisesQueries, epsilon: epsilon)

@@ -60,7 +60,7 @@ public final class GeneralConvolution {
     }
     for sample in 0..<shape[0] {
       map.gather(
-        x.value.pointer + sample * map.inputCount * input, samples: 1, width: input, fill: nil, patches.output)
+        x.value.pointer + sample * map.inputCount * input, samples: 1, width: input, patches.output)
       hsi_linear_forward(
         patches.pointer, count, taps * input, packed.pointer, bias?.value.pointer, output, nil,
         y.output + sample * count * output)
@@ -129,7 +129,7 @@ public final class GeneralConvolution {
         let dy = gradient.pointer + sample * count * output
         let start = sample * map.inputCount * input
         if wantsWeights {
-          map.gather(x.value.pointer + start, samples: 1, width: input, fill: nil, patches.output)
+          map.gather(x.value.pointer + start, samples: 1, width: input, patches.output)
           hsi_linear_weight_gradient(
             patches.pointer, dy, count, taps * input, output, dw.output, wantsBias ? db.output : nil, scratch.output)
         }

@@ -3,9 +3,10 @@ import HSINumerics
 
 /// A linear map of the last axis, `y = W x + b`, that may carry adapters: any number, of any kind, in any order.
 ///
-/// `weight` is `[out, in]` (a 1 × 1 convolution of a checkpoint, `[out, in, 1, …]`, loads into it), `bias` `[out]`.
+/// `weight` is `[out, in]` (a 1 × 1 convolution of a checkpoint, `[out, in, 1, …]`, loads into it), or has the shape of a convolution
+/// whose kernel is all it ever sees; `bias` `[out]`.
 public final class Linear {
-  /// `[out, in]`, or `[out, in, 1, …]`.
+  /// `[out, in]`, `[out, in, 1, …]`, or `[out, …]` of the extents of a kernel.
   public let weight: Parameter
   /// `[out]`, or none.
   public let bias: Parameter?
@@ -22,14 +23,18 @@ public final class Linear {
   private var withoutThin: (version: Int, tensor: Tensor)?
 
   /// A layer whose parameters are `weight` and `bias` of `scope`. A 1 × 1 convolution of a checkpoint that is to be written as it was
-  /// has `kernelAxes` axes of extent 1 behind the two of its matrix.
+  /// has `kernelAxes` axes of extent 1 behind the two of its matrix; one whose kernel and step are the same is given the extents of a
+  /// filter, `kernel`, `input` values together.
   public init(
     _ scope: ParameterScope, input: Int, output: Int, bias hasBias: Bool = true,
-    initialisation: Initialisation = .fanInUniform, biasInitialisation: Initialisation? = nil, kernelAxes: Int = 0
+    initialisation: Initialisation = .fanInUniform, biasInitialisation: Initialisation? = nil, kernelAxes: Int = 0,
+    kernel: [Int]? = nil
   ) {
+    let kernel = kernel ?? [input] + Array(repeating: 1, count: kernelAxes)
+    precondition(kernel.reduce(1, *) == input, "a kernel of \(kernel) for \(input) inputs")
     self.scope = scope
-    weight = scope.parameter(
-      "weight", [output, input] + Array(repeating: 1, count: kernelAxes), initialisation)
+    self.input = input
+    weight = scope.parameter("weight", [output] + kernel, initialisation)
     let biasStart: Initialisation =
       if let biasInitialisation {
         biasInitialisation
@@ -42,7 +47,7 @@ public final class Linear {
   }
 
   /// Number of inputs.
-  public var input: Int { weight.shape[1] }
+  public let input: Int
   /// Number of outputs.
   public var output: Int { weight.shape[0] }
 

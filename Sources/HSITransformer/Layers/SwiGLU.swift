@@ -21,21 +21,3 @@ public final class SwiGLU: FeedForward {
     return third(tape.multiply(gate, second(x, tape)), tape)
   }
 }
-
-/// The MLP of vision transformers, `y = fc2(GELU(fc1 x))`, exact GELU. Names `fc1`, `fc2`.
-public final class MLP: FeedForward {
-  let first: Linear
-  let second: Linear
-
-  /// Widths `channels → hidden → channels`.
-  public init(_ scope: ParameterScope, channels: Int, hidden: Int, initialisation: Initialisation = .fanInUniform) {
-    first = Linear(scope["fc1"], input: channels, output: hidden, initialisation: initialisation)
-    second = Linear(scope["fc2"], input: hidden, output: channels, initialisation: initialisation)
-  }
-
-  public var linears: [Linear] { [first, second] }
-
-  public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
-    second(tape.activation(.gelu, first(x, tape)), tape)
-  }
-}

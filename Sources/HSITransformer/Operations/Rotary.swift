@@ -36,7 +36,14 @@ public struct RotaryTable: Sendable {
   public init(coordinates: [[Float]], width: Int, base: Double = 100, skipping skipped: Int = 0) {
     let axes = coordinates.count
     precondition(axes > 0 && width % (2 * axes) == 0, "rotary tables of width \(width) for \(axes) axes")
-    let periods = RotaryTable.periods(width: width, axes: axes, base: base)
+    self.init(
+      coordinates: coordinates, periods: RotaryTable.periods(width: width, axes: axes, base: base), skipping: skipped)
+  }
+
+  /// The same with the periods of every axis given, such as those that a checkpoint stores; the width follows from their number.
+  public init(coordinates: [[Float]], periods: [Float], skipping skipped: Int = 0) {
+    let axes = coordinates.count
+    let width = 2 * axes * periods.count
     let length = skipped + (coordinates.first?.count ?? 0)
     let (cosine, sine) = (Tensor([1, length, width], repeating: 1), Tensor.zeros([1, length, width]))
     for (axis, values) in coordinates.enumerated() {

@@ -1,10 +1,10 @@
 import HSINumerics
 
 /// A rearrangement of rows (values of the last axes): row `i` of the result is row `sources[i]` of the input, or a fill row
-/// where `sources[i]` is negative.
+/// where `sources[i]` is negative: −1 for the first of the fills, −2 for the second …
 ///
-/// One mechanism for windows with shift and padding, cropping, selection and order of tokens, tables of embeddings and
-/// nearest-neighbour enlargement. Build it once per geometry and use it for every sample.
+/// One mechanism for windows with shift and padding, cropping, selection and order of tokens, class and mask tokens, tables of
+/// embeddings and nearest-neighbour enlargement. Build it once per geometry and use it for every sample.
 public final class RowMap: Sendable {
   /// Rows of the input of one sample.
   public let inputCount: Int
@@ -48,7 +48,8 @@ public final class RowMap: Sendable {
   private func chunk(_ width: Int) -> Int { max(1, 32_768 / max(width, 1)) }
 
   func gather(
-    _ x: UnsafePointer<Float>, samples: Int, width: Int, fill: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>
+    _ x: UnsafePointer<Float>, samples: Int, width: Int, fills: [UnsafePointer<Float>] = [],
+    _ y: UnsafeMutablePointer<Float>
   ) {
     sources.withUnsafeBufferPointer { sources in
       Parallel.forEachChunk(of: samples * outputCount, chunk: chunk(width)) { _, rows in
@@ -57,8 +58,8 @@ public final class RowMap: Sendable {
           let target = y + row * width
           if source >= 0 {
             target.update(from: x + (row / outputCount * inputCount + source) * width, count: width)
-          } else if let fill {
-            target.update(from: fill, count: width)
+          } else if -1 - source < fills.count {
+            target.update(from: fills[-1 - source], count: width)
           } else {
             target.update(repeating: 0, count: width)
           }
@@ -86,16 +87,25 @@ public final class RowMap: Sendable {
     }
   }
 
-  /// `Σ dy[i]` over the filled rows of all samples.
-  func sumOfFilled(_ dy: UnsafePointer<Float>, samples: Int, width: Int) -> Tensor {
-    var total = [Double](repeating: 0, count: width)
-    for sample in 0..<samples {
-      for (row, source) in sources.enumerated() where source < 0 {
-        let from = dy + (sample * outputCount + row) * width
-        for i in 0..<width { total[i] += Double(from[i]) }
+  /// `Σ dy[i]` over the rows of all samples that hold the fill of a number, in double precision.
+  func sum(ofFill number: Int, _ dy: UnsafePointer<Float>, samples: Int, width: Int) -> Tensor {
+    // Parts of the samples' rows whose number depends on their count alone.
+    let rows = samples * outputCount
+    let parts = max(1, min(rows / 256, 16))
+    let partial = DoubleScratch(parts * width)
+    let wanted = Int32(-1 - number)
+    sources.withUnsafeBufferPointer { sources in
+      Parallel.forEach(parts) { part in
+        let total = partial.pointer + part * width
+        total.update(repeating: 0, count: width)
+        for row in (part * rows / parts)..<((part + 1) * rows / parts) where sources[row % outputCount] == wanted {
+          let from = dy + row * width
+          for i in 0..<width { total[i] += Double(from[i]) }
+        }
       }
     }
-    return Tensor([width], total.map { Float($0) })
+    return Tensor(
+      [width], (0..<width).map { i in Float((0..<parts).reduce(0.0) { $0 + partial.pointer[$1 * width + i] }) })
   }
 }
 
@@ -107,22 +117,28 @@ extension Tape {
   ///   - fill: `[width]`, what filled rows hold; zeros when nil.
   ///   - shape: the shape of the result, `samples · map.outputCount · width` values.
   public func rearrange(_ x: Variable, _ map: RowMap, width: Int, fill: Variable? = nil, shape: [Int]) -> Variable {
+    rearrange(x, map, width: width, fills: fill.map { [$0] } ?? [], shape: shape)
+  }
+
+  /// The same with several fills, each of `width` values: rows of source −1 hold the first, of −2 the second …; zeros where there
+  /// is none of that number.
+  public func rearrange(_ x: Variable, _ map: RowMap, width: Int, fills: [Variable], shape: [Int]) -> Variable {
     let samples = x.value.count / max(map.inputCount * width, 1)
     precondition(
-      samples * map.inputCount * width == x.value.count && fill.map { $0.value.count == width } ?? true,
+      samples * map.inputCount * width == x.value.count && fills.allSatisfy { $0.value.count == width },
       "rearranging \(x.shape) as \(map.inputCount) rows of \(width)")
     let y = Tensor(uninitialised: shape)
     precondition(y.count == samples * map.outputCount * width, "\(x.shape) rearranged is not \(shape)")
-    map.gather(x.value.pointer, samples: samples, width: width, fill: fill?.value.pointer, y.output)
-    return record(y, inputs: [x] + (fill.map { [$0] } ?? [])) {
-      Rearranged(x: x, fill: fill, map: map, samples: samples, width: width)
+    map.gather(x.value.pointer, samples: samples, width: width, fills: fills.map(\.value.pointer), y.output)
+    return record(y, inputs: [x] + fills) {
+      Rearranged(x: x, fills: fills, map: map, samples: samples, width: width)
     }
   }
 }
 
 private struct Rearranged: TapeOperation {
   let x: Variable
-  let fill: Variable?
+  let fills: [Variable]
   let map: RowMap
   let samples: Int
   let width: Int
@@ -132,9 +148,9 @@ private struct Rearranged: TapeOperation {
       map.scatter(gradient.pointer, samples: samples, width: width, dx.output)
       gradients.add(dx, to: x)
     }
-    if let fill, fill.needsGradient {
+    for (number, fill) in fills.enumerated() where fill.needsGradient {
       gradients.add(
-        map.sumOfFilled(gradient.pointer, samples: samples, width: width).reshaped(fill.shape), to: fill)
+        map.sum(ofFill: number, gradient.pointer, samples: samples, width: width).reshaped(fill.shape), to: fill)
     }
   }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import HSICore
 
 /// The tensors and facts in a file of weights: safetensors or a PyTorch checkpoint.
@@ -30,12 +31,25 @@ public struct WeightFile: Sendable {
     positions = WeightFile.positions(tensors)
   }
 
-  /// Opens a file; the content decides what it is, not the name.
+  /// Opens a file; the content decides what it is, not the name. A folder stands for the last by name of its `.safetensors` files, as
+  /// training programs leave them.
   ///
   /// - Throws: `TransformerError`.
   public static func open(_ path: String) throws -> WeightFile {
+    let path = try member(ofFolder: path) ?? path
     let file = try WeightBytes(mapping: path)
     return try read(file, path: path)
+  }
+
+  /// The file that a folder stands for; nil for what is no folder.
+  private static func member(ofFolder path: String) throws -> String? {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else { return nil }
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    guard let last = names.filter({ $0.hasSuffix(".safetensors") && !$0.hasPrefix(".") }).max() else {
+      throw TransformerError.unreadable(path: path, reason: "it is a folder without a .safetensors file")
+    }
+    return path.hasSuffix("/") ? path + last : path + "/" + last
   }
 
   static func read(_ file: WeightBytes, path: String) throws -> WeightFile {
@@ -56,10 +70,13 @@ public struct WeightFile: Sendable {
   ///
   /// Checkpoints of wrapped networks carry one, `net.` for example.
   public func droppingPrefix(_ prefix: String) -> WeightFile {
+    renaming { $0.hasPrefix(prefix) && $0 != prefix ? String($0.dropFirst(prefix.count)) : $0 }
+  }
+
+  /// The same file under other names.
+  public func renaming(_ name: (String) -> String) -> WeightFile {
     var result = self
-    for i in tensors.indices where tensors[i].name.hasPrefix(prefix) && tensors[i].name != prefix {
-      result.tensors[i].name = String(tensors[i].name.dropFirst(prefix.count))
-    }
+    for i in tensors.indices { result.tensors[i].name = name(tensors[i].name) }
     result.positions = WeightFile.positions(result.tensors)
     return result
   }

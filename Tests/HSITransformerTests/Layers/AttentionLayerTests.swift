@@ -198,10 +198,62 @@ import Testing
     let (heads, rank, d, e) = (2, 3, 2, 4)
     let inputs = [Reference([2, 3, heads * rank * d], seed: 56), Reference([2, 5, heads * rank * e], seed: 57)]
     GradientCheck()(inputs: inputs) {
-      kroneckerProducts($0[0], $0[1], heads: heads, rank: rank, $1)
+      $1.kroneckerProducts($0[0], $0[1], heads: heads, rank: rank)
     } reference: {
       outerProducts($0[0], $0[1], heads: heads, rank: rank)
     }
+  }
+
+  /// A map of products that are never stored: several ranks, one piece of positions and more.
+  @Test(arguments: [(1, 5, true), (2, 70, true), (3, 2, false)])
+  func kroneckerProjection(_ rank: Int, _ positions: Int, _ bias: Bool) {
+    let (heads, d, e) = (2, 2, 3)
+    let store = ParameterStore(seed: 58)
+    let layer = Linear(store.root, input: heads * d * e, output: 5, bias: bias)
+    let inputs = [
+      Reference([2, 3, heads * rank * d], seed: 56), Reference([2, positions, heads * rank * e], seed: 57),
+    ]
+    GradientCheck()(store, inputs: inputs) {
+      $1.kroneckerProjection($0[0], $0[1], by: layer, heads: heads, rank: rank)
+    } reference: {
+      outerProducts($0[0], $0[1], heads: heads, rank: rank).linear($0["weight"], bias ? $0["bias"] : nil)
+    }
+  }
+
+  /// Adapters beside the map: a matrix joins it, a gate needs to see the products; both as with the products.
+  @Test(arguments: [true, false]) func adaptedKroneckerAttention(_ isGated: Bool) {
+    let store = ParameterStore(seed: 59)
+    let layer = KroneckerAttention(store.root, width: 12, channelWidth: 4, spatialWidth: 6, heads: 2)
+    if isGated {
+      layer.projection.attach(.gatedLora(rank: 2, alpha: 5, initialisation: .normal(0.5)))
+    } else {
+      layer.projection.attach(LowRankAdapter.Configuration(rank: 2))
+      for parameter in store.parameters where parameter.name.contains("lora_up") {
+        parameter.set(Reference(parameter.shape, seed: 3).tensor)
+      }
+    }
+    store.train([.adapter])
+    func run(_ attend: (Variable, Variable, Tape) -> Variable) -> [[Float]] {
+      let tape = Tape(.evaluation)
+      let (bands, positions) = (
+        tape.input(Reference([2, 3, 4], seed: 60).tensor), tape.input(Reference([2, 5, 6], seed: 61).tensor)
+      )
+      store.clearGradients()
+      let y = attend(bands, positions, tape)
+      tape.backward(from: y, gradient: Reference(y.shape, seed: 62).tensor)
+      return [y.value.values, tape.gradient(of: bands)?.values ?? [], tape.gradient(of: positions)?.values ?? []]
+        + store.trainable.map { $0.gradient?.values ?? [] }
+    }
+    let found = run { layer(bands: $0, positions: $1, $2) }
+    let wanted = run {
+      layer.projection(
+        $2.kroneckerProducts(layer.channelBranch($0, $2), layer.spatialBranch($1, $2), heads: 2, rank: 1), $2)
+    }
+    for (a, b) in zip(found, wanted) {
+      #expect(a.count == b.count && !a.isEmpty)
+      for (x, y) in zip(a, b) { #expect(abs(x - y) < 2e-5 * (1 + abs(y))) }
+    }
+    #expect(found.count > 4)
   }
 
   /// The attention of LESS ViT from grid to grid: pooled to bands and positions, their attention, the products.
@@ -274,8 +326,9 @@ import Testing
         let (row, column) = (patch / 3 * side + u / side, patch % 3 * side + u % side)
         patches.values[i] = p[0].values[(image * 4 + row) * 6 + column]
       }
-      return patches.linear(p["proj.0.weight"], p["proj.0.bias"]).map { max(0, $0) }
-        .linear(p["proj.2.weight"], p["proj.2.bias"])
+      // The weights have the shapes of convolutions.
+      return patches.linear(Reference([2 * width, side * side], p["proj.0.weight"].values), p["proj.0.bias"])
+        .map { max(0, $0) }.linear(Reference([width, 2 * width], p["proj.2.weight"].values), p["proj.2.bias"])
     }
   }
 

@@ -62,6 +62,31 @@ import Testing
     }
   }
 
+  /// The Kronecker products of LESS attention are as large as its result, and never there, recorded or not.
+  @Test(arguments: [Tape.Mode.inference, .evaluation]) func kroneckerProducts(_ mode: Tape.Mode) {
+    let claim = RunContext(threads: 2).claimThreads()
+    defer { claim.release() }
+    let (bands, positions) = (Reference([1, 40, 16], seed: 1).tensor, Reference([1, 300, 16], seed: 2).tensor)
+    let pool = BufferPool()
+    BufferPool.$current.withValue(pool) {
+      let layer = KroneckerAttention(
+        ParameterStore(seed: 2).root, width: 64, channelWidth: 16, spatialWidth: 16, heads: 4)
+      let tape = Tape(mode)
+      let y = layer(bands: Variable(bands), positions: Variable(positions), tape)
+      // The maps of 300 positions are kept where gradients are wanted.
+      let maps = mode == .inference ? 0 : 4 * 4 * 300 * 300
+      let size = 4 * y.value.count
+      #expect(pool.statistics.peakBytesInUse < size * 3 / 2 + maps, "\(pool.statistics.peakBytesInUse) of \(size)")
+      let slow = BufferPool()
+      BufferPool.$current.withValue(slow) {
+        let (u, v) = (layer.channelBranch(Variable(bands), tape), layer.spatialBranch(Variable(positions), tape))
+        _ = layer.projection(tape.kroneckerProducts(u, v, heads: 4, rank: 1), tape)
+      }
+      // The measure can fail.
+      #expect(slow.statistics.peakBytesInUse > 2 * size)
+    }
+  }
+
   /// Every other attention: between calls nothing but results and what layers hold stays.
   @Test func nothingOutlivesACall() {
     let pool = BufferPool()

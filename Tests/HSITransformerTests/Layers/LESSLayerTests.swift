@@ -92,9 +92,10 @@ import Testing
     }
   }
 
-  @Test func lessBlock() throws {
-    try block("less_block_less") { scope, fixture in
-      let layer = LESSAttention(scope, width: 32, heads: 4, channelWidthPerHead: 2)
+  @Test(arguments: [("less_block_less", false), ("less_block_additive", true)])
+  func lessBlock(_ name: String, _ isAdditive: Bool) throws {
+    try block(name) { scope, fixture in
+      let layer = LESSAttention(scope, width: 32, heads: 4, channelWidthPerHead: 2, isAdditive: isAdditive)
       let (bands, positions, mask) = (table(fixture, "_c"), table(fixture, "_hw"), mask(fixture))
       return { layer($0, bandRotary: bands, positionRotary: positions, mask: mask, $1) }
     }

@@ -170,6 +170,17 @@ import Testing
     #expect(w.value.values == [30])
   }
 
+  /// The schedule of LESS ViT, by steps: linear from 0, then half a cosine to 0.
+  @Test func cosineOfSteps() throws {
+    let fixture = try LayerFixture("less_lr_cosine_warmup").fixture
+    for (name, rate, warmUp, end) in [("lr0", 1e-4, 5.0, 100.0), ("lr1", 3e-4, 0, 40)] {
+      let schedule = LearningRateSchedule.cosine(rate: rate, floor: 0, warmUp: warmUp, end: end)
+      let wanted = fixture["out.\(name)"].values
+      #expect(wanted.count == Int(end))
+      for (step, value) in wanted.enumerated() { #expect(abs(schedule.rate(at: Double(step)) - value) < 1e-12) }
+    }
+  }
+
   /// The rates that the reference's script used for every batch, and the cyclic schedule of the paper.
   @Test func schedulesOfLoLA() throws {
     let fixture = try LayerFixture("lr_schedules").fixture

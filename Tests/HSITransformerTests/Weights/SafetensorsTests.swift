@@ -195,7 +195,11 @@ import Testing
     #expect(error?.identifier == "E-WEIGHTS-FORMAT")
     error = #expect(throws: TransformerError.self) { try WeightFile.open(path + "x") }
     #expect(error?.identifier == "E-WEIGHTS-NOT-FOUND")
-    error = #expect(throws: TransformerError.self) { try WeightFile.open("/tmp") }
+    // A folder without files of weights.
+    let folder = path + ".d"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    error = #expect(throws: TransformerError.self) { try WeightFile.open(folder) }
     #expect(error?.identifier == "E-WEIGHTS-UNREADABLE")
     try Data().write(to: URL(fileURLWithPath: path))
     error = #expect(throws: TransformerError.self) { try WeightFile.open(path) }

@@ -1,9 +1,0 @@
-import HSITransformer
-
-extension Convolution {
-  /// Convolution, batch normalisation and swish; folded where nothing is recorded.
-  func normalised(_ x: Variable, _ norm: BatchNorm, _ tape: Tape) -> Variable {
-    let h = tape.isRecording ? norm(self(x, tape), tape) : Variable(inference(x.value, norm.runningAffine))
-    return tape.activation(.silu, h)
-  }
-}
