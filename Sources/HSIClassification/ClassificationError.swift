@@ -22,10 +22,12 @@ public enum ClassificationError: HSIError {
   case notAdaptable(model: String, kind: String)
   /// The classifier learns in one go: there is no run to keep, resume or limit.
   case notStepped(name: String)
+  /// The classifier has no encoder that could be pre-trained.
+  case notPretrained(name: String)
 
   public var category: ErrorCategory {
     switch self {
-    case .notStepped: .usage
+    case .notStepped, .notPretrained: .usage
     case .badLabels, .noLabels, .grid, .tooFewPixels, .tooFewClasses, .constantSpectra: .input
     case .badModel, .modelMismatch, .notAdaptable: .model
     }
@@ -43,6 +45,7 @@ public enum ClassificationError: HSIError {
     case .modelMismatch: "E-MODEL-SCENE"
     case .notAdaptable: "E-MODEL-ADAPT"
     case .notStepped: "E-ONE-GO"
+    case .notPretrained: "E-NO-ENCODER"
     }
   }
 
@@ -60,6 +63,7 @@ public enum ClassificationError: HSIError {
     case .modelMismatch(let model, let reason, _): "\(model) does not fit the scene: \(reason)"
     case .notAdaptable(let model, let kind): "\(model) is a \(kind), which has no weights that LoRA could adapt"
     case .notStepped(let name): "\(name) learns in one go: there is no run to keep, resume or limit"
+    case .notPretrained(let name): "\(name) cannot start from pre-trained weights"
     }
   }
 
@@ -72,6 +76,7 @@ public enum ClassificationError: HSIError {
     case .constantSpectra: "check the labels, \(option: "nodata") and the bands"
     case .badModel: "use a file that hsi classify train wrote"
     case .notStepped: "leave that out, or choose a network (hsi methods)"
+    case .notPretrained: "choose a network that can, such as \(option: "model") less-tiny"
     case .notAdaptable: "train it anew with hsi classify train, or adapt a lola-specvit model"
     }
   }

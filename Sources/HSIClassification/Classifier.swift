@@ -31,6 +31,8 @@ public struct ClassificationTask {
   public var classes: [ClassEntry]
   /// Whether scaling and components may be fitted on all pixels of the scene, not only on those to learn from.
   public var isTransductive: Bool
+  /// Metres per pixel of the scene, where they are known.
+  public var resolution: Double?
 
   /// A task.
   public init(
@@ -76,6 +78,10 @@ public protocol TrainedClassifier: Sendable {
   var patchRadius: Int { get }
   /// Bands that a scene must have.
   var bands: Int { get }
+  /// Whether it maps scenes of any bands that have wavelengths; false by default.
+  var takesAnyBands: Bool { get }
+  /// Strips begin at multiples of so many lines of the scene; 1 by default.
+  var lineMultiple: Int { get }
   /// Number of classes.
   var classCount: Int { get }
   /// Bytes needed to classify one line of `samples` pixels, beside the pixels themselves, and once in all.
@@ -86,12 +92,28 @@ public protocol TrainedClassifier: Sendable {
   ///   - scene: at least the wanted lines and `patchRadius` more on either side, where the scene has them.
   ///   - lines: the wanted lines, in the coordinates of `scene`.
   func probabilities(_ scene: Cube, lines: Range<Int>, _ context: RunContext) throws -> PixelMatrix
+  /// The classifier as it is for a scene, which it may read first; itself by default.
+  ///
+  /// - Parameters:
+  ///   - resolution: metres per pixel, where they are known.
+  ///   - name: of the model, for messages.
+  /// - Throws: `ClassificationError.modelMismatch`, the errors of reading.
+  func fitted(to source: any StripSource, resolution: Double?, named name: String, _ context: RunContext) throws
+    -> any TrainedClassifier
   /// What a model file holds of it, by name; `Classifiers` reads it back.
   var contents: [(name: String, content: SafetensorsWriter.Content)] { get }
   /// Settings that rebuild it beside the tensors, for the model card.
   var configuration: [String: String] { get }
   /// The training curve, where learning took steps.
   var curve: [TrainingPoint] { get }
+}
+
+extension TrainedClassifier {
+  public var takesAnyBands: Bool { false }
+  public var lineMultiple: Int { 1 }
+  public func fitted(to source: any StripSource, resolution: Double?, named name: String, _ context: RunContext) throws
+    -> any TrainedClassifier
+  { self }
 }
 
 /// A classifier that learns in steps, so that its training can be stopped and resumed, limited in time, and ended early.

@@ -41,7 +41,7 @@ public enum Classifiers {
       Entry(RandomForest.self) { try TrainedForest($0, $1) },
       Entry(SupportVectorMachine.self) { try TrainedMachine($0, $1) },
       SpectralCNN.entry, PatchCNN.entry,
-    ] + LoLAClassifier.entries
+    ] + LoLAClassifier.entries + SegmenterClassifier.entries
   ) { $0.description }
 
   /// What is known about every one.

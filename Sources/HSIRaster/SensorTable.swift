@@ -74,6 +74,11 @@ public struct SensorTable: Sendable {
   /// Numbers of bands that a cube may have.
   var counts: [Int] { [wavelengths.count] + editions.map(\.bands.count) }
 
+  /// All bands.
+  public var axis: SpectralAxis {
+    SpectralAxis(wavelengths: wavelengths, fwhm: fwhm, good: wavelengths.indices.map { !bad.contains($0) })
+  }
+
   /// Puts the centres, widths and unusable bands on the axis of a cube.
   ///
   /// - Returns: false when the cube has another number of bands.

@@ -45,28 +45,6 @@ extension PatchSubject {
   public static var measure: TrainingMeasure { TrainingMeasure(name: "MPSNR", unit: "dB", digits: 2) }
 }
 
-/// What a training is judged by, for people.
-public struct TrainingMeasure: Sendable, Hashable {
-  /// Such as `MPSNR`.
-  public var name: String
-  /// Such as `dB`; nil for plain numbers.
-  public var unit: String?
-  /// Decimal places that mean something.
-  public var digits: Int
-
-  /// A measure.
-  public init(name: String, unit: String? = nil, digits: Int) {
-    self.name = name
-    self.unit = unit
-    self.digits = digits
-  }
-
-  /// A value with its unit.
-  public func text(_ value: Double) -> String {
-    String(format: "%.\(digits)f", value) + (unit.map { " " + $0 } ?? "")
-  }
-}
-
 /// The training of a restoring network from a request in plain values to a file of weights: what `hsi train denoise`, `hsi train
 /// restore` and `hsi train predictor` do.
 ///

@@ -1,5 +1,6 @@
 import HSICore
 import HSINumerics
+import HSITransformer
 
 /// Clean patches `[bands][size][size]` cut from scenes for the training of a denoiser.
 ///

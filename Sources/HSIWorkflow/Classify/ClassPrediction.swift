@@ -78,6 +78,8 @@ public struct ClassMap: Sendable {
 /// A prediction whose scene is open on the bands of its model.
 struct OpenPrediction {
   let model: ClassificationModel
+  /// What maps the scene.
+  private let classifier: any TrainedClassifier
   let opened: OpenScene
   /// The scene on the bands that the model needs.
   let file: FileSource
@@ -90,28 +92,42 @@ struct OpenPrediction {
   init(_ prediction: ClassPrediction, _ context: RunContext) throws {
     model = prediction.model
     opened = try prediction.scene.open(context)
-    (file, source) = try SceneBands.source(opened, for: model.axis, model: prediction.modelName, context)
+    let known = model.classifier
+    (file, source) = try SceneBands.source(
+      opened, for: known.takesAnyBands ? nil : model.axis, model: prediction.modelName, context)
+    classifier = try known.fitted(
+      to: source, resolution: opened.metadata.georeference?.metresPerPixel, named: prediction.modelName, context)
   }
 
   /// Metadata of the part of the scene that is mapped.
   var metadata: CubeMetadata { opened.metadata.cropping(to: file.window) }
 
+  /// Lines on either side that decide about a line: so many that what is read begins at a multiple of the classifier's.
+  private var margin: Int {
+    let multiple = classifier.lineMultiple
+    return (classifier.patchRadius + multiple - 1) / multiple * multiple
+  }
+
   /// Lines to classify at a time: as many as keep pixels with their margin, the classifier's work and the results within
   /// half the budget and the pixels within 256 MiB.
   private func stripLines(_ context: RunContext) throws -> Int {
-    let (shape, radius) = (source.shape, model.classifier.patchRadius)
-    let work = model.classifier.predictionBytes(samples: shape.samples)
+    let (shape, radius) = (source.shape, margin)
+    let work = classifier.predictionBytes(samples: shape.samples)
     let perRead = shape.samples * (shape.bands * 4 + 5) + source.workingBytesPerLine
     let perLine = perRead + work.perLine + shape.samples * (8 * model.classes.count + 24)
-    let margin = 2 * radius * perRead + work.fixed
-    let needed = perLine + margin
+    let fixed = 2 * radius * perRead + work.fixed
+    let least = classifier.lineMultiple
+    let needed = least * perLine + fixed
     guard needed <= context.memory.bytes else {
       throw CoreError.memory(
-        purpose: "classifying one line of \(shape.samples) pixels with \(model.classifier.id)", needed: needed,
+        purpose:
+          "classifying \(least == 1 ? "one line" : "\(least) lines") of \(shape.samples) pixels with \(classifier.id)",
+        needed: needed,
         budget: context.memory.bytes)
     }
-    let room = max(0, context.memory.bytes / 2 - margin) / perLine
-    return max(1, min(shape.lines, room, max(radius + 1, (256 << 20) / max(1, perRead))))
+    let room = max(0, context.memory.bytes / 2 - fixed) / perLine
+    let lines = max(1, min(shape.lines, room, max(radius + 1, (256 << 20) / max(1, perRead))))
+    return max(lines / least, 1) * least
   }
 
   /// Classifies all valid pixels and hands over class, probabilities and confidence strip by strip, in order.
@@ -120,7 +136,7 @@ struct OpenPrediction {
   /// - Throws: `CoreError.memory`, `.cancelled`; `RasterError.inconsistent` for a scene without a valid pixel.
   func run(_ context: RunContext, _ deliver: (ProductStrip) throws -> Void) throws -> [Int] {
     let height = try stripLines(context)
-    let (shape, radius) = (source.shape, model.classifier.patchRadius)
+    let (shape, radius) = (source.shape, margin)
     var counts = [Int](repeating: 0, count: model.classes.count)
     let strip = Strip()
     let (values, best) = (PixelMatrix(rows: 0, columns: 1), PixelMatrix(rows: 0, columns: 1))
@@ -137,7 +153,7 @@ struct OpenPrediction {
       let share = Double(first) / Double(shape.lines)...Double(last) / Double(shape.lines)
       var inner = context
       inner.progress = PartialProgress(context.progress, phase: "classifying", part: share)
-      let probabilities = try model.classifier.probabilities(part, lines: wanted, inner)
+      let probabilities = try classifier.probabilities(part, lines: wanted, inner)
       let rows = part.rows(lines: wanted)
       let offset = Int32(wanted.lowerBound * shape.samples)
       values.reshape(rows: rows.count, columns: 1)

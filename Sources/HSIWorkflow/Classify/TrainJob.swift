@@ -25,6 +25,8 @@ public struct ClassifierTraining {
   public var division = LabelDivision.usual
   /// Whether scaling and components are fitted on all pixels, not only on training pixels.
   public var isTransductive = false
+  /// Pre-trained weights to start from; nil for none.
+  public var start: ClassifierStart?
 
   /// A classifier for a scene.
   public init(_ scene: SceneRequest, _ labels: LabelFile, model: String) {
@@ -48,7 +50,7 @@ public struct ClassifierTraining {
   }
 
   func learned(_ session: TrainingSession, _ context: RunContext) throws -> Learned {
-    let classifier = try Classifiers.named(model, values)
+    let classifier = try ClassifierStart.apply(start, to: Classifiers.named(model, values))
     let training = try TrainingScene.load(
       scene.open(context), labels: labels, division: division, loadsAll: isTransductive,
       patchRadius: classifier.patchRadius, context
@@ -144,6 +146,8 @@ public struct TrainJob: Sendable {
   public var division = LabelDivision.usual
   /// Whether scaling and components are fitted on all pixels, not only on training pixels.
   public var isTransductive = false
+  /// Pre-trained weights to start from; nil for none.
+  public var start: ClassifierStart?
   /// What is written.
   public var output: TrainingOutputRequest
 
@@ -162,19 +166,20 @@ public struct TrainJob: Sendable {
     let claim = context.claimThreads()
     defer { claim.release() }
     let description = try Classifiers.entry(model).description
-    _ = try Classifiers.named(model, values)
+    _ = try ClassifierStart.apply(start, to: Classifiers.named(model, values))
     let provenance = Provenance(
       options: values.mapValues { "\($0)" }.merging(
         [
           "scene": scene.path, "labels": labels.path, "model": description.id, "transductive": "\(isTransductive)",
         ]) { $1 }, isClassification: true, context)
     var plan = try output.plan(context)
-    plan.read(scene.named + [labels.path] + division.files)
+    plan.read(scene.named + [labels.path] + division.files + [start?.path].compactMap { $0 })
     try plan.check()
     var training = ClassifierTraining(scene, try labels.read(context), model: model)
     training.values = values
     training.division = division
     training.isTransductive = isTransductive
+    training.start = start
     let learned = try training.learned(try output.session(context), context)
     plan = try output.plan(hasLearned: true, context)
     plan.read(learned.training.files)

@@ -88,8 +88,10 @@ struct TrainingScene {
 
   /// What a classifier learns from.
   func task(isTransductive: Bool) -> ClassificationTask {
-    ClassificationTask(
+    var task = ClassificationTask(
       scene: scene, training: split.pixels(.training, of: labels), validation: split.pixels(.validation, of: labels),
       classes: labels.classes.entries, isTransductive: isTransductive)
+    task.resolution = reader.metadata.georeference?.metresPerPixel
+    return task
   }
 }

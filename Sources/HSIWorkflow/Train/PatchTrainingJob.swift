@@ -70,7 +70,9 @@ public struct PatchTrainingJob<Subject: PatchSubject>: Sendable {
       $0.createdBy = Toolkit.name
     }
     let record = outcome.record
-    try OutputFile.write(PatchTrainingJob.curve(record), to: curvePath, overwrite: true, inputs: plan.protected)
+    try OutputFile.write(
+      TrainingCurve.picture(record, Subject.measure, of: "the validation patches"), to: curvePath, overwrite: true,
+      inputs: plan.protected)
     outcome.warnIfStopped(record.best == nil ? nil : output, context)
     if let best = record.best {
       let trained = outcome.isComplete ? "trained \(record.step) of \(outcome.steps) steps, " : ""
@@ -97,21 +99,5 @@ public struct PatchTrainingJob<Subject: PatchSubject>: Sendable {
     }
     return SceneSeries(
       requests.map(\.path), shape: { try source($0).shape }, load: { try source($0).load(context) })
-  }
-
-  /// The picture of a training run.
-  private static func curve(_ record: TrainingRecord) -> Data {
-    let points = record.curve.filter { $0.score != nil }
-    let (name, unit) = (Subject.measure.name, Subject.measure.unit)
-    let chart = LineChart(
-      title: "Validation \(name)",
-      summary: "\(name)\(unit.map { " in " + $0 } ?? "") of the validation patches by training step.",
-      xLabel: "step", yLabel: name + (unit.map { " (\($0))" } ?? ""),
-      series: [
-        LineChart.Series(
-          name: name, colour: CategoricalPalette.colour(0), x: points.map { Double($0.step) },
-          y: points.map { $0.score ?? .nan })
-      ])
-    return Data(chart.svg(identifier: "psnr").utf8)
   }
 }

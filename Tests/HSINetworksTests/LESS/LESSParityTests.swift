@@ -283,7 +283,7 @@ import Testing
     }
     parity.expect(
       Tensor(fixture["out.resampled"].shape, resampled), parity.array("out.resampled"), 1e-6, "resampled")
-    let normalisation = LESSNormalisation(means: fixture["in.mean"].values, deviations: fixture["in.std"].values)
+    let normalisation = BandNormalisation(means: fixture["in.mean"].values, deviations: fixture["in.std"].values)
     parity.expect(normalisation(parity.array("in.cube")), parity.array("out.normalised"), 1e-6, "normalised")
   }
 }

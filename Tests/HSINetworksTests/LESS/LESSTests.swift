@@ -294,7 +294,7 @@ import Testing
   }
 
   @Test func normalisation() {
-    let normalisation = LESSNormalisation(means: [10, 5], deviations: [2, 0])
+    let normalisation = BandNormalisation(means: [10, 5], deviations: [2, 0])
     #expect(normalisation(10, band: 0) == 0.5 && normalisation(100, band: 0) == 1 && normalisation(-1, band: 0) == 0)
     #expect(
       normalisation(5, band: 1) == 0.5 && normalisation(.nan, band: 0).isNaN && normalisation(.nan, band: 1).isNaN)

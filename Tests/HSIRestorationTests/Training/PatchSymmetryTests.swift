@@ -1,4 +1,5 @@
 import HSIRestoration
+import HSITransformer
 import Testing
 
 @Suite struct PatchSymmetryTests {

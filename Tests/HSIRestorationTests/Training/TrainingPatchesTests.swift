@@ -2,6 +2,7 @@ import HSICore
 import HSINetworks
 import HSINumerics
 import HSIRestoration
+import HSITransformer
 import Testing
 
 @Suite struct TrainingPatchesTests {

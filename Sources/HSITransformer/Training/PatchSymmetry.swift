@@ -1,5 +1,3 @@
-import HSICore
-
 /// One of the eight flips and rotations of a square, and perhaps the reversal of the bands.
 public struct PatchSymmetry: Hashable, Sendable {
   /// Quarter turns to the left, 0 to 3, taken before the flip.
@@ -22,12 +20,6 @@ public struct PatchSymmetry: Hashable, Sendable {
     self.quarterTurns = quarterTurns & 3
     self.isFlipped = isFlipped
     self.reversesBands = reversesBands
-  }
-
-  /// The augmentation of a patch in an epoch: uniform over the eight, bands reversed with probability 1/2.
-  public init(seed: UInt64, epoch: Int, patch: Int) {
-    var random = NoiseStream.augmentation.random(seed, band: epoch, line: patch)
-    self = PatchSymmetry.all[random.index(below: 16)]
   }
 
   /// The augmentation that undoes this one.
