@@ -13,6 +13,8 @@ public enum Networks {
     NetworkEntry(LESSAutoencoder.self, id: "less", name: "LESS ViT, masked autoencoder"),
     NetworkEntry(LESSClassifier.self, id: "less-classifier", name: "LESS ViT, classes of images"),
     NetworkEntry(LESSSegmenter.self, id: "less-segmenter", name: "LESS ViT, classes of pixels"),
+    NetworkEntry(SpectralGPT.self, id: "spectralgpt", name: "SpectralGPT, masked autoencoder"),
+    NetworkEntry(SpectralGPTClassifier.self, id: "spectralgpt-classifier", name: "SpectralGPT, classes of images"),
     NetworkEntry(
       CNN1D.self, id: "cnn-1d", name: "Convolutional network on spectra", aliases: ["cnn1d"], foreign: "features."),
     NetworkEntry(

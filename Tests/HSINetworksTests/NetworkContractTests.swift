@@ -74,6 +74,16 @@ import Testing
         $0(LESSInput($1, wavelengths: [450, 560, 2200]), $2)
       }
     },
+    "spectralgpt": {
+      let network = enlarged(SpectralGPT(spectralGPT, seed: 1))
+      return try checkNetwork(network, input: image([2, 4, 6, 6])) {
+        $0($1, kept: [[0, 3, 5, 11], [1, 2, 8, 17]], $2)
+      }
+    },
+    "spectralgpt-classifier": {
+      let network = enlarged(SpectralGPTClassifier(.init(spectralGPT, classes: 3), seed: 1))
+      return try checkNetwork(network, input: image([3, 4, 6, 6])) { $0($1, $2) }
+    },
     "cnn-1d": {
       let network = CNN1D(.init(bands: 17, classes: 3, widths: [4, 5], hidden: 6), seed: 1)
       return try checkNetwork(network, input: image([6, 17, 1, 1, 1])) { $0($1, $2) }
@@ -90,6 +100,16 @@ import Testing
     (configuration.width, configuration.depth, configuration.heads) = (16, 2, 2)
     (configuration.channelWidthPerHead, configuration.expansion) = (2, 1.5)
     change(&configuration)
+    return configuration
+  }
+
+  /// A narrow SpectralGPT.
+  private static var spectralGPT: SpectralGPTConfiguration {
+    var configuration = SpectralGPTConfiguration()
+    (configuration.bands, configuration.group, configuration.size, configuration.patch) = (4, 2, 6, 2)
+    (configuration.width, configuration.depth, configuration.heads) = (8, 1, 2)
+    (configuration.decoderWidth, configuration.decoderDepth, configuration.decoderHeads) = (6, 1, 2)
+    configuration.maskRatio = 0.75
     return configuration
   }
 

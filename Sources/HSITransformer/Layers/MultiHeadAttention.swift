@@ -12,21 +12,24 @@ public enum QueryKeyNormalisation: Sendable, Equatable {
 ///
 ///     y = proj(concat_h softmax(s q_h k_hᵀ + bias_h + mask) v_h)
 ///
-/// Names `qkv`, `proj` for one sequence; `q`, `kv`, `proj` across two, whose keys and values come from the other sequence.
+/// Names `qkv`, `proj` for one sequence, or `q`, `k`, `v`, `proj` where it is `separate`; `q`, `kv`, `proj` across two, whose keys and
+/// values come from the other sequence.
 /// With `QueryKeyNormalisation.layerNorm` also `q_norm`, `k_norm`; with `.cosine` `temperature` `[heads, 1, 1]`.
 /// Rotation comes before normalisation. Source: Vaswani et al. 2017; Dehghani et al. 2023 (layer norm); Liu et al. 2022 (cosine).
 public final class MultiHeadAttention {
   let query: Linear?
   let keyValue: Linear?
   let packed: Linear?
+  let separate: [Linear]
   let projection: Linear
   let normalisation: HeadNormalisation
   private let channels: Int
   private let heads: Int
 
-  /// Width `channels` in `heads` heads; across two sequences when `other`, the width of the second, is given.
+  /// Width `channels` in `heads` heads; across two sequences when `other`, the width of the second, is given; `isSeparate` gives
+  /// queries, keys and values of one sequence a map each.
   public init(
-    _ scope: ParameterScope, channels: Int, heads: Int, other: Int? = nil, bias: Bool = true,
+    _ scope: ParameterScope, channels: Int, heads: Int, other: Int? = nil, isSeparate: Bool = false, bias: Bool = true,
     normalisation: QueryKeyNormalisation = .none, initialisation: Initialisation = .fanInUniform
   ) {
     precondition(channels % heads == 0, "\(channels) channels in \(heads) heads")
@@ -37,13 +40,14 @@ public final class MultiHeadAttention {
     }
     query = other.map { _ in linear("q", channels, channels, bias) }
     keyValue = other.map { linear("kv", $0, 2 * channels, bias) }
-    packed = other == nil ? linear("qkv", channels, 3 * channels, bias) : nil
+    packed = other == nil && !isSeparate ? linear("qkv", channels, 3 * channels, bias) : nil
+    separate = other == nil && isSeparate ? ["q", "k", "v"].map { linear($0, channels, channels, bias) } : []
     self.normalisation = HeadNormalisation(scope, normalisation, width: channels / heads, heads: heads)
     projection = linear("proj", channels, channels, true)
   }
 
   /// The linear maps that may carry adapters.
-  public var linears: [Linear] { [query, keyValue, packed, projection].compactMap { $0 } }
+  public var linears: [Linear] { [query, keyValue, packed].compactMap { $0 } + separate + [projection] }
 
   /// Applies the layer to `x` `[N, L, C]`.
   ///
@@ -75,7 +79,8 @@ public final class MultiHeadAttention {
       q = tape.rotary(q, tables)
       k = tape.rotary(k, tables)
     } else {
-      return x
+      (q, k, v) = (separate[0](x, tape), separate[1](x, tape), separate[2](x, tape))
+      (q, k) = (tape.rotary(q, tables), tape.rotary(k, tables))
     }
     (q, k) = normalisation(q, k, tape)
     let width = channels / heads
