@@ -46,12 +46,22 @@ public struct ReportMethod: Codable, Sendable {
     var rows = [("Method", "\(name) (\(id))"), ("Chosen", reason ?? ""), ("Source", citation ?? "")]
     rows += settings.sorted { $0.key < $1.key }.map { ($0.key, NumberText.short($0.value)) }
     if let rank { rows.append(("components kept", "\(rank)")) }
-    rows += (facts ?? [:]).sorted { $0.key < $1.key }.map { ($0.key, NumberText.short($0.value)) }
+    rows += (facts ?? [:]).sorted { $0.key < $1.key }.map {
+      (ReportMethod.words($0.key), NumberText.short($0.value))
+    }
     if let model {
       rows.append(("Weights", model.weights))
       rows += model.card.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
     return rows
+  }
+
+  /// A name as reports in JSON have it in words: `missingBands` becomes "missing bands".
+  static func words(_ name: String) -> String {
+    name.reduce(into: "") { text, letter in
+      if letter.isUppercase { text.append(" ") }
+      text.append(contentsOf: letter.lowercased())
+    }
   }
 }
 

@@ -6,9 +6,11 @@ public struct MixedNoiseEvidence: Sendable, Codable {
   /// Share of values that stand out from all their 8 neighbours by 5 noise levels, by more than those differ among
   /// themselves and by the spread of their band; or that recur scattered over a band. The larger of both per band.
   public var impulses: Double
-  /// Share of columns of bands most of whose values are one and the same, in bands that have others.
+  /// Share of columns of bands most of whose values are one and the same, in bands that have others. A column that is so in most
+  /// bands is part of a flat scene.
   public var deadColumns: Double
-  /// Share of columns of bands with a significant offset (`Destriping`).
+  /// Share of columns of bands with a significant offset (`Destriping`) that sets them off from the columns beside them: at least half
+  /// of it goes beyond the mean of theirs. A blurred scene has none.
   public var stripedColumns: Double
 
   /// True where any of them is more than Gaussian noise or scenes show: 1 in 5000 values, 1 in 1000 dead
@@ -24,25 +26,39 @@ public struct MixedNoiseEvidence: Sendable, Codable {
     let bands = scene.shape.bands
     let stripes = ColumnOffsets().estimate(finite)
     let total = Double(max(bands * scene.shape.samples, 1))
-    stripedColumns = Double(stripes.reduce(0) { $0 + $1.count { $0 != 0 } }) / total
+    stripedColumns = Double(stripes.reduce(0) { $0 + MixedNoiseEvidence.sharp($1) }) / total
     let grid = finite.rowOfPlace()
     let index = ColumnIndex(finite)
-    var counts = [Int](repeating: 0, count: 2 * bands)
+    var counts = [Int](repeating: 0, count: bands)
+    var dead = [[Int]](repeating: [], count: bands)
     counts.withUnsafeMutableBufferPointer { counts in
-      let (counts, scene) = (counts, finite)
-      Parallel.forEach(bands) { band in
-        let values = (0..<scene.count).map { scene.pixels.pointer[$0 * bands + band] }
-        let limit = 5 * Float(noise.standardDeviations[band])
-        var scattered = [UInt8](repeating: 0, count: values.count)
-        for c in index.deadColumns(values) { for row in index.column(c) { scattered[Int(row)] = 2 } }
-        markScatteredValues(values, grid, scene.shape, &scattered)
-        counts[2 * band] = max(
-          MixedNoiseEvidence.isolated(values, grid, scene.shape, limit), scattered.count { $0 == 1 })
-        counts[2 * band + 1] = index.deadColumns(values).count
+      dead.withUnsafeMutableBufferPointer { dead in
+        let (counts, dead, scene) = (counts, dead, finite)
+        Parallel.forEach(bands) { band in
+          let values = (0..<scene.count).map { scene.pixels.pointer[$0 * bands + band] }
+          let limit = 5 * Float(noise.standardDeviations[band])
+          var scattered = [UInt8](repeating: 0, count: values.count)
+          dead[band] = index.deadColumns(values)
+          for c in dead[band] { for row in index.column(c) { scattered[Int(row)] = 2 } }
+          markScatteredValues(values, grid, scene.shape, &scattered)
+          counts[band] = max(
+            MixedNoiseEvidence.isolated(values, grid, scene.shape, limit), scattered.count { $0 == 1 })
+        }
       }
     }
-    impulses = Double((0..<bands).reduce(0) { $0 + counts[2 * $1] }) / Double(max(bands * finite.count, 1))
-    deadColumns = Double((0..<bands).reduce(0) { $0 + counts[2 * $1 + 1] }) / total
+    impulses = Double(counts.reduce(0, +)) / Double(max(bands * finite.count, 1))
+    var times = [Int](repeating: 0, count: scene.shape.samples)
+    for c in dead.joined() { times[c] += 1 }
+    deadColumns = Double(times.reduce(0) { $0 + ($1 * 2 > bands && bands > 2 ? 0 : $1) }) / total
+  }
+
+  /// Columns whose offset goes beyond the mean of those beside it by half of itself at least.
+  private static func sharp(_ offsets: [Float]) -> Int {
+    offsets.indices.count { c in
+      let beside = [c - 1, c + 1].filter(offsets.indices.contains).map { offsets[$0] }
+      guard offsets[c] != 0, !beside.isEmpty else { return false }
+      return abs(offsets[c] - beside.reduce(0, +) / Float(beside.count)) >= abs(offsets[c]) / 2
+    }
   }
 
   /// Number of values above or below all 8 neighbours by more than `limit`, than the range of the neighbours, and than the

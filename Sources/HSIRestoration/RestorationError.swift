@@ -60,7 +60,8 @@ public enum RestorationError: HSIError {
       "the scene has \(scene) good bands but a patch needs \(needed)"
     case .tooFewPatches(let found, let needed):
       "the scenes give \(found) patches but training needs at least \(needed)"
-    case .noBundledWeights(let name): "the weights \(name) that come with hsi are not where it is installed"
+    case .noBundledWeights(let name):
+      "no weights were given, and \(name) does not come with this hsi or is not where it is installed"
     case .unusableNoise(let detail): "the noise levels cannot be used: \(detail)"
     case .untrainedTask(let task, let known):
       "these weights were not trained for \(task)"

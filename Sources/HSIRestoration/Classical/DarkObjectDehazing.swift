@@ -8,7 +8,8 @@ import HSINumerics
 /// that of the brightest pixels. As x_b ≥ 0, t is at least `(1 − I_b / A_b)^(λ_b / λ₀)`; somewhere within `window` pixels a band
 /// of the shortest third is dark, so that the largest of these bounds is near t; the smallest of these within the window is no less
 /// than the bound (a morphological closing) and follows haze that differs within it. It is smoothed along the edges of the scene
-/// (guided filter) and divided by that of the clearest pixels, which count as free of haze. Cost 20 N L + 500 N.
+/// (guided filter) and divided by that of the clearest pixels, which count as free of haze. A scene without haze loses light of its
+/// surfaces instead: `HazeEvidence` tests what was taken away, and doubt is said. Cost 25 N L + N L² + 500 N.
 public struct DarkObjectDehazing: ClassicalRestorer {
   public static let description = MethodDescription(
     id: "dark-object", name: "Dehazing by dark objects", task: .dehaze,
@@ -38,7 +39,7 @@ public struct DarkObjectDehazing: ClassicalRestorer {
     let finite = scene.finitePixels()
     guard finite.count > 0 else { return unchanged(scene, "no pixel has a finite value in every band", context) }
     guard finite.count > 1 else { return unchanged(scene, "it has one valid pixel", context) }
-    let statistics = try SceneStatistics(finite, context)
+    let statistics = try SceneStatistics(finite, context, label: "finding haze", precision: .double)
     guard zip(statistics.minimum, statistics.maximum).contains(where: { $0 < $1 }) else {
       return unchanged(scene, "it is constant", context)
     }
@@ -62,9 +63,18 @@ public struct DarkObjectDehazing: ClassicalRestorer {
         }
       }
     }
+    let evidence = try HazeEvidence(before: finite, after: result, statistics: statistics, exponents: exponents)
+    if evidence.correlation < HazeEvidence.doubtful {
+      context.warn(
+        "W-HAZE-DOUBT",
+        "what \(description.id) takes away is hardly haze: it follows the surfaces, not the shortest wavelengths alone "
+          + "(evidence \(String(format: "%.2f", evidence.correlation)) of 1); compare the pictures, or keep the scene as it is"
+      )
+    }
     context.progress.report(phase: "finding haze", fraction: 1)
     return RestoredScene(
-      scene: scene.replacingFinitePixels(by: result), facts: ["thickest": Double(thickest)])
+      scene: scene.replacingFinitePixels(by: result),
+      facts: ["thickestHaze": Double(thickest), "hazeEvidence": evidence.correlation])
   }
 
   /// The transmission at the shortest wavelength of every pixel.

@@ -13,7 +13,50 @@ import Testing
     let result = try RestorationScene.restored("dark-object", [:], hazy)
     let (before, after) = try (RestorationScene.quality(hazy, clean), RestorationScene.quality(result.scene, clean))
     #expect(after > before + 1.5, "\(strength): \(before) → \(after)")
-    #expect(try #require(result.facts["thickest"]) > 0.2)
+    #expect(try #require(result.facts["thickestHaze"]) > 0.2)
+  }
+
+  /// The same figure from the pixels, by projections instead of covariances.
+  @Test func evidenceIsAPartialCorrelation() throws {
+    // Some noise, without which the long bands explain all of the short ones.
+    let smooth = try RestorationScene.degraded("haze", ["strength": 0.6], clean)
+    let hazy = SyntheticScene.with(
+      smooth, smooth.pixels.values.enumerated().map { $1 + 0.004 * Float(sin(Double($0 * $0 % 7919))) })
+    let result = try RestorationScene.restored("dark-object", [:], hazy)
+    let bands = hazy.shape.bands
+    func column(_ value: (Int) -> Double) -> [Double] {
+      let values = (0..<hazy.count).map(value)
+      let mean = values.reduce(0, +) / Double(values.count)
+      return values.map { $0 - mean }
+    }
+    // 16 bands: the shortest one, and the longer eight, whose twelve components are all of them.
+    var basis: [[Double]] = []
+    func without(_ vector: [Double]) -> [Double] {
+      basis.reduce(vector) { left, unit in
+        let share = zip(left, unit).reduce(0) { $0 + $1.0 * $1.1 }
+        return zip(left, unit).map { $0 - share * $1 }
+      }
+    }
+    for b in (bands / 2)..<bands {
+      let left = without(without(column { Double(hazy.pixels[$0, b]) }))
+      let length = left.reduce(0) { $0 + $1 * $1 }.squareRoot()
+      basis.append(left.map { $0 / length })
+    }
+    let s = without(column { Double(hazy.pixels[$0, 0]) })
+    let d = without(column { Double(hazy.pixels[$0, 0]) - Double(result.scene.pixels[$0, 0]) })
+    func product(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
+    let expected = product(d, s) / (product(d, d) * product(s, s)).squareRoot()
+    let found = try #require(result.facts["hazeEvidence"])
+    #expect(abs(found - expected) < 0.02, "\(found) \(expected)")
+  }
+
+  @Test func hazeIsToldFromSurfaces() throws {
+    // Bright in the short bands only, from place to place: haze; in all of them: surfaces.
+    let hazy = try RestorationScene.degraded("haze", ["strength": 0.75], clean)
+    let evidence = try #require(RestorationScene.restored("dark-object", [:], hazy).facts["hazeEvidence"])
+    #expect(evidence > HazeEvidence.doubtful, "\(evidence)")
+    let surfaces = try RestorationScene.restored("dark-object", [:], clean)
+    #expect(surfaces.unchanged != nil || surfaces.facts["hazeEvidence"]! < evidence, "\(surfaces.facts)")
   }
 
   @Test func scenesWithoutHaze() throws {
