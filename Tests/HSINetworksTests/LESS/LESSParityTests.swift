@@ -227,7 +227,8 @@ import Testing
     let parity = try LESSParity(training ? "head_conv_train" : "head_conv_eval")
     let store = ParameterStore()
     let head = LESSConvolutionHead(store.root, width: 12, classes: 6, patch: 4)
-    parity.load(store)
+    // Both have the same weights, which one file holds.
+    try LESSParity("head_conv_train").load(store)
     check(parity, store, training: training, isImage: true) { head($0, $1) }
     for parameter in store.parameters where training && parameter.isBuffer {
       parity.expect(parameter.value, parity.array("after.\(parameter.name)"), 1e-5, parameter.name)
