@@ -66,7 +66,10 @@ final class LESSBlock {
 
   private func add(_ y: Variable, _ index: Int, to x: Variable, _ tape: Tape) -> Variable {
     var y = Dropout.values(y, rate: dropout, tape)
-    if !scales.isEmpty { y = scales[index](y, tape) }
+    if !scales.isEmpty {
+      guard tape.isTraining, dropPath > 0 else { return scales[index](y, addedTo: x, tape) }
+      y = scales[index](y, tape)
+    }
     return tape.add(x, Dropout.path(y, rate: dropPath, tape))
   }
 }

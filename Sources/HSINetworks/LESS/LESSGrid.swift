@@ -23,7 +23,7 @@ struct LESSGrid: Sendable {
   init(_ input: LESSInput, _ configuration: LESSConfiguration) {
     self.init(
       rows: input.image.shape[2] / configuration.patch, columns: input.image.shape[3] / configuration.patch,
-      wavelengths: input.wavelengths + input.radarWavelengths,
+      wavelengths: input.wavelengths + (input.radar == nil ? [] : input.radarWavelengths),
       resolution: input.resolution ?? configuration.resolution, patch: configuration.patch)
   }
 }

@@ -9,7 +9,7 @@ public struct LESSInput: Sendable {
   public var wavelengths: [Float]
   /// Radar channels, `[B, K, H, W]`.
   public var radar: Variable?
-  /// Their wavelengths in nm.
+  /// Their wavelengths in nm; without radar they do not count.
   public var radarWavelengths: [Float]
   /// Side of a pixel in metres; that of the configuration when nil.
   public var resolution: Double?

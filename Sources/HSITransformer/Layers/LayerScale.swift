@@ -11,4 +11,9 @@ public final class LayerScale {
   public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
     tape.multiply(x, tape.variable(gamma), repeatedOver: 0..<(x.shape.count - 1))
   }
+
+  /// `sum + gamma ⊙ x` in one pass, without the product.
+  public func callAsFunction(_ x: Variable, addedTo sum: Variable, _ tape: Tape) -> Variable {
+    tape.scaledSum(sum, x, factors: tape.variable(gamma))
+  }
 }

@@ -178,27 +178,8 @@ import Testing
       let y = head(x, tape)
       parity.expect(y.value, reference, 1e-5, "y")
       tape.backward(from: y, gradient: channelsLast(parity.array("gout.y")))
-      if isImage {
-        // The only array of the file in another order.
-        let gradient = tape.gradient(of: x)
-        if let gradient {
-          parity.expect(gradient, arranged(parity.array("g.in.x")), 2e-4, "g.in.x")
-        } else {
-          Issue.record("no gradient of x")
-        }
-        let names = parity.fixture.tensors.keys.filter { $0.hasPrefix("g.w.") }
-        #expect(names.count > 3 || !training)
-        for name in names {
-          let gradient = store[String(name.dropFirst(4))]?.gradient
-          if let gradient {
-            parity.expect(gradient, parity.array(name), training ? 1e-3 : 2e-4, name, floor: 1e-2)
-          } else {
-            Issue.record("no gradient of \(name)")
-          }
-        }
-      } else {
-        parity.checkGradients(store, [("x", x)], tape)
-      }
+      // A bias before batch statistics has no gradient but rounding.
+      parity.checkGradients(store, [("x", x)], tape, limit: training ? 1e-3 : 2e-4, arranged: arranged)
     }
   }
 
@@ -227,7 +208,8 @@ import Testing
     let parity = try LESSParity(training ? "head_conv_train" : "head_conv_eval")
     let store = ParameterStore()
     let head = LESSConvolutionHead(store.root, width: 12, classes: 6, patch: 4)
-    parity.load(store)
+    // Both have the same weights, which one file holds.
+    try LESSParity("head_conv_train").load(store)
     check(parity, store, training: training, isImage: true) { head($0, $1) }
     for parameter in store.parameters where training && parameter.isBuffer {
       parity.expect(parameter.value, parity.array("after.\(parameter.name)"), 1e-5, parameter.name)

@@ -151,7 +151,7 @@ import Testing
   @Test func unusualImages() {
     for configuration in [LESSConfiguration.narrow(), .narrow { $0.isRotary = true }] {
       let network = LESSClassifier(LESSTaskConfiguration(configuration, classes: 3), seed: 1)
-      let one = LESSInput(Variable(image([2, 1, 8, 8])), wavelengths: [0.4])
+      let one = LESSInput(Variable(image([2, 1, 8, 8])), wavelengths: [0.4], radarWavelengths: [0.9])
       #expect(network(one, Tape(.inference)).value.values.allSatisfy { $0.isFinite })
     }
     let segmenter = LESSSegmenter(.init(LESSTaskConfiguration(.narrow(), classes: 3)), seed: 1)

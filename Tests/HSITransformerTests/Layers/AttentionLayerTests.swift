@@ -311,6 +311,11 @@ import Testing
     } reference: { p in
       Reference(p[0].shape, p[0].values.enumerated().map { $1 * p["gamma"].values[$0 % 5] })
     }
+    GradientCheck()(store, inputs: [Reference([2, 3, 5], seed: 74), Reference([2, 3, 5], seed: 77)]) {
+      layer($0[0], addedTo: $0[1], $1)
+    } reference: { p in
+      p[1] + Reference(p[0].shape, p[0].values.enumerated().map { $1 * p["gamma"].values[$0 % 5] })
+    }
   }
 
   @Test func tiedPatchEmbedding() {

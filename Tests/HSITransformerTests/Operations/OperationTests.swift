@@ -173,6 +173,70 @@ import Testing
     }
   }
 
+  /// Several fills by number, one that is missing (zeros), and sums over enough rows to be cut in parts.
+  @Test(arguments: [1, 300]) func rowMapsOfSeveralFills(_ repeats: Int) {
+    let pattern: [Int32] = [2, -1, -2, -3, 0, -2]
+    let map = RowMap(inputCount: 3, sources: (0..<repeats).flatMap { _ in pattern })
+    let rows = map.outputCount
+    GradientCheck()(inputs: [a, Reference([4], seed: 9), Reference([4], seed: 10)]) {
+      $1.rearrange($0[0], map, width: 4, fills: [$0[1], $0[2]], shape: [2, rows, 4])
+    } reference: { p in
+      Reference(
+        [2, rows, 4],
+        (0..<(8 * rows)).map { i in
+          let (sample, row, c) = (i / (4 * rows), i / 4 % rows, i % 4)
+          let source = Int(map.sources[row])
+          return source >= 0
+            ? p[0].values[(sample * 3 + source) * 4 + c] : source > -3 ? p[-source].values[c] : 0
+        })
+    }
+  }
+
+  /// Of rows of five the greatest are kept; too many and none mean all.
+  @Test(arguments: [1, 3, 9, -1]) func topSoftmax(_ count: Int) {
+    let kept = count < 1 ? 5 : min(count, 5)
+    GradientCheck()(inputs: [Reference([2, 3, 5], seed: 11)]) {
+      $1.topSoftmax($0[0], count: count)
+    } reference: { p in
+      var y = Reference(zeros: p[0].shape)
+      for row in 0..<6 {
+        let values = Array(p[0].values[(row * 5)..<(row * 5 + 5)])
+        let least = values.sorted(by: >)[kept - 1]
+        let sum = values.filter { $0 >= least }.reduce(0) { $0 + exp($1) }
+        for (i, value) in values.enumerated() where value >= least { y.values[row * 5 + i] = exp(value) / sum }
+      }
+      return y
+    }
+    // Of equals the first.
+    let equal = Tape(.inference).topSoftmax(Variable(Tensor([4], [1, 2, 2, 2])), count: 2).value.values
+    #expect(equal == [0, 0.5, 0.5, 0])
+  }
+
+  /// Weighted errors of vectors, with and without values that do not count; both sides get gradients.
+  @Test(arguments: [(false, false), (false, true), (true, false), (true, true)])
+  func vectorErrors(_ isAbsolute: Bool, _ skipsZeros: Bool) {
+    let weights = Reference([2, 3], [0.5, 0, 2, -1, 0.25, 3])
+    var target = Reference([2, 3, 4], seed: 13)
+    for i in [0, 1, 2, 3, 6, 17] { target.values[i] = skipsZeros ? 0 : target.values[i] }
+    // A target of exactly zero does not count, so its slope is not asked for.
+    GradientCheck()(inputs: [Reference([2, 3, 4], seed: 12), target], constants: skipsZeros ? [1] : []) {
+      $1.weightedVectorError(
+        $0[0], $0[1], weights: weights.tensor, isAbsolute: isAbsolute, skipsZeros: skipsZeros)
+    } reference: { p in
+      var total = 0.0
+      for row in 0..<6 {
+        var (sum, valid) = (0.0, skipsZeros ? 1e-8 : 0)
+        for i in (4 * row)..<(4 * row + 4) where !skipsZeros || p[1].values[i] != 0 {
+          let difference = p[0].values[i] - p[1].values[i]
+          sum += isAbsolute ? abs(difference) : difference * difference
+          valid += 1
+        }
+        total += weights.values[row] * sum / valid
+      }
+      return Reference([], [total])
+    }
+  }
+
   /// Windows of a shifted, padded image and back: every pixel returns to its place.
   @Test(arguments: [(5, 7, 3, 0), (6, 6, 3, 1), (8, 4, 4, 2), (2, 2, 7, 0)])
   func windowsReturn(_ rows: Int, _ columns: Int, _ window: Int, _ shift: Int) {
