@@ -31,7 +31,7 @@ struct HSICommand: ParsableCommand {
       ModelCommand.self,
       MethodsCommand.self,
       FormatsCommand.self, ConfigCommand.self,
-      SchemaCommand.self, CompletionCommand.self, TrainCommand.self, PretrainCommand.self,
+      SchemaCommand.self, CompletionCommand.self, TrainCommand.self, PretrainCommand.self, EmbedCommand.self,
     ])
 
   /// Runs a command line and exits with the documented code.

@@ -19,7 +19,9 @@ public struct SegmenterClassifier: SteppedClassifier, PretrainedClassifier {
         ? "Starts from pre-trained weights; maps scenes of other instruments without retraining."
         : "The same, larger; for many cores.",
       parameters: [
-        ParameterDescription("epochs", Double(recipe.epochs), in: 1...100_000, "passes over the training pixels"),
+        ParameterDescription("epochs", Double(recipe.epochs), in: 1...100_000, "epochs"),
+        ParameterDescription(
+          "windows", Double(recipe.windows), in: 1...1_000_000, "windows of an epoch, one around every training pixel at most"),
         ParameterDescription("rate", recipe.rate, in: 1e-8...1, "learning rate"),
         ParameterDescription("batch", Double(recipe.batch), in: 1...1024, "windows per batch"),
         ParameterDescription(
@@ -50,6 +52,7 @@ public struct SegmenterClassifier: SteppedClassifier, PretrainedClassifier {
     self.preset = preset
     var recipe = SegmenterRecipe()
     recipe.epochs = Int(parameters.value("epochs"))
+    recipe.windows = Int(parameters.value("windows"))
     recipe.rate = parameters.value("rate")
     recipe.batch = Int(parameters.value("batch"))
     recipe.mostBands = Int(parameters.value("bands"))

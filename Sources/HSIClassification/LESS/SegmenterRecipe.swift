@@ -12,8 +12,10 @@ public struct SegmenterRecipe: Sendable, Codable, Equatable {
     case adapters(String)
   }
 
-  /// Passes over the training pixels.
+  /// Epochs, of `windows` windows each.
   public var epochs = 60
+  /// Windows of an epoch: one around every training pixel, so many at most.
+  public var windows = 128
   /// Windows per step.
   public var batch = 8
   /// Highest learning rate.

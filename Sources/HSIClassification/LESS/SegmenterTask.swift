@@ -6,8 +6,8 @@ import HSITransformer
 
 /// A network that maps whole windows learning from scattered labelled pixels.
 ///
-/// An epoch visits every training pixel once, the classes in turn, so that rare ones count as much as frequent ones: a window is cut
-/// anywhere around it, turned and mirrored, with some of the bands (`ChannelSampling`) and a gain and offset of its own. The loss is the
+/// An epoch visits training pixels, `windows` at most, the classes in turn, so that rare ones count as much as frequent ones: a window is
+/// cut anywhere around each, turned and mirrored, with some of the bands (`ChannelSampling`) and a gain and offset of its own. The loss is the
 /// cross entropy of all training pixels in the windows of a step; pixels without label, or of other roles, count nothing. Rule: AdamW,
 /// half cosine. The score is the share of validation pixels that are right, the smaller loss deciding between equals.
 final class SegmenterTask: TrainingTask {
@@ -37,7 +37,7 @@ final class SegmenterTask: TrainingTask {
     for (place, label) in zip(training.positions, training.labels) { labels[Int(place)] = Int16(label) }
     self.labels = labels
     var plan = TrainingPlan(
-      epochs: recipe.epochs, batches: max(1, (training.count + recipe.batch - 1) / recipe.batch),
+      epochs: recipe.epochs, batches: max(1, (min(training.count, recipe.windows) + recipe.batch - 1) / recipe.batch),
       evaluation: .epochs(5))
     plan.clipNorm = 1
     plan.keepsBest = true
@@ -155,58 +155,9 @@ final class SegmenterTask: TrainingTask {
     let lists = (0..<classes).map { label in
       training.labels.indices.filter { training.labels[$0] == label }.shuffled(using: &random)
     }.filter { !$0.isEmpty }
-    return (0..<training.count).map { n in
+    return (0..<min(training.count, recipe.windows)).map { n in
       let list = lists[n % lists.count]
       return list[n / lists.count % list.count]
     }
-  }
-}
-
-/// A square of a scene, and how it is changed.
-struct WindowCut {
-  var line, sample: Int
-  var symmetry = PatchSymmetry.identity
-  var gain: Float = 1
-  var offset: Float = 0
-
-  init(line: Int, sample: Int, symmetry: PatchSymmetry = .identity, gain: Float = 1, offset: Float = 0) {
-    (self.line, self.sample, self.symmetry, self.gain, self.offset) = (line, sample, symmetry, gain, offset)
-  }
-
-  /// The square with a place in its middle (behind it, for an even side).
-  init(around place: Int, side: Int, _ shape: CubeShape) {
-    self.init(line: place / shape.samples - side / 2, sample: place % shape.samples - side / 2)
-  }
-}
-
-extension NormalisedScene {
-  /// At most so many bands, evenly spread.
-  func evenBands(_ most: Int) -> [Int] {
-    let count = min(most, shape.bands)
-    return (0..<count).map { (2 * $0 + 1) * shape.bands / (2 * count) }
-  }
-
-  /// What a network sees of squares.
-  func input(_ cuts: [WindowCut], side: Int, bands: [Int]) -> LESSInput {
-    let images = Tensor(uninitialised: [cuts.count, bands.count, side, side])
-    let (output, pixels, own) = (images.output, side * side, shape.bands)
-    Parallel.forEach(cuts.count) { n in
-      let cut = cuts[n]
-      withUnsafeTemporaryAllocation(of: Float.self, capacity: pixels * own) { window in
-        guard let base = window.baseAddress else { return }
-        copy(line: cut.line, sample: cut.sample, side: side, cut.symmetry, to: base)
-        for (c, band) in bands.enumerated() {
-          let target = output + (n * bands.count + c) * pixels
-          for p in 0..<pixels {
-            let value = base[p * own + band]
-            // Missing stays missing.
-            target[p] = value == 0 ? 0 : min(max(value * cut.gain + cut.offset, 1e-5), 1)
-          }
-        }
-      }
-    }
-    let wavelengths = axis.wavelengths ?? []
-    return LESSInput(
-      Variable(images), wavelengths: bands.map { Float(wavelengths[$0]) }, resolution: resolution)
   }
 }

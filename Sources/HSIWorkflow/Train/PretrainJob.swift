@@ -111,10 +111,12 @@ struct PretrainingSource {
 
   /// Opens it on its good bands.
   ///
-  /// - Throws: the errors of opening; `LESSError.noWavelengths` in words for the scene.
-  init(_ request: SceneRequest, _ context: RunContext) throws {
-    path = request.path
-    let opened = try request.open(context)
+  /// - Throws: the errors of opening; `RasterError.inconsistent` for a scene without wavelengths.
+  init(_ request: SceneRequest, _ context: RunContext) throws { try self.init(request.open(context), context) }
+
+  /// One that is open.
+  init(_ opened: OpenScene, _ context: RunContext) throws {
+    path = opened.path
     source = try opened.source(bands: .good, excludesZeroSpectra: true, context)
     guard let wavelengths = source.metadata.axis.wavelengths, wavelengths.allSatisfy({ $0 > 0 && $0.isFinite }) else {
       throw RasterError.inconsistent(
