@@ -47,6 +47,8 @@ import Testing
     Line(command: "classify predict", text: "classify predict s.dat a.tif --model m.safetensors --report OUT"),
     Line(
       command: "classify finetune", text: "classify finetune s.dat l.dat --from lola.safetensors --epochs 1 --out OUT"),
+    Line(command: "embed", text: "embed s.dat OUT --model m.safetensors"),
+    Line(command: "pretrain", text: "pretrain s.dat --out OUT"),
     Line(command: "classify import", text: "classify import s.dat lola.safetensors --out OUT"),
   ]
 

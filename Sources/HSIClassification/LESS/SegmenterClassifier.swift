@@ -21,7 +21,8 @@ public struct SegmenterClassifier: SteppedClassifier, PretrainedClassifier {
       parameters: [
         ParameterDescription("epochs", Double(recipe.epochs), in: 1...100_000, "epochs"),
         ParameterDescription(
-          "windows", Double(recipe.windows), in: 1...1_000_000, "windows of an epoch, one around every training pixel at most"),
+          "windows", Double(recipe.windows), in: 1...1_000_000,
+          "windows of an epoch, one around every training pixel at most"),
         ParameterDescription("rate", recipe.rate, in: 1e-8...1, "learning rate"),
         ParameterDescription("batch", Double(recipe.batch), in: 1...1024, "windows per batch"),
         ParameterDescription(

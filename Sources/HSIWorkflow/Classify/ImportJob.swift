@@ -58,7 +58,8 @@ public struct ImportJob: Sendable {
     plan.read([checkpoint], digested: true)
     plan.read([names].compactMap { $0 })
     try plan.check()
-    let cube = try opened.source(bands: .good, excludesZeroSpectra: true, context).load(context)
+    let bands = BandSelection.list(try opened.bands(default: .good))
+    let cube = try opened.source(bands: bands, excludesZeroSpectra: true, context).load(context)
     guard cube.count > components else {
       throw ClassificationError.modelMismatch(
         model: checkpoint,

@@ -182,7 +182,7 @@ public struct TrainJob: Sendable {
     training.start = start
     let learned = try training.learned(try output.session(context), context)
     plan = try output.plan(hasLearned: true, context)
-    plan.read(learned.training.files)
+    plan.read(learned.training.files + [start?.path].compactMap { $0 })
     try plan.check()
     var run = RunRecords(plan, provenance, at: output.provenancePath)
     try output.writeSplit(of: learned.training, &run, context)

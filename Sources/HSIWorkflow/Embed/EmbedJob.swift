@@ -41,7 +41,6 @@ public struct EmbedJob: Sendable {
     let claim = context.claimThreads()
     defer { claim.release() }
     let path = try WeightSearch.locate(model)
-    let encoder = try Model<LESSAutoencoder>.read(path).network.encoder
     var provenance = Provenance(
       options: ["scene": scene.path, "model": model, "components": "\(components)"], isClassification: false, context)
     let opened = try scene.open(context)
@@ -53,6 +52,7 @@ public struct EmbedJob: Sendable {
     try plan.writeRaster(output, writing)
     paths.declareRecords(on: &plan)
     try plan.check()
+    let encoder = try Model<LESSAutoencoder>.read(path).network.encoder
     let open = try PretrainingSource(opened, context)
     let grid = try MapProducts.grid(records, opened, window: open.source.window, context)
     let embedding = LESSEmbedding(encoder, mostBands: mostBands)
@@ -82,7 +82,9 @@ public struct EmbedJob: Sendable {
   }
 
   /// Features of the grid of patches, or their principal components.
-  private func featureGrid(of open: PretrainingSource, _ embedding: LESSEmbedding, _ context: RunContext) throws -> FeatureGrid {
+  private func featureGrid(of open: PretrainingSource, _ embedding: LESSEmbedding, _ context: RunContext) throws
+    -> FeatureGrid
+  {
     let (rows, columns) = embedding.grid(open.source.shape)
     let width = embedding.encoder.configuration.width
     let bytes = 8 * rows * columns * width

@@ -95,7 +95,8 @@ public struct PatchTrainingJob<Subject: PatchSubject>: Sendable {
 
   private func cubes(_ requests: [SceneRequest], _ context: RunContext) -> SceneSeries {
     func source(_ index: Int) throws -> FileSource {
-      try requests[index].open(context).source(bands: .good, context)
+      let opened = try requests[index].open(context)
+      return try opened.source(bands: .list(opened.bands(default: .good)), context)
     }
     return SceneSeries(
       requests.map(\.path), shape: { try source($0).shape }, load: { try source($0).load(context) })

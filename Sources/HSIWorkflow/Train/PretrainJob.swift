@@ -109,7 +109,7 @@ struct PretrainingSource {
   let source: FileSource
   let resolution: Double?
 
-  /// Opens it on its good bands.
+  /// Opens it on the bands that were asked for, its good ones by default.
   ///
   /// - Throws: the errors of opening; `RasterError.inconsistent` for a scene without wavelengths.
   init(_ request: SceneRequest, _ context: RunContext) throws { try self.init(request.open(context), context) }
@@ -117,7 +117,7 @@ struct PretrainingSource {
   /// One that is open.
   init(_ opened: OpenScene, _ context: RunContext) throws {
     path = opened.path
-    source = try opened.source(bands: .good, excludesZeroSpectra: true, context)
+    source = try opened.source(bands: .list(opened.bands(default: .good)), excludesZeroSpectra: true, context)
     guard let wavelengths = source.metadata.axis.wavelengths, wavelengths.allSatisfy({ $0 > 0 && $0.isFinite }) else {
       throw RasterError.inconsistent(
         path: path, reason: "its bands have no wavelengths, by which the network tells them apart",

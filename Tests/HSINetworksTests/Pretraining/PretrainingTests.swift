@@ -9,7 +9,8 @@ import Testing
 
 /// A small textured scene of some bands, pixels of one corner missing.
 private func scene(
-  lines: Int = 24, samples: Int = 20, bands: Int = 30, from: Double = 420, to: Double = 1000, gap: Bool = true, shift: Double = 0
+  lines: Int = 24, samples: Int = 20, bands: Int = 30, from: Double = 420, to: Double = 1000, gap: Bool = true,
+  shift: Double = 0
 ) -> Cube {
   var positions: [Int32] = []
   var values: [Float] = []
@@ -46,7 +47,10 @@ private func scene(
       #expect(abs(Double(found(value, band: band)) - 0.75) < 1e-5)
       #expect(found(Float(mean + 3 * deviation), band: band) == 1 && found(-10, band: band) == 0)
     }
-    #expect(try BandNormalisation(Cube(lines: 1, samples: 1, pixels: PixelMatrix(rows: 1, columns: 1, values: [.nan])), RunContext()).means == [0])
+    #expect(
+      try BandNormalisation(
+        Cube(lines: 1, samples: 1, pixels: PixelMatrix(rows: 1, columns: 1, values: [.nan])), RunContext()
+      ).means == [0])
   }
 
   /// Strips change nothing.
@@ -86,7 +90,9 @@ private func scene(
     for (line, sample, symmetry) in [
       (0, 0, PatchSymmetry.identity), (18, 14, .all[5]), (-3, -2, .identity), (21, 17, .all[2]),
     ] {
-      var (a, b) = ([Float](repeating: -1, count: side * side * bands), [Float](repeating: -1, count: side * side * bands))
+      var (a, b) = (
+        [Float](repeating: -1, count: side * side * bands), [Float](repeating: -1, count: side * side * bands)
+      )
       kept.copy(line: line, sample: sample, side: side, symmetry, to: &a)
       scratch.copy(line: line, sample: sample, side: side, symmetry, to: &b)
       #expect(a == b)
@@ -107,7 +113,8 @@ private func scene(
         }
       }
     }
-    #expect(kept.missingPixels(line: 0, sample: 0, side: 6) == 12 && kept.missingPixels(line: 10, sample: 3, side: 6) == 0)
+    #expect(
+      kept.missingPixels(line: 0, sample: 0, side: 6) == 12 && kept.missingPixels(line: 10, sample: 3, side: 6) == 0)
   }
 
   @Test func windowsLieOnValidPixels() throws {
@@ -117,9 +124,11 @@ private func scene(
     #expect(windows.count == 20 && windows.scenes.count == 1)
     let strict = SceneWindows([kept], side: 4)
     // Of 2-pixel steps the corner of 3 × 4 missing pixels takes those with more than 4.
-    #expect(strict.count == 11 * 9 - (0..<11).flatMap { y in (0..<9).map { (y * 2, $0 * 2) } }.count {
-      kept.missingPixels(line: $0.0, sample: $0.1, side: 4) > 4
-    })
+    #expect(
+      strict.count == 11 * 9
+        - (0..<11).flatMap { y in (0..<9).map { (y * 2, $0 * 2) } }.count {
+          kept.missingPixels(line: $0.0, sample: $0.1, side: 4) > 4
+        })
     var random = CounterRandom(seed: 1)
     for _ in 0..<200 {
       let drawn = windows.draw(of: 0, &random)
@@ -248,7 +257,8 @@ private final class Folder {
   }
 
   @Test(arguments: [
-    ("side", 7.0), ("side", 2.0), ("epochs", 0), ("batch", 0), ("rate", 0), ("windows", 1), ("evaluate", 0), ("drop", 1),
+    ("side", 7.0), ("side", 2.0), ("epochs", 0), ("batch", 0), ("rate", 0), ("windows", 1), ("evaluate", 0),
+    ("drop", 1),
     ("bands", 1),
   ]) func refusals(_ what: String, _ value: Double) throws {
     var request = request()
