@@ -102,13 +102,18 @@ import Testing
   }
 
   @Test(.timeLimit(.minutes(5))) func classification() throws {
-    let scene = try Self.scene(lines: 14, samples: 12)
+    let plain = try Self.scene(lines: 14, samples: 12)
+    var metadata = plain.metadata
+    metadata.axis = SpectralAxis(wavelengths: (0..<plain.shape.bands).map { 450 + 20 * Double($0) })
+    let scene = Cube(shape: plain.shape, metadata: metadata, pixels: plain.pixels, positions: plain.positions)
     let known = LabelledPixels(
       positions: (0..<60).map { Int32($0 * 2) }, labels: (0..<60).map { $0 % 12 < 4 ? 0 : $0 % 12 < 8 ? 1 : 2 })
     let classes = (1...3).map { ClassEntry(name: "class \($0)", colour: [0, 0, UInt8(80 * $0)]) }
     let task = ClassificationTask(scene: scene, training: known, classes: classes)
-    let small: [String: Double] = ["epochs": 1, "batch": 16, "components": 4, "side": 5, "trees": 10]
-    let large = LoLAClassifier.presets.dropFirst().map(\.id)
+    let small: [String: Double] = [
+      "epochs": 1, "batch": 16, "components": 4, "side": 5, "trees": 10, "windows": 16, "bands": 6,
+    ]
+    let large = LoLAClassifier.presets.dropFirst().map(\.id) + ["less-small-4"]
     for entry in Classifiers.all where !large.contains(entry.description.id) {
       let values = small.filter { value in entry.description.parameters.contains { $0.name == value.key } }
       // A classifier that neither trains in steps nor reads its scene in strips tells nothing of its course.

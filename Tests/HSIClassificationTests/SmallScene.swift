@@ -26,8 +26,10 @@ struct SmallScene {
       }
     }
     let shape = CubeShape(lines: lines, samples: samples, bands: bands)
+    var metadata = CubeMetadata(bands: bands)
+    metadata.axis = SpectralAxis(wavelengths: (0..<bands).map { 450 + 20 * Double($0) })
     scene = Cube(
-      shape: shape, metadata: CubeMetadata(bands: bands),
+      shape: shape, metadata: metadata,
       pixels: PixelMatrix(rows: positions.count, columns: bands, values: values), positions: positions)
     self.labels = LabelledPixels(positions: positions, labels: labels)
     classes = (0..<count).map { ClassEntry(name: "field \($0)", colour: [UInt8(80 * $0), 0, 0]) }

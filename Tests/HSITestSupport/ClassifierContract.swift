@@ -36,11 +36,13 @@ public func checkClassifier(
     }
   }
 
-  // Strips that hold no more than the promised neighbourhood.
-  let (shape, radius) = (task.scene.shape, trained.patchRadius)
+  // Strips that hold no more than the promised neighbourhood, and begin where they may.
+  let (shape, multiple) = (task.scene.shape, trained.lineMultiple)
+  let radius = (trained.patchRadius + multiple - 1) / multiple * multiple
+  let step = (2 + multiple) / multiple * multiple
   var pieces: [Float] = []
-  for line in stride(from: 0, to: shape.lines, by: 3) {
-    let end = min(line + 3, shape.lines)
+  for line in stride(from: 0, to: shape.lines, by: step) {
+    let end = min(line + step, shape.lines)
     let offered = max(0, line - radius)..<min(shape.lines, end + radius)
     let rows = task.scene.rows(lines: offered)
     let pixels = PixelMatrix(

@@ -61,7 +61,8 @@ public struct SegmenterClassifier: SteppedClassifier, PretrainedClassifier {
     (recipe.gain, recipe.offset) = (parameters.value("gain"), parameters.value("offset"))
     let most = parameters.value("drop")
     recipe.dropped = [min(recipe.dropped[0], most), most]
-    recipe.side = Int(parameters.value("side"))
+    let multiple = 2 * (LESSConfiguration(named: preset)?.patch ?? 2)
+    recipe.side = max(Int(parameters.value("side")) / multiple, 1) * multiple
     self.recipe = recipe
   }
 

@@ -35,7 +35,12 @@ public final class TrainedSegmenter: TrainedClassifier, @unchecked Sendable {
     id: String, network: LESSSegmenter, normalisation: BandNormalisation, axis: SpectralAxis, side: Int, mostBands: Int,
     temperature: Float, resolution: Double? = nil, fitted: BandNormalisation? = nil, curve: [TrainingPoint]
   ) {
-    (self.id, self.network, self.normalisation, self.axis, self.curve) = (id, network, normalisation, axis, curve)
+    // Single precision from here on, as in a file.
+    func single(_ values: [Double]) -> [Double] { values.map { Double(Float($0)) } }
+    (self.id, self.network, self.curve) = (id, network, curve)
+    self.normalisation = BandNormalisation(
+      means: single(normalisation.means), deviations: single(normalisation.deviations))
+    self.axis = SpectralAxis(wavelengths: single(axis.wavelengths ?? []))
     (self.side, self.mostBands, self.temperature) = (side, mostBands, temperature)
     (self.resolution, sceneStatistics) = (resolution, fitted)
   }
