@@ -15,7 +15,8 @@ public enum GaussianResponse {
   /// Weights, bands of the source × bands of the target.
   ///
   /// - Parameters:
-  ///   - source, target: centres in nm.
+  ///   - source: centres of the source in nm.
+  ///   - target: centres of the target in nm.
   ///   - fwhm: full widths at half maximum of the target in nm, one per band, above 0.
   /// - Throws: `SpectralError.inconsistent` where a band of the target has no band of the source in its reach, or for widths that are
   ///   none.

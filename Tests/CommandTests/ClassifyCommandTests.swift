@@ -48,7 +48,7 @@ import Testing
       "classify train in/s.dat l.dat --model svm --set C=10 --set gamma=1 --split s.tif --out m.safetensors")
     #expect(try place.run("model info m.safetensors").output.contains("classification"))
     let shares = try place.run(
-      "classify predict in/s.dat m.dat --model m.safetensors --prob p.dat --confidence c.dat --quicklook q.png"
+      "classify predict in/s.dat m.dat --model m.safetensors --prob p.dat --confidence c.dat --entropy e.dat --margin n.dat --quicklook q.png"
     ).output
     #expect(shares.hasPrefix("value  class"))
     // ENVI says that it is a classification, with the names of the labels.
@@ -58,11 +58,17 @@ import Testing
       try place.bytes("m.dat"), try SampleScene.floats(place.folder.url.appendingPathComponent("p.dat"))
     )
     let confidence = try SampleScene.floats(place.folder.url.appendingPathComponent("c.dat"))
+    let entropy = try SampleScene.floats(place.folder.url.appendingPathComponent("e.dat"))
+    let margin = try SampleScene.floats(place.folder.url.appendingPathComponent("n.dat"))
     #expect(map.count == Self.pixels && prob.count == 3 * Self.pixels)
     for i in 0..<Self.pixels {
       let row = (0..<3).map { prob[$0 * Self.pixels + i] }
       #expect(abs(row.reduce(0, +) - 1) < 1e-5)
       #expect(row.max() == confidence[i] && row[Int(map[map.startIndex + i]) - 1] == confidence[i])
+      let sum = row.reduce(0.0) { $0 - ($1 > 0 ? Double($1) * log(Double($1)) : 0) }
+      #expect(abs(sum / log(3) - Double(entropy[i])) < 1e-5)
+      let ordered = row.sorted()
+      #expect(abs(ordered[2] - ordered[1] - margin[i]) < 1e-6)
     }
     try place.run("classify evaluate m.dat l.dat --split s.tif --report r.json --html r.html")
     let report = try place.json("r.json")

@@ -2,16 +2,19 @@ import HSICore
 import HSITransformer
 
 extension LESSAutoencoder: PretrainableNetwork {
-  /// Eight patches on either side of a window at least, 16 pixels.
-  public static func sides(_ configuration: LESSAutoencoderConfiguration) -> (usual: Int, multiple: Int) {
-    let patch = configuration.encoder.patch
-    return (max(8 * patch, 16), patch)
+  /// Eight patches on either side of a window, and 16 pixels at the least.
+  public static func usualSide(_ configuration: LESSAutoencoderConfiguration) -> Int {
+    max(8 * configuration.encoder.patch, 16)
   }
 
-  public func check(side: Int, wavelengths: [Double], resolution: Double?) throws {
-    let grid = side / configuration.encoder.patch
+  public func check(side: Int, bands: Int) throws {
+    let patch = configuration.encoder.patch
+    guard side >= 2 * patch, side % patch == 0 else {
+      throw CoreError.invalidParameter(
+        name: "\(option: "side")", value: "\(side)", requirement: "a multiple of \(patch) from \(2 * patch) on")
+    }
     try LESSMask.check(
-      bands: wavelengths.count, positions: grid * grid, bandRatio: configuration.channelMaskRatio,
+      bands: bands, positions: side / patch * (side / patch), bandRatio: configuration.channelMaskRatio,
       positionRatio: configuration.maskRatio)
   }
 

@@ -12,8 +12,10 @@ public enum LESSLoss {
   /// w is 1 at hidden positions and u at hidden bands, where any value is valid.
   ///
   /// - Parameters:
-  ///   - patches, target: `[B, C, N, p²]`.
-  ///   - hiddenBands, hiddenPositions: `[B, C]`, `[B, N]`, 1 = hidden.
+  ///   - patches: `[B, C, N, p²]`.
+  ///   - target: of the same shape.
+  ///   - hiddenBands: `[B, C]`, 1 = hidden.
+  ///   - hiddenPositions: `[B, N]`, 1 = hidden.
   public static func valid(
     _ patches: Variable, _ target: Variable, hiddenBands: Tensor, hiddenPositions: Tensor, isAbsolute: Bool = false,
     _ tape: Tape

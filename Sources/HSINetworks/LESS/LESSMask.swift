@@ -28,7 +28,8 @@ public struct LESSMask: Sendable, Equatable {
   /// - Parameters:
   ///   - bandDraws: `[B][C]`, uniform.
   ///   - positionDraws: `[B][N]`, or `[1][N]` for positions that all images share.
-  ///   - bandRatio, positionRatio: shares that are hidden.
+  ///   - bandRatio: share of the bands that is hidden.
+  ///   - positionRatio: share of the positions that is hidden.
   public init(bandDraws: [[Float]], positionDraws: [[Float]], bandRatio: Double, positionRatio: Double) {
     let (bandCount, positionCount) = (bandDraws[0].count, positionDraws[0].count)
     func smallest(_ draws: [[Float]], _ kept: Int) -> [[Int]] {

@@ -27,7 +27,8 @@ public struct BandSet: Sendable, Hashable {
 ///
 /// With `k` sets that have at least `least` bands within the scene, the scene's own are drawn with probability 1/2 and each of
 /// these with 1/(2k). Values of other sets are those of the scene weighted as `SpectralResampling` has it. Of the bands of the
-/// set a share stays (`ChannelSampling`), `most` of them at most.
+/// set a share stays (`ChannelSampling`), `most` of them at most; for networks of a fixed number of bands as many as they see, evenly
+/// spread from a random one on.
 public final class BandSampler {
   /// Bands of a batch and how they come from those of the scene.
   public struct Draw {
@@ -48,16 +49,21 @@ public final class BandSampler {
   private let choices: [[Choice]]
   private let dropped: [Double]
   private let most: Int
+  private let exactly: Int?
 
   /// - Parameters:
   ///   - axes: those of the scenes, with wavelengths.
   ///   - dropped: shares of the bands that are left out; see `ChannelSampling`.
-  public init(_ axes: [SpectralAxis], _ sets: [BandSet], dropped: [Double], least: Int = 8, most: Int) {
-    (self.dropped, self.most) = (dropped, most)
+  ///   - exactly: bands of every batch; nil for any number.
+  public init(
+    _ axes: [SpectralAxis], _ sets: [BandSet], dropped: [Double], least: Int = 8, most: Int, exactly: Int? = nil
+  ) {
+    (self.dropped, self.most, self.exactly) = (dropped, most, exactly)
     choices = axes.map { axis in
       [Choice(wavelengths: axis.wavelengths ?? [], weights: nil)]
         + sets.compactMap { set in
-          guard let (kept, weights) = SpectralResampling.weights(from: axis, to: set.axis), kept.count >= least
+          guard let (kept, weights) = SpectralResampling.weights(from: axis, to: set.axis),
+            kept.count >= exactly ?? least
           else { return nil }
           let wavelengths = set.axis.wavelengths ?? []
           return Choice(wavelengths: kept.map { wavelengths[$0] }, weights: weights)
@@ -75,9 +81,20 @@ public final class BandSampler {
   /// The scene's own bands, as many as of a batch.
   public func ownBands(scene: Int, _ random: inout CounterRandom) -> Draw { draw(choices[scene][0], &random) }
 
-  private func draw(_ choice: Choice, _ random: inout CounterRandom) -> Draw {
-    var bands = ChannelSampling.draw(of: choice.wavelengths.count, dropped: dropped, &random)
+  /// Bands of a batch, ascending.
+  private func bands(of count: Int, _ random: inout CounterRandom) -> [Int] {
+    if let exactly {
+      let step = max(count / exactly, 1)
+      let first = random.index(below: count - step * (exactly - 1))
+      return (0..<exactly).map { first + step * $0 }
+    }
+    var bands = ChannelSampling.draw(of: count, dropped: dropped, &random)
     while bands.count > most { bands.remove(at: random.index(below: bands.count)) }
+    return bands
+  }
+
+  private func draw(_ choice: Choice, _ random: inout CounterRandom) -> Draw {
+    let bands = bands(of: choice.wavelengths.count, &random)
     let wavelengths = bands.map { choice.wavelengths[$0] }
     guard let weights = choice.weights else { return Draw(wavelengths: wavelengths, picked: bands) }
     return Draw(

@@ -15,12 +15,14 @@ public struct PretrainingBatch {
 
 /// A network that learns from images without labels, by finding what is hidden of them.
 public protocol PretrainableNetwork: Network {
-  /// Side of the windows that it learns from, unless another is named, and what every side is a multiple of.
-  static func sides(_ configuration: Configuration) -> (usual: Int, multiple: Int)
-  /// Refuses windows and bands of which masks leave too little.
+  /// Side of the windows that it learns from, unless another is named.
+  static func usualSide(_ configuration: Configuration) -> Int
+  /// Bands of an image, where it sees no other number; nil for any.
+  static func fixedBands(_ configuration: Configuration) -> Int?
+  /// Refuses sides that it cannot see, and windows of so many bands of which masks leave too little.
   ///
   /// - Throws: an `HSIError`.
-  func check(side: Int, wavelengths: [Double], resolution: Double?) throws
+  func check(side: Int, bands: Int) throws
   /// The loss of a batch, what is hidden being drawn.
   func loss(_ batch: PretrainingBatch, _ random: inout CounterRandom, _ tape: Tape) -> Variable
   /// Images with what was hidden put in by the network, and 1 where it was hidden, both `[B, C, side, side]`.
@@ -29,12 +31,16 @@ public protocol PretrainableNetwork: Network {
   static func workingBytes(_ configuration: Configuration, batch: Int, side: Int, bands: Int) -> Int
 }
 
+extension PretrainableNetwork {
+  public static func fixedBands(_ configuration: Configuration) -> Int? { nil }
+}
+
 /// A network learning from windows of scenes without labels.
 ///
 /// Every batch is drawn by the seed and its number: a scene as often as it has windows, places near these, the bands
 /// (`BandSampler`), and what is hidden. Rule: AdamW (0.9, 0.95), decay of weights with two axes or more, a half cosine after a
-/// short warm-up, gradients of norm 1 at most, averaged weights. The score is the PSNR in dB of hidden values of validation
-/// windows, whose places, bands and masks are the same every time: −10 log₁₀ of half the loss, which is two mean squares.
+/// short warm-up, gradients of norm 1 at most, averaged weights. The score is the PSNR in dB of hidden values of validation windows,
+/// −10 log₁₀ of their mean squared error where they are not missing; places, bands and masks are the same every time.
 public final class MaskedPretraining<N: PretrainableNetwork>: TrainingTask {
   /// The network.
   public let network: N
@@ -93,13 +99,19 @@ public final class MaskedPretraining<N: PretrainableNetwork>: TrainingTask {
 
   public func score(_ context: RunContext) throws -> TrainingScore? {
     guard !judged.isEmpty else { return nil }
-    var sum = 0.0
+    var (sum, count) = (0.0, 0)
     for sample in judged {
       try context.checkCancellation()
       var random = CounterRandom(seed: 1, stream: sample.stream)
-      sum += Double(network.loss(sample.batch, &random, Tape(.inference)).value.scalar)
+      let found = network.reconstruction(sample.batch, &random)
+      let (images, hidden, truth) = (found.images.pointer, found.hidden.pointer, sample.batch.images.pointer)
+      for i in 0..<found.images.count where hidden[i] > 0 && truth[i] != 0 {
+        let difference = Double(images[i]) - Double(truth[i])
+        sum += difference * difference
+        count += 1
+      }
     }
-    return TrainingScore(-10 * log10(max(sum / Double(2 * judged.count), 1e-12)))
+    return TrainingScore(-10 * log10(max(sum / Double(max(count, 1)), 1e-12)))
   }
 
   public func text(_ score: Double) -> String { String(format: "PSNR of hidden values %.2f dB", score) }

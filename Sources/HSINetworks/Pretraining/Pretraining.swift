@@ -39,7 +39,7 @@ public struct Pretraining<N: PretrainableNetwork>: Sendable {
   public init(_ variant: String) { self.variant = variant }
 
   /// The side of windows for a network.
-  public func side(of network: N) -> Int { side ?? N.sides(network.configuration).usual }
+  public func side(of network: N) -> Int { side ?? N.usualSide(network.configuration) }
 
   /// The network in the state in which training starts.
   ///
@@ -60,11 +60,8 @@ public struct Pretraining<N: PretrainableNetwork>: Sendable {
     func check(_ name: String, _ value: Any, _ isGood: Bool, _ requirement: String) throws {
       if !isGood { throw CoreError.invalidParameter(name: name, value: "\(value)", requirement: requirement) }
     }
-    let multiple = N.sides(network.configuration).multiple
     let side = side(of: network)
-    try check(
-      "\(option: "side")", side, side >= 2 * multiple && side % multiple == 0 && side <= 1024,
-      "a multiple of \(multiple) from \(2 * multiple) to 1024")
+    try check("\(option: "side")", side, (1...1024).contains(side), "from 1 to 1024")
     try check("\(option: "epochs")", epochs, (1...1_000_000).contains(epochs), "from 1 to 1000000")
     try check("\(option: "batch")", batch, (1...4096).contains(batch), "from 1 to 4096")
     try check(
@@ -78,14 +75,25 @@ public struct Pretraining<N: PretrainableNetwork>: Sendable {
       "one or two shares from 0 to below 1, comma-separated")
     try check("\(option: "most bands")", mostBands, mostBands >= 2, "a number from 2")
     for axis in axes {
-      let fewest = min(ChannelSampling.counts(of: axis.count, dropped: dropped).lowerBound, mostBands)
-      try network.check(side: side, wavelengths: Array((axis.wavelengths ?? []).prefix(fewest)), resolution: nil)
+      guard let fixed = N.fixedBands(network.configuration) else {
+        let fewest = ChannelSampling.counts(of: axis.count, dropped: dropped).lowerBound
+        try network.check(side: side, bands: min(fewest, mostBands))
+        continue
+      }
+      try network.check(side: side, bands: min(axis.count, fixed))
     }
+  }
+
+  /// Bands of every batch, where the network sees no other number.
+  private var fixedBands: Int? {
+    let configuration = base?.model.network.configuration ?? N.Configuration(named: variant)
+    return configuration.flatMap { N.fixedBands($0) }
   }
 
   /// What draws the bands of batches.
   public func sampler(_ windows: SceneWindows) -> BandSampler {
-    BandSampler(windows.scenes.map(\.axis), bandSets, dropped: dropped, most: mostBands)
+    BandSampler(
+      windows.scenes.map(\.axis), bandSets, dropped: dropped, most: mostBands, exactly: fixedBands)
   }
 
   /// What was asked for, in a line.
@@ -101,7 +109,8 @@ public struct Pretraining<N: PretrainableNetwork>: Sendable {
 
   /// Bytes of a step.
   public func workingBytes(_ network: N) -> Int {
-    N.workingBytes(network.configuration, batch: batch, side: side(of: network), bands: mostBands)
+    N.workingBytes(
+      network.configuration, batch: batch, side: side(of: network), bands: fixedBands ?? mostBands)
   }
 
   /// Trains and writes the best weights to `out` whenever there are better ones.

@@ -1,3 +1,4 @@
+import Foundation
 import HSIClassification
 import HSICore
 import HSIRaster
@@ -9,6 +10,10 @@ extension ProductName {
   public static let probabilities: ProductName = "probabilities"
   /// Probability of the class in the map, N × 1.
   public static let confidence: ProductName = "confidence"
+  /// Entropy of the probabilities of a pixel, −Σ p ln p / ln C, N × 1: 0 where one class is certain, 1 where all are alike.
+  public static let entropy: ProductName = "entropy"
+  /// How far the most probable class is ahead of the next one, N × 1, from 0 to 1.
+  public static let margin: ProductName = "margin"
 }
 
 /// A scene and a model whose classes it is to be mapped by, strip by strip.
@@ -114,7 +119,7 @@ struct OpenPrediction {
     let (shape, radius) = (source.shape, margin)
     let work = classifier.predictionBytes(samples: shape.samples)
     let perRead = shape.samples * (shape.bands * 4 + 5) + source.workingBytesPerLine
-    let perLine = perRead + work.perLine + shape.samples * (8 * model.classes.count + 24)
+    let perLine = perRead + work.perLine + shape.samples * (8 * model.classes.count + 32)
     let fixed = 2 * radius * perRead + work.fixed
     let least = classifier.lineMultiple
     let needed = least * perLine + fixed
@@ -130,7 +135,19 @@ struct OpenPrediction {
     return max(lines / least, 1) * least
   }
 
-  /// Classifies all valid pixels and hands over class, probabilities and confidence strip by strip, in order.
+  /// Entropy and margin of the probabilities of a pixel.
+  private static func doubt(_ row: UnsafeMutableBufferPointer<Float>, _ winner: Int) -> (entropy: Float, margin: Float)
+  {
+    var (sum, next) = (0.0, Float(0))
+    for c in 0..<row.count {
+      let p = row[c]
+      if p > 0 { sum -= Double(p) * log(Double(p)) }
+      if c != winner { next = max(next, p) }
+    }
+    return (Float(max(sum, 0) / log(Double(max(row.count, 2)))), row[winner] - next)
+  }
+
+  /// Classifies all valid pixels and hands over class, probabilities, confidence, entropy and margin strip by strip, in order.
   ///
   /// - Returns: pixels of every class, in the order of the model's.
   /// - Throws: `CoreError.memory`, `.cancelled`; `RasterError.inconsistent` for a scene without a valid pixel.
@@ -140,6 +157,7 @@ struct OpenPrediction {
     var counts = [Int](repeating: 0, count: model.classes.count)
     let strip = Strip()
     let (values, best) = (PixelMatrix(rows: 0, columns: 1), PixelMatrix(rows: 0, columns: 1))
+    let (entropy, lead) = (PixelMatrix(rows: 0, columns: 1), PixelMatrix(rows: 0, columns: 1))
     context.progress.report(phase: "classifying", fraction: 0)
     for first in stride(from: 0, to: shape.lines, by: height) {
       try context.checkCancellation()
@@ -157,7 +175,7 @@ struct OpenPrediction {
       let rows = part.rows(lines: wanted)
       let offset = Int32(wanted.lowerBound * shape.samples)
       values.reshape(rows: rows.count, columns: 1)
-      best.reshape(rows: rows.count, columns: 1)
+      for matrix in [best, entropy, lead] { matrix.reshape(rows: rows.count, columns: 1) }
       for n in 0..<rows.count {
         let row = probabilities.row(n)
         var winner = 0
@@ -165,6 +183,7 @@ struct OpenPrediction {
         counts[winner] += 1
         values[n, 0] = Float(model.classes.values[winner])
         best[n, 0] = row[winner]
+        (entropy[n, 0], lead[n, 0]) = OpenPrediction.doubt(row, winner)
       }
       var results = ProductStrip(
         window: PixelWindow(line: first, sample: 0, lines: last - first, samples: shape.samples),
@@ -172,6 +191,8 @@ struct OpenPrediction {
       results[.classMap] = values
       results[.probabilities] = probabilities
       results[.confidence] = best
+      results[.entropy] = entropy
+      results[.margin] = lead
       try deliver(results)
       context.progress.report(phase: "classifying", fraction: Double(last) / Double(shape.lines))
     }

@@ -12,6 +12,10 @@ public struct PredictProductRequest: Sendable {
   public var probabilities: String?
   /// Probability of the class in the map.
   public var confidence: String?
+  /// Entropy of the probabilities, from 0 to 1.
+  public var entropy: String?
+  /// How far the class in the map is ahead of the next one.
+  public var margin: String?
   /// Picture of the map (`.png`).
   public var quicklook: String?
   /// Reports.
@@ -27,18 +31,22 @@ struct PredictPaths {
   let output: OutputPaths
   let probabilities: String?
   let confidence: String?
+  let entropy: String?
+  let margin: String?
   let quicklook: String?
 
   init(map: String, _ products: PredictProductRequest, _ records: RecordRequest) {
     output = OutputPaths(map, everything: products.everything, products.reports, records)
     probabilities = output.raster(products.probabilities, "prob")
     confidence = output.raster(products.confidence, "confidence")
+    entropy = output.raster(products.entropy, "entropy")
+    margin = output.raster(products.margin, "margin")
     quicklook = output.file(products.quicklook, "map.png")
   }
 
   /// Declares every file.
   func declare(on plan: inout OutputPlan, _ writing: RasterWriting, georeference: Georeference?) throws {
-    for raster in [output.main, probabilities, confidence] { try plan.writeRaster(raster, writing) }
+    for raster in [output.main, probabilities, confidence, entropy, margin] { try plan.writeRaster(raster, writing) }
     plan.writePicture(quicklook, georeference: georeference)
     output.declareRecords(on: &plan)
   }
@@ -134,11 +142,14 @@ public struct PredictJob: Sendable {
     func open(_ name: ProductName, _ path: String?, _ names: [String]) throws {
       guard let path else { return }
       var described = metadata.replacingBands(names: names, quantity: .probability)
+      if name == .entropy || name == .margin { described.quantity = .score }
       described.nodata = writing.nodata(bands: names.count)
       try sink.open(RasterProduct(name, path: path, content: name.rawValue, metadata: described))
     }
     try open(.probabilities, paths.probabilities, classes.names.map { "prob: \($0)" })
     try open(.confidence, paths.confidence, ["confidence"])
+    try open(.entropy, paths.entropy, ["entropy"])
+    try open(.margin, paths.margin, ["margin"])
     return described
   }
 }

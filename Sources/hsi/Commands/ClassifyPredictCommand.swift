@@ -60,6 +60,12 @@ struct PredictProductOptions: ParsableArguments {
   @Option(help: "Probability of the class in the map, float32.")
   var confidence: OutputPath?
 
+  @Option(help: "Entropy of the probabilities, 0 certain to 1 all alike, float32.")
+  var entropy: OutputPath?
+
+  @Option(help: "How far the class in the map is ahead of the next one, float32.")
+  var margin: OutputPath?
+
   @Option(help: "Picture of the map (.png).")
   var quicklook: OutputPath?
 
@@ -81,6 +87,7 @@ struct PredictProductOptions: ParsableArguments {
     request.everything = everything
     request.probabilities = prob?.text
     request.confidence = confidence?.text
+    (request.entropy, request.margin) = (entropy?.text, margin?.text)
     request.quicklook = quicklook?.text
     request.reports = ReportPlaces(json: report?.text, html: html?.text)
     return request

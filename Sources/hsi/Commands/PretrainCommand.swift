@@ -17,6 +17,7 @@ struct PretrainCommand: ParsableCommand {
       Examples:
         hsi pretrain scene1.tif scene2.hdr --out base.safetensors --epochs 100
         hsi pretrain archive/*.tif --model less-small-4 --out base.safetensors --minutes 480
+        hsi pretrain archive/*.tif --model spectralgpt-tiny --out gpt.safetensors
         hsi pretrain archive/*.tif --model less-small-4 --out base.safetensors --minutes 480 --resume
       """)
 
@@ -29,8 +30,8 @@ struct PretrainCommand: ParsableCommand {
   @Option(help: "Weights to write (.safetensors).")
   var out: OutputPath
 
-  @Option(help: "Network: \(LESSConfiguration.names.joined(separator: ", ")).")
-  var model = LESSConfiguration.names[0]
+  @Option(help: "Network: \(PretrainCommand.models.joined(separator: ", ")).")
+  var model = PretrainCommand.models[0]
 
   @Option(help: "Weights to go on from.")
   var from: WeightsPath?
@@ -44,7 +45,8 @@ struct PretrainCommand: ParsableCommand {
   @Option(help: "Windows per epoch (default: as many as the scenes have, at half their side).")
   var windowsPerEpoch: Int?
 
-  @Option(help: "Side of a window in pixels (default: 8 patches, at least 16 pixels).")
+  @Option(
+    help: "Side of a window in pixels (default: 8 patches, at least 16 pixels; that of the network for spectralgpt).")
   var side: Int?
 
   @Option(help: "Windows per step.")
@@ -80,10 +82,23 @@ struct PretrainCommand: ParsableCommand {
   @OptionGroup(title: "Input") var input: InputOptions
   @OptionGroup(title: "Running") var options: RunOptions
 
+  /// Networks that can be pre-trained, the default first.
+  static let models = LESSAutoencoderConfiguration.names + SpectralGPTConfiguration.names
+
   func run() throws {
+    if SpectralGPTConfiguration.names.contains(model) {
+      try run(SpectralGPT.self)
+    } else if LESSAutoencoderConfiguration.names.contains(model) {
+      try run(LESSAutoencoder.self)
+    } else {
+      throw TransformerError.unknownModel(name: model, known: PretrainCommand.models)
+    }
+  }
+
+  private func run<N: PretrainableNetwork>(_: N.Type) throws {
     let context = try options.makeContext()
     let names = try InputList.names(scenes.map(\.text), separatedByNUL: null).map(InputPath.init(argument:))
-    var training = Pretraining<LESSAutoencoder>(model)
+    var training = Pretraining<N>(model)
     (training.epochs, training.batch, training.rate) = (epochs, batch, rate)
     (training.windowsPerEpoch, training.side, training.evaluateEvery) = (windowsPerEpoch, side, evaluateEvery)
     (training.dropped, training.mostBands) = (try shares(), mostBands)

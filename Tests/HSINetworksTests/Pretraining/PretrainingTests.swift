@@ -283,6 +283,38 @@ private final class Folder {
     try request().check(model().network, axes: [scene().metadata.axis])
   }
 
+  /// SpectralGPT learns by the same task: as many bands as it sees, evenly spread.
+  @Test func spectralGPTLearns() throws {
+    var configuration = try #require(SpectralGPTConfiguration(named: "spectralgpt-tiny"))
+    (configuration.size, configuration.width, configuration.depth, configuration.heads) = (8, 24, 1, 2)
+    (configuration.decoderWidth, configuration.decoderDepth, configuration.maskRatio) = (16, 1, 0.5)
+    let network = SpectralGPT(configuration, seed: 2)
+    let model = Model(network, card: Model<SpectralGPT>.card("test", configuration))
+    var request = Pretraining<SpectralGPT>("spectralgpt-tiny")
+    (request.epochs, request.windowsPerEpoch, request.batch, request.evaluateEvery) = (4, 16, 4, 16)
+    request.base = ("test", model)
+    request.bandSets = [BandSet("other", from: 450, to: 950, count: 20, width: 25)]
+    let (training, judges) = try windows()
+    #expect(request.side(of: network) == 8)
+    let folder = try Folder()
+    let before = MaskedPretraining(
+      SpectralGPT(configuration, seed: 2), request, windows: training, judges: judges, settings: "", RunContext())
+    let untrained = try #require(try before.score(RunContext())).value
+    let outcome = try request.run(
+      model, windows: training, judges: judges, to: folder.file("g.safetensors"), TrainingSession(), RunContext())
+    #expect(outcome.record.best ?? 0 > untrained + 1, "\(untrained) → \(outcome.record.best ?? 0)")
+    let batch = try #require(training.examples(request.sampler(training), most: 1).first)
+    #expect(batch.images.shape == [1, 12, 8, 8] && batch.wavelengths.count == 12)
+    var random = CounterRandom(seed: 1)
+    let result = network.reconstruction(batch, &random)
+    let hidden = result.hidden.values
+    #expect(hidden.reduce(0, +) == Float(hidden.count) / 2)
+    for i in hidden.indices where hidden[i] == 0 { #expect(result.images.pointer[i] == batch.images.pointer[i]) }
+    // Images of other sides and too few bands.
+    #expect(throws: CoreError.self) { try network.check(side: 16, bands: 12) }
+    #expect(throws: PretrainingError.self) { try network.check(side: 8, bands: 11) }
+  }
+
   /// What was seen stays, what was hidden comes from the network.
   @Test func reconstruction() throws {
     let (training, _) = try windows()
