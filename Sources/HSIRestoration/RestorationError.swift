@@ -18,6 +18,8 @@ public enum RestorationError: HSIError {
   case unusableNoise(detail: String)
   /// Weights that were not trained for what they are asked to undo.
   case untrainedTask(task: String, known: [String])
+  /// The scenes to judge a training by give no patch.
+  case noJudges
   /// A finer image does not lie on a grid that a scene can be brought to.
   case fineGrid(detail: String)
   /// The kernel of a blur cannot be told from the scene.
@@ -27,7 +29,8 @@ public enum RestorationError: HSIError {
 
   public var category: ErrorCategory {
     switch self {
-    case .shapeMismatch, .tooFewPixels, .noVariation, .tooFewBands, .tooFewPatches, .unusableNoise, .unknownKernel,
+    case .shapeMismatch, .tooFewPixels, .noVariation, .tooFewBands, .tooFewPatches, .noJudges, .unusableNoise,
+      .unknownKernel,
       .fineGrid, .undecidedTask:
       .input
     case .noBundledWeights, .untrainedTask: .model
@@ -40,7 +43,7 @@ public enum RestorationError: HSIError {
     case .tooFewPixels: "E-FEW-PIXELS"
     case .noVariation: "E-CONSTANT"
     case .tooFewBands: "E-BANDS"
-    case .tooFewPatches: "E-FEW-PATCHES"
+    case .tooFewPatches, .noJudges: "E-FEW-PATCHES"
     case .noBundledWeights: "E-NO-WEIGHTS"
     case .unusableNoise: "E-NOISE-LEVELS"
     case .untrainedTask: "E-WEIGHTS-TASK"
@@ -60,6 +63,7 @@ public enum RestorationError: HSIError {
       "the scene has \(scene) good bands but a patch needs \(needed)"
     case .tooFewPatches(let found, let needed):
       "the scenes give \(found) patches but training needs at least \(needed)"
+    case .noJudges: "the scenes to judge by give no patch, so that no weights could be told to be the best"
     case .noBundledWeights(let name):
       "no weights were given, and \(name) does not come with this hsi or is not where it is installed"
     case .unusableNoise(let detail): "the noise levels cannot be used: \(detail)"
@@ -79,6 +83,7 @@ public enum RestorationError: HSIError {
     case .noVariation: "check the bands, \(option: "nodata") and \(option: "window")"
     case .tooFewBands: "leave this scene out, or train with fewer bands"
     case .tooFewPatches: "give more or larger scenes, or make \(option: "patch") or \(option: "batch") smaller"
+    case .noJudges: "judge by a larger scene (\(option: "validation")), or make \(option: "patch") smaller"
     case .noBundledWeights: "give \(option: "weights"), or name their folder in HSI_MODEL_PATH"
     case .untrainedTask: "give weights that were, or a classical method (hsi methods)"
     case .fineGrid:

@@ -148,6 +148,8 @@ import Testing
     ("pretrain in/nowl.dat --out o/x.safetensors", 3, "--wavelengths"),
     ("pretrain in/s.dat --out o/x.safetensors --side 64", 2, "--side"),
     ("pretrain in/s.dat --out o/x.safetensors --side 9", 2, "--side"),
+    ("pretrain in/s.dat --validation in/nan.dat --out o/x.safetensors --side 8", 2, "judge"),
+    ("train denoise in/s.dat --validation in/nan.dat --out o/x.safetensors --patch 8", 3, "valid"),
     ("pretrain in/s.dat --out o/x.safetensors --drop 0.5,x", 2, "--drop"),
     ("pretrain in/s.dat --out o/x.safetensors --model less-huge", 2, "less-tiny"),
     ("pretrain in/nan.dat --out o/x.safetensors", 2, "--side"),

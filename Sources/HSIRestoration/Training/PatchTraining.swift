@@ -207,6 +207,8 @@ public struct PatchTraining<Subject: PatchSubject>: Sendable {
     guard patches.count >= batch else {
       throw RestorationError.tooFewPatches(found: patches.count, needed: batch)
     }
+    // Without a score nothing would be the best, and nothing written.
+    guard judges.count > 0 else { throw RestorationError.noJudges }
     let summary = summary(patches: patches.count, seed: context.seed)
     let settings =
       summary

@@ -56,10 +56,12 @@ public struct PretrainJob<N: PretrainableNetwork>: Sendable {
       sources, working: training.workingBytes(model.network), beside: output, context)
     let windows = SceneWindows(Array(kept[..<learning.count]), side: side)
     let judged = SceneWindows(Array(kept[learning.count...]), side: side)
-    guard windows.count > 0 else {
+    // Without a score nothing would be the best, and nothing written.
+    guard windows.count > 0, judged.count > 0 else {
       throw CoreError.invalidParameter(
         name: "\(option: "side")", value: "\(side)",
-        requirement: "a side of which a scene has windows with three quarters of valid pixels")
+        requirement: "a side of which a scene to learn from and one to judge by have windows with three quarters of "
+          + "valid pixels")
     }
     let data = scenes.map { ($0.path as NSString).lastPathComponent }.joined(separator: ", ")
     let outcome = try training.run(
@@ -81,10 +83,9 @@ public struct PretrainJob<N: PretrainableNetwork>: Sendable {
         "\(trained)best validation \(measure.name) \(measure.text(best)) at step \(record.bestStep)")
     }
     var outputs = record.best.map { _ in [ReportOutput(path: output, content: "weights")] } ?? []
-    let shown = judged.count > 0 ? judged : windows
     if record.best != nil,
       let picture = PretrainExamples.picture(
-        try Model<N>.read(output).network, shown, training.sampler(shown))
+        try Model<N>.read(output).network, judged, training.sampler(judged))
     {
       try OutputFile.write(try PNG.encode(picture), to: picturePath, overwrite: true, inputs: plan.protected)
       outputs.append(ReportOutput(path: picturePath, content: "examples"))
