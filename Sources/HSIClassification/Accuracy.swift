@@ -43,6 +43,14 @@ public struct ConfusionMatrix: Sendable, Codable, Equatable {
   public var total: Int { support.reduce(0, +) }
   /// Pixels with the right class.
   public var correct: Int { counts.indices.reduce(0) { $0 + counts[$1][$1] } }
+  /// Mean over the classes that occur of TP / (TP + FP + FN), a share (mIoU); NaN where none occurs.
+  public var meanIntersectionOverUnion: Double {
+    let values = zip(counts.indices, zip(support, predicted)).compactMap { k, pixels -> Double? in
+      let union = pixels.0 + pixels.1 - counts[k][k]
+      return union > 0 ? Double(counts[k][k]) / Double(union) : nil
+    }
+    return values.isEmpty ? .nan : values.reduce(0, +) / Double(values.count)
+  }
 }
 
 /// Figures of one class; nil where nothing could be divided by.

@@ -3,7 +3,7 @@ import HSITransformer
 
 /// A trained network that low-rank adapters can fit to another scene, its own weights untouched.
 public protocol AdaptableClassifier: TrainedClassifier {
-  /// Learns an adapter from a scene on the same bands, beside all linear maps.
+  /// Learns an adapter from a scene, beside linear maps: on the same bands, or any where the classifier takes any.
   ///
   /// - Parameters:
   ///   - lora: rank, α and dropout of the adapter.
@@ -43,6 +43,8 @@ public struct TrainedAdapter: Sendable {
   public var configuration: [String: String]
   /// The training curve.
   public var curve: [TrainingPoint]
+  /// The bands of the scene that it was learned from, where the classifier takes any; nil for those of the model.
+  public var axis: SpectralAxis?
 
   /// The architecture that model cards of adapters name, with the identifier of the classifier before it.
   public static let suffix = " adapter"

@@ -149,6 +149,7 @@ extension ClassificationModel {
     var card = card
     card.architecture = classifier.id + TrainedAdapter.suffix
     card.task = "classification"
+    let axis = adapter.axis ?? axis
     card.bands = axis.count
     card.wavelengths = axis.wavelengths
     var settings = adapter.configuration
@@ -177,6 +178,8 @@ extension ClassificationModel {
       settings[key].flatMap { try? JSONDecoder().decode(type, from: Data($0.utf8)) }
     }
     let result = try base.adapted(by: file)
+    var axis = axis
+    if result.takesAnyBands, let own = card.wavelengths { axis = SpectralAxis(wavelengths: own) }
     guard let classes = decoded(StoredClasses.self, Key.classes)?.table, classes.count == result.classCount,
       result.bands == axis.count
     else {

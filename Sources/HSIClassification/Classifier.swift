@@ -96,10 +96,12 @@ public protocol TrainedClassifier: Sendable {
   ///
   /// - Parameters:
   ///   - resolution: metres per pixel, where they are known.
+  ///   - acceptsAnyRange: whether bands far from those that it was trained on are taken all the same, as evaluations want it.
   ///   - name: of the model, for messages.
   /// - Throws: `ClassificationError.modelMismatch`, the errors of reading.
-  func fitted(to source: any StripSource, resolution: Double?, named name: String, _ context: RunContext) throws
-    -> any TrainedClassifier
+  func fitted(
+    to source: any StripSource, resolution: Double?, acceptsAnyRange: Bool, named name: String, _ context: RunContext
+  ) throws -> any TrainedClassifier
   /// What a model file holds of it, by name; `Classifiers` reads it back.
   var contents: [(name: String, content: SafetensorsWriter.Content)] { get }
   /// Settings that rebuild it beside the tensors, for the model card.
@@ -111,9 +113,9 @@ public protocol TrainedClassifier: Sendable {
 extension TrainedClassifier {
   public var takesAnyBands: Bool { false }
   public var lineMultiple: Int { 1 }
-  public func fitted(to source: any StripSource, resolution: Double?, named name: String, _ context: RunContext) throws
-    -> any TrainedClassifier
-  { self }
+  public func fitted(
+    to source: any StripSource, resolution: Double?, acceptsAnyRange: Bool, named name: String, _ context: RunContext
+  ) throws -> any TrainedClassifier { self }
 }
 
 /// A classifier that learns in steps, so that its training can be stopped and resumed, limited in time, and ended early.

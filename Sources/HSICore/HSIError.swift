@@ -98,7 +98,9 @@ public enum CoreError: HSIError {
         ? "\(method) has no parameters, but \(name) was set"
         : "\(method) has no parameter \(name)\(Suggestion.text(for: name, in: known)); it has \(known.joined(separator: ", "))"
     case .memory(let purpose, let needed, let budget):
-      "\(purpose) needs \(MemoryBudget.text(needed)) but the memory budget is \(MemoryBudget.text(budget))"
+      MemoryBudget.text(needed) == MemoryBudget.text(budget)
+        ? "\(purpose) needs \((needed - budget + 0xFFFFF) >> 20) MiB more than the memory budget of \(MemoryBudget.text(budget))"
+        : "\(purpose) needs \(MemoryBudget.text(needed)) but the memory budget is \(MemoryBudget.text(budget))"
     case .cancelled: "stopped on request"
     case .outputExists(let path): "\(path) exists already"
     case .outputIsInput(let path): "\(path) is an input of this command and cannot be its output"

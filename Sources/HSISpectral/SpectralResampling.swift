@@ -111,7 +111,7 @@ public enum SpectralResampling {
   }
 
   /// Half the distance between the neighbours of each value on a sorted copy; 1 for a single value.
-  static func spacings(_ values: [Double]) -> [Double] {
+  public static func spacings(_ values: [Double]) -> [Double] {
     let order = values.indices.sorted { (values[$0], $0) < (values[$1], $1) }
     var result = [Double](repeating: 1, count: values.count)
     guard order.count > 1 else { return result }

@@ -10,7 +10,7 @@ struct Benchmark: ParsableCommand {
     subcommands: [
       UnmixingSpeed.self, BlindMemory.self, ReadingSpeed.self, Accuracy.self, NetworkSpeed.self,
       RestorationAccuracy.self, RestoreAccuracy.self, InpaintingSpeed.self,
-      ClassificationAccuracy.self,
+      ClassificationAccuracy.self, FewLabelsAccuracy.self,
       ClassificationSpeed.self,
     ])
 }

@@ -49,7 +49,7 @@ struct ClassificationAccuracy: ParsableCommand {
     guard !pageOnly else { return try write(records) }
     for seed in 0..<seeds {
       for scene in ClassificationAccuracy.scenes {
-        let (cube, labels) = try load(scene.cube, scene.labels)
+        let (cube, labels) = try ClassificationScene.load(data, scene.cube, scene.labels)
         for scheme in ClassificationAccuracy.schemes {
           let context = RunContext(memory: MemoryBudget(bytes: 8 << 30), seed: UInt64(seed))
           let split = try SplitRequest(scheme: scheme, guardRadius: ClassificationAccuracy.guardRadius)
@@ -73,42 +73,16 @@ struct ClassificationAccuracy: ParsableCommand {
     _ context: RunContext
   ) throws -> Record {
     let classifier = try Classifiers.named(name)
-    let task = ClassificationTask(
-      scene: cube, training: split.pixels(.training, of: labels), classes: labels.classes.entries)
-    let start = Date()
-    let trained = try classifier.train(task, context)
-    let seconds = Date().timeIntervalSince(start)
-    let probabilities = try trained.probabilities(cube, lines: 0..<cube.shape.lines, context)
-    let (rows, truth) = task.rows(of: split.pixels(.test, of: labels))
-    let result = rows.map { row -> Int? in
-      let values = probabilities.row(row)
-      return values.indices.reduce(0) { values[$1] > values[$0] ? $1 : $0 }
-    }
-    let accuracy = HSIClassification.Accuracy(
-      ConfusionMatrix(classes: labels.classes.count, truth: truth, result: result))
+    let run = try ClassificationScene.run(classifier, cube, labels, split, resolution: nil, context)
+    let accuracy = run.accuracy
     let record = Record(
       scene: scene, scheme: scheme, model: name, seed: seed, oa: accuracy.overall, aa: accuracy.average,
-      kappa: accuracy.kappa, seconds: seconds, training: task.trainingCounts.reduce(0, +), test: truth.count,
+      kappa: accuracy.kappa, seconds: run.seconds, training: run.training, test: run.test,
       overlapping: split.overlap(radius: classifier.patchRadius).overlapping, radius: classifier.patchRadius)
     let text = String(
-      format: "%@, %@, seed %d, %@: OA %.2f, %.1f s\n", scene, scheme, seed, name, 100 * record.oa, seconds)
+      format: "%@, %@, seed %d, %@: OA %.2f, %.1f s\n", scene, scheme, seed, name, 100 * record.oa, record.seconds)
     FileHandle.standardError.write(Data(text.utf8))
     return record
-  }
-
-  private func load(_ cubePath: String, _ labelPath: String) throws -> (Cube, LabelMap) {
-    let context = RunContext(memory: MemoryBudget(bytes: 8 << 30))
-    var selection = SelectionOptions()
-    selection.excludesZeroSpectra = true
-    let cube = try FileSource(RasterFormats.open(data + "/" + cubePath, context: context), selection, context: context)
-      .load(context)
-    let reader = try RasterFormats.open(data + "/" + labelPath, context: context)
-    let band = try FileSource(reader, SelectionOptions(), context: context).load(context)
-    let labels = try LabelMap(
-      lines: reader.shape.lines, samples: reader.shape.samples,
-      values: UnsafeBufferPointer(start: band.pixels.pointer, count: band.count), positions: band.positions,
-      known: reader.metadata.classes, path: labelPath)
-    return (cube, labels.restricted(to: cube.positions))
   }
 
   // MARK: - Page

@@ -40,6 +40,93 @@ import Testing
 
   private static let pixels = SampleScene.lines * SampleScene.samples
 
+  /// Probabilities of an ensemble are the means of those of its members, whatever the strips; reliability is in report and page.
+  @Test func ensembleAndReliability() throws {
+    let place = try Place()
+    try place.run("classify split l.dat --guard 1 --train 20% --out s.tif")
+    for model in ["sam", "gml"] {
+      try place.run("classify train in/s.dat l.dat --model \(model) --split s.tif --out \(model).safetensors")
+      try place.run("classify predict in/s.dat \(model).dat --model \(model).safetensors --prob \(model)_p.dat")
+    }
+    let ensemble = "--model sam.safetensors --with gml.safetensors"
+    try place.run(
+      "classify predict in/s.dat e.dat \(ensemble) --prob p.dat --confidence e_confidence.dat --report e.json")
+    try place.run("classify predict in/s.dat f.dat \(ensemble) --prob q.dat --memory 1M -j 1")
+    let (a, b, mean, strips) = try (
+      SampleScene.floats(place.folder.url.appendingPathComponent("sam_p.dat")),
+      SampleScene.floats(place.folder.url.appendingPathComponent("gml_p.dat")),
+      SampleScene.floats(place.folder.url.appendingPathComponent("p.dat")),
+      SampleScene.floats(place.folder.url.appendingPathComponent("q.dat"))
+    )
+    #expect(zip(zip(a, b), mean).allSatisfy { abs(($0.0 + $0.1) / 2 - $1) < 1e-6 } && mean == strips && a != b)
+    let model = try #require(try place.json("e.json")["model"] as? [String: Any])
+    #expect((model["settings"] as? [String: String])?["averaged with"] == "gml.safetensors")
+    let inputs = try #require(try place.json("e.dat.prov.json")["inputs"] as? [[String: Any]])
+    #expect(inputs.contains { $0["path"] as? String == "gml.safetensors" && $0["sha256"] != nil })
+    // The confidence beside the map is found, and said.
+    let result = try place.run("classify evaluate e.dat l.dat --split s.tif --report r.json --html r.html")
+    #expect(result.output.contains("confidence in e_confidence.dat"))
+    let reliability = try #require(try place.json("r.json")["reliability"] as? [String: Any])
+    let bins = try #require(reliability["bins"] as? [[String: Any]])
+    let confusion = try #require(try place.json("r.json")["confusion"] as? [[Int]])
+    #expect(bins.count == 10 && bins.reduce(0) { $0 + ($1["count"] as? Int ?? 0) } == confusion.joined().reduce(0, +))
+    #expect((reliability["expected_calibration_error"] as? Double).map { (0...1).contains($0) } == true)
+    let page = try place.text("r.html")
+    #expect(page.contains("How far its probabilities can be believed") && page.contains("averaged with other models"))
+    #expect(!(try place.run("classify evaluate gml.dat l.dat --split s.tif").output.contains("ECE")))
+    // Bad companions and bad confidence: one line.
+    for (line, code, word) in [
+      ("classify predict in/s.dat x.dat --model sam.safetensors --with nowhere.safetensors", Int32(7), "nowhere"),
+      ("classify evaluate e.dat l.dat --split s.tif --confidence p.dat", 3, "the map"),
+      ("classify evaluate e.dat l.dat --split s.tif --confidence missing.dat", 3, "missing.dat"),
+    ] {
+      let refused = try Tool.run(line.split(separator: " ").map(String.init), in: place.folder.url)
+      #expect(
+        refused.status == code && refused.errorLines.count == 1 && refused.errors.contains(word), "\(refused.errors)")
+    }
+  }
+
+  /// Classifiers on bands that they did not learn from: a table, JSON with the same figures, the same for every thread count.
+  @Test func transfer() throws {
+    let place = try Place()
+    let line =
+      "evaluate transfer in/s.dat l.dat --model svm,sam --set C=10 --set gamma=1 --train 20% --guard 1 --runs 2"
+    let text = try place.run(line + " --instruments prisma").output
+    for word in ["trained (32)", "shifted (32) *", "disjoint (21) *", "all (53)", "prisma (", "mIoU", "±", "nearest"] {
+      #expect(text.contains(word), "\(word)\n\(text)")
+    }
+    let output = try place.run(line + " --json -j 1").output
+    let json = try #require(try JSONSerialization.jsonObject(with: Data(output.utf8)) as? [String: Any])
+    let rows = try #require(json["rows"] as? [[String: Any]])
+    #expect(rows.count == 8 && rows.allSatisfy { ($0["runs"] as? [[String: Double]])?.count == 2 })
+    func overall(_ model: String, _ bands: String) -> Double {
+      let row = rows.first { $0["model"] as? String == model && $0["mapped_with"] as? String == bands }
+      return (row?["runs"] as? [[String: Double]])?.first?["overall"] ?? .nan
+    }
+    // All bands hold those that were learned from.
+    #expect(overall("svm", "trained") > 0.6 && overall("svm", "all") == overall("svm", "trained"))
+    #expect(overall("svm", "disjoint") < overall("svm", "trained"))
+    let header = try place.text("in/s.hdr")
+    let bare = header.replacing(/wavelength = \{[^}]*\}\n/, with: "").replacing(/fwhm = \{[^}]*\}\n/, with: "")
+    try Data(bare.utf8).write(to: place.folder.url.appendingPathComponent("o/nowl.hdr"))
+    try FileManager.default.copyItem(atPath: place.folder.path("in/s.dat"), toPath: place.folder.path("o/nowl.dat"))
+    for (line, code, word) in [
+      ("evaluate transfer o/nowl.dat l.dat --model svm", Int32(7), "--wavelengths"),
+      ("evaluate transfer in/s.dat l.dat --model svm --trained-share 0.99 --guard 1", 2, "--trained-share"),
+      ("evaluate transfer in/s.dat l.dat --model svm --trained-share 2", 2, "--trained-share"),
+      ("evaluate transfer in/s.dat l.dat --model svm --instruments hubble", 2, "aviris"),
+      ("evaluate transfer in/s.dat l.dat --model svm --set epochs=3", 2, "epochs"),
+      ("evaluate transfer in/s.dat l.dat --model svm,nothing", 2, "nothing"),
+      ("evaluate transfer in/s.dat l.dat --model svm --from x.safetensors", 2, "svm"),
+      ("evaluate transfer in/s.dat l.dat --model svm --runs 0", 2, "--runs"),
+    ] {
+      let refused = try Tool.run(line.split(separator: " ").map(String.init), in: place.folder.url)
+      #expect(
+        refused.status == code && refused.errorLines.count == 1 && refused.errors.contains(word),
+        "\(line)\n\(refused.errors)")
+    }
+  }
+
   @Test func fromLabelsToReport() throws {
     let place = try Place()
     let table = try place.run("classify split l.dat --guard 1 --train 20% --out s.tif").output

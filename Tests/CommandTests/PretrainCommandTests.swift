@@ -104,6 +104,28 @@ import Testing
     #expect((a == b) == (scope == "--probe"))
   }
 
+  /// A model of a scene is adapted to one with other bands, and maps it with the adapter; transfer takes part with its weights.
+  @Test func adaptersForOtherBands() throws {
+    let place = try SampleScene.workplace()
+    try labels(place)
+    let file = try base(place)
+    let settings = "--set epochs=1 --set windows=8 --set batch=4 --set side=8 --set bands=8"
+    _ = try run(
+      "classify train in/s.dat l.dat --model less-tiny --from \(file) \(settings) --train 50% --guard 0 --out m.safetensors",
+      place)
+    _ = try run("convert in/s.dat o/part.dat --wl 500-1500", place)
+    _ = try run(
+      "classify finetune o/part.dat l.dat --from m.safetensors --epochs 1 --train 50% --guard 0 --out o/a.safetensors",
+      place)
+    let result = try run(
+      "classify predict o/part.dat o/p.tif --model m.safetensors --adapter o/a.safetensors", place)
+    #expect(exists("o/p.tif", place) && !result.errors.contains("W-MODEL-SCALE"))
+    let table = try run(
+      "evaluate transfer in/s.dat l.dat --model less-tiny,sam --from \(file) --probe \(settings) --train 50% --guard 0",
+      place)
+    #expect(table.output.contains("less-tiny, probe  trained (32)") && !table.errors.contains("W-MODEL"))
+  }
+
   @Test func scenesOfAnotherScaleAreSaid() throws {
     let place = try SampleScene.workplace()
     try labels(place)

@@ -34,6 +34,27 @@ import Testing
     #expect(abs(accuracy.kappa - (0.5 - chance) / (1 - chance)) < 1e-15)
   }
 
+  @Test func intersectionOverUnionByHand() {
+    let matrix = ConfusionMatrix(classes: 4, truth: [0, 0, 0, 1, 1, 2], result: [0, 0, 1, 1, nil, 0])
+    // TP 2, 1, 0 of unions {3 + 3 − 2, 2 + 2 − 1, 1 + 0 − 0}; the fourth class does not occur.
+    #expect(abs(matrix.meanIntersectionOverUnion - (2.0 / 4 + 1.0 / 3 + 0) / 3) < 1e-15)
+    #expect(ConfusionMatrix(classes: 2).meanIntersectionOverUnion.isNaN)
+  }
+
+  @Test func reliabilityByHand() {
+    var reliability = Reliability()
+    for (confidence, isRight) in [(0.95, true), (0.91, false), (0.55, true), (0.52, true), (1.0, true)] {
+      reliability.add(confidence: confidence, isRight: isRight)
+    }
+    for confidence in [Double.nan, -0.1, 1.5] { reliability.add(confidence: confidence, isRight: true) }
+    #expect(reliability.total == 5 && reliability.bins.count == 10 && reliability.bins[0].accuracy == nil)
+    #expect(reliability.bins[9].count == 3 && abs((reliability.bins[9].accuracy ?? 0) - 2.0 / 3) < 1e-15)
+    #expect(abs((reliability.bins[5].confidence ?? 0) - 0.535) < 1e-12)
+    // |1 + 0 + 1 − 2.86| of one interval, |2 − 1.07| of the other, over 5 pixels.
+    #expect(abs(reliability.expectedCalibrationError - (0.86 + 0.93) / 5) < 1e-12)
+    #expect(Reliability().expectedCalibrationError.isNaN)
+  }
+
   @Test func spreadOverRuns() {
     let spread = Spread([1, 2, 4])
     #expect(abs(spread.mean - 7.0 / 3) < 1e-15 && abs(spread.deviation - (7.0 / 3).squareRoot()) < 1e-15)

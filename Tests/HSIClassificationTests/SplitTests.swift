@@ -40,6 +40,19 @@ import Testing
     #expect(try request.split(labels, RunContext(seed: 6)) != split)
   }
 
+  /// So many of every class, in blocks too.
+  @Test func numberOfEveryClass() throws {
+    #expect(SplitRequest.Amount("10/class") == .perClass(10) && SplitRequest.Amount("0/class") == nil)
+    #expect(SplitRequest.Amount("x/class") == nil && SplitRequest.Amount("10%/class") == nil)
+    let labels = map([200, 120, 80], samples: 20)
+    let split = try SplitRequest(training: .perClass(6), guardRadius: 1).split(labels, RunContext(seed: 5))
+    #expect(split.counts(.training, of: labels) == [6, 6, 6] && split.facts.guardRadius == 1)
+    #expect(split.facts.training == "6 per class" && SplitFacts(parsing: split.facts.text) == split.facts)
+    #expect(throws: ClassificationError.self) {
+      _ = try SplitRequest(training: .perClass(80)).split(labels, RunContext())
+    }
+  }
+
   @Test func classesThatAreTooSmall() {
     let labels = map([100, 1], samples: 10)
     for request in [SplitRequest(), SplitRequest(scheme: .random), SplitRequest(scheme: .fixed, training: .count(2))] {

@@ -88,12 +88,7 @@ public struct SegmenterClassifier: SteppedClassifier, PretrainedClassifier {
     let claim = context.claimThreads()
     defer { claim.release() }
     try task.check()
-    let axis = task.scene.metadata.axis
-    guard let wavelengths = axis.wavelengths, wavelengths.allSatisfy({ $0 > 0 && $0.isFinite }) else {
-      throw ClassificationError.modelMismatch(
-        model: preset, reason: "the bands have no wavelengths, by which the network tells them apart",
-        advice: "give them with \(option: "wavelengths") or \(option: "sensor")")
-    }
+    try task.checkWavelengths(for: preset)
     let needed = trainingBytes(task.scene.shape, samples: task.training.count, classes: task.classes.count)
     guard needed <= context.memory.bytes else {
       throw CoreError.memory(purpose: "training \(preset)", needed: needed, budget: context.memory.bytes)
@@ -102,26 +97,12 @@ public struct SegmenterClassifier: SteppedClassifier, PretrainedClassifier {
     var recipe = recipe
     let multiple = 2 * network.configuration.network.encoder.patch
     recipe.side = max(recipe.side / multiple, 1) * multiple
-    let normalisation = BandNormalisation(
-      task.isTransductive ? task.scene.pixels : task.spectra(of: task.training).pixels)
-    let scene = try NormalisedScene(
-      task.scene, normalisation: normalisation, resolution: task.resolution, context)
-    func known(_ pixels: LabelledPixels) -> LabelledPixels {
-      let (rows, labels) = task.rows(of: pixels)
-      return LabelledPixels(positions: rows.map { task.scene.positions[$0] }, labels: labels)
-    }
-    let validation = known(task.validation)
-    let trainer = Trainer(
-      SegmenterTask(
-        network, recipe, scene, training: known(task.training), validation: validation, name: preset,
-        seed: context.seed))
-    try trainer.run(session, context)
-    network.linears.foldAdapters()
-    let temperature = try Temperature.chosen(network, scene, validation, recipe, context)
+    let learned = try SegmenterTraining.run(
+      network, recipe, task, name: preset, session, context
+    ) { network.linears.foldAdapters() }
     return TrainedSegmenter(
-      id: preset, network: network, normalisation: normalisation, axis: axis, side: recipe.side,
-      mostBands: recipe.mostBands,
-      temperature: temperature, curve: trainer.record.curve)
+      id: preset, network: network, normalisation: learned.normalisation, axis: task.scene.metadata.axis,
+      side: recipe.side, mostBands: recipe.mostBands, temperature: learned.temperature, curve: learned.curve)
   }
 
   /// The network in the state in which training starts.

@@ -5,6 +5,11 @@ import HSINumerics
 import HSITransformer
 import Synchronization
 
+/// One network is used by one thread at a time, whoever holds it.
+final class NetworkLock: Sendable {
+  let mutex = Mutex(())
+}
+
 /// A LESS ViT that maps the classes of whole windows, of scenes with any bands that have wavelengths.
 ///
 /// Windows lie on a grid of half their side, wherever a scene is cut into strips, and are blended linearly, so that the map depends on
@@ -29,11 +34,12 @@ public final class TrainedSegmenter: TrainedClassifier, @unchecked Sendable {
   private let resolution: Double?
   /// Statistics of the scene that is mapped, where they count instead.
   private let sceneStatistics: BandNormalisation?
-  private let lock = Mutex(())
+  private let lock: NetworkLock
 
   init(
     id: String, network: LESSSegmenter, normalisation: BandNormalisation, axis: SpectralAxis, side: Int, mostBands: Int,
-    temperature: Float, resolution: Double? = nil, fitted: BandNormalisation? = nil, curve: [TrainingPoint]
+    temperature: Float, resolution: Double? = nil, fitted: BandNormalisation? = nil, lock: NetworkLock = NetworkLock(),
+    curve: [TrainingPoint]
   ) {
     // Single precision from here on, as in a file.
     func single(_ values: [Double]) -> [Double] { values.map { Double(Float($0)) } }
@@ -42,7 +48,7 @@ public final class TrainedSegmenter: TrainedClassifier, @unchecked Sendable {
       means: single(normalisation.means), deviations: single(normalisation.deviations))
     self.axis = SpectralAxis(wavelengths: single(axis.wavelengths ?? []))
     (self.side, self.mostBands, self.temperature) = (side, mostBands, temperature)
-    (self.resolution, sceneStatistics) = (resolution, fitted)
+    (self.resolution, sceneStatistics, self.lock) = (resolution, fitted, lock)
   }
 
   public var classCount: Int { network.configuration.network.classes }
@@ -66,22 +72,22 @@ public final class TrainedSegmenter: TrainedClassifier, @unchecked Sendable {
   /// Windows that go through the network together.
   private var batch: Int { 4 }
 
-  public func fitted(to source: any StripSource, resolution: Double?, named name: String, _ context: RunContext) throws
-    -> any TrainedClassifier
-  {
+  public func fitted(
+    to source: any StripSource, resolution: Double?, acceptsAnyRange: Bool, named name: String, _ context: RunContext
+  ) throws -> any TrainedClassifier {
     guard let expected = normalisation.interpolated(from: axis, to: source.metadata.axis) else {
       throw ClassificationError.modelMismatch(
         model: name, reason: "its bands have no wavelengths, by which \(id) tells them apart",
         advice: "give them with \(option: "wavelengths") or \(option: "sensor")")
     }
-    try checkRange(source.metadata.axis, named: name, context)
+    if !acceptsAnyRange { try checkRange(source.metadata.axis, named: name, context) }
     let own = try BandNormalisation(source, context)
     let distance = expected.distance(to: own)
     func fitted(_ normalisation: BandNormalisation?) -> TrainedSegmenter {
       TrainedSegmenter(
         id: id, network: network, normalisation: self.normalisation, axis: axis, side: side, mostBands: mostBands,
         temperature: temperature,
-        resolution: resolution, fitted: normalisation, curve: curve)
+        resolution: resolution, fitted: normalisation, lock: lock, curve: curve)
     }
     guard distance > TrainedSegmenter.scaleLimit else { return fitted(nil) }
     context.warn(
@@ -134,7 +140,7 @@ public final class TrainedSegmenter: TrainedClassifier, @unchecked Sendable {
       try context.checkCancellation()
       let part = Array(cuts[start..<min(start + batch, cuts.count)])
       let input = image.input(part, side: side, bands: chosen)
-      let logits = lock.withLock { _ in network(input, Tape(.inference)).value.copy() }
+      let logits = lock.mutex.withLock { _ in network(input, Tape(.inference)).value.copy() }
       if temperature != 1 { for i in 0..<logits.count { logits.output[i] /= temperature } }
       Scores.softmax(logits.output, count: part.count * side * side, classes: classes)
       for (n, cut) in part.enumerated() {
@@ -172,18 +178,39 @@ public final class TrainedSegmenter: TrainedClassifier, @unchecked Sendable {
 
   // MARK: - Model files
 
-  private enum Key {
+  enum Key {
     static let side = "window_side"
     static let bands = "most_bands"
     static let temperature = "temperature"
   }
 
   public var contents: [(name: String, content: SafetensorsWriter.Content)] {
-    [
-      ("normalisation.mean", .floats(Tensor([normalisation.count], normalisation.means.map(Float.init)))),
-      ("normalisation.deviation", .floats(Tensor([normalisation.count], normalisation.deviations.map(Float.init)))),
-      ("normalisation.wavelengths", .floats(Tensor([normalisation.count], (axis.wavelengths ?? []).map(Float.init)))),
-    ] + network.store.contents()
+    normalisationContents(normalisation, axis) + network.store.contents()
+  }
+
+  /// Statistics of bands and their wavelengths, as files have them.
+  func normalisationContents(
+    _ normalisation: BandNormalisation, _ axis: SpectralAxis
+  ) -> [(name: String, content: SafetensorsWriter.Content)] {
+    func vector(_ values: [Double]) -> SafetensorsWriter.Content {
+      .floats(Tensor([values.count], values.map(Float.init)))
+    }
+    return [
+      ("normalisation.mean", vector(normalisation.means)),
+      ("normalisation.deviation", vector(normalisation.deviations)),
+      ("normalisation.wavelengths", vector(axis.wavelengths ?? [])),
+    ]
+  }
+
+  /// What `normalisationContents` wrote.
+  static func normalisation(of file: WeightFile) throws -> (BandNormalisation, SpectralAxis) {
+    let mean = try file.vector("normalisation.mean")
+    let deviation = try file.vector("normalisation.deviation", count: mean.count)
+    let wavelengths = try file.vector("normalisation.wavelengths", count: mean.count)
+    return (
+      BandNormalisation(means: mean.map(Double.init), deviations: deviation.map(Double.init)),
+      SpectralAxis(wavelengths: wavelengths.map(Double.init))
+    )
   }
 
   public var configuration: [String: String] {
@@ -210,9 +237,7 @@ public final class TrainedSegmenter: TrainedClassifier, @unchecked Sendable {
     var inner = card
     inner.architecture = LESSSegmenter.architecture
     let network = try ModelFile<LESSSegmenter>(file, card: inner).model { $0.hasPrefix("normalisation.") }.network
-    let mean = try file.vector("normalisation.mean")
-    let deviation = try file.vector("normalisation.deviation", count: mean.count)
-    let wavelengths = try file.vector("normalisation.wavelengths", count: mean.count)
+    let (normalisation, axis) = try TrainedSegmenter.normalisation(of: file)
     let side = Int(try number(Key.side, 2...1024))
     let patch = network.configuration.network.encoder.patch
     guard side % (2 * patch) == 0 else {
@@ -221,8 +246,7 @@ public final class TrainedSegmenter: TrainedClassifier, @unchecked Sendable {
     }
     self.init(
       id: card.architecture, network: network,
-      normalisation: BandNormalisation(means: mean.map(Double.init), deviations: deviation.map(Double.init)),
-      axis: SpectralAxis(wavelengths: wavelengths.map(Double.init)), side: side,
+      normalisation: normalisation, axis: axis, side: side,
       mostBands: Int(try number(Key.bands, 1...10_000)), temperature: Float(try number(Key.temperature, 0.01...100)),
       curve: [])
   }

@@ -18,10 +18,15 @@ public struct SplitRequest: Sendable, Hashable {
     case share(Double)
     /// A number: of all classes together, of every class in the scheme `fixed`.
     case count(Int)
+    /// A number of every class, whatever the scheme.
+    case perClass(Int)
 
-    /// Parses `10%`, `0.1` or `500`.
+    /// Parses `10%`, `0.1`, `500` or `10/class`.
     public init?(_ text: String) {
-      if text.hasSuffix("%") {
+      if text.hasSuffix("/class") {
+        guard let count = Int(text.dropLast("/class".count)), count > 0 else { return nil }
+        self = .perClass(count)
+      } else if text.hasSuffix("%") {
         guard let value = Double(text.dropLast()), value > 0, value < 100 else { return nil }
         self = .share(value / 100)
       } else if let count = Int(text) {
@@ -38,6 +43,7 @@ public struct SplitRequest: Sendable, Hashable {
       switch self {
       case .share(let value): SplitRequest.percent(value)
       case .count(let count): "\(count)"
+      case .perClass(let count): "\(count) per class"
       }
     }
   }
@@ -76,7 +82,7 @@ public struct SplitRequest: Sendable, Hashable {
         purpose: "a split with \(wanted[index]) training pixel\(wanted[index] == 1 ? "" : "s")")
     }
     let facts = SplitFacts(
-      scheme: scheme.rawValue, training: scheme == .fixed ? "\(training) per class" : "\(training)",
+      scheme: scheme.rawValue, training: asked,
       validation: SplitRequest.percent(validation), guardRadius: scheme == .disjoint ? guardRadius : 0,
       seed: context.seed)
     var result: Split
@@ -103,11 +109,17 @@ public struct SplitRequest: Sendable, Hashable {
     }
   }
 
+  /// What was asked for, in words.
+  private var asked: String {
+    if case .perClass = training { return "\(training)" }
+    return scheme == .fixed ? "\(training) per class" : "\(training)"
+  }
+
   /// Training pixels of every class, at least 1.
   func trainingCounts(_ counts: [Int], _ classes: ClassTable) throws -> [Int] {
     let total = counts.reduce(0, +)
     switch (scheme, training) {
-    case (.fixed, .count(let count)):
+    case (.fixed, .count(let count)), (_, .perClass(let count)):
       return counts.map { _ in count }
     case (.fixed, .share(let share)):
       return counts.map { max(1, Int((Double($0) * share).rounded())) }

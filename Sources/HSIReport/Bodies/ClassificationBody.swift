@@ -9,7 +9,7 @@ public typealias ClassificationReport = Report<ClassificationBody>
 public struct ClassificationBody: ReportBody {
   public typealias Channel = SceneChannel
 
-  public static let currentVersion = "1.0"
+  public static let currentVersion = "1.1"
   public static let command = "classify evaluate"
   public static let subjectKey = "map"
 
@@ -128,6 +128,40 @@ public struct ClassificationBody: ReportBody {
     }
   }
 
+  /// Judged pixels by the probability of their class in the map, in intervals of equal width.
+  public struct Reliability: Codable, Sendable {
+    /// One interval.
+    public struct Bin: Codable, Sendable {
+      /// Its ends.
+      public var from: Double
+      public var to: Double
+      /// Pixels.
+      public var count: Int
+      /// Mean probability and share of right pixels; null without pixels.
+      public var confidence: Double?
+      public var accuracy: Double?
+
+      /// An interval.
+      public init(from: Double, to: Double, count: Int, confidence: Double?, accuracy: Double?) {
+        (self.from, self.to, self.count) = (from, to, count)
+        (self.confidence, self.accuracy) = (confidence, accuracy)
+      }
+    }
+
+    /// The raster of probabilities.
+    public var path: String
+    /// Σ n/N · |accuracy − confidence|, a share.
+    public var expectedCalibrationError: Double
+    public var bins: [Bin]
+
+    /// The intervals of a raster.
+    public init(path: String, expectedCalibrationError: Double, bins: [Bin]) {
+      self.path = Secrets.masked(path)
+      self.expectedCalibrationError = expectedCalibrationError
+      self.bins = bins
+    }
+  }
+
   /// The labels.
   public var labels: String
   /// The scene, where it is known.
@@ -155,6 +189,8 @@ public struct ClassificationBody: ReportBody {
   public var spread: [String: Spread]?
   /// The training curve; empty where there is none.
   public var curve: [CurvePoint]
+  /// How far the confidence of the map can be believed, where it was given.
+  public var reliability: Reliability?
 
   /// Figures of one or several maps; the first run is the one whose matrix is shown.
   public init(labels: String, judged: String, classes: [Class], confusion: [[Int]], unclassified: [Int], runs: [Run]) {

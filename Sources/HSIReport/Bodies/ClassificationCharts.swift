@@ -67,6 +67,25 @@ extension ClassificationReport {
       ])
   }
 
+  /// Accuracy by confidence, and where the two are equal; nil where the confidence is not known.
+  public var reliabilityChart: LineChart? {
+    guard let bins = body.reliability?.bins else { return nil }
+    let points = bins.compactMap { bin in
+      bin.confidence.flatMap { x in bin.accuracy.map { (100 * x, 100 * $0) } }
+    }
+    guard !points.isEmpty else { return nil }
+    var chart = LineChart(
+      title: "Reliability", summary: "Share of right pixels by the probability of their class in the map",
+      xLabel: "Probability of the class in the map (%)", yLabel: "Judged pixels right (%)",
+      series: [
+        .init(name: "believable", colour: Colour(0x9AA1A8), x: [0, 100], y: [0, 100], style: .dashed),
+        .init(name: "", colour: CategoricalPalette.colour(1), x: points.map(\.0), y: points.map(\.1), style: .stems),
+        .init(name: "the map", colour: CategoricalPalette.colour(1), x: points.map(\.0), y: points.map(\.1)),
+      ])
+    (chart.xRange, chart.yRange) = (0...100, 0...100)
+    return chart
+  }
+
   /// Accuracy on validation pixels by epoch; nil where none was measured.
   public var validationChart: LineChart? {
     let points = body.curve.compactMap { point in point.validationAccuracy.map { (Double(point.epoch), 100 * $0) } }

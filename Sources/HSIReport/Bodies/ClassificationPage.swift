@@ -47,7 +47,7 @@ private struct ClassificationPage {
   var page: ReportPage {
     ReportPage(
       title: "Accuracy of", kicker: "Classification", lead: lead, header: headline,
-      sections: [pictures, confusion, classTable, runs, split, curve, spectra, settings])
+      sections: [pictures, confusion, classTable, reliability, runs, split, curve, spectra, settings])
   }
 
   private func e(_ text: String) -> String { Markup.escape(text) }
@@ -59,7 +59,12 @@ private struct ClassificationPage {
   }
 
   private var lead: String {
-    let name = report.model.map { "<strong>\(e($0.name))</strong> gives" } ?? "The map gives"
+    let name =
+      report.model.map { model in
+        model.settings["averaged with"] == nil
+          ? "<strong>\(e(model.name))</strong> gives"
+          : "<strong>\(e(model.name))</strong>, averaged with other models, gives"
+      } ?? "The map gives"
     var text = "\(name) the right class to <strong>\(percent(report.overall))</strong> of "
     text += "\(NumberText.grouped(report.judgedPixels)) \(e(report.judged)) of \(report.classes.count) classes. "
     guard let split = report.split else {
@@ -165,6 +170,21 @@ private struct ClassificationPage {
     return html
       + "</tbody></table></div><p class=\"note\">Precision: share of the pixels given the class that have it. "
       + "Recall: share of the pixels of the class that were given it. F1: their harmonic mean.</p></section>"
+  }
+
+  private var reliability: String {
+    guard let facts = report.reliability, let chart = report.reliabilityChart else { return "" }
+    let most = facts.bins.max { $0.count < $1.count }
+    var text =
+      "<p>Judged pixels by the probability of their class in the map. On the dashed line a probability is the share of "
+    text += "pixels that are right; below it the map is surer than it should be. Expected calibration error: "
+    text += "<strong>\(percent(facts.expectedCalibrationError))</strong>."
+    if let most {
+      text +=
+        " Most pixels, \(NumberText.grouped(most.count)), lie between \(percent(most.from)) and \(percent(most.to))."
+    }
+    return "<section><h2>How far its probabilities can be believed</h2>\(text)</p>"
+      + "\(PageParts.chart(chart, "reliability", height: 300))</section>"
   }
 
   private var runs: String {

@@ -51,6 +51,25 @@ extension ClassificationBody {
           "properties": {"mean": {"$ref": "#/$defs/number"}, "deviation": {"$ref": "#/$defs/number"}}
         }
       },
+      "reliability": {
+        "description": "Judged pixels by the probability of their class in the map.",
+        "type": "object", "required": ["path", "expected_calibration_error", "bins"], "additionalProperties": false,
+        "properties": {
+          "path": {"type": "string"},
+          "expected_calibration_error": {"description": "A share.", "$ref": "#/$defs/number"},
+          "bins": {
+            "type": "array",
+            "items": {
+              "type": "object", "required": ["from", "to", "count"], "additionalProperties": false,
+              "properties": {
+                "from": {"$ref": "#/$defs/number"}, "to": {"$ref": "#/$defs/number"},
+                "count": {"$ref": "#/$defs/count"}, "confidence": {"$ref": "#/$defs/number"},
+                "accuracy": {"$ref": "#/$defs/number"}
+              }
+            }
+          }
+        }
+      },
       "channels": {
         "type": "array",
         "items": {

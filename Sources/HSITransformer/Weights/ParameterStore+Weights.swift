@@ -17,9 +17,13 @@ extension ParameterStore {
   }
 
   /// Loads the weights of some parameters, such as those of an adapter, and leaves the others alone.
-  public func load(_ file: WeightFile, only isWanted: (Parameter) -> Bool) throws {
+  ///
+  /// - Parameter isIgnored: names in the file that belong to none of them.
+  public func load(
+    _ file: WeightFile, only isWanted: (Parameter) -> Bool, isIgnored: (String) -> Bool = { _ in false }
+  ) throws {
     let wanted = parameters.filter(isWanted)
-    let tensors = try file.tensors(for: wanted.map { ($0.name, $0.shape) })
+    let tensors = try file.tensors(for: wanted.map { ($0.name, $0.shape) }, isIgnored: isIgnored)
     for parameter in wanted { if let tensor = tensors[parameter.name] { parameter.set(tensor) } }
   }
 

@@ -29,6 +29,8 @@ public struct ClassPrediction {
   public var model: ClassificationModel
   /// How messages name the model.
   public var modelName: String
+  /// Models of the same classes whose probabilities are averaged with those of the model (an ensemble), and their names.
+  public var companions: [(model: ClassificationModel, name: String)] = []
 
   /// A scene and a model.
   public init(_ scene: SceneRequest, _ model: ClassificationModel, named modelName: String = "the model") {
@@ -80,59 +82,132 @@ public struct ClassMap: Sendable {
   }
 }
 
-/// A prediction whose scene is open on the bands of its model.
+/// A prediction whose scene is open on the bands of its models.
 struct OpenPrediction {
+  /// The model whose classes are mapped.
   let model: ClassificationModel
-  /// What maps the scene.
-  private let classifier: any TrainedClassifier
+  /// What maps the scene; the probabilities of several are averaged.
+  private let members: [Member]
   let opened: OpenScene
   /// The scene on the bands that the model needs.
   let file: FileSource
-  /// What the model is shown: the file, or a resampled view of it.
-  let source: any StripSource
+
+  /// A model and the scene as it is shown to it.
+  private struct Member {
+    let classifier: any TrainedClassifier
+    /// The file, or a resampled view of it.
+    let source: any StripSource
+
+    /// Lines on either side that decide about a line: so many that what is read begins at a multiple of the classifier's.
+    var margin: Int {
+      let multiple = classifier.lineMultiple
+      return (classifier.patchRadius + multiple - 1) / multiple * multiple
+    }
+  }
 
   /// Opens the scene.
   ///
   /// - Throws: the errors of opening, `ClassificationError.modelMismatch`.
   init(_ prediction: ClassPrediction, _ context: RunContext) throws {
     model = prediction.model
-    opened = try prediction.scene.open(context)
-    let known = model.classifier
-    (file, source) = try SceneBands.source(
-      opened, for: known.takesAnyBands ? nil : model.axis, model: prediction.modelName, context)
-    classifier = try known.fitted(
-      to: source, resolution: opened.metadata.georeference?.metresPerPixel, named: prediction.modelName, context)
+    let opened = try prediction.scene.open(context)
+    self.opened = opened
+    var files: [FileSource] = []
+    members = try ([(prediction.model, prediction.modelName)] + prediction.companions).map { model, name in
+      guard model.classes.values == prediction.model.classes.values else {
+        throw ClassificationError.modelMismatch(
+          model: name, reason: "its classes are not those of \(prediction.modelName)",
+          advice: "average models that were trained on the same labels")
+      }
+      let known = model.classifier
+      let (file, source) = try SceneBands.source(
+        opened, for: known.takesAnyBands ? nil : model.axis, model: name, context)
+      files.append(file)
+      return Member(
+        classifier: try known.fitted(
+          to: source, resolution: opened.metadata.georeference?.metresPerPixel, acceptsAnyRange: false, named: name,
+          context),
+        source: source)
+    }
+    file = files[0]
   }
+
+  /// Size of what is mapped; bands are those of the model.
+  var source: any StripSource { members[0].source }
 
   /// Metadata of the part of the scene that is mapped.
   var metadata: CubeMetadata { opened.metadata.cropping(to: file.window) }
 
-  /// Lines on either side that decide about a line: so many that what is read begins at a multiple of the classifier's.
-  private var margin: Int {
-    let multiple = classifier.lineMultiple
-    return (classifier.patchRadius + multiple - 1) / multiple * multiple
-  }
-
-  /// Lines to classify at a time: as many as keep pixels with their margin, the classifier's work and the results within
-  /// half the budget and the pixels within 256 MiB.
+  /// Lines to classify at a time: as many as keep pixels with their margin, the classifiers' work and the results within
+  /// half the budget and the pixels within 256 MiB, and begin at multiples of every classifier's.
   private func stripLines(_ context: RunContext) throws -> Int {
-    let (shape, radius) = (source.shape, margin)
-    let work = classifier.predictionBytes(samples: shape.samples)
-    let perRead = shape.samples * (shape.bands * 4 + 5) + source.workingBytesPerLine
-    let perLine = perRead + work.perLine + shape.samples * (8 * model.classes.count + 32)
-    let fixed = 2 * radius * perRead + work.fixed
-    let least = classifier.lineMultiple
+    let shape = source.shape
+    var (perRead, perLine, fixed, least) = (0, 0, 0, 1)
+    for member in members {
+      let work = member.classifier.predictionBytes(samples: shape.samples)
+      let reading = shape.samples * (member.source.shape.bands * 4 + 5) + member.source.workingBytesPerLine
+      perRead = max(perRead, reading)
+      perLine = max(perLine, reading + work.perLine)
+      fixed = max(fixed, 2 * member.margin * reading + work.fixed)
+      least = OpenPrediction.commonMultiple(least, member.classifier.lineMultiple)
+    }
+    perLine += shape.samples * ((members.count > 1 ? 12 : 8) * model.classes.count + 32)
     let needed = least * perLine + fixed
     guard needed <= context.memory.bytes else {
       throw CoreError.memory(
         purpose:
-          "classifying \(least == 1 ? "one line" : "\(least) lines") of \(shape.samples) pixels with \(classifier.id)",
-        needed: needed,
-        budget: context.memory.bytes)
+          "classifying \(least == 1 ? "one line" : "\(least) lines") of \(shape.samples) pixels with "
+          + members.map(\.classifier.id).joined(separator: " and "),
+        needed: needed, budget: context.memory.bytes)
     }
     let room = max(0, context.memory.bytes / 2 - fixed) / perLine
-    let lines = max(1, min(shape.lines, room, max(radius + 1, (256 << 20) / max(1, perRead))))
+    let margin = members.map(\.margin).max() ?? 0
+    let lines = max(1, min(shape.lines, room, max(margin + 1, (256 << 20) / max(1, perRead))))
     return max(lines / least, 1) * least
+  }
+
+  private static func commonMultiple(_ a: Int, _ b: Int) -> Int {
+    var (x, y) = (a, b)
+    while y != 0 { (x, y) = (y, x % y) }
+    return a / x * b
+  }
+
+  /// Probabilities of some lines: places of the pixels in them, and a row for each; several members are averaged with equal weight over
+  /// those that have the pixel.
+  private func probabilities(
+    lines: Range<Int>, _ strip: Strip, _ context: RunContext
+  ) throws -> (positions: [Int32], values: PixelMatrix) {
+    var result: (positions: [Int32], values: PixelMatrix)?
+    var counts: [Float] = []
+    for member in members {
+      let shape = member.source.shape
+      let (top, bottom) = (max(0, lines.lowerBound - member.margin), min(shape.lines, lines.upperBound + member.margin))
+      try member.source.read(lines: top..<bottom, into: strip)
+      let part = Cube(
+        shape: CubeShape(lines: bottom - top, samples: shape.samples, bands: shape.bands),
+        metadata: member.source.metadata, pixels: strip.pixels, positions: strip.positions)
+      let wanted = (lines.lowerBound - top)..<(lines.upperBound - top)
+      let values = try member.classifier.probabilities(part, lines: wanted, context)
+      let offset = Int32(wanted.lowerBound * shape.samples)
+      let positions = part.rows(lines: wanted).map { strip.positions[$0] - offset }
+      guard let sums = result else {
+        result = (positions, values)
+        counts = [Float](repeating: 1, count: positions.count)
+        continue
+      }
+      var other = 0
+      for (row, place) in sums.positions.enumerated() {
+        while other < positions.count, positions[other] < place { other += 1 }
+        guard other < positions.count, positions[other] == place else { continue }
+        for c in 0..<values.columns { sums.values[row, c] += values[other, c] }
+        counts[row] += 1
+      }
+    }
+    guard let result else { preconditionFailure("a prediction without models") }
+    for (row, count) in counts.enumerated() where count > 1 {
+      for c in 0..<result.values.columns { result.values[row, c] /= count }
+    }
+    return result
   }
 
   /// Entropy and margin of the probabilities of a pixel.
@@ -153,7 +228,7 @@ struct OpenPrediction {
   /// - Throws: `CoreError.memory`, `.cancelled`; `RasterError.inconsistent` for a scene without a valid pixel.
   func run(_ context: RunContext, _ deliver: (ProductStrip) throws -> Void) throws -> [Int] {
     let height = try stripLines(context)
-    let (shape, radius) = (source.shape, margin)
+    let shape = source.shape
     var counts = [Int](repeating: 0, count: model.classes.count)
     let strip = Strip()
     let (values, best) = (PixelMatrix(rows: 0, columns: 1), PixelMatrix(rows: 0, columns: 1))
@@ -162,21 +237,13 @@ struct OpenPrediction {
     for first in stride(from: 0, to: shape.lines, by: height) {
       try context.checkCancellation()
       let last = min(shape.lines, first + height)
-      let (top, bottom) = (max(0, first - radius), min(shape.lines, last + radius))
-      try source.read(lines: top..<bottom, into: strip)
-      let part = Cube(
-        shape: CubeShape(lines: bottom - top, samples: shape.samples, bands: shape.bands),
-        metadata: source.metadata, pixels: strip.pixels, positions: strip.positions)
-      let wanted = (first - top)..<(last - top)
       let share = Double(first) / Double(shape.lines)...Double(last) / Double(shape.lines)
       var inner = context
       inner.progress = PartialProgress(context.progress, phase: "classifying", part: share)
-      let probabilities = try classifier.probabilities(part, lines: wanted, inner)
-      let rows = part.rows(lines: wanted)
-      let offset = Int32(wanted.lowerBound * shape.samples)
-      values.reshape(rows: rows.count, columns: 1)
-      for matrix in [best, entropy, lead] { matrix.reshape(rows: rows.count, columns: 1) }
-      for n in 0..<rows.count {
+      let (positions, probabilities) = try probabilities(lines: first..<last, strip, inner)
+      values.reshape(rows: positions.count, columns: 1)
+      for matrix in [best, entropy, lead] { matrix.reshape(rows: positions.count, columns: 1) }
+      for n in 0..<positions.count {
         let row = probabilities.row(n)
         var winner = 0
         for c in 1..<row.count where row[c] > row[winner] { winner = c }
@@ -187,7 +254,7 @@ struct OpenPrediction {
       }
       var results = ProductStrip(
         window: PixelWindow(line: first, sample: 0, lines: last - first, samples: shape.samples),
-        positions: rows.map { strip.positions[$0] - offset })
+        positions: positions)
       results[.classMap] = values
       results[.probabilities] = probabilities
       results[.confidence] = best

@@ -28,6 +28,9 @@ public struct ClassificationEvaluationJob: Sendable {
   public var scene: String?
   /// The model that mapped it; nil for the one that the provenance of the map names.
   public var model: String?
+  /// Probability of the class in the first map; nil for the raster of the name that `hsi classify predict` gives it beside the map,
+  /// where it is there.
+  public var confidence: String?
   /// Where reports go.
   public var reports = ReportPlaces()
   /// Whether existing files may be replaced.
@@ -76,7 +79,8 @@ public struct ClassificationEvaluationJob: Sendable {
       let model = try ClassificationModel.read(path)
       return (path, try origin.adapter.map { try model.adapted(by: $0, model: path) } ?? model)
     }
-    plan.read([origin.scene, origin.model, origin.adapter].compactMap { $0 })
+    let confidence = try reliability(first, context)
+    plan.read([origin.scene, origin.model, origin.adapter, confidence?.path].compactMap { $0 })
     for path in [reports.json, reports.html] { plan.write(path) }
     try plan.check()
     var run = RunRecords(plan, provenance, at: nil)
@@ -84,11 +88,14 @@ public struct ClassificationEvaluationJob: Sendable {
     run.reports = reports
     let facts = try origin.scene.flatMap { try spectra($0, first, trained?.value, context) }
     var result = try run.finish(context) { outputs, provenance in
-      RunReport(try report(runs, scene: facts, model: trained, outputs: outputs, provenance: provenance)) {
+      var report = try report(runs, scene: facts, model: trained, outputs: outputs, provenance: provenance)
+      report.body.reliability = confidence?.body
+      report.body.model?.settings["averaged with"] = origin.companions
+      return RunReport(report) {
         try figures(first, origin.scene, context)
       }
     }
-    if reports.json != "-" { result.text = text(runs) }
+    if reports.json != "-" { result.text = text(runs, confidence) }
     return result
   }
 
@@ -123,6 +130,61 @@ public struct ClassificationEvaluationJob: Sendable {
     return Judged(
       map: labelled, labels: labels, split: split, reader: map.reader, matrix: matrix, files: files, name: run.path,
       splitName: run.split)
+  }
+
+  // MARK: - Reliability
+
+  private struct Believed {
+    var path: String
+    var value: Reliability
+    var body: ClassificationBody.Reliability {
+      let width = 1 / Double(Reliability.binCount)
+      return .init(
+        path: path, expectedCalibrationError: value.expectedCalibrationError,
+        bins: value.bins.enumerated().map { n, bin in
+          .init(
+            from: Double(n) * width, to: Double(n + 1) * width, count: bin.count, confidence: bin.confidence,
+            accuracy: bin.accuracy)
+        })
+    }
+  }
+
+  /// Judged pixels by the confidence of the first map; nil where it is not known.
+  private func reliability(_ judged: Judged, _ context: RunContext) throws -> Believed? {
+    let path: String
+    if let confidence {
+      path = confidence
+    } else {
+      path = OutputStem(judged.name).raster("confidence")
+      guard FileManager.default.fileExists(atPath: path) else { return nil }
+    }
+    let reader = try RasterFormats.open(path, context: context)
+    guard reader.shape.bands == 1, (reader.shape.lines, reader.shape.samples) == (judged.map.lines, judged.map.samples)
+    else {
+      throw ClassificationError.badLabels(
+        path: path,
+        reason:
+          "it has \(reader.shape) (lines × samples × bands) but the map \(judged.map.lines) × \(judged.map.samples) × 1",
+        advice: "give the confidence of this map with \(option: "confidence")")
+    }
+    let (wanted, result) = (judged.labels.indices, judged.map.indices)
+    var value = Reliability()
+    try FileSource(reader, SelectionOptions(), context: context).forEachStrip(context, label: "reading the confidence")
+    {
+      let base = $0.window.line * judged.map.samples
+      for (n, offset) in $0.positions.enumerated() {
+        let place = base + Int(offset)
+        guard wanted[place] >= 0, result[place] >= 0 else { continue }
+        if let split = judged.split, split.roles[place] != .test { continue }
+        value.add(confidence: Double($0.pixels[n, 0]), isRight: wanted[place] == result[place])
+      }
+    }
+    guard value.total > 0 else {
+      throw ClassificationError.badLabels(
+        path: path, reason: "it holds no probability from 0 to 1 at a judged pixel",
+        advice: "give the confidence that \(option: "confidence") of hsi classify predict wrote")
+    }
+    return Believed(path: path, value: value)
   }
 
   // MARK: - Spectra of classes
@@ -291,12 +353,16 @@ public struct ClassificationEvaluationJob: Sendable {
     return figures
   }
 
-  private func text(_ runs: [Judged]) -> String {
+  private func text(_ runs: [Judged], _ confidence: Believed?) -> String {
     let (first, accuracy) = (runs[0], runs[0].accuracy)
     func percent(_ value: Double?) -> String { value.map { String(format: "%.2f", 100 * $0) } ?? "–" }
     var text = "judged      \(first.matrix.total) \(first.split == nil ? "labelled pixels" : "test pixels")\n"
     text += "OA          \(percent(accuracy.overall)) %\nAA          \(percent(accuracy.average)) %\n"
     text += "kappa       \(String(format: "%.4f", accuracy.kappa))\nmean F1     \(percent(accuracy.meanF1)) %\n"
+    if let confidence {
+      let error = percent(confidence.value.expectedCalibrationError)
+      text += "ECE         \(error) % (expected calibration error, confidence in \(confidence.path))\n"
+    }
     if runs.count > 1 {
       func spread(_ value: (Accuracy) -> Double) -> Spread { Spread(runs.map { value($0.accuracy) }) }
       let (oa, aa, kappa) = (spread(\.overall), spread(\.average), spread(\.kappa))
@@ -318,6 +384,8 @@ struct MapOrigin {
   var scene: String?
   var model: String?
   var adapter: String?
+  /// The models that it was averaged with, as its provenance lists them.
+  var companions: String?
 
   init(_ map: String, scene: String?, model: String?) {
     self.scene = scene
@@ -332,6 +400,6 @@ struct MapOrigin {
     }
     self.scene = scene ?? existing("scene")
     self.model = model ?? existing("model")
-    if model == nil, self.model != nil { adapter = existing("adapter") }
+    if model == nil, self.model != nil { (adapter, companions) = (existing("adapter"), options["with"]) }
   }
 }

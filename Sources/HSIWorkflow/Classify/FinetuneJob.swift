@@ -52,7 +52,7 @@ public struct FinetuneJob: Sendable {
     let radius = trained.classifier.patchRadius
     let training = try TrainingScene.load(
       scene.open(context), labels: labels.read(context),
-      division: division, matching: (trained.axis, model),
+      division: division, matching: trained.classifier.takesAnyBands ? nil : (trained.axis, model),
       patchRadius: radius, context
     ) { shape, _, _ in trained.classifier.predictionBytes(samples: shape.samples).fixed }
     let task = training.task(isTransductive: false)

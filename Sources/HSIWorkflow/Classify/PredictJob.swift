@@ -64,6 +64,8 @@ public struct PredictJob: Sendable {
   public var model: String
   /// An adapter for the model.
   public var adapter: String?
+  /// Model files of the same classes whose probabilities are averaged with those of the model.
+  public var companions: [String] = []
   /// Further products.
   public var products = PredictProductRequest()
   /// How rasters are written.
@@ -89,10 +91,13 @@ public struct PredictJob: Sendable {
     var provenance = Provenance(
       options: ["scene": scene.path, "model": model], isClassification: true, context)
     if let adapter { provenance.options["adapter"] = adapter }
-    let prediction = try OpenPrediction(ClassPrediction(scene, trained, named: model), context)
+    if !companions.isEmpty { provenance.options["with"] = companions.joined(separator: ", ") }
+    var request = ClassPrediction(scene, trained, named: model)
+    request.companions = try companions.map { (try ClassificationModel.read($0), $0) }
+    let prediction = try OpenPrediction(request, context)
     var plan = OutputPlan(overwrites: writing.overwrites, context)
     plan.read(prediction.opened.files, digested: records.digestsInputs)
-    plan.read([model, adapter].compactMap { $0 }, digested: true)
+    plan.read([model, adapter].compactMap { $0 } + companions, digested: true)
     plan.record(on: &provenance)
     let paths = PredictPaths(map: output, products, records)
     try paths.declare(on: &plan, writing, georeference: prediction.metadata.georeference)
@@ -121,7 +126,7 @@ public struct PredictJob: Sendable {
       path: output, format: writing.format, shape: CubeShape(lines: shape.lines, samples: shape.samples, bands: 1),
       type: trained.classes.sampleType, metadata: mapMetadata)
     var result = try run.finish(raster: raster, grid: grid, context) { [facts] outputs, provenance in
-      RunReport(try facts.report(model: model, outputs: outputs, provenance: provenance)) {
+      RunReport(try facts.report(model: model, companions: companions, outputs: outputs, provenance: provenance)) {
         try facts.figures(context)
       }
     }
@@ -211,7 +216,9 @@ private struct PredictFacts {
     return TextTable.text(rows, left: [1])
   }
 
-  func report(model: String, outputs: [ReportOutput], provenance: Provenance) throws -> PredictionReport {
+  func report(
+    model: String, companions: [String], outputs: [ReportOutput], provenance: Provenance
+  ) throws -> PredictionReport {
     let total = counts.reduce(0, +)
     let entries = classes.values.indices.map { k in
       let colour = classes.entries[k].colour
@@ -221,13 +228,15 @@ private struct PredictFacts {
         confidence: counts[k] > 0 ? confidences[k] / Double(counts[k]) : nil)
     }
     let (opened, window) = (prediction.opened, prediction.file.window)
+    var described = try ReportModel(model, prediction.model)
+    if !companions.isEmpty { described.settings["averaged with"] = companions.joined(separator: ", ") }
     return PredictionReport(
       of: ReportScene(
         path: opened.path, format: opened.reader.format,
         shape: CubeShape(lines: window.lines, samples: window.samples, bands: opened.reader.shape.bands),
         usedBands: prediction.file.bands.count, validPixels: total, metadata: opened.metadata, window: window),
       body: PredictionBody(
-        model: try ReportModel(model, prediction.model), classes: entries,
+        model: described, classes: entries,
         confidence: confidences.reduce(0, +) / Double(max(1, total))),
       outputs: outputs, provenance: provenance)
   }

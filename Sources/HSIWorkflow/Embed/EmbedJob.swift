@@ -40,7 +40,7 @@ public struct EmbedJob: Sendable {
   public func run(_ context: RunContext) throws -> JobResult {
     let claim = context.claimThreads()
     defer { claim.release() }
-    let path = try WeightSearch.locate(model)
+    let path = WeightSearch.locate(model)
     var provenance = Provenance(
       options: ["scene": scene.path, "model": model, "components": "\(components)"], isClassification: false, context)
     let opened = try scene.open(context)

@@ -52,17 +52,16 @@ public struct PretrainJob<N: PretrainableNetwork>: Sendable {
     let sources = try (learning + judging).map { try PretrainingSource($0, context) }
     try training.check(model.network, axes: sources.map(\.source.metadata.axis))
     let side = training.side(of: model.network)
+    func hasRoom(_ sources: some Sequence<PretrainingSource>) -> Bool {
+      sources.contains { min($0.source.shape.lines, $0.source.shape.samples) >= side }
+    }
+    guard hasRoom(sources[..<learning.count]), hasRoom(sources[learning.count...]) else { throw noWindows(side) }
     let kept = try PretrainingSource.kept(
       sources, working: training.workingBytes(model.network), beside: output, context)
     let windows = SceneWindows(Array(kept[..<learning.count]), side: side)
     let judged = SceneWindows(Array(kept[learning.count...]), side: side)
     // Without a score nothing would be the best, and nothing written.
-    guard windows.count > 0, judged.count > 0 else {
-      throw CoreError.invalidParameter(
-        name: "\(option: "side")", value: "\(side)",
-        requirement: "a side of which a scene to learn from and one to judge by have windows with three quarters of "
-          + "valid pixels")
-    }
+    guard windows.count > 0, judged.count > 0 else { throw noWindows(side) }
     let data = scenes.map { ($0.path as NSString).lastPathComponent }.joined(separator: ", ")
     let outcome = try training.run(
       model, windows: windows, judges: judged, to: output,
@@ -94,6 +93,13 @@ public struct PretrainJob<N: PretrainableNetwork>: Sendable {
       ReportOutput(path: statePath, content: "state"), ReportOutput(path: curvePath, content: "training curve"),
     ]
     return JobResult(outputs: outputs)
+  }
+
+  private func noWindows(_ side: Int) -> CoreError {
+    CoreError.invalidParameter(
+      name: "\(option: "side")", value: "\(side)",
+      requirement: "a side of which a scene to learn from and one to judge by have windows with three quarters of "
+        + "valid pixels")
   }
 
   /// The scenes to learn from and those to judge by.

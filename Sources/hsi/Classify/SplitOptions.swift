@@ -8,7 +8,10 @@ struct SplitOptions: ParsableArguments {
       "How: disjoint (blocks with a guard band), random, or fixed (the same number per class).", valueName: "scheme"))
   var scheme = "disjoint"
 
-  @Option(name: .customLong("train"), help: "Pixels to learn from: a share (10%), or a number; per class with fixed.")
+  @Option(
+    name: .customLong("train"),
+    help: "Pixels to learn from: a share (10%), a number (per class with fixed), or a number of every class (10/class)."
+  )
   var training = "10%"
 
   @Option(help: "Share of pixels to choose settings by, e.g. 5%.")
@@ -35,7 +38,8 @@ struct SplitOptions: ParsableArguments {
     }
     guard let amount = SplitRequest.Amount(training) else {
       throw CoreError.invalidParameter(
-        name: "--train", value: training, requirement: "a share such as 10% or a number of pixels from 1")
+        name: "--train", value: training,
+        requirement: "a share such as 10%, a number of pixels from 1, or one of every class such as 10/class")
     }
     var share = 0.0
     if !["0", "0%"].contains(validation) {

@@ -39,6 +39,9 @@ struct ClassifyEvaluateCommand: ParsableCommand {
   @Option(help: "The model that mapped it (default: as MAP.prov.json says).")
   var model: WeightsPath?
 
+  @Option(help: "Probability of the class in the map (default: the one beside it), for the reliability of the report.")
+  var confidence: InputPath?
+
   @Option(help: "JSON report; - for standard output.")
   var report: OutputPath?
 
@@ -58,6 +61,7 @@ struct ClassifyEvaluateCommand: ParsableCommand {
     job.maps += others.map(\.map)
     job.scene = scene?.text
     job.model = model?.text
+    job.confidence = confidence?.text
     job.reports = ReportPlaces(json: report?.text, html: html?.text)
     job.overwrites = overwrite
     try Terminal.show(job.run(context))

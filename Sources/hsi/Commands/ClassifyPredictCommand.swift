@@ -18,6 +18,8 @@ struct ClassifyPredictCommand: ParsableCommand {
       --confidence c.tif
         hsi classify predict scene.tif map.tif --model m.safetensors \
       --quicklook map.png
+        hsi classify predict scene.tif map.tif --model svm.safetensors \
+      --with rf.safetensors --with less.safetensors --entropy doubt.tif
       """)
 
   @Argument(help: "The cube.")
@@ -32,6 +34,13 @@ struct ClassifyPredictCommand: ParsableCommand {
   @Option(help: "Adapter of hsi classify finetune for this model.")
   var adapter: WeightsPath?
 
+  @Option(
+    name: .customLong("with"),
+    help: ArgumentHelp(
+      "Average probabilities with those of this model of the same classes (an ensemble); repeatable.",
+      valueName: "model"))
+  var companions: [WeightsPath] = []
+
   @OptionGroup(title: "Products") var products: PredictProductOptions
   @OptionGroup(title: "Map") var map: MapOptions
   @OptionGroup(title: "Input") var input: SceneOptions
@@ -42,6 +51,7 @@ struct ClassifyPredictCommand: ParsableCommand {
     let context = try options.makeContext()
     var job = PredictJob(scene: try input.request(scene), output: destination.text, model: model.text)
     job.adapter = adapter?.text
+    job.companions = companions.map(\.text)
     job.products = products.request()
     job.writing = try output.writing()
     job.records = map.records(noProvenance: products.noProv, digests: products.hash)

@@ -38,17 +38,7 @@ struct ClassifyTrainCommand: ParsableCommand {
   @Flag(help: "Fit scaling and components on all pixels of the scene, not only on training pixels.")
   var transductive = false
 
-  @Option(help: "Start from weights that hsi pretrain made (less-…).")
-  var from: WeightsPath?
-
-  @Flag(help: "Train the head only, on what the weights of --from know.")
-  var probe = false
-
-  @Option(
-    help: ArgumentHelp(
-      "Train low-rank adapters beside the weights of --from, and the head.", valueName: "r=8[,alpha=16]"))
-  var lora: String?
-
+  @OptionGroup(title: "Start") var start: StartOptions
   @OptionGroup var output: TrainingOutputs
   @OptionGroup(title: "Division") var division: SplitOptions
   @OptionGroup(title: "Labels") var labelOptions: LabelOptions
@@ -63,24 +53,7 @@ struct ClassifyTrainCommand: ParsableCommand {
     job.values = try MethodOptions.values(set)
     job.division = try output.division(division)
     job.isTransductive = transductive
-    job.start = try start
+    job.start = try start.request
     try Terminal.show(job.run(context))
-  }
-
-  /// Where training starts and what is trained.
-  private var start: ClassifierStart? {
-    get throws {
-      guard let from else {
-        guard !probe, lora == nil else {
-          throw CoreError.invalidParameter(
-            name: probe ? "--probe" : "--lora", value: lora ?? "set", requirement: "used with --from")
-        }
-        return nil
-      }
-      guard !probe || lora == nil else {
-        throw CoreError.invalidParameter(name: "--probe", value: "set", requirement: "left out with --lora")
-      }
-      return ClassifierStart(from.text, probe ? .head : lora.map { .adapters($0) } ?? .all)
-    }
   }
 }

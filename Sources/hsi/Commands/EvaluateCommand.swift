@@ -5,7 +5,7 @@ import HSIKit
 struct EvaluateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate", abstract: "Compare a result with a reference.",
-    subcommands: [EvaluateUnmixingCommand.self, EvaluateRestorationCommand.self])
+    subcommands: [EvaluateUnmixingCommand.self, EvaluateRestorationCommand.self, EvaluateTransferCommand.self])
 }
 
 /// `hsi evaluate unmixing`: abundances (and endmembers) against ground truth.

@@ -107,11 +107,58 @@ import Testing
     }
   }
 
+  /// An adapter that went through a file maps as the network that learned it, on bands of its own, and leaves the model alone.
+  @Test func adaptersOfAnyBands() throws {
+    let small = SmallScene()
+    let settings: [String: Double] = ["epochs": 1, "windows": 8, "batch": 4, "side": 8, "bands": 6]
+    let trained = try Classifiers.named("less-tiny", settings).train(small.task(), RunContext(seed: 2))
+    let base = try #require(trained as? any AdaptableClassifier)
+    let other = SmallScene(bands: 9, classes: 4, seed: 5)
+    let adapter = try base.finetuned(
+      other.task(), lora: .init(rank: 2), keepsHead: false, epochs: 2, rate: nil, RunContext(seed: 4))
+    let classes = ClassTable(values: [1, 2, 3], entries: small.classes)
+    let model = ClassificationModel(
+      trained, classes: classes, axis: small.scene.metadata.axis, trainingCounts: [1, 1, 1], split: nil)
+    let path = Self.temporary()
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let facts = SplitFacts(scheme: "file", training: "1", validation: "0%", guardRadius: 0, seed: 0)
+    try model.write(
+      adapter, card: ModelCard(architecture: ""), classes: ClassTable(values: [1, 2, 3, 4], entries: other.classes),
+      trainingCounts: [1, 1, 1, 1], split: facts, to: path, overwrite: false)
+    let adapted = try model.adapted(by: path, model: "base")
+    #expect(adapted.classes.count == 4 && adapted.axis.count == 9 && adapted.classifier.takesAnyBands)
+    let probabilities = try adapted.classifier.probabilities(other.scene, lines: 0..<20, RunContext())
+    #expect(probabilities.columns == 4 && probabilities.values.allSatisfy { (0...1).contains($0) })
+    // What was learned is in the file: an adapter that only copied would leave the encoder as it is.
+    let names = adapter.contents.map(\.name)
+    #expect(names.contains { $0.hasSuffix("lora_down") || $0.contains("lora") })
+    #expect(names.contains("normalisation.mean") && names.contains { $0.hasPrefix("decoder.") })
+    #expect(!names.contains { $0.hasPrefix("encoder.") && !$0.contains("lora") })
+    // The model maps as before.
+    let before = try trained.probabilities(small.scene, lines: 0..<20, RunContext()).values
+    _ = try base.finetuned(
+      small.task(), lora: .init(rank: 1), keepsHead: true, epochs: 1, rate: 0.1, RunContext(seed: 4))
+    #expect(try trained.probabilities(small.scene, lines: 0..<20, RunContext()).values == before)
+    // Files that claim absurd things are refused.
+    for (key, value) in [("lora_rank", "1e9"), ("classes", "1"), ("temperature", "nan")] {
+      var damaged = adapter
+      damaged.configuration[key] = value
+      try model.write(
+        damaged, card: ModelCard(architecture: ""), classes: ClassTable(values: [1, 2, 3, 4], entries: other.classes),
+        trainingCounts: [1, 1, 1, 1], split: facts, to: path, overwrite: true)
+      #expect(throws: TransformerError.self, "\(key)") { try model.adapted(by: path, model: "base") }
+    }
+  }
+
   /// Adapters are learned by the same trainer.
-  @Test func finetuningIsResumed() throws {
+  @Test(arguments: ["lola-specvit-tiny", "less-tiny"])
+  func finetuningIsResumed(id: String) throws {
     let task = SmallScene().task()
+    let settings: [String: Double] =
+      id == "less-tiny" ? ["epochs": 1, "windows": 8, "batch": 4, "side": 8, "bands": 6] : [:]
     let base = try #require(
-      try classifier("lola-specvit-tiny").train(task, RunContext(seed: 2)) as? any AdaptableClassifier)
+      try (id == "less-tiny" ? Classifiers.named(id, settings) : classifier(id))
+        .train(task, RunContext(seed: 2)) as? any AdaptableClassifier)
     func tuned(_ session: TrainingSession, _ context: RunContext) throws -> [[Float]] {
       try base.finetuned(
         task, lora: .init(rank: 2), keepsHead: true, epochs: 4, rate: nil, session, context

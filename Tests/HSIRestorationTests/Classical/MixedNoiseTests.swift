@@ -70,6 +70,40 @@ import Testing
     #expect(untouched.facts["stripedColumns"].map { $0 < 0.005 } == true)
   }
 
+  /// Every kind of outlier is told, and neither Gaussian noise, nor a blurred scene, nor one with constant columns is taken for one.
+  @Test func evidenceTellsOutliersFromScenes() throws {
+    func evidence(_ scene: Cube) throws -> MixedNoiseEvidence {
+      MixedNoiseEvidence(
+        scene, noise: NoiseLevels(standardDeviations: .init(repeating: 0.02, count: scene.shape.bands)))
+    }
+    let gaussian = SyntheticScene.noisy(MixedNoiseTests.clean(), sigma: 0.02)
+    let plain = try evidence(gaussian)
+    #expect(!plain.isMixed && plain.impulses < 2e-4 && plain.deadColumns == 0)
+    let impulsive = try evidence(MixedNoiseTests.mixed(gaussian, dead: false, stripes: false))
+    #expect(impulsive.isMixed && impulsive.impulses > 0.05 && !impulsive.hasBadColumns)
+    let dead = try evidence(MixedNoiseTests.mixed(gaussian, impulses: false, stripes: false))
+    #expect(dead.hasBadColumns && dead.deadColumns > 0.02)
+    let striped = try evidence(MixedNoiseTests.mixed(gaussian, impulses: false, dead: false))
+    #expect(striped.hasBadColumns && striped.stripedColumns > 0.01)
+    // A column that is constant in every band is part of the scene: a wall, a frame.
+    var values = gaussian.pixels.values
+    let (lines, samples, bands) = MixedNoiseTests.shape
+    for line in 0..<lines {
+      for column in 20..<24 {
+        for b in 0..<bands { values[(line * samples + column) * bands + b] = 0.5 }
+      }
+    }
+    #expect(try evidence(SyntheticScene.with(gaussian, values)).deadColumns == 0)
+    // Columns that rise and fall smoothly are blur or terrain.
+    values = gaussian.pixels.values
+    for line in 0..<lines {
+      for column in 0..<samples {
+        for b in 0..<bands { values[(line * samples + column) * bands + b] += 0.3 * Float(sin(Double(column) / 4)) }
+      }
+    }
+    #expect(try !evidence(SyntheticScene.with(gaussian, values)).hasBadColumns)
+  }
+
   @Test func columnOffsetsAreThoseThatWereAdded() {
     let (lines, samples) = (80, 40)
     var random = CounterRandom(seed: 12)
