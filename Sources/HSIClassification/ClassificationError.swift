@@ -16,6 +16,8 @@ public enum ClassificationError: HSIError {
   case constantSpectra
   /// A file that holds no classifier, or a damaged one.
   case badModel(path: String, reason: String)
+  /// An adapter of other weights.
+  case otherBase(adapter: String, model: String)
   /// A model that cannot be applied to a scene.
   case modelMismatch(model: String, reason: String, advice: String)
   /// The model cannot be adapted.
@@ -29,7 +31,7 @@ public enum ClassificationError: HSIError {
     switch self {
     case .notStepped, .notPretrained: .usage
     case .badLabels, .noLabels, .grid, .tooFewPixels, .tooFewClasses, .constantSpectra: .input
-    case .badModel, .modelMismatch, .notAdaptable: .model
+    case .badModel, .otherBase, .modelMismatch, .notAdaptable: .model
     }
   }
 
@@ -42,6 +44,7 @@ public enum ClassificationError: HSIError {
     case .tooFewClasses: "E-CLASSES"
     case .constantSpectra: "E-CONSTANT"
     case .badModel: "E-MODEL-FILE"
+    case .otherBase: "E-ADAPTER-BASE"
     case .modelMismatch: "E-MODEL-SCENE"
     case .notAdaptable: "E-MODEL-ADAPT"
     case .notStepped: "E-ONE-GO"
@@ -60,6 +63,7 @@ public enum ClassificationError: HSIError {
       "the labels hold \(count) class\(count == 1 ? "" : "es") but classification needs 2"
     case .constantSpectra: "all training pixels have the same spectrum"
     case .badModel(let path, let reason): "\(path) holds no classifier that can be used: \(reason)"
+    case .otherBase(let adapter, let model): "\(adapter) was trained beside other weights than those of \(model)"
     case .modelMismatch(let model, let reason, _): "\(model) does not fit the scene: \(reason)"
     case .notAdaptable(let model, let kind): "\(model) is a \(kind), which has no weights that LoRA could adapt"
     case .notStepped(let name): "\(name) learns in one go: there is no run to keep, resume or limit"
@@ -75,6 +79,7 @@ public enum ClassificationError: HSIError {
     case .tooFewClasses: "check that the labels cover the pixels that are valid in the scene"
     case .constantSpectra: "check the labels, \(option: "nodata") and the bands"
     case .badModel: "use a file that hsi classify train wrote"
+    case .otherBase: "give the model that the adapter was made from"
     case .notStepped: "leave that out, or choose a network (hsi methods)"
     case .notPretrained: "choose a network that can, such as \(option: "model") less-tiny"
     case .notAdaptable: "train it anew with hsi classify train, or adapt a lola-specvit model"

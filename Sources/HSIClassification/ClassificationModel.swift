@@ -26,7 +26,8 @@ public struct ClassificationModel: Sendable {
     static let split = "hsi_split"
     static let counts = "hsi_training_pixels"
     static let curve = "hsi_curve"
-    static let own = [classes, fwhm, split, counts, curve]
+    static let base = "hsi_base"
+    static let own = [classes, fwhm, split, counts, curve, base]
   }
 
   /// What a classifier learned from a scene.
@@ -124,6 +125,22 @@ public struct ClassificationModel: Sendable {
     self.card.configuration = card.configuration?.filter { !Key.own.contains($0.key) }
   }
 
+  /// A digest of names and values of the weights, by which adapters know what they were trained beside.
+  private func weightsDigest() throws -> String {
+    var digest = Fingerprint()
+    for (name, content) in classifier.contents {
+      digest.add(Array(name.utf8).map(Int.init))
+      switch content {
+      case .floats(let tensor): digest.add(tensor.pointer, count: tensor.count)
+      case .stored(let tensor):
+        let values = try tensor.floats()
+        digest.add(values.pointer, count: values.count)
+      case .integers(let values, _): digest.add(values.map(Int.init))
+      }
+    }
+    return digest.text
+  }
+
   fileprivate func text(_ value: some Encodable) -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -157,6 +174,7 @@ extension ClassificationModel {
     settings[Key.split] = text(split)
     settings[Key.counts] = text(trainingCounts)
     settings[Key.curve] = adapter.curve.isEmpty ? nil : text(adapter.curve.map(StoredPoint.init))
+    settings[Key.base] = try weightsDigest()
     card.configuration = settings
     try SafetensorsWriter.write(adapter.contents, card: card, to: path, overwrite: overwrite, inputs: inputs)
   }
@@ -174,6 +192,9 @@ extension ClassificationModel {
       throw ClassificationError.badModel(path: path, reason: "it is no adapter of \(classifier.id)")
     }
     let settings = card.configuration ?? [:]
+    if let wanted = settings[Key.base], try wanted != weightsDigest() {
+      throw ClassificationError.otherBase(adapter: path, model: name)
+    }
     func decoded<Value: Decodable>(_ type: Value.Type, _ key: String) -> Value? {
       settings[key].flatMap { try? JSONDecoder().decode(type, from: Data($0.utf8)) }
     }

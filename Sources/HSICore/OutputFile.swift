@@ -40,10 +40,7 @@ public final class OutputFile: Sendable {
     if manager.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
       throw CoreError.cannotWrite(path: path, reason: "it is a folder")
     }
-    let real = url.resolvingSymlinksInPath().path
-    for input in inputs where URL(fileURLWithPath: input).resolvingSymlinksInPath().path == real {
-      throw CoreError.outputIsInput(path: path)
-    }
+    guard !OutputFile.isInput(path, inputs) else { throw CoreError.outputIsInput(path: path) }
     if !overwrite, manager.fileExists(atPath: path) { throw CoreError.outputExists(path: path) }
     guard access(folder, W_OK) == 0 else {
       throw CoreError.cannotWrite(path: path, reason: "no permission to write in \(folder)")
@@ -51,6 +48,12 @@ public final class OutputFile: Sendable {
     finalPath = path
     temporaryPath = OutputFile.temporaryPath(for: path)
     OutputFile.files.withLock { _ = $0.open.insert(temporaryPath) }
+  }
+
+  /// Whether a path is one of some files, by real path.
+  public static func isInput(_ path: String, _ inputs: [String]) -> Bool {
+    let real = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+    return inputs.contains { URL(fileURLWithPath: $0).resolvingSymlinksInPath().path == real }
   }
 
   /// `.NAME.HOST.PID.part`, followed by the extension of `path` if it has one.

@@ -23,10 +23,10 @@ public struct NoiseEstimate: Sendable {
 
   /// Estimates from accumulated statistics.
   ///
-  /// - Parameter regularisation: ε added to the diagonal of `Y Yᵀ`; raised to 1e-13 of its mean diagonal where that
-  ///   is larger, so that linearly dependent bands do not stop the inversion.
+  /// - Parameter regularisation: what is added to the diagonal of `Y Yᵀ`, as a share of its mean, so that linearly dependent
+  ///   bands do not stop the inversion. The authors' program has 1e-6 whatever the units, and counts depend on them.
   /// - Throws: `NumericsError.singular`.
-  public init(_ statistics: SceneStatistics, regularisation: Double = 1e-6) throws {
+  public init(_ statistics: SceneStatistics, regularisation: Double = 1e-10) throws {
     try self.init(
       correlation: statistics.correlation, count: statistics.count, regularisation: regularisation)
   }
@@ -34,11 +34,11 @@ public struct NoiseEstimate: Sendable {
   /// Estimates from second moments `Y Yᵀ / N` of `count` = N pixels; centred moments give regressions with intercept.
   ///
   /// - Throws: `NumericsError.singular`.
-  public init(correlation: Matrix<Double>, count: Int, regularisation: Double = 1e-6) throws {
+  public init(correlation: Matrix<Double>, count: Int, regularisation: Double = 1e-10) throws {
     let n = Double(count)
     let bands = correlation.rows
     let trace = (0..<bands).reduce(0) { $0 + correlation[$1, $1] }
-    let epsilon = max(regularisation, 1e-13 * trace * n / Double(max(bands, 1)))
+    let epsilon = max(regularisation * trace * n / Double(max(bands, 1)), .leastNormalMagnitude)
     var regularised = correlation.map { $0 * n }
     for i in 0..<bands { regularised[i, i] += epsilon }
     let inverse = try regularised.inversePositiveDefinite()

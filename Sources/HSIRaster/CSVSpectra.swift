@@ -118,10 +118,21 @@ enum CSVSpectra: SpectralLibraryFormat {
         let start = $0.first { !$0.isWhitespace }
         return start != nil && start != "#" && start != ";"
       }
-      let sample = lines.prefix(20).joined(separator: "\n")
-      separator = sample.contains("\t") ? "\t" : sample.contains(";") ? ";" : sample.contains(",") ? "," : " "
+      // The first line may hold names with any character in them; the numbers below hold separators only.
+      let sample = lines.count > 1 ? lines.dropFirst().prefix(20) : lines.prefix(1)
+      separator =
+        ["\t", ";", ","].first { candidate in sample.contains { Table.hasOutsideQuotes(candidate, $0) } } ?? " "
       hasDecimalCommas = separator == ";" || separator == "\t"
       rows = lines.map { cells($0) }
+    }
+
+    /// Whether a line holds a character that no quotes enclose.
+    private static func hasOutsideQuotes(_ character: Character, _ line: Substring) -> Bool {
+      var isQuoted = false
+      for each in line {
+        if each == "\"" { isQuoted.toggle() } else if each == character, !isQuoted { return true }
+      }
+      return false
     }
 
     /// Cells without surrounding blanks; quotes enclose separators and, doubled, themselves.
@@ -181,7 +192,7 @@ enum CSVSpectra: SpectralLibraryFormat {
   }
 
   private static func cell(_ text: String) -> String {
-    guard text.contains(where: { ",\"".contains($0) || $0.isNewline }) else { return text }
+    guard text.contains(where: { ",;\t\"".contains($0) || $0.isNewline }) || text.hasPrefix("#") else { return text }
     return "\"" + text.replacing("\"", with: "\"\"").replacing("\n", with: " ") + "\""
   }
 }

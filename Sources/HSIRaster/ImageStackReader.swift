@@ -19,6 +19,7 @@ public enum ImageStackFormat: CubeFormat {
   /// True for names with `*` or `?`.
   static func isPattern(_ path: String) -> Bool {
     !path.hasPrefix("/vsicurl") && path.contains { $0 == "*" || $0 == "?" }
+      && !FileManager.default.fileExists(atPath: path)
   }
 
   /// The image files of a folder or pattern, in natural order.

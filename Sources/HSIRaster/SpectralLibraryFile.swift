@@ -121,15 +121,17 @@ public enum SpectralLibraryFile {
       (stem + ".hdr", Data(ENVISpectralLibrary.header(library, summary: summary).utf8)),
       (stem + ".csv", Data(CSVSpectra.text(library).utf8)),
     ]
-    let files = try parts.map { try OutputFile($0.0, overwrite: overwrite, inputs: inputs) }
+    // A library that is read from the CSV of this name stays as it is.
+    let written = parts.filter { part in !part.0.hasSuffix(".csv") || !OutputFile.isInput(part.0, inputs) }
+    let files = try written.map { try OutputFile($0.0, overwrite: overwrite, inputs: inputs) }
     do {
-      for (file, part) in zip(files, parts) { try file.write(part.1) }
+      for (file, part) in zip(files, written) { try file.write(part.1) }
       for file in files { try file.commit() }
     } catch {
       for file in files { file.discard() }
       throw error
     }
-    return parts.map { $0.0 }
+    return written.map { $0.0 }
   }
 
   /// Writes a CSV alone.

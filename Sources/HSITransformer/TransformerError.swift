@@ -32,6 +32,8 @@ public enum TransformerError: HSIError {
   case missingTextEmbeddings(path: String, tensor: String, tasks: Int)
   /// The file has a tensor that the model does not know.
   case unexpectedTensor(path: String, tensor: String, file: [Int])
+  /// Weights that are no numbers.
+  case notNumbers(path: String, tensor: String, count: Int)
   /// No network of this name.
   case unknownModel(name: String, known: [String])
   /// A weight file that does not say which network it is for, or says something that cannot be.
@@ -60,6 +62,7 @@ public enum TransformerError: HSIError {
     case .missingTensor: "E-WEIGHTS-MISSING"
     case .missingTextEmbeddings: "E-WEIGHTS-TEXT"
     case .unexpectedTensor: "E-WEIGHTS-UNEXPECTED"
+    case .notNumbers: "E-WEIGHTS-NUMBERS"
     case .unknownModel: "E-MODEL"
     case .unknownArchitecture: "E-ARCHITECTURE"
     case .otherTraining: "E-TRAINING-STATE"
@@ -91,6 +94,8 @@ public enum TransformerError: HSIError {
       "\(path) has no \(tensor): the table of text embeddings of the \(tasks) tasks, which published checkpoints lack"
     case .unexpectedTensor(let path, let tensor, let file):
       "\(path) has \(shortened(tensor)) \(file), which the model lacks"
+    case .notNumbers(let path, let tensor, let count):
+      "\(path): \(count) value\(count == 1 ? "" : "s") of \(shortened(tensor)) \(count == 1 ? "is" : "are") NaN or infinite"
     case .unknownModel(let name, let known):
       "there is no model \(name)\(Suggestion.text(for: name, in: known)); known: \(known.joined(separator: ", "))"
     case .unknownArchitecture(let path, let task, let detail): "\(path) is not a \(task) network: \(detail)"
@@ -114,6 +119,7 @@ public enum TransformerError: HSIError {
       "choose the model that these weights were trained for (hsi model info lists them)"
     case .missingTextEmbeddings:
       "put the table into the file: hsi model convert with \(option: "prompts") (docs/mp-hsir.md says how to make one)"
+    case .notNumbers: "its training diverged, or the file is damaged: train again with a lower rate, or copy it again"
     case .unknownModel: nil
     case .unknownArchitecture: "name the network with \(option: "model")"
     case .otherTraining: "repeat the settings of that run, or start a new one"

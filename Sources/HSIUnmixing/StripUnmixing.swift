@@ -20,16 +20,22 @@ public enum StripUnmixing {
     let solver = try method.prepare(endmembers, weights: weights)
     let residual = Residual(endmembers)
     let abundances = PixelMatrix(rows: 0, columns: endmembers.count)
-    var count = 0
+    var (count, unconverged) = (0, 0)
     try scene.forEachStrip(context, label: "abundances", extraBytesPerPixel: 8 * endmembers.count + 8) {
       strip in
-      try solver.solve(strip.pixels, into: abundances)
+      unconverged += try solver.solve(strip.pixels, into: abundances)
       count += strip.count
       try deliver(
         ProductStrip(
           window: strip.window, positions: strip.positions, abundances: abundances,
           rmse: residual.rmse(strip.pixels, abundances), bands: scene.shape.bands
         ) { residual.spectra(strip.pixels, abundances, of: $0, into: $1) })
+    }
+    if unconverged > 0 {
+      context.warn(
+        "W-NOT-CONVERGED",
+        "\(type(of: method).description.id) met its limit of iterations in \(unconverged) of \(count) pixels: raise it with "
+          + "\(option: "set") iterations=")
     }
     return count
   }

@@ -60,7 +60,10 @@ public protocol AbundanceSolver: Sendable {
   /// Abundances of every pixel: `pixels` N × L in, `abundances` N × K out (reshaped by the callee).
   ///
   /// The result of a pixel depends on that pixel alone, to the last bit.
-  func solve(_ pixels: PixelMatrix, into abundances: PixelMatrix) throws
+  ///
+  /// - Returns: pixels whose iterations met their limit; 0 for methods that end by themselves.
+  @discardableResult
+  func solve(_ pixels: PixelMatrix, into abundances: PixelMatrix) throws -> Int
 }
 
 /// Abundances for known endmembers (or library spectra), one pixel at a time: works strip by strip on any size.

@@ -3,7 +3,8 @@ import HSICore
 /// Folds adapters of all kinds (`Adapters`) into the matrices that they stand beside, from file to file.
 ///
 ///     W ← W + (α/r) U D          plain LoRA; D and U are left out of the result
-///     W ← W + R                  with a gate, which depends on the input and stays, with D and U; R is left out
+///     W ← W + R, R ← 0           with a gate, which depends on the input and stays, with D and U, so that networks that are made
+///                                with gates read the file
 ///
 /// The matrix of an adapter at `P` is `P.weight` or `P.linear.weight`. Sums are in double precision, rounded once. Cost of
 /// a low-rank pair: 2 · out · in · r.
@@ -21,7 +22,7 @@ public enum AdapterMerge {
   /// The metadata key (and configuration key of the model card) of α.
   public static let alphaKey = LowRankPair.alphaKey
 
-  /// Folds every adapter.
+  /// Folds every adapter of a file, or those that an adapter file adds to a base: the base's own stay then.
   ///
   /// - Parameters:
   ///   - base: weights, possibly with adapters among them.
@@ -32,6 +33,8 @@ public enum AdapterMerge {
   public static func merge(_ base: WeightFile, adapter: WeightFile? = nil, alpha: Double? = nil) throws -> Result {
     let source = adapter ?? base
     var tensors = base.tensors
+    // Adapters that the base has itself belong to the network: they have an α of their own, and stay.
+    let own = adapter == nil ? [] : Set(tensors.compactMap { Adapters.place(ofTensor: $0.name) })
     var positions = Dictionary(uniqueKeysWithValues: tensors.indices.map { (tensors[$0].name, $0) })
     for tensor in adapter?.tensors ?? [] {
       if let index = positions[tensor.name] {
@@ -45,9 +48,10 @@ public enum AdapterMerge {
       }
     }
     // Stacks are summed in the order in which they were attached, whatever the order of the file.
-    let places = tensors.compactMap { Adapters.place(ofTensor: $0.name) }.uniqued.enumerated().sorted {
-      (Adapters.layer(of: $0.element).number, $0.offset) < (Adapters.layer(of: $1.element).number, $1.offset)
-    }.map(\.element)
+    let places = tensors.compactMap { Adapters.place(ofTensor: $0.name) }.filter { !own.contains($0) }.uniqued
+      .enumerated().sorted {
+        (Adapters.layer(of: $0.element).number, $0.offset) < (Adapters.layer(of: $1.element).number, $1.offset)
+      }.map(\.element)
     guard !places.isEmpty else { throw TransformerError.noAdapter(path: source.path) }
     func setting(_ key: String) throws -> String? {
       if key == alphaKey, let alpha { return "\(alpha)" }
@@ -84,11 +88,15 @@ public enum AdapterMerge {
       if case .floats(let before)? = contents[matrix] { sum = before } else { sum = try tensors[matrix].floats() }
       let taken = adapter.fold(into: &sum)
       contents[matrix] = .floats(sum)
-      dropped.formUnion(taken.compactMap { positions[$0.name] })
-      guard taken.count == store.parameters.count else {
+      let isGated = taken.count != store.parameters.count
+      guard !isGated else {
+        for parameter in taken {
+          if let index = positions[parameter.name] { contents[index] = .floats(.zeros(parameter.shape)) }
+        }
         gated.append(tensors[matrix].name)
         continue
       }
+      dropped.formUnion(taken.compactMap { positions[$0.name] })
       for key in type(of: configuration).requiredToFold where found.number(key, at: place) == nil {
         throw CoreError.invalidParameter(
           name: "alpha", value: "not in the file",

@@ -41,7 +41,7 @@ public struct NamedWeights: Sendable {
     let tensor: Tensor =
       switch contents[index].content {
       case .floats(let tensor): tensor
-      case .stored(let stored): try stored.floats()
+      case .stored(let stored): try stored.numbers(path: path)
       case .integers(let values, let shape): Tensor(shape, values.map { Float($0) })
       }
     return try NamedWeights.checked(tensor, name, shape, path)

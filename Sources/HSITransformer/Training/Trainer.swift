@@ -50,7 +50,14 @@ public final class Trainer {
   ) throws -> TrainingOutcome {
     let claim = context.claimThreads()
     defer { claim.release() }
-    if session.resumes, let path = session.statePath { try resume(from: path) }
+    if session.resumes, let path = session.statePath {
+      // A job that is queued again repeats its command, and may have ended before there was a state.
+      if FileManager.default.fileExists(atPath: path) {
+        try resume(from: path)
+      } else {
+        context.warn("W-TRAINING-ANEW", "there is no state \(path) yet: the training begins anew")
+      }
+    }
     let start = Date()
     var saved = start
     let secondsBefore = record.seconds

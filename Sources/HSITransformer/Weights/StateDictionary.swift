@@ -5,7 +5,7 @@ import HSICore
 /// - They lie under `net`, `state_dict`, `model`, `params` or a similar key where there is one, else they are all but the
 ///   state of optimisers and schedules.
 /// - Nested containers give dotted names. `module.` and `_orig_mod.`, which parallel and compiled networks put before
-///   every name, are dropped where all names have them.
+///   every name, are dropped where all names have them, in any order and number.
 /// - Numbers and short texts beside the tensors (epoch, iteration, …) become metadata.
 struct StateDictionary {
   /// What no network needs more of.
@@ -43,8 +43,9 @@ struct StateDictionary {
     if passed.isEmpty, case .container(let index) = network { collectFacts(index, network) }
     try collect(network)
     guard !tensors.isEmpty else { throw TransformerError.noTensors(path: unpickler.path) }
-    for wrapper in StateDictionary.wrappers
-    where tensors.allSatisfy({ $0.name.hasPrefix(wrapper) && $0.name != wrapper }) {
+    while let wrapper = StateDictionary.wrappers.first(where: { wrapper in
+      tensors.allSatisfy { $0.name.hasPrefix(wrapper) && $0.name != wrapper }
+    }) {
       for i in tensors.indices { tensors[i].name.removeFirst(wrapper.count) }
     }
   }

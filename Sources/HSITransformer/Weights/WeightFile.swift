@@ -89,8 +89,8 @@ public struct WeightFile: Sendable {
   ///   - parameters: names and shapes of the model.
   ///   - isOptional: names that may be absent from the file.
   ///   - isIgnored: names of the file that the model need not know.
-  /// - Throws: `TransformerError.missingTensor`, `.shapeMismatch`, `.unexpectedTensor`, for the first in the order of
-  ///   the model.
+  /// - Throws: `TransformerError.missingTensor`, `.shapeMismatch`, `.unexpectedTensor`, `.notNumbers`, for the first in the
+  ///   order of the model.
   public func tensors(
     for parameters: [(name: String, shape: [Int])],
     isOptional: (String) -> Bool = { _ in false }, isIgnored: (String) -> Bool = { _ in false }
@@ -98,7 +98,9 @@ public struct WeightFile: Sendable {
     try check(for: parameters, isOptional: isOptional, isIgnored: isIgnored)
     var result: [String: Tensor] = [:]
     for (name, shape) in parameters {
-      if let tensor = self[name] { result[name] = try tensor.floats().reshaped(shape) }
+      if let tensor = self[name] {
+        result[name] = try tensor.numbers(path: path).reshaped(shape)
+      }
     }
     return result
   }
@@ -133,5 +135,22 @@ public struct WeightFile: Sendable {
 
   private static func positions(_ tensors: [WeightTensor]) -> [String: Int] {
     Dictionary(tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+  }
+}
+
+extension Tensor {
+  /// Throws `TransformerError.notNumbers` for weights that are NaN or infinite: whatever they are multiplied with would be too.
+  func checkNumbers(_ name: String, path: String) throws {
+    let bad = (0..<count).reduce(0) { $0 + (pointer[$1].isFinite ? 0 : 1) }
+    guard bad == 0 else { throw TransformerError.notNumbers(path: path, tensor: name, count: bad) }
+  }
+}
+
+extension WeightTensor {
+  /// The numbers, all of them finite.
+  func numbers(path: String) throws -> Tensor {
+    let values = try floats()
+    try values.checkNumbers(name, path: path)
+    return values
   }
 }

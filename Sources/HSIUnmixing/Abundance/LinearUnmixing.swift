@@ -76,7 +76,7 @@ struct AffineSolver: AbundanceSolver {
   /// K.
   let constant: [Double]
 
-  func solve(_ pixels: PixelMatrix, into abundances: PixelMatrix) throws {
+  func solve(_ pixels: PixelMatrix, into abundances: PixelMatrix) throws -> Int {
     let columns = constant.count
     abundances.reshape(rows: pixels.rows, columns: columns)
     let output = abundances.pointer
@@ -88,6 +88,7 @@ struct AffineSolver: AbundanceSolver {
         }
       }
     }
+    return 0
   }
 }
 
@@ -104,7 +105,7 @@ struct ProgramSolver: AbundanceSolver {
     program = NonnegativeQuadraticProgram(gram: model.gram, sumToOne: sumToOne)
   }
 
-  func solve(_ pixels: PixelMatrix, into abundances: PixelMatrix) throws {
+  func solve(_ pixels: PixelMatrix, into abundances: PixelMatrix) throws -> Int {
     let columns = weighted.columns
     abundances.reshape(rows: pixels.rows, columns: columns)
     let output = abundances.pointer
@@ -115,5 +116,6 @@ struct ProgramSolver: AbundanceSolver {
           into: output + (first + range.lowerBound) * columns)
       }
     }
+    return 0
   }
 }

@@ -3,7 +3,7 @@ import HSINumerics
 
 /// Hyperspectral signal identification by minimum error (HySime).
 ///
-/// Noise by inter-band regression (`NoiseEstimate`), then the eigenvectors `v_i` of the signal correlation `R_x` are
+/// Noise variances by inter-band regression (`NoiseEstimate`), bands taken as independent (`R_n` is diagonal), then the eigenvectors `v_i` of the signal correlation `R_x` are
 /// kept where projecting on them lowers the mean squared error: `δ_i = −v_iᵀ R_y v_i + 2 v_iᵀ R_n v_i < 0`. The
 /// number of negative δ is the dimension of the signal subspace, one figure for the number of endmembers.
 /// One pass over the scene, N·L² + O(L³) flops.
@@ -31,8 +31,11 @@ public struct HySime: CountEstimator {
   public func count(_ estimate: NoiseEstimate) throws -> CountEstimate {
     let bands = estimate.noise.rows
     let trace = (0..<bands).reduce(0) { $0 + estimate.signal[$1, $1] }
-    var noise = estimate.noise
-    for i in 0..<bands { noise[i, i] += trace / Double(bands) * 1e-10 }
+    // Residuals of regressions on all other bands are correlated by construction; what they say is their variance.
+    let variances = estimate.variances
+    let noise = Matrix<Double>(rows: bands, columns: bands) {
+      $0 == $1 ? variances[$0] + trace / Double(bands) * 1e-10 : 0
+    }
     let vectors = try estimate.signal.symmetricEigen().vectors
     let total = quadraticForms(vectors, estimate.correlation)
     let noisePower = quadraticForms(vectors, noise)

@@ -57,6 +57,7 @@ public struct SISAL: EndmemberExtractor {
     }
     try reader.requireMemory(8 * statistics.count * count, purpose: "holding the scores of SISAL")
     let eigen = try statistics.covariance.symmetricEigen()
+    try reader.requireDimensions(eigen.values, needed: count - 1, isCentred: true, count: count)
     let scales = eigen.values.prefix(count - 1).map { max($0, 0).squareRoot() }
     guard let smallest = scales.last, let largest = scales.first, smallest > 1e-7 * largest else {
       throw UnmixingError.tooManyEndmembers(

@@ -121,6 +121,31 @@ final class SceneReader {
 /// `endmember 1`, `endmember 2`, …
 func endmemberNames(_ count: Int) -> [String] { (0..<count).map { "endmember \($0 + 1)" } }
 
+extension SceneReader {
+  /// Throws `UnmixingError.tooManyEndmembers` unless the pixels span so many directions beyond the rounding of single precision.
+  ///
+  /// Only where the smallest of them has less than a millionth of all variance, as in scenes without noise, is the scene read once
+  /// more, for moments in double precision.
+  ///
+  /// - Parameters:
+  ///   - variances: of the directions, largest first.
+  ///   - needed: directions that are used.
+  ///   - isCentred: whether they are those about the mean, which span one endmember more.
+  func requireDimensions(_ variances: [Double], needed: Int, isCentred: Bool, count: Int) throws {
+    let total = variances.reduce(0) { $0 + max($1, 0) }
+    guard needed > 0, variances[needed - 1] <= 1e-6 * total else { return }
+    let exact = try statistics(precision: .double)
+    let values = try (isCentred ? exact.covariance : exact.correlation).symmetricEigen().values
+    let power = (0..<exact.mean.count).reduce(0) { $0 + exact.correlation[$1, $1] }
+    // Values of single precision are off by 3e-8 of themselves, in every direction.
+    let found = values.prefix(needed).count { $0 > 1e-13 * power }
+    guard found < needed else { return }
+    let dimensions = found + (isCentred ? 1 : 0)
+    throw UnmixingError.tooManyEndmembers(
+      count: count, limit: dimensions, reason: "the pixels span only \(dimensions) dimensions")
+  }
+}
+
 /// Checks what every extractor needs: a positive count, enough bands and pixels, and a scene that is not constant.
 func requireExtractable(_ statistics: SceneStatistics, count: Int, limit: Int, reason: String) throws {
   guard count >= 1 else {

@@ -72,10 +72,10 @@ public struct VCA: EndmemberExtractor {
     context.logger.info(
       "VCA: signal-to-noise ratio \(ratio) dB, \(isNoisy ? "principal components" : "projective")")
 
-    let axes =
-      isNoisy
-      ? try statistics.covariance.symmetricEigen().vectors.selecting(columns: Array(0..<(count - 1)))
-      : try statistics.correlation.symmetricEigen().vectors.selecting(columns: Array(0..<count))
+    let eigen = try (isNoisy ? statistics.covariance : statistics.correlation).symmetricEigen()
+    let used = isNoisy ? count - 1 : count
+    try reader.requireDimensions(eigen.values, needed: used, isCentred: isNoisy, count: count)
+    let axes = eigen.vectors.selecting(columns: Array(0..<used))
     let centre = axes.transposed.multiplied(by: statistics.mean)
     let scores = PixelMatrix(rows: statistics.count, columns: count)
     try reader.project(

@@ -98,9 +98,9 @@ struct SparseSolver: AbundanceSolver {
     self.system = system
   }
 
-  func solve(_ pixels: PixelMatrix, into abundances: PixelMatrix) throws {
+  func solve(_ pixels: PixelMatrix, into abundances: PixelMatrix) throws -> Int {
     abundances.reshape(rows: pixels.rows, columns: weighted.columns)
-    solve(pixels, into: abundances, atomWeights: nil, weights: nil)
+    return solve(pixels, into: abundances, atomWeights: nil, weights: nil)
   }
 
   /// Solves with thresholds `λ · atomWeights[i] · weights[n, i]`; returns the number of pixels that met the iteration

@@ -115,8 +115,9 @@ public struct UnmixingEvaluation: Sendable {
 
   private func pairOfSpectra(_ context: RunContext) throws -> (SpectralLibrary, SpectralLibrary)? {
     guard let endmembers else { return nil }
-    let first = try SpectralLibraryFile.read(endmembers.result, context: context)
+    let read = try SpectralLibraryFile.read(endmembers.result, context: context)
     let second = try SpectralLibraryFile.read(endmembers.reference, context: context)
+    let first = try UnmixingEvaluation.matched(read, to: second, named: endmembers.result, context)
     guard first.bands == second.bands else {
       throw UnmixingError.bandMismatch(
         spectra: first.bands, scene: second.bands,
@@ -134,6 +135,27 @@ public struct UnmixingEvaluation: Sendable {
         spectra: first.bands, scene: second.bands, advice: "no band is good in both")
     }
     return (first.selecting(bands: bands), second.selecting(bands: bands))
+  }
+
+  /// Spectra on the bands of others by their wavelengths, whatever their order; as they are where one side has none.
+  private static func matched(
+    _ spectra: SpectralLibrary, to other: SpectralLibrary, named name: String, _ context: RunContext
+  ) throws -> SpectralLibrary {
+    guard spectra.axis.wavelengths != nil, other.axis.wavelengths != nil else { return spectra }
+    var all = spectra
+    all.axis.good = [Bool](repeating: true, count: spectra.bands)
+    if case .same(let bands) = BandMatching.match(all.axis, to: other.axis) { return spectra.selecting(bands: bands) }
+    let resampled = try SpectralResampling.resample(spectra, to: other.axis, named: name)
+    let covered = resampled.covered.indices.filter { resampled.covered[$0] }
+    guard covered.count > 1 else {
+      throw UnmixingError.bandMismatch(
+        spectra: spectra.bands, scene: other.bands,
+        advice: "their wavelengths do not overlap: compare spectra of one range")
+    }
+    context.warn(
+      "W-SPECTRA-RESAMPLED",
+      "\(name) is resampled to the wavelengths of the reference, \(covered.count) of \(other.bands) bands are compared")
+    return resampled.library
   }
 
   private func check(_ spectra: SpectralLibrary, _ maps: Int, _ path: String) throws {

@@ -48,14 +48,18 @@ import Testing
     }
   }
 
-  /// The gate stays; only the residual is folded, and is not counted twice.
+  /// The gate stays; only the residual is folded, leaves zeros, and is not counted twice.
   @Test func gatedAdapterKeepsItsGate() throws {
     let (file, fixture, path) = try layer("lora_linear_gate")
     defer { WeightFiles.remove(path) }
     let result = try AdapterMerge.merge(file)
     #expect(
       Set(result.tensors.map(\.name))
-        == ["linear.weight", "linear.bias", "lora_down.weight", "lora_up.weight", "lora_gate.weight"])
+        == [
+          "linear.weight", "linear.bias", "lora_down.weight", "lora_up.weight", "lora_gate.weight",
+          "lora_residual.weight",
+        ])
+    #expect(try values(result, "lora_residual.weight").allSatisfy { $0 == 0 })
     #expect(result.gated == ["linear.weight"] && result.folded.isEmpty)
     let expected = zip(fixture["w.linear.weight"].floats, fixture["w.lora_residual.weight"].floats).map(+)
     #expect(try values(result, "linear.weight") == expected)

@@ -1,0 +1,160 @@
+import Foundation
+import HSIKit
+import Testing
+
+/// What was wrong without a word: each test stands for a kind, over the commands that share it.
+@Suite struct SilentFaultTests {
+  private func words(_ line: String) -> [String] { line.split(separator: " ").map(String.init) }
+
+  @discardableResult
+  private func run(_ line: String, _ place: TemporaryFolder, _ status: Int32 = 0, _ word: String? = nil) throws
+    -> Tool.Result
+  {
+    let result = try Tool.run(words(line), in: place.url)
+    #expect(result.status == status, "\(line)\n\(result.errors)")
+    if let word { #expect(result.errors.contains(word), "\(line)\n\(result.errors)") }
+    return result
+  }
+
+  /// Weights that are NaN or infinite would make everything so: refused by every command that reads them.
+  @Test(arguments: [Float.nan, .infinity])
+  func weightsThatAreNoNumbers(value: Float) throws {
+    let place = try SampleScene.workplace()
+    let train = "train denoise in/s.dat --model hsdt-tiny --patch 8 --stride 8 --scales 1 --band-steps 1 --batch 2"
+    try run(train + " --epochs 1 --patches-per-epoch 4 --evaluate-every 2 --out o/w.safetensors -q", place)
+    let file = try WeightFile.open(place.path("o/w.safetensors"))
+    let tensor = try #require(file.tensors.last { $0.shape.count > 1 })
+    let values = try tensor.floats()
+    values.output[0] = value
+    try SafetensorsWriter.write(
+      file.tensors.map { ($0.name, $0.name == tensor.name ? .floats(values) : .stored($0)) }, card: file.card(),
+      to: place.path("o/bad.safetensors"), overwrite: true)
+    let refused = try run("denoise in/s.dat o/x.tif --weights o/bad.safetensors", place, 7, "E-WEIGHTS-NUMBERS")
+    #expect(refused.errorLines.count == 1 && refused.errors.contains(tensor.name))
+    #expect(!FileManager.default.fileExists(atPath: place.path("o/x.tif")))
+    try run(train + " --from o/bad.safetensors --out o/y.safetensors", place, 7, "E-WEIGHTS-NUMBERS")
+  }
+
+  /// A queued job repeats its command: `--resume` where nothing was saved yet begins, and says so.
+  @Test(arguments: [
+    "train denoise in/s.dat --model hsdt-tiny --patch 8 --stride 8 --scales 1 --band-steps 1 --batch 2 --epochs 1 "
+      + "--patches-per-epoch 4 --evaluate-every 2",
+    "pretrain in/s.dat --epochs 1 --windows-per-epoch 4 --batch 4 --evaluate-every 1 --side 8 --most-bands 8",
+  ])
+  func resumeBeforeTheFirstState(line: String) throws {
+    let place = try SampleScene.workplace()
+    try run(line + " --resume --out o/w.safetensors", place, 0, "W-TRAINING-ANEW")
+    #expect(FileManager.default.fileExists(atPath: place.path("o/w.safetensors")))
+    let again = try run(line + " --resume --out o/w.safetensors", place)
+    #expect(!again.errors.contains("W-TRAINING-ANEW"))
+  }
+
+  /// Names of spectra hold any separator, quote or comment character, and come back from every format that hsi writes.
+  @Test func namesWithSeparators() throws {
+    let place = try SampleScene.workplace()
+    let names = ["kaolinite; KGa-1", "a,b", "say \"so\"", "# three"]
+    let cells = names.map { "\"" + $0.replacing("\"", with: "\"\"") + "\"" }.joined(separator: ",")
+    let rows = (0..<5).map { "\(450 + 50 * $0),0.1,0.2,0.3,0.\($0)" }.joined(separator: "\n")
+    try Data("wavelength_nm,\(cells)\n\(rows)\n".utf8).write(to: URL(fileURLWithPath: place.path("o/in.csv")))
+    try run("spectra convert o/in.csv o/out.csv", place)
+    try run("spectra convert o/out.csv o/back.csv", place)
+    let back = try SpectralLibraryFile.read(place.path("o/back.csv"), context: RunContext())
+    #expect(back.names == names && back.bands == 5 && back[3].last == 0.4)
+    // Decimal commas with semicolons are still told from them.
+    try Data("nm;eins;zwei\n450;0,1;0,2\n500;0,3;0,4\n".utf8).write(to: URL(fileURLWithPath: place.path("o/de.csv")))
+    let german = try SpectralLibraryFile.read(place.path("o/de.csv"), context: RunContext())
+    #expect(german.names == ["eins", "zwei"] && german[1].last == 0.4)
+  }
+
+  /// The most natural call: a library beside the CSV that it is made from, which stays as it is.
+  @Test func libraryBesideItsCSV() throws {
+    let place = try SampleScene.workplace()
+    let text = "wavelength_nm,a,b\n450,0.10,0.2\n500,0.30,0.4\n"
+    try Data(text.utf8).write(to: URL(fileURLWithPath: place.path("o/l.csv")))
+    try run("spectra convert o/l.csv o/l.sli", place)
+    #expect(try String(contentsOfFile: place.path("o/l.csv"), encoding: .utf8) == text)
+    #expect(try SpectralLibraryFile.read(place.path("o/l.sli"), context: RunContext()).names == ["a", "b"])
+    try run("spectra convert o/l.csv o/l.csv --overwrite", place, 4, "E-OUTPUT-IS-INPUT")
+  }
+
+  /// What exists under the very name is that file, not a pattern.
+  @Test(arguments: ["star*.dat", "q?m.dat"])
+  func filesWithPatternCharacters(name: String) throws {
+    let place = try SampleScene.workplace()
+    for (from, to) in [("in/s.dat", name), ("in/s.hdr", name.replacing(".dat", with: ".hdr"))] {
+      try FileManager.default.copyItem(atPath: place.path(from), toPath: place.path("o/" + to))
+    }
+    let result = try run("info o/\(name)", place)
+    #expect(result.output.contains("60 bands") && !result.errors.contains("W-STACK"), "\(result.output)")
+  }
+
+  /// Spectra are compared at their wavelengths: descending files give the same figures, shifted ones are resampled and said.
+  @Test func evaluationByWavelength() throws {
+    let place = try SampleScene.workplace()
+    let truth = try SpectralLibraryFile.read(place.path("in/s_endmembers.sli"), context: RunContext())
+    let wavelengths = try #require(truth.axis.wavelengths)
+    func write(_ name: String, _ library: SpectralLibrary) throws {
+      try SpectralLibraryFile.writeCSV(library, to: place.path("o/" + name), overwrite: true)
+    }
+    try write("up.csv", truth)
+    try write("down.csv", truth.selecting(bands: Array((0..<truth.bands).reversed())))
+    var shifted = truth
+    shifted.axis = SpectralAxis(wavelengths: wavelengths.map { $0 + 4 })
+    try write("shifted.csv", shifted)
+    shifted.axis = SpectralAxis(wavelengths: wavelengths.map { $0 + 9000 })
+    try write("far.csv", shifted)
+    let line = "evaluate unmixing in/s_abundances.dat --reference in/s_abundances.dat --json --endmembers o/up.csv"
+    func mean(_ reference: String, _ status: Int32 = 0) throws -> (Double?, String) {
+      let result = try run(line + " --reference-endmembers o/\(reference)", place, status)
+      let object = try? JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any]
+      return (object?["mean_sad"] as? Double ?? (object?["mean"] as? [String: Any])?["sad"] as? Double, result.errors)
+    }
+    let (same, reversed, moved) = (try mean("up.csv"), try mean("down.csv"), try mean("shifted.csv"))
+    #expect(abs((same.0 ?? 1) - (reversed.0 ?? 2)) < 1e-7 && !reversed.1.contains("W-"), "\(same) \(reversed)")
+    #expect(moved.1.contains("W-SPECTRA-RESAMPLED"))
+    #expect(try mean("far.csv", 3).1.contains("do not overlap"))
+  }
+
+  /// Iterations that met their limit are said by every sparse method.
+  @Test(arguments: ["sunsal", "clsunsal", "sunsal-tv"])
+  func iterationsThatRanOut(method: String) throws {
+    let place = try SampleScene.workplace()
+    let line = "unmix in/s.dat o/a.tif --library in/s_endmembers.sli --method \(method) --set tolerance=1e-9"
+    try run(line + " --set iterations=2", place, 0, "W-NOT-CONVERGED")
+  }
+
+  /// More endmembers than the pixels span are refused by every extractor, without noise too.
+  @Test(arguments: ["vca", "sisal", "spa", "nfindr"])
+  func moreEndmembersThanDimensions(method: String) throws {
+    let place = try SampleScene.workplace()
+    try run(
+      "simulate scene o/c.dat --rows 20 --cols 20 --endmembers 3 --bands 30 --snr none --variability 0 --seed 4", place)
+    let result = try run("endmembers o/c.dat o/e.sli --count 6 --method \(method)", place, 2, "E-COUNT")
+    #expect(result.errorLines.count == 1 && !FileManager.default.fileExists(atPath: place.path("o/e.sli")))
+    try run("endmembers o/c.dat o/e.sli --count 3 --method \(method)", place)
+  }
+
+  /// A merged classifier maps as model and adapter do; an adapter beside other weights is refused.
+  @Test func adaptersAndTheirBase() throws {
+    let place = try SampleScene.workplace()
+    try run("simulate labels in/s_abundances.dat l.dat --purity 0.5", place)
+    let data = "in/s.dat l.dat --train 20% --guard 0 -q"
+    for (name, seed) in [("base", 1), ("other", 9)] {
+      try run(
+        "classify train \(data) --model lola-specvit-tiny --set epochs=1 --seed \(seed) --out \(name).safetensors",
+        place)
+    }
+    try run("classify finetune \(data) --from base.safetensors --lora r=2 --epochs 1 --out a.safetensors", place)
+    try run("classify predict in/s.dat one.dat --model base.safetensors --adapter a.safetensors --prob p1.dat", place)
+    try run("model merge base.safetensors merged.safetensors --adapter a.safetensors", place)
+    try run("classify predict in/s.dat two.dat --model merged.safetensors --prob p2.dat", place)
+    let (first, second) = try (
+      SampleScene.floats(place.url.appendingPathComponent("p1.dat")),
+      SampleScene.floats(place.url.appendingPathComponent("p2.dat"))
+    )
+    let gap = zip(first, second).reduce(0) { max($0, abs($1.0 - $1.1)) }
+    #expect(first.count == second.count && gap < 1e-5, "\(gap)")
+    try run(
+      "classify predict in/s.dat x.dat --model other.safetensors --adapter a.safetensors", place, 7, "E-ADAPTER-BASE")
+  }
+}
