@@ -139,7 +139,7 @@ public struct MaskSelection: Hashable, Sendable {
 public struct SelectionOptions: Sendable {
   /// When a pixel counts as "no data".
   public enum NodataPolicy: String, Sendable, CaseIterable {
-    /// `all` for integers whose nodata is 0, else `any`.
+    /// `all` where nodata is 0, else `any`.
     case automatic = "auto"
     /// When any good band holds the nodata value.
     case any
@@ -162,7 +162,7 @@ public struct SelectionOptions: Sendable {
   public var nodataPolicy: NodataPolicy = .automatic
   /// Whether NaN in valid pixels is welcome: true for restorers that fill values, without which the policy `values` is refused.
   public var acceptsMissingValues = false
-  /// Whether pixels that are 0 in all bands are left out (for angles and classes); they are counted in any case.
+  /// Whether pixels that are 0 in all bands are left out, which is said once all lines were read; they are counted in any case.
   public var excludesZeroSpectra = false
 
   /// The good bands of the whole image.

@@ -41,7 +41,7 @@ public enum CubeUpdate {
     let height = StripHeight.lines(
       bytesPerLine: perLine, unit: max(reader.blockLines, writer.blockLines), context)
     let (stored, target) = (StoredBlock(), StoredBlock())
-    let numbers = Conversion(CubeMetadata(bands: bands.count), type: reader.sampleType, policy: .any)
+    let numbers = Conversion(CubeMetadata(bands: bands.count), policy: .any)
     var outcome = Outcome(files: [], clipped: 0, shifted: 0)
     do {
       var (line, next) = (0, 0)

@@ -26,6 +26,7 @@ public final class FileSource: StripSource {
   private let conversion: Conversion
   private let masks: [MaskReader]
   private let excludesZeroSpectra: Bool
+  private let context: RunContext
   private let pieceLines: Int
   private var blocks: [StoredBlock] = []
   private var valid: [UInt8] = []
@@ -54,7 +55,7 @@ public final class FileSource: StripSource {
     shape = CubeShape(lines: area.lines, samples: area.samples, bands: bands.count)
     var offered = all.selecting(bands: bands).cropping(to: area)
     if case .list = options.bands { offered.axis.good = [Bool](repeating: true, count: bands.count) }
-    conversion = Conversion(offered, type: reader.sampleType, policy: options.nodataPolicy)
+    conversion = Conversion(offered, policy: options.nodataPolicy)
     FileSource.log(offered, conversion, reader: reader, context: context)
     offered.scale = [Double](repeating: 1, count: bands.count)
     offered.offset = [Double](repeating: 0, count: bands.count)
@@ -64,6 +65,7 @@ public final class FileSource: StripSource {
       try (options.mask.map { [try MaskReader($0, image: reader.shape, window: area, context: context)] } ?? [])
       + (options.cutline.map { [try MaskReader(cutline: $0, of: reader, window: area, context: context)] } ?? [])
     excludesZeroSpectra = options.excludesZeroSpectra
+    self.context = context
     blockLines = reader.blockLines
     let storedLine = area.samples * bands.count * reader.sampleType.size
     workingBytesPerLine = storedLine + 2 * area.samples
@@ -109,6 +111,14 @@ public final class FileSource: StripSource {
       return total.withLock { $0 }
     }
     zeroSpectra += zeros
+    if excludesZeroSpectra, zeroSpectra > 0, counted < shape.lines, lines.upperBound == shape.lines {
+      let percent = 100 * Double(zeroSpectra) / Double(shape.pixels)
+      let share = String(format: percent < 10 ? "%.2g" : "%.0f", percent)
+      context.warn(
+        "W-ZERO-SPECTRA",
+        "\(GDAL.redacted(reader.path)): \(zeroSpectra) pixels (\(share) %) are 0 in all bands and count as no data "
+          + "(\(option: "nodata") none keeps them)")
+    }
     counted = max(counted, lines.upperBound)
     compact(strip, count: count)
   }
@@ -204,7 +214,7 @@ final class Conversion: @unchecked Sendable {
   private let hasNodata: UnsafeMutablePointer<UInt8>
   private let checked: UnsafeMutablePointer<UInt8>
 
-  init(_ metadata: CubeMetadata, type: SampleType, policy: SelectionOptions.NodataPolicy) {
+  init(_ metadata: CubeMetadata, policy: SelectionOptions.NodataPolicy) {
     bands = metadata.bands
     isPlain = metadata.scale.allSatisfy { $0 == 1 } && metadata.offset.allSatisfy { $0 == 0 }
     let values = metadata.nodata.compactMap { $0 }
@@ -212,7 +222,8 @@ final class Conversion: @unchecked Sendable {
     switch policy {
     case .any, .values: isAllPolicy = false
     case .all: isAllPolicy = true
-    case .automatic: isAllPolicy = !type.isFloatingPoint && !values.isEmpty && values.allSatisfy { $0 == 0 }
+    // Samples of noise or clipping are 0 too, whatever the type.
+    case .automatic: isAllPolicy = !values.isEmpty && values.allSatisfy { $0 == 0 }
     }
     let anyGood = metadata.axis.good.contains(true)
     func copy<T>(_ array: [T]) -> UnsafeMutablePointer<T> {
@@ -347,7 +358,7 @@ final class MaskReader {
     }
     var metadata = reader.metadata.selecting(bands: [selection.band])
     if selection.values != nil { metadata.nodata = [nil] }
-    conversion = Conversion(metadata, type: reader.sampleType, policy: .any)
+    conversion = Conversion(metadata, policy: .any)
   }
 
   /// Files of the mask.

@@ -34,6 +34,8 @@ public enum TransformerError: HSIError {
   case unexpectedTensor(path: String, tensor: String, file: [Int])
   /// Weights that are no numbers.
   case notNumbers(path: String, tensor: String, count: Int)
+  /// A training whose loss is no number any more, or that ended without a network that gives anything.
+  case diverged(training: String, step: Int)
   /// No network of this name.
   case unknownModel(name: String, known: [String])
   /// A weight file that does not say which network it is for, or says something that cannot be.
@@ -63,6 +65,7 @@ public enum TransformerError: HSIError {
     case .missingTextEmbeddings: "E-WEIGHTS-TEXT"
     case .unexpectedTensor: "E-WEIGHTS-UNEXPECTED"
     case .notNumbers: "E-WEIGHTS-NUMBERS"
+    case .diverged: "E-TRAINING-DIVERGED"
     case .unknownModel: "E-MODEL"
     case .unknownArchitecture: "E-ARCHITECTURE"
     case .otherTraining: "E-TRAINING-STATE"
@@ -96,6 +99,8 @@ public enum TransformerError: HSIError {
       "\(path) has \(shortened(tensor)) \(file), which the model lacks"
     case .notNumbers(let path, let tensor, let count):
       "\(path): \(count) value\(count == 1 ? "" : "s") of \(shortened(tensor)) \(count == 1 ? "is" : "are") NaN or infinite"
+    case .diverged(let training, let step):
+      "\(training) diverged: at step \(step) nothing is left of what was to be learned"
     case .unknownModel(let name, let known):
       "there is no model \(name)\(Suggestion.text(for: name, in: known)); known: \(known.joined(separator: ", "))"
     case .unknownArchitecture(let path, let task, let detail): "\(path) is not a \(task) network: \(detail)"
@@ -120,6 +125,7 @@ public enum TransformerError: HSIError {
     case .missingTextEmbeddings:
       "put the table into the file: hsi model convert with \(option: "prompts") (docs/mp-hsir.md says how to make one)"
     case .notNumbers: "its training diverged, or the file is damaged: train again with a lower rate, or copy it again"
+    case .diverged: "lower \(option: "rate"); what was best before is in the file, where something was"
     case .unknownModel: nil
     case .unknownArchitecture: "name the network with \(option: "model")"
     case .otherTraining: "repeat the settings of that run, or start a new one"

@@ -20,17 +20,19 @@ public enum StripUnmixing {
     let solver = try method.prepare(endmembers, weights: weights)
     let residual = Residual(endmembers)
     let abundances = PixelMatrix(rows: 0, columns: endmembers.count)
-    var (count, unconverged) = (0, 0)
+    var (count, unconverged, empty) = (0, 0, 0)
     try scene.forEachStrip(context, label: "abundances", extraBytesPerPixel: 8 * endmembers.count + 8) {
       strip in
       unconverged += try solver.solve(strip.pixels, into: abundances)
       count += strip.count
+      empty += emptyRows(abundances)
       try deliver(
         ProductStrip(
           window: strip.window, positions: strip.positions, abundances: abundances,
           rmse: residual.rmse(strip.pixels, abundances), bands: scene.shape.bands
         ) { residual.spectra(strip.pixels, abundances, of: $0, into: $1) })
     }
+    warnOfEmpty(empty, of: count, type(of: method).description.id, context)
     if unconverged > 0 {
       context.warn(
         "W-NOT-CONVERGED",
@@ -62,6 +64,7 @@ public enum StripUnmixing {
     }
     let cube = try scene.load(context)
     let abundances = try method.solve(cube, endmembers, context)
+    warnOfEmpty(emptyRows(abundances), of: cube.count, type(of: method).description.id, context)
     let residual = Residual(endmembers)
     let rmse = residual.rmse(cube.pixels, abundances)
     try deliver(
@@ -71,6 +74,21 @@ public enum StripUnmixing {
         residual.spectra(cube.pixels, abundances, of: $0, into: $1)
       })
     return cube.count
+  }
+
+  /// Pixels of which nothing is explained.
+  private static func emptyRows(_ abundances: PixelMatrix) -> Int {
+    let columns = abundances.columns
+    return (0..<abundances.rows).count { n in (0..<columns).allSatisfy { abundances.pointer[n * columns + $0] == 0 } }
+  }
+
+  /// Says where sparsity has left nothing of more than a tenth of the pixels.
+  private static func warnOfEmpty(_ empty: Int, of count: Int, _ method: String, _ context: RunContext) {
+    guard empty * 10 > count else { return }
+    context.warn(
+      "W-NO-ABUNDANCES",
+      "\(method) gives \(empty) of \(count) pixels no abundance at all: lambda counts in squared units of the data; lower it with "
+        + "\(option: "set") lambda=, or bring scene and spectra to larger units")
   }
 
   private static func check(_ endmembers: SpectralLibrary, bands: Int) throws {

@@ -134,6 +134,106 @@ import Testing
     try run("endmembers o/c.dat o/e.sli --count 3 --method \(method)", place)
   }
 
+  /// Spectra in other units than the scene: refused with the factor, right when it is given, believed when 1 is.
+  @Test func spectraInOtherUnits() throws {
+    let place = try SampleScene.workplace()
+    try run("convert in/s.dat o/f.dat --ot float32", place)
+    let path = place.url.appendingPathComponent("o/f.dat")
+    let values = try SampleScene.floats(path)
+    try values.map { $0 * 10_000 }.withUnsafeBytes { try Data($0).write(to: path) }
+    for option in ["--endmembers", "--library"] {
+      let line = "unmix o/f.dat o/a.dat \(option) in/s_endmembers.sli --overwrite"
+      let refused = try run(line, place, 3, "--spectra-scale 10000")
+      #expect(refused.errorLines.count == 1 && refused.errors.contains("10000 times"))
+      try run(line + " --spectra-scale 10000", place)
+      try run("unmix in/s.dat o/b.dat \(option) in/s_endmembers.sli --overwrite", place)
+      let (a, b) = try (
+        SampleScene.floats(place.url.appendingPathComponent("o/a.dat")),
+        SampleScene.floats(place.url.appendingPathComponent("o/b.dat"))
+      )
+      if option == "--endmembers" {
+        #expect(zip(a, b).allSatisfy { ($0.isNaN && $1.isNaN) || abs($0 - $1) < 1e-3 })
+      }
+      try run(line + " --spectra-scale 1", place)
+    }
+    try run(
+      "unmix in/s.dat o/a.dat --endmembers in/s_endmembers.sli --overwrite --spectra-scale 0", place, 2,
+      "--spectra-scale")
+    try run("unmix in/s.dat o/a.dat --count 3 --overwrite --spectra-scale 2", place, 2, "--spectra-scale")
+  }
+
+  /// Fill that no header declares: pixels of zeros have no abundances, are no endmembers, are not denoised, and are counted once.
+  @Test func undeclaredFill() throws {
+    let place = try SampleScene.workplace()
+    try run("convert in/s.dat o/f.dat --ot float32", place)
+    let path = place.url.appendingPathComponent("o/f.dat")
+    var values = try SampleScene.floats(path)
+    let (bands, samples, pixels) = (SampleScene.bands, SampleScene.samples, SampleScene.lines * SampleScene.samples)
+    for band in 0..<bands { for sample in 0..<samples { values[band * pixels + 3 * samples + sample] = 0 } }
+    try values.withUnsafeBytes { try Data($0).write(to: path) }
+    let header = try String(contentsOfFile: place.path("o/f.hdr"), encoding: .utf8)
+    #expect(header.contains("interleave = bsq"))
+    let lines = [
+      "unmix o/f.dat o/a.dat --endmembers in/s_endmembers.sli", "unmix o/f.dat o/c.dat --count 3",
+      "endmembers o/f.dat o/e.csv --count 3 --method nfindr", "denoise o/f.dat o/d.dat --method pca",
+    ]
+    for line in lines {
+      let result = try run(line, place, 0, "W-ZERO-SPECTRA")
+      #expect(result.errors.contains("20 pixels"), "\(result.errors)")
+    }
+    // What is no data keeps what is stored.
+    #expect(try SampleScene.floats(place.url.appendingPathComponent("o/d.dat"))[3 * samples] == 0)
+    for name in ["o/a.dat", "o/c.dat"] {
+      let result = try SampleScene.floats(place.url.appendingPathComponent(name))
+      #expect((0..<samples).allSatisfy { result[3 * samples + $0].isNaN } && result[0].isFinite, "\(name)")
+    }
+    let found = try SpectralLibraryFile.read(place.path("o/e.csv"), context: RunContext())
+    #expect((0..<3).allSatisfy { found[$0].contains { $0 > 0.01 } })
+    let kept = try run("unmix o/f.dat o/k.dat --endmembers in/s_endmembers.sli --nodata none", place)
+    #expect(!kept.errors.contains("W-ZERO-SPECTRA"))
+    #expect(try SampleScene.floats(place.url.appendingPathComponent("o/k.dat"))[3 * samples].isFinite)
+    // A pixel without length has no direction, and no abundances.
+    try run("unmix o/f.dat o/n.dat --count 3 --normalise --nodata none", place)
+    #expect(try SampleScene.floats(place.url.appendingPathComponent("o/n.dat"))[3 * samples].isNaN)
+  }
+
+  /// No data of 0 is a pixel that is 0 in all bands, whatever the type: single zeros are clipped or noisy samples.
+  @Test func nodataOfZero() throws {
+    let place = try SampleScene.workplace()
+    try run("convert in/s.dat o/f.dat --ot float32", place)
+    let path = place.url.appendingPathComponent("o/f.dat")
+    var values = try SampleScene.floats(path)
+    for n in stride(from: 0, to: values.count, by: 7) { values[n] = 0 }
+    try values.withUnsafeBytes { try Data($0).write(to: path) }
+    let header = try String(contentsOfFile: place.path("o/f.hdr"), encoding: .utf8)
+      .replacing(/data ignore value = .*\n/, with: "")
+    try Data((header + "data ignore value = 0\n").utf8).write(to: URL(fileURLWithPath: place.path("o/f.hdr")))
+    try run("unmix o/f.dat o/a.dat --endmembers in/s_endmembers.sli", place)
+    #expect(try SampleScene.floats(place.url.appendingPathComponent("o/a.dat")).allSatisfy { $0.isFinite })
+    try run("unmix o/f.dat o/b.dat --endmembers in/s_endmembers.sli --nodata-policy any", place, 3)
+  }
+
+  /// A run that ends worse than its input, or in numbers that are none, is no success without a word.
+  @Test func trainingThatDiverges() throws {
+    let place = try SampleScene.workplace()
+    let line =
+      "train denoise in/s.dat --model hsdt-tiny --patch 8 --stride 8 --scales 1 --band-steps 1 --batch 2 --epochs 1 "
+      + "--patches-per-epoch 8 --evaluate-every 4 --out o/w.safetensors"
+    let result = try Tool.run(words(line + " --rate 1"), in: place.url)
+    #expect(
+      (result.status == 0 && result.errors.contains("W-TRAINING-HARM"))
+        || (result.status == 7 && result.errors.contains("E-TRAINING-DIVERGED")), "\(result.errors)")
+  }
+
+  /// Sparse regression that leaves nothing says so.
+  @Test(arguments: ["sunsal", "s2wsu"])
+  func sparsityThatLeavesNothing(method: String) throws {
+    let place = try SampleScene.workplace()
+    try run(
+      "unmix in/s.dat o/a.dat --library in/s_endmembers.sli --method \(method) --set lambda=1e6", place, 0,
+      "W-NO-ABUNDANCES")
+  }
+
   /// A merged classifier maps as model and adapter do; an adapter beside other weights is refused.
   @Test func adaptersAndTheirBase() throws {
     let place = try SampleScene.workplace()

@@ -19,9 +19,14 @@ public struct DenoisingValidation: Sendable {
   }
 
   /// Mean over pairs of the MPSNR in dB.
-  func score(_ network: HSDT) -> Double {
+  func score(_ network: HSDT) -> Double { score { network(Variable($0), Tape(.inference)).value } }
+
+  /// The same of the noisy patches.
+  var scoreOfInput: Double { score { $0 } }
+
+  private func score(_ restore: (Tensor) -> Tensor) -> Double {
     let scores = pairs.map { pair -> Double in
-      let restored = network(Variable(pair.noisy), Tape(.inference)).value
+      let restored = restore(pair.noisy)
       let bands = restored.shape[1]
       let plane = restored.count / bands
       var sum = 0.0
@@ -109,6 +114,10 @@ public final class DenoisingTask: TrainingTask {
   public func score(_ context: RunContext) throws -> TrainingScore? { TrainingScore(validation.score(network)) }
 
   public func text(_ score: Double) -> String { String(format: "PSNR %.2f dB", score) }
+
+  public var scoreOfInput: Double? { validation.scoreOfInput }
+  /// 0 dB: an error as large as the range of the data.
+  public var leastScore: Double { 0 }
 
   /// Bytes of training a network of a configuration beside the patches: what a step keeps for the way back, by volumes of the head's
   /// width at full resolution, and weights with gradients, moments and average. Held to the truth by a test.

@@ -117,6 +117,14 @@ final class RestorationLearning: TrainingTask {
     return TrainingScore(sum / Double(validation.count))
   }
 
+  /// 0 dB: an error as large as the range of the data.
+  var leastScore: Double { 0 }
+
+  var scoreOfInput: Double? {
+    guard !validation.isEmpty else { return nil }
+    return validation.reduce(0) { $0 + $1.peakSignalToNoise($1.degraded) } / Double(validation.count)
+  }
+
   func text(_ score: Double) -> String {
     let parts = gains.map { String(format: "\($0.task.rawValue) %+.1f", $0.gain) }.joined(separator: ", ")
     return String(format: "PSNR %.2f dB", score) + (parts.isEmpty ? "" : " (\(parts))")

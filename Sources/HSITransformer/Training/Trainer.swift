@@ -92,6 +92,10 @@ public final class Trainer {
       report(context)
     }
     if record.hasEnded { context.progress.report(phase: task.name, fraction: 1) }
+    guard record.best != nil || !record.curve.contains(where: { $0.score != nil }) else {
+      throw TransformerError.diverged(training: task.name, step: record.step)
+    }
+    warnOfHarm(context)
     return end(session, isComplete: true)
   }
 
@@ -108,10 +112,21 @@ public final class Trainer {
     return outcome
   }
 
+  /// Says where the best network is worse than none.
+  private func warnOfHarm(_ context: RunContext) {
+    guard let best = record.best, let floor = task.scoreOfInput, best < floor else { return }
+    context.warn(
+      "W-TRAINING-HARM",
+      "the best network of \(task.name), \(task.text(best)), is worse than giving back what it is given, "
+        + String(format: "%.2f", floor) + ": it diverged or learned too little; lower \(option: "rate") or train longer"
+    )
+  }
+
   /// One batch, and an update where enough have been accumulated; returns the learning rate.
   private func pass(_ batch: TrainingBatch, _ context: RunContext, isPending: inout Bool) throws -> Double {
     let loss = try task.loss(of: batch, context)
     let value = Double(loss.value.value.scalar)
+    guard value.isFinite else { throw TransformerError.diverged(training: task.name, step: record.step + 1) }
     let time = plan.clock.time(epoch: batch.epoch, batch: batch.index, batches: plan.batches)
     let parts = plan.accumulation
     loss.tape.backward(from: parts > 1 ? loss.tape.scale(loss.value, by: 1 / Float(parts)) : loss.value)
@@ -153,7 +168,7 @@ public final class Trainer {
     guard let score else { return }
     context.logger.info("\(task.name): step \(record.step) of \(steps), \(task.text(score.value))")
     let before = record.best.map { TrainingScore($0, second: record.bestSecond ?? 0) }
-    guard before.map({ score > $0 }) ?? (score.value > -.infinity) else {
+    guard before.map({ score > $0 }) ?? (score.value > task.leastScore) else {
       record.stale += 1
       return
     }

@@ -28,6 +28,18 @@ public protocol TrainingTask: AnyObject {
 
   /// A score for people, such as `PSNR 31.20 dB`.
   func text(_ score: Double) -> String
+
+  /// The score of a network that gives back what it is given: a complete run that stays below it is warned about. Nil, the default,
+  /// where there is no such thing.
+  var scoreOfInput: Double? { get }
+
+  /// The score that a network must exceed to be kept at all: below it nothing was learned, the run diverged. −∞ by default.
+  var leastScore: Double { get }
+}
+
+extension TrainingTask {
+  public var scoreOfInput: Double? { nil }
+  public var leastScore: Double { -.infinity }
 }
 
 /// Place of a batch in a run; all numbers from 0.

@@ -84,7 +84,8 @@ public final class BlindFit {
       totals.add(result.abundances, rmse)
       try body(
         ProductStrip(
-          window: scene.shape.window, positions: scene.positions, abundances: result.abundances, rmse: rmse,
+          window: scene.shape.window, positions: scene.positions,
+          abundances: BlindFit.known(result.abundances, lengths, copying: true), rmse: rmse,
           guidance: result.guidance, bands: scene.shape.bands, residual: fit.spectra))
       return totals
     }
@@ -103,10 +104,24 @@ public final class BlindFit {
       totals.add(abundances, rmse)
       try body(
         ProductStrip(
-          window: strip.window, positions: strip.positions, abundances: abundances, rmse: rmse,
+          window: strip.window, positions: strip.positions, abundances: BlindFit.known(abundances, lengths), rmse: rmse,
           guidance: solved.guidance, bands: source.shape.bands, residual: fit.spectra))
     }
     return totals
+  }
+
+  /// Abundances without those of pixels of length 0, which have no direction: NaN.
+  private static func known(_ abundances: PixelMatrix, _ lengths: [Float]?, copying: Bool = false) -> PixelMatrix {
+    guard let lengths, lengths.contains(0) else { return abundances }
+    var result = abundances
+    if copying {
+      result = PixelMatrix(rows: abundances.rows, columns: abundances.columns)
+      result.pointer.update(from: abundances.pointer, count: abundances.rows * abundances.columns)
+    }
+    for (n, length) in lengths.enumerated() where length == 0 {
+      for k in 0..<result.columns { result[n, k] = .nan }
+    }
+    return result
   }
 
   /// Pixels beside what explains them: `y ≈ length · brightness · Σ_k a_k m_k`.

@@ -39,9 +39,6 @@ struct TrainingScene {
         purpose: "learning from \(offered.shape)", needed: total, budget: context.memory.bytes)
     }
     let scene = try load(offered, wanted, count: count, context)
-    if source.zeroSpectra > 0 {
-      context.logger.notice("\(source.zeroSpectra) pixels are 0 in all bands and count as no data")
-    }
     let valid = all.restricted(to: scene.positions)
     let lost = all.labelled - valid.labelled
     if lost > 0 { context.logger.notice("\(lost) labelled pixels have no data in the scene and are left out") }

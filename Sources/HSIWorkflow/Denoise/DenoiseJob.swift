@@ -49,7 +49,7 @@ public struct DenoiseJob: Sendable {
     let named = try DenoiserChoice.named(method)
     let opened = try scene.open(context)
     let bands = Array(Set(try opened.bands(default: .good))).sorted()
-    let source = try opened.source(bands: .list(bands), context)
+    let source = try opened.source(bands: .list(bands), excludesZeroSpectra: true, context)
     let given = try noise.map { try GivenNoise.levels($0, bands: bands, total: opened.reader.shape.bands) }
     var plan = OutputPlan(overwrites: writing.overwrites, context)
     plan.read(

@@ -62,7 +62,8 @@ public struct OpenScene {
   ///
   /// - Parameters:
   ///   - bands: of the file.
-  ///   - excludesZeroSpectra: whether pixels that are 0 in all bands are left out.
+  ///   - excludesZeroSpectra: whether pixels that are 0 in all bands are left out, as fill that no header declares, unless the request
+  ///     says that no value means no data.
   ///   - acceptsMissingValues: whether NaN in valid pixels is welcome; the no-data policy `values` is refused otherwise.
   ///   - context: for diagnostics and the mask.
   public func source(
@@ -70,7 +71,7 @@ public struct OpenScene {
   ) throws -> FileSource {
     var selection = SelectionOptions()
     selection.acceptsMissingValues = acceptsMissingValues
-    selection.excludesZeroSpectra = excludesZeroSpectra
+    selection.excludesZeroSpectra = excludesZeroSpectra && request.opening.nodata != OpenOptions.Nodata.none
     selection.window = try window()
     selection.bands = bands
     selection.mask = request.mask

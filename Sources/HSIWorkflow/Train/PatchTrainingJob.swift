@@ -96,7 +96,7 @@ public struct PatchTrainingJob<Subject: PatchSubject>: Sendable {
   private func cubes(_ requests: [SceneRequest], _ context: RunContext) -> SceneSeries {
     func source(_ index: Int) throws -> FileSource {
       let opened = try requests[index].open(context)
-      return try opened.source(bands: .list(opened.bands(default: .good)), context)
+      return try opened.source(bands: .list(opened.bands(default: .good)), excludesZeroSpectra: true, context)
     }
     return SceneSeries(
       requests.map(\.path), shape: { try source($0).shape }, load: { try source($0).load(context) })

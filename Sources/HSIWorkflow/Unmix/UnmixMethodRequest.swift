@@ -36,6 +36,10 @@ public struct UnmixMethodRequest: Sendable {
   /// Whether channels that the others cannot predict take part in counting and plain extraction.
   public var keepsBadChannels = false
 
+  /// What known endmembers or a library are multiplied by; nil for as they are, which is refused where their units seem to be others
+  /// than those of the scene.
+  public var spectraScale: Double?
+
   /// A method and its endmembers; without a name `fcls` for known endmembers, `sunsal` for a library, `rrlbs` for blind ones.
   public init(_ endmembers: Endmembers, method: String? = nil, values: [String: Double] = [:]) {
     self.endmembers = endmembers

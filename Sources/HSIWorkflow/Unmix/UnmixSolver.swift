@@ -33,12 +33,14 @@ final class UnmixSolver {
       let needsAll = if case .known = request.endmembers { true } else { false }
       let fit = try LibraryFit(
         library, path: path, axis: scene.metadata.axis, bands: wanted, needsAll: needsAll, context: context)
-      source = try scene.source(bands: .list(fit.bands), context)
-      known = fit.library
+      source = try scene.source(bands: .list(fit.bands), excludesZeroSpectra: true, context)
+      // Looked at through a source of its own: the other one counts the lines that it has read.
+      known = try SpectraScale.apply(
+        request.spectraScale, to: fit.library, path: path, scene.source(bands: .list(fit.bands), context), context)
       naming = nil
       files = [path]
     case .blind(let blind):
-      source = try scene.source(bands: .list(wanted), context)
+      source = try scene.source(bands: .list(wanted), excludesZeroSpectra: true, context)
       known = nil
       if let path = blind.naming {
         let library = try SpectralLibraryFile.read(path, context: context)
@@ -158,7 +160,7 @@ final class UnmixSolver {
       "\(dropped.count) channels cannot be predicted from the others and are left out: bands "
         + "\(ChannelQuality.ranges(dropped)) (\(option: "keep bad channels") keeps them)")
     naming = naming?.selecting(bands: outcome.kept)
-    source = try scene.source(bands: .list(outcome.kept.map { source.bands[$0] }), context)
+    source = try scene.source(bands: .list(outcome.kept.map { source.bands[$0] }), excludesZeroSpectra: true, context)
   }
 
   private func make<M: UnmixingMethod>(_ type: M.Type, _ values: [String: Double]) throws -> M {
@@ -231,7 +233,7 @@ final class UnmixSolver {
     let outcome = try ChannelScreening.screen(source, context)
     guard outcome.isKept.contains(false) else { return source }
     context.logger.info("\(outcome.isKept.filter { !$0 }.count) noisy channels do not take part in the count")
-    return try scene.source(bands: .list(outcome.kept.map { source.bands[$0] }), context)
+    return try scene.source(bands: .list(outcome.kept.map { source.bands[$0] }), excludesZeroSpectra: true, context)
   }
 
   private func name(_ endmembers: SpectralLibrary) throws -> (SpectralLibrary, [UnmixingBody.LibraryMatch?]?) {

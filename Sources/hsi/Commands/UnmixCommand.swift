@@ -39,6 +39,12 @@ struct UnmixCommand: ParsableCommand {
   var library: InputPath?
 
   @Option(
+    help: ArgumentHelp(
+      "Multiply known endmembers or the library by this first: 10000 where the scene holds 0 to 10000 and they 0 to 1.",
+      valueName: "factor"))
+  var spectraScale: Double?
+
+  @Option(
     name: .shortAndLong, help: "Method (default: rrlbs, fcls with --endmembers, sunsal with --library).")
   var method: String?
 
@@ -75,6 +81,14 @@ struct UnmixCommand: ParsableCommand {
   private func request() throws -> UnmixMethodRequest {
     var request = UnmixMethodRequest(try source(), method: method, values: try MethodOptions.values(set))
     request.keepsBadChannels = input.keepBadChannels
+    if let spectraScale {
+      guard endmembers != nil || (library != nil && count == nil) else {
+        throw CoreError.invalidParameter(
+          name: "--spectra-scale", value: "\(spectraScale)",
+          requirement: "used with --endmembers, or with --library to unmix on")
+      }
+      request.spectraScale = spectraScale
+    }
     return request
   }
 

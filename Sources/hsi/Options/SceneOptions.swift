@@ -27,11 +27,11 @@ struct SceneOptions: ParsableArguments {
   @Option(help: "Quantity: reflectance, radiance, dn …")
   var quantity: String?
 
-  @Option(help: "Stored value that means no data, or none.")
+  @Option(help: "Stored value that means no data, or none (pixels of zeros count as data then).")
   var nodata: String?
 
   @Option(
-    help: "A pixel is no data when any or all good bands are; auto: all for integers with nodata 0, else any."
+    help: "A pixel is no data when any or all good bands are; auto: all where nodata is 0, else any."
   )
   var nodataPolicy = "auto"
 
