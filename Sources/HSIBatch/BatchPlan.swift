@@ -56,7 +56,9 @@ public struct BatchPlan: Sendable {
     self.job = job
     self.catalogue = catalogue
     try StepCheck(job, catalogue).run()
-    let inputs = try JobInputs(job, isLenient: isLenient)
+    let manifest = Manifest(folder: BatchFiles(job).manifest)
+    manifest.refresh()
+    let inputs = try JobInputs(job, isLenient: isLenient) { manifest.owns($0) }
     var items: [BatchItem] = []
     items.reserveCapacity(inputs.entries.count)
     for (index, entry) in inputs.entries.enumerated() {

@@ -36,9 +36,12 @@ struct JobInputs {
 
   /// Expands patterns, lists and tables in the order in which they are written.
   ///
-  /// - Parameter isLenient: whether missing files are passed over (to show the state of a job).
+  /// - Parameters:
+  ///   - isLenient: whether missing files are passed over (to show the state of a job).
+  ///   - isOwn: whether this job made a file: a pattern leaves such files out where it matches others too, so that a job that is run
+  ///     again finds the inputs of the first time.
   /// - Throws: `BatchError.missingInputs`, `.badJob`.
-  init(_ job: BatchJob, isLenient: Bool) throws {
+  init(_ job: BatchJob, isLenient: Bool, isOwn: (String) -> Bool = { _ in false }) throws {
     var entries: [Entry] = []
     var missing: [String] = []
     func add(_ path: String, below base: String, _ line: Int, _ columns: [String: String] = [:]) throws {
@@ -66,7 +69,8 @@ struct JobInputs {
         if matches.isEmpty, !isLenient {
           throw BatchError.missingInputs(path: job.path, detail: "line \(line): no file matches `\(text)`")
         }
-        for path in matches { try add(path, below: pattern.fixed, line) }
+        let others = matches.filter { !isOwn($0) }
+        for path in others.isEmpty ? matches : others { try add(path, below: pattern.fixed, line) }
       case .list(let name):
         guard let text = try JobInputs.text(name, job, line, isLenient) else { continue }
         for row in text.split(whereSeparator: \.isNewline) {

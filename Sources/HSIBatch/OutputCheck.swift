@@ -18,7 +18,7 @@ struct OutputCheck {
     }
   }
 
-  /// Size and digest of what a step has written; `output` itself must be there.
+  /// Size and digest of what a step has written, headers and other files beside rasters included; `output` itself must be there.
   ///
   /// - Returns: nil when it is not.
   func written(by step: PlannedStep) -> [ManifestRecord.Output]? {
@@ -29,6 +29,12 @@ struct OutputCheck {
         result.append(.init(path: path))
       } else if let size = OutputCheck.size(full) {
         result.append(.init(path: path, size: size, sha256: SHA256.hexadecimal(ofFile: full)))
+        for sidecar in OutputCheck.sidecars(of: path) where !step.outputs.contains(sidecar) {
+          let beside = job.resolved(sidecar)
+          if let size = OutputCheck.size(beside) {
+            result.append(.init(path: sidecar, size: size, sha256: SHA256.hexadecimal(ofFile: beside)))
+          }
+        }
       } else if path == step.output {
         return nil
       }
@@ -39,6 +45,15 @@ struct OutputCheck {
   /// The outputs of a step that exist.
   func existing(_ step: PlannedStep) -> [String] {
     step.outputs.filter { FileManager.default.fileExists(atPath: job.resolved($0)) }
+  }
+
+  /// Names of files without which a raster cannot be read, or not wholly. A header of the same stem belongs to raw data only: that
+  /// beside a GeoTIFF is another file's.
+  private static func sidecars(of path: String) -> [String] {
+    let stem = FilePaths.stem(path)
+    let isRaw = ["", ".dat", ".img", ".bsq", ".bil", ".bip", ".raw", ".bin", ".sli"].contains(
+      path.dropFirst(stem.count).lowercased())
+    return (isRaw ? [stem + ".hdr", path + ".hdr"] : []) + [path + ".aux.xml"]
   }
 
   /// Bytes of a file; nil where there is none.

@@ -46,6 +46,34 @@ import Testing
     #expect(place.records().count == before + 4)
   }
 
+  /// A pattern that matches the results of its own job finds the inputs of the first time; a header that is lost or emptied is made
+  /// again.
+  @Test func ownResultsAndLostHeaders() throws {
+    let place = try BatchPlace(scenes: 2)
+    let text =
+      "version: 1\ninputs: [\"scenes/*.dat\"]\nsteps:\n"
+      + "  - { id: c, run: convert, with: { wl: 500-900 }, out: \"scenes/{stem}_c.dat\" }\n"
+    try Data(text.utf8).write(to: place.url.appendingPathComponent("own.yml"))
+    #expect(try place.batch("run own.yml").status == 0)
+    let again = try place.batch("run own.yml")
+    #expect(again.status == 0 && again.errors.contains("2 items: 2 done (2 before)"), "\(again.errors)")
+    let header = place.url.appendingPathComponent("scenes/00_c.hdr")
+    let whole = try Data(contentsOf: header)
+    try FileManager.default.removeItem(at: header)
+    let lost = try place.batch("run own.yml")
+    #expect(lost.status == 0 && lost.errors.contains("2 items: 2 done (1 before)"), "\(lost.errors)")
+    #expect(try Data(contentsOf: header) == whole)
+    try Data().write(to: header)
+    #expect(try place.batch("run own.yml").status == 0)
+    #expect(try Data(contentsOf: header) == whole)
+    // A file that is there but not the job's is still refused.
+    let other = text.replacing("id: c", with: "id: other").replacing("_c.dat", with: "_x.dat")
+    try Data(other.utf8).write(to: place.url.appendingPathComponent("other.yml"))
+    try Data("x".utf8).write(to: place.url.appendingPathComponent("scenes/00_x.dat"))
+    let refused = try place.batch("run other.yml")
+    #expect(refused.status != 0 && refused.errors.contains("00_x.dat"), "\(refused.errors)")
+  }
+
   @Test func noneDone() throws {
     let place = try BatchPlace(scenes: 2, bad: [0, 1])
     try place.job(convert)
