@@ -32,7 +32,7 @@ public enum StripUnmixing {
           rmse: residual.rmse(strip.pixels, abundances), bands: scene.shape.bands
         ) { residual.spectra(strip.pixels, abundances, of: $0, into: $1) })
     }
-    warnOfEmpty(empty, of: count, type(of: method).description.id, context)
+    warnOfEmpty(empty, of: count, type(of: method).description, context)
     if unconverged > 0 {
       context.warn(
         "W-NOT-CONVERGED",
@@ -64,7 +64,7 @@ public enum StripUnmixing {
     }
     let cube = try scene.load(context)
     let abundances = try method.solve(cube, endmembers, context)
-    warnOfEmpty(emptyRows(abundances), of: cube.count, type(of: method).description.id, context)
+    warnOfEmpty(emptyRows(abundances), of: cube.count, type(of: method).description, context)
     let residual = Residual(endmembers)
     let rmse = residual.rmse(cube.pixels, abundances)
     try deliver(
@@ -82,13 +82,16 @@ public enum StripUnmixing {
     return (0..<abundances.rows).count { n in (0..<columns).allSatisfy { abundances.pointer[n * columns + $0] == 0 } }
   }
 
-  /// Says where sparsity has left nothing of more than a tenth of the pixels.
-  private static func warnOfEmpty(_ empty: Int, of count: Int, _ method: String, _ context: RunContext) {
+  /// Says where a method has left nothing of more than a tenth of the pixels, and how sparsity leaves more.
+  private static func warnOfEmpty(_ empty: Int, of count: Int, _ method: MethodDescription, _ context: RunContext) {
     guard empty * 10 > count else { return }
+    let isSparse = method.parameters.contains { $0.name == "lambda" }
     context.warn(
       "W-NO-ABUNDANCES",
-      "\(method) gives \(empty) of \(count) pixels no abundance at all: lambda counts in squared units of the data; lower it with "
-        + "\(option: "set") lambda=, or bring scene and spectra to larger units")
+      "\(method.id) gives \(empty) of \(count) pixels no abundance at all: "
+        + (isSparse
+          ? "lambda counts in squared units of the data; lower it with \(option: "set") lambda=, or bring scene and spectra to larger units"
+          : "check the spectra, \(option: "nodata") and the units of scene and spectra"))
   }
 
   private static func check(_ endmembers: SpectralLibrary, bands: Int) throws {

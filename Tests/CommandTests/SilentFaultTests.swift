@@ -156,6 +156,16 @@ import Testing
       }
       try run(line + " --spectra-scale 1", place)
     }
+    // A spectrum of shade takes the lower bound away, not the upper one; a scene that is far too dark is refused without it.
+    let truth = try SpectralLibraryFile.read(place.path("in/s_endmembers.sli"), context: RunContext())
+    let shade = SpectralLibrary(
+      names: truth.names + ["shade"], axis: truth.axis,
+      values: truth.values + [Double](repeating: 0, count: truth.bands))
+    try SpectralLibraryFile.writeCSV(shade, to: place.path("o/shade.csv"), overwrite: true)
+    try run("unmix o/f.dat o/a.dat --endmembers o/shade.csv --overwrite", place, 3, "--spectra-scale 10000")
+    try run("unmix in/s.dat o/a.dat --endmembers o/shade.csv --overwrite", place)
+    try values.map { $0 / 100 }.withUnsafeBytes { try Data($0).write(to: path) }
+    try run("unmix o/f.dat o/a.dat --endmembers in/s_endmembers.sli --overwrite", place, 3, "--spectra-scale 0.01")
     try run(
       "unmix in/s.dat o/a.dat --endmembers in/s_endmembers.sli --overwrite --spectra-scale 0", place, 2,
       "--spectra-scale")
@@ -232,6 +242,17 @@ import Testing
     try run(
       "unmix in/s.dat o/a.dat --library in/s_endmembers.sli --method \(method) --set lambda=1e6", place, 0,
       "W-NO-ABUNDANCES")
+  }
+
+  /// Methods without sparsity are not told of it.
+  @Test func nothingExplainedWithoutSparsity() throws {
+    let place = try SampleScene.workplace()
+    try run("convert in/s.dat o/f.dat --ot float32", place)
+    let path = place.url.appendingPathComponent("o/f.dat")
+    let values = try SampleScene.floats(path).map { -$0 }
+    try values.withUnsafeBytes { try Data($0).write(to: path) }
+    let line = "unmix o/f.dat o/a.dat --endmembers in/s_endmembers.sli --method nnls --spectra-scale 1"
+    #expect(!(try run(line, place, 0, "W-NO-ABUNDANCES").errors.contains("lambda")))
   }
 
   /// A merged classifier maps as model and adapter do; an adapter beside other weights is refused.

@@ -5,7 +5,8 @@ import HSIRaster
 /// Whether spectra and scene are in the same units, by their brightness.
 ///
 /// Where pixels are mixtures, the mean over the bands of a pixel lies between the smallest and the largest of those of the spectra, or
-/// below them in shade. The 90th percentile of the pixels' means is compared, so that neither shade nor a dark part decides.
+/// below them in shade. The 90th percentile of the pixels' means is compared, so that neither shade nor a dark part decides. A spectrum of
+/// shade, zero or nearly so, leaves no lower bound, but the upper one.
 enum SpectraScale {
   /// How far beyond the spectra a scene may lie.
   static let limit = 5.0
@@ -29,11 +30,12 @@ enum SpectraScale {
       return scaled
     }
     let means = (0..<spectra.count).map { i in spectra[i].reduce(0, +) / Double(max(spectra.bands, 1)) }
-    guard let least = means.min(), let most = means.max(), least > 0, let level = try level(of: source, context) else {
+    guard let least = means.min(), let most = means.max(), most > 0, let level = try level(of: source, context) else {
       return spectra
     }
-    let ratio = level > most ? level / most : level / least
-    guard ratio > limit || ratio < 1 / limit else { return spectra }
+    let isAbove = level > limit * most
+    guard isAbove || limit * level < least else { return spectra }
+    let ratio = isAbove ? level / most : level / least
     let power = pow(10, log10(ratio).rounded())
     let isPower = abs(log10(ratio / power)) < 0.3
     let suggestion = isPower ? power : ratio
