@@ -21,7 +21,7 @@ public enum ChannelScreening {
   /// Screens the bands of a scene in one pass.
   ///
   /// - Parameters:
-  ///   - threshold: on the quality of `RobustStart.channelQuality`; 0.4 let no corrupted channel pass in the reference
+  ///   - threshold: on the quality of `ChannelHealth`; 0.4 let no corrupted channel pass in the reference
   ///     study. When fewer than a quarter of the channels pass, those at or above the median are kept.
   public static func screen(
     _ source: any StripSource, threshold: Double = 0.4, _ context: RunContext
@@ -32,8 +32,8 @@ public enum ChannelScreening {
     guard statistics.count > 1 else {
       throw UnmixingError.tooFewPixels(valid: statistics.count, needed: 2, purpose: "judging channels")
     }
-    let quality = try RobustStart.channelQuality(correlation: statistics.correlation)
+    let health = try ChannelHealth(correlation: statistics.correlation, mean: statistics.mean)
     return Outcome(
-      quality: quality, isKept: RobustStart.goodChannels(quality, count: 0, threshold: threshold))
+      quality: health.quality, isKept: health.kept(count: 0, threshold: threshold))
   }
 }

@@ -35,11 +35,22 @@ public struct CountEstimate: Sendable {
   public var count: Int
   /// The figures that decided (cost or eigenvalue differences, sorted as the method sorts them).
   public var evidence: [Double]
+  /// The noise of the scene in the units of `evidence`, where that is an error.
+  public var noise: Double?
+  /// Why it is so many, as a clause; nil where the name of the method says it.
+  public var reason: String?
+  /// What other methods count, by their names.
+  public var alternatives: [String: Int]
 
   /// A count and its evidence.
-  public init(count: Int, evidence: [Double]) {
+  public init(
+    count: Int, evidence: [Double], noise: Double? = nil, reason: String? = nil, alternatives: [String: Int] = [:]
+  ) {
     self.count = count
     self.evidence = evidence
+    self.noise = noise
+    self.reason = reason
+    self.alternatives = alternatives
   }
 }
 
@@ -129,6 +140,8 @@ public struct BlindResult: Sendable {
   public var converged: Bool
   /// Figures and choices worth reporting, by name (`lambda0`, `delta0`, rule outcomes).
   public var settings: [String: Double]
+  /// What a method that chooses has chosen, as a clause.
+  public var choice: String?
 
   /// A factorisation.
   public init(
@@ -136,8 +149,9 @@ public struct BlindResult: Sendable {
     brightness: [Float]? = nil,
     channelQuality: [Double]? = nil, channelWeights: [Double]? = nil,
     pixelSolver: (any BlindPixelSolver)? = nil, objective: [Double], converged: Bool,
-    settings: [String: Double] = [:]
+    settings: [String: Double] = [:], choice: String? = nil
   ) {
+    self.choice = choice
     self.brightness = brightness
     self.channelWeights = channelWeights
     self.pixelSolver = pixelSolver

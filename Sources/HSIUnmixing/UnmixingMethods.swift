@@ -4,7 +4,7 @@ import HSICore
 public enum UnmixingMethods {
   /// How many endmembers.
   public static let count = MethodRegistry<any CountEstimator.Type>(
-    "count method", [HySime.self, HFC.self, NWHFC.self]
+    "count method", [HeldBackCount.self, HySime.self, HFC.self, NWHFC.self]
   ) { $0.description }
   /// Endmember extraction.
   public static let extract = MethodRegistry<any EndmemberExtractor.Type>(
@@ -21,7 +21,10 @@ public enum UnmixingMethods {
   /// Endmembers and abundances together.
   public static let blind = MethodRegistry<any BlindUnmixer.Type>(
     "blind method",
-    [RRLbS.self, RRLbSV.self, NMF.self, LHalfNMF.self, L21NMF.self, GLNMF.self, DgSNMF.self, NMFQMV.self]
+    [
+      AutomaticUnmixing.self, RRLbS.self, RRLbSV.self, NMF.self, LHalfNMF.self, L21NMF.self, GLNMF.self, DgSNMF.self,
+      NMFQMV.self,
+    ]
   ) { $0.description }
 
   /// What is known about every method, in the order of the tasks.

@@ -19,6 +19,9 @@ struct Accuracy: ParsableCommand {
 
   @Flag(help: "Keep the runs that the .json file already holds, and add what is missing.") var resume = false
 
+  /// The row of what `hsi unmix --count K` runs; it chooses raw or unit-length pixels itself.
+  static let defaultLabel = "default"
+
   /// One run of one method.
   struct Record: Codable {
     var scene: String
@@ -34,7 +37,8 @@ struct Accuracy: ParsableCommand {
   }
 
   static let methods: [(label: String, method: (any BlindUnmixer)?)] = {
-    let blind: [(String, (any BlindUnmixer)?)] = UnmixingMethods.blind.compactMap { type in
+    let fixed = UnmixingMethods.blind.filter { $0 != AutomaticUnmixing.self }
+    let blind: [(String, (any BlindUnmixer)?)] = fixed.compactMap { type in
       (try? type.init([:])).map { (type.description.id, $0) }
     }
     return [("VCA + FCLS", nil), ("VCA + NNLS", nil)] + blind
@@ -61,11 +65,21 @@ struct Accuracy: ParsableCommand {
           }
           return wanted.isSubset(of: have.map(\.method))
         }
+        func hasDefault(_ count: Int) -> Bool {
+          records.contains { $0.scene == name && $0.seed == seed && $0.bad == count && $0.method == Accuracy.defaultLabel }
+        }
         let missing = counts.filter { !isDone($0, false) || !isDone($0, true) }
-        guard !missing.isEmpty else { continue }
+        let undecided = counts.filter { !hasDefault($0) }
+        guard !missing.isEmpty || !undecided.isEmpty else { continue }
         let clean = try collection.scene(name, seed: UInt64(1000 + seed))
+        for count in undecided {
+          let (scene, bad) = clean.corrupted(channels: count, seed: UInt64(31 * seed + count))
+          records.append(try measureDefault(scene, bad, seed: seed, count: count))
+        }
         for count in missing {
-          records.removeAll { $0.scene == name && $0.seed == seed && $0.bad == count }
+          records.removeAll {
+            $0.scene == name && $0.seed == seed && $0.bad == count && $0.method != Accuracy.defaultLabel
+          }
           let (scene, bad) = clean.corrupted(channels: count, seed: UInt64(31 * seed + count))
           for unitLength in [false, true] {
             records += try measure(scene, bad, seed: seed, count: count, unitLength: unitLength)
@@ -87,6 +101,22 @@ struct Accuracy: ParsableCommand {
 
   private func note(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
 
+  private func measureDefault(_ scene: LabelledScene, _ bad: Set<Int>, seed: Int, count: Int) throws -> Record {
+    let context = RunContext(seed: UInt64(seed))
+    let begin = Date()
+    let fit = try BlindUnmixing.factorise(
+      scene.cube, AutomaticUnmixing(), count: scene.count, unitLength: nil, context)
+    let abundances = PixelMatrix(rows: scene.pixels.rows, columns: scene.count)
+    try fit.deliver(context) { strip in
+      abundances.pointer.update(from: strip.abundances.pointer, count: abundances.rows * abundances.columns)
+    }
+    let seconds = Date().timeIntervalSince(begin)
+    let endmembers = Matrix(rows: scene.count, columns: scene.bands, values: fit.endmembers.values)
+    return record(
+      Accuracy.defaultLabel, scene, bad, abundances, endmembers, seed: seed, count: count, unitLength: fit.unitLength,
+      seconds: seconds)
+  }
+
   private func measure(
     _ scene: LabelledScene, _ bad: Set<Int>, seed: Int, count: Int, unitLength: Bool
   ) throws -> [Record] {
@@ -94,8 +124,7 @@ struct Accuracy: ParsableCommand {
     let cube = scene.cube
     if unitLength {
       // On a copy: the raw scene is still needed.
-      let quality = try RobustStart.channelQuality(scene.pixels)
-      let kept = RobustStart.goodChannels(quality, count: scene.count)
+      let kept = try ChannelHealth(scene.pixels).kept(count: scene.count)
       let copy = PixelMatrix(rows: scene.pixels.rows, columns: scene.bands)
       copy.pointer.update(from: scene.pixels.pointer, count: copy.rows * copy.columns)
       RobustStart.normalise(copy, kept: kept)
@@ -112,23 +141,31 @@ struct Accuracy: ParsableCommand {
     _ context: RunContext
   ) throws -> [Record] {
     let start = try RobustStart().make(cube, count: scene.count, unitLength: unitLength, context)
-    let good = (0..<scene.bands).filter { !bad.contains($0) }
     return try Accuracy.methods.map { label, method in
       let begin = Date()
       let (abundances, endmembers) = try solve(label, method, cube, start, scene.count, context)
-      let seconds = Date().timeIntervalSince(begin)
-      let order = Matching.byAbundance(abundances, scene.abundances)
-      var errors = AbundanceErrors(endmembers: scene.count)
-      errors.add(abundances, scene.abundances, order: order)
-      var angle = 0.0
-      for (k, match) in order.enumerated() {
-        guard let match else { continue }
-        angle += SpectralDistance.angle(good.map { endmembers[match, $0] }, good.map { scene.endmembers[k, $0] })
-      }
-      return Record(
-        scene: scene.name, seed: seed, bad: count, unitLength: unitLength, method: label, rmse: errors.rmse,
-        sad: angle / Double(scene.count), seconds: seconds)
+      return record(
+        label, scene, bad, abundances, endmembers, seed: seed, count: count, unitLength: unitLength,
+        seconds: Date().timeIntervalSince(begin))
     }
+  }
+
+  private func record(
+    _ label: String, _ scene: LabelledScene, _ bad: Set<Int>, _ abundances: PixelMatrix, _ endmembers: Matrix<Double>,
+    seed: Int, count: Int, unitLength: Bool, seconds: Double
+  ) -> Record {
+    let good = (0..<scene.bands).filter { !bad.contains($0) }
+    let order = Matching.byAbundance(abundances, scene.abundances)
+    var errors = AbundanceErrors(endmembers: scene.count)
+    errors.add(abundances, scene.abundances, order: order)
+    var angle = 0.0
+    for (k, match) in order.enumerated() {
+      guard let match else { continue }
+      angle += SpectralDistance.angle(good.map { endmembers[match, $0] }, good.map { scene.endmembers[k, $0] })
+    }
+    return Record(
+      scene: scene.name, seed: seed, bad: count, unitLength: unitLength, method: label, rmse: errors.rmse,
+      sad: angle / Double(scene.count), seconds: seconds)
   }
 
   /// Abundances N × K and endmembers K × L of one method from the common start.

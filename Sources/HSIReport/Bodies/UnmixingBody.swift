@@ -8,7 +8,7 @@ public typealias UnmixingReport = Report<UnmixingBody>
 public struct UnmixingBody: ReportBody {
   public typealias Channel = SceneChannel
 
-  public static let currentVersion = "1.0"
+  public static let currentVersion = "1.1"
   public static let command = "unmix"
 
   /// The library spectrum that an endmember resembles most.
@@ -57,6 +57,28 @@ public struct UnmixingBody: ReportBody {
     }
   }
 
+  /// What decided the number of endmembers.
+  public struct Counting: Codable, Sendable {
+    /// Why it is so many.
+    public var reason: String?
+    /// Relative error of pixels that were held back, for 2, 3, … endmembers; empty for methods without.
+    public var errors: [Double]
+    /// Noise of the scene in the same units.
+    public var noise: Double?
+    /// What other methods count, by their names.
+    public var alternatives: [String: Int]
+
+    /// Evidence of a count.
+    public init(
+      reason: String? = nil, errors: [Double] = [], noise: Double? = nil, alternatives: [String: Int] = [:]
+    ) {
+      self.reason = reason
+      self.errors = errors
+      self.noise = noise
+      self.alternatives = alternatives
+    }
+  }
+
   /// How an iterative method ended.
   public struct Convergence: Codable, Sendable {
     /// Iterations done.
@@ -98,6 +120,10 @@ public struct UnmixingBody: ReportBody {
   public var method: ReportMethod
   /// Why there are so many endmembers: `given`, `HySime` …
   public var countSource: String?
+  /// What a method that chooses has chosen from the scene, and why.
+  public var choice: String?
+  /// Evidence of the number, where it was counted.
+  public var counting: Counting?
   /// The endmembers, in the order of the abundance bands.
   public var endmembers: [Endmember]
   /// Present for iterative methods.
@@ -107,11 +133,14 @@ public struct UnmixingBody: ReportBody {
 
   /// What a run found.
   public init(
-    method: ReportMethod, countSource: String? = nil, endmembers: [Endmember], convergence: Convergence? = nil,
+    method: ReportMethod, choice: String? = nil, countSource: String? = nil, counting: Counting? = nil,
+    endmembers: [Endmember], convergence: Convergence? = nil,
     residual: Residual? = nil
   ) {
     self.method = method
+    self.choice = choice
     self.countSource = countSource
+    self.counting = counting
     self.endmembers = endmembers
     self.convergence = convergence
     self.residual = residual

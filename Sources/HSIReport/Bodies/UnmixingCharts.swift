@@ -53,6 +53,28 @@ extension UnmixingReport {
     return chart
   }
 
+  /// Error of held-back pixels against the number of endmembers; nil where it was not drawn.
+  public var countingChart: LineChart? {
+    guard let counting = body.counting, counting.errors.count > 1 else { return nil }
+    let places = counting.errors.indices.map { Double($0 + 2) }
+    let percent = counting.errors.map { 100 * $0 }
+    var chart = LineChart(
+      title: "Error of held-back pixels",
+      summary: "Relative error of held-back pixels for 2 to \(counting.errors.count + 1) endmembers",
+      xLabel: "Endmembers", yLabel: "Error (%)",
+      series: [.init(name: "error", colour: CategoricalPalette.colour(2), x: places, y: percent)])
+    chart.yRange = 0...(1.05 * (percent.max() ?? 1))
+    chart.mark = counting.noise.map { .init(y: 100 * $0, label: "noise") }
+    let count = body.endmembers.count
+    if counting.errors.indices.contains(count - 2) {
+      chart.series.append(
+        .init(
+          name: "chosen", colour: CategoricalPalette.colour(0), x: [Double(count)], y: [percent[count - 2]], style: .stems)
+      )
+    }
+    return chart
+  }
+
   /// The objective against the iteration; decades where it spans more than one. Nil without iterations.
   public var objectiveChart: LineChart? {
     guard let objective = body.convergence?.objective, objective.count > 1 else { return nil }

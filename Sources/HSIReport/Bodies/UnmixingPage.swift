@@ -14,7 +14,7 @@ private struct UnmixingPage {
   var page: ReportPage {
     ReportPage(
       title: "Unmixing of", kicker: "Spectral unmixing", lead: lead,
-      sections: [overview, abundanceMaps, spectra, diagnostics, channelQuality, convergence, settings])
+      sections: [overview, abundanceMaps, spectra, diagnostics, counting, channelQuality, convergence, settings])
   }
 
   private func e(_ text: String) -> String { Markup.escape(text) }
@@ -28,6 +28,7 @@ private struct UnmixingPage {
     text +=
       " by <strong>\(e(report.method.name))</strong> in \(NumberText.grouped(report.subject.validPixels)) pixels, "
     text += "\(report.subject.usedBands) of \(report.subject.bands) bands."
+    if let choice = report.choice { text += " Chosen from the scene: \(e(choice))." }
     if let residual = report.residual {
       text += " Reconstruction RMSE \(NumberText.short(residual.mean, digits: 3)) on average, "
       text += "below \(NumberText.short(residual.percentile95, digits: 3)) in 95 % of the pixels."
@@ -150,6 +151,16 @@ private struct UnmixingPage {
       html += "</tr>"
     }
     return html + "</tbody></table></div>"
+  }
+
+  private var counting: String {
+    guard let counting = report.counting else { return "" }
+    var text = counting.reason.map { "\($0.prefix(1).uppercased())\($0.dropFirst()). " } ?? ""
+    let others = counting.alternatives.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+    if !others.isEmpty { text += "Other methods count: \(others.joined(separator: ", "))." }
+    let chart = report.countingChart.map { PageParts.chart($0, "counting", height: 260) } ?? ""
+    guard !text.isEmpty || !chart.isEmpty else { return "" }
+    return "<section><h2>Number of endmembers</h2><p>\(e(text))</p>\(chart)</section>"
   }
 
   private var channelQuality: String {

@@ -5,6 +5,8 @@ extension UnmixingBody {
     properties: """
       "method": {"$ref": "#/$defs/method"},
       "count_source": {"description": "Who decided the number of endmembers: given, HySime …", "type": "string"},
+      "choice": {"description": "What a method that chooses has chosen from the scene, and why.", "type": "string"},
+      "counting": {"$ref": "#/$defs/counting"},
       "endmembers": {"description": "In the order of the abundance bands.", "type": "array",
         "items": {"$ref": "#/$defs/endmember"}},
       \(ReportSchema.allChannels),
@@ -19,6 +21,17 @@ extension UnmixingBody {
           "task": {"enum": ["count", "extract", "abundance", "sparse", "blind"]},
           "citation": {"type": "string"},
           "settings": {"type": "object", "additionalProperties": {"$ref": "#/$defs/number"}}
+        }
+      },
+      "counting": {
+        "type": "object", "required": ["errors", "alternatives"], "additionalProperties": false,
+        "properties": {
+          "reason": {"type": "string"},
+          "errors": {"description": "Relative error of held-back pixels for 2, 3, … endmembers.", "type": "array",
+            "items": {"$ref": "#/$defs/number"}},
+          "noise": {"description": "Noise of the scene in the same units.", "$ref": "#/$defs/number"},
+          "alternatives": {"description": "What other methods count.", "type": "object",
+            "additionalProperties": {"$ref": "#/$defs/count"}}
         }
       },
       "endmember": {

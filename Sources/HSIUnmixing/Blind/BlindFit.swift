@@ -18,6 +18,8 @@ public final class BlindFit {
   public let converged: Bool
   /// Parameters and outcomes of rules, by name.
   public let settings: [String: Double]
+  /// What was chosen from the scene and why, as a clause; nil where nothing was to be chosen.
+  public let choice: String?
   /// Whether pixels were divided by their length.
   public let unitLength: Bool
   /// Number of pixels that were factorised.
@@ -53,6 +55,7 @@ public final class BlindFit {
     objective = result.objective
     converged = result.converged
     settings = result.settings
+    choice = result.choice
     guidanceIsLearnt = result.guidance != nil
     // Beside a sample, nothing per pixel is needed any more.
     var result = result

@@ -18,12 +18,12 @@ public enum BlindUnmixing {
   ///
   /// - Parameters:
   ///   - unitLength: divide every pixel by its length over the good channels first, which removes brightness; see
-  ///     `RobustStart.normalise` for when it helps and when it harms.
+  ///     `RobustStart.normalise` for when it helps and when it harms. Nil: where brightness varies (`BrightnessSpread`).
   ///   - start: how the factorisation begins.
   /// - Throws: `UnmixingError`, `CoreError.memory` when not even one block of lines fits, `CoreError.cancelled`, and
   ///   what the source throws.
   public static func factorise(
-    _ source: any StripSource, _ method: any BlindUnmixer, count: Int, unitLength: Bool = false,
+    _ source: any StripSource, _ method: any BlindUnmixer, count: Int, unitLength: Bool? = false,
     start: RobustStart = RobustStart(), _ context: RunContext
   ) throws -> BlindFit {
     let claim = context.claimThreads()
@@ -33,7 +33,7 @@ public enum BlindUnmixing {
       needed(method, pixels: shape.pixels, bands: shape.bands, count: count) <= context.memory.bytes
     let scene: Cube
     if inCore {
-      scene = try owned(source, unitLength, context)
+      scene = try owned(source, unitLength ?? true, context)
     } else {
       scene = try sample(source, method, count: count, context)
     }
@@ -46,16 +46,27 @@ public enum BlindUnmixing {
         "\(String(format: "%.2g", percent)) % of the values are negative and count as zero in the factorisation"
       )
     }
+    let spread = unitLength == nil ? try BrightnessSpread.measure(scene.pixels, count: count) : nil
+    let unitLength = unitLength ?? ((spread ?? 0) > BrightnessSpread.limit)
     var kept: [Bool]?
     var lengths: [Float]?
     if unitLength {
-      let quality = try RobustStart.channelQuality(correlation: RobustStart.correlation(scene.pixels))
-      let good = RobustStart.goodChannels(quality, count: count, threshold: start.threshold)
+      let good = try ChannelHealth(scene.pixels).kept(count: count, threshold: start.threshold)
       lengths = RobustStart.normalise(scene.pixels, kept: good)
       kept = good
     }
     let begin = try start.make(scene, count: count, unitLength: unitLength, context)
     var result = try method.unmix(scene, count: count, start: begin, context)
+    if let spread {
+      result.settings["brightness_spread"] = spread
+      result.settings["unit_length"] = unitLength ? 1 : 0
+      let percent = (100 * spread).formatted(.number.precision(.fractionLength(spread < 0.1 ? 1 : 0)))
+      let pixels =
+        unitLength
+        ? "pixels of unit length, for brightness varies by \(percent) %"
+        : "pixels as they are, for brightness varies by \(percent) % only"
+      result.choice = [result.choice, pixels].compactMap { $0 }.joined(separator: "; ")
+    }
     let order = sort(&result)
     return BlindFit(
       source: source, scene: inCore ? scene : nil, factorised: scene.count, lengths: inCore ? lengths : nil,

@@ -157,12 +157,7 @@ public struct RRLbSV: BlindUnmixer {
   static func modelShare(_ correlation: Matrix<Double>, kept: [Bool], count: Int) throws -> Double {
     let good = kept.indices.filter { kept[$0] }
     guard good.count > count else { return 0 }
-    let rms = good.map { correlation[$0, $0].squareRoot() }
-    let scaled = Matrix<Double>(rows: good.count, columns: good.count) { i, j in
-      correlation[good[i], good[j]] / (rms[i] * rms[j]) + (i == j ? 1e-8 : 0)
-    }
-    let inverse = try scaled.inversePositiveDefinite()
-    let noise = good.indices.reduce(0.0) { $0 + rms[$1] * rms[$1] / max(inverse[$1, $1], 1e-300) }
+    let noise = try ChannelPrediction(correlation, channels: good).noise.reduce(0) { $0 + $1 * $1 }
     let values = try correlation.selecting(rows: good).selecting(columns: good).symmetricEigen().values
     let rest = values.dropFirst(count).reduce(0) { $0 + max($1, 0) }
     return rest > 0 ? min(1, max(0, 1 - noise / rest)) : 0

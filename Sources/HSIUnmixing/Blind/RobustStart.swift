@@ -5,8 +5,8 @@ import HSINumerics
 
 /// The start of every blind method: a factorisation that badly corrupted channels cannot spoil.
 ///
-/// 1. Channels are judged by how well the others predict them (`channelQuality`); those at or below `threshold` are
-///    left out of the start, though not of the factorisation.
+/// 1. Channels are judged by how well the others predict them (`ChannelHealth`); corrupted ones are left out of the start, though
+///    not of the factorisation.
 /// 2. VCA on the good channels (the best fitting of several trials) gives M⁰ there; fully constrained least squares, floored at 0.02 and renormalised,
 ///    gives A⁰; channels left out get least squares on A⁰, clipped at a tiny positive value.
 /// 3. The spectral angle between neighbours, in the K leading scores of the good channels, weighs the edges of the
@@ -16,7 +16,7 @@ import HSINumerics
 /// RMSE 0.2–0.5 for every method, with this start 0.02–0.1). Cost N·L² flops once, plus VCA and FCLS.
 /// Source: Nascimento and Bioucas-Dias 2005 (VCA); the rest is ours, docs/accuracy-unmixing.md measures it.
 public struct RobustStart: Sendable {
-  /// Channels with a quality at or below this are left out of the start. Default 0.4: at 0.2 saturated channels
+  /// Badly predicted channels with a quality at or below this are left out of the start. Default 0.4: at 0.2 saturated channels
   /// (quality up to 0.32) enter and ruin every method.
   public var threshold: Double
   /// Abundances are raised to this before they start (multiplicative updates cannot leave zero).
@@ -40,16 +40,16 @@ public struct RobustStart: Sendable {
     let bands = scene.shape.bands
     try RobustStart.check(scene, count: count)
     let correlation = RobustStart.correlation(scene.pixels)
-    let quality = try RobustStart.channelQuality(correlation: correlation)
+    let mean = RobustStart.mean(scene.pixels)
+    let health = try ChannelHealth(correlation: correlation, mean: mean)
     try context.checkCancellation()
-    let kept = RobustStart.goodChannels(quality, count: count, threshold: threshold)
+    let kept = health.kept(count: count, threshold: threshold)
     let good = (0..<bands).filter { kept[$0] && correlation[$0, $0] > 0 }
     guard count <= good.count else {
       throw UnmixingError.tooManyEndmembers(
         count: count, limit: good.count, reason: "only \(good.count) channels are usable")
     }
 
-    let mean = RobustStart.mean(scene.pixels)
     let vertices = try VertexStart(
       scene.pixels, correlation: correlation, mean: mean, channels: good, count: count, seed: context.seed)
     try context.checkCancellation()
@@ -72,45 +72,8 @@ public struct RobustStart: Sendable {
     let (right, down) = graph.angleWeights(scores: scores, dimension: count)
     graph.setWeights(right: right, down: down)
     return BlindStart(
-      endmembers: complete, abundances: abundances, channelQuality: quality, keptChannels: kept,
+      endmembers: complete, abundances: abundances, channelQuality: health.quality, keptChannels: kept,
       purity: graph.meanWeights, rightWeight: right, downWeight: down, unitLength: unitLength)
-  }
-
-  // MARK: - Channels
-
-  /// Leave-one-out quality of every channel from `Σ y yᵀ / N`: with channels scaled to unit RMS and
-  /// `C + 1e-8·I`, the residual of predicting channel l from all others is `r_l = (C⁻¹)_ll^(−1/2)`, and
-  /// `d_l = min(1, median(r)/r_l)`. Channels that are zero everywhere get 0.
-  ///
-  /// A fit that includes the channel itself is not safe: a channel of pure noise then explains itself perfectly.
-  public static func channelQuality(correlation: Matrix<Double>) throws -> [Double] {
-    let bands = correlation.rows
-    let rms = (0..<bands).map { max(correlation[$0, $0], 0).squareRoot() }
-    let largest = rms.max() ?? 0
-    let live = (0..<bands).filter { rms[$0] > 1e-12 * largest }
-    guard largest > 0 else { throw UnmixingError.noVariation(detail: "all values are zero") }
-    let scaled = Matrix<Double>(rows: live.count, columns: live.count) { i, j in
-      correlation[live[i], live[j]] / (rms[live[i]] * rms[live[j]]) + (i == j ? 1e-8 : 0)
-    }
-    let inverse = try scaled.inversePositiveDefinite()
-    let residual = (0..<live.count).map { 1 / max(inverse[$0, $0], 1e-300).squareRoot() }
-    let median = NeighbourGraph.median(sorted: residual.sorted())
-    var quality = [Double](repeating: 0, count: bands)
-    for (i, l) in live.enumerated() { quality[l] = min(1, median / residual[i]) }
-    return quality
-  }
-
-  /// Leave-one-out quality of every channel of the pixels N × L. Cost N·L² flops.
-  public static func channelQuality(_ pixels: PixelMatrix) throws -> [Double] {
-    try channelQuality(correlation: correlation(pixels))
-  }
-
-  /// Channels of quality above `threshold`; when fewer than `max(2K, L/4)` pass, those at or above the median.
-  public static func goodChannels(_ quality: [Double], count: Int, threshold: Double = 0.4) -> [Bool] {
-    let kept = quality.map { $0 > threshold }
-    guard kept.count(where: { $0 }) < max(2 * count, quality.count / 4) else { return kept }
-    let median = NeighbourGraph.median(sorted: quality.sorted())
-    return quality.map { $0 >= median && $0 > 0 }
   }
 
   // MARK: - Pixels

@@ -21,7 +21,11 @@ public struct NWHFC: CountEstimator {
   public func count(_ scene: any StripSource, _ context: RunContext) throws -> CountEstimate {
     let claim = context.claimThreads()
     defer { claim.release() }
-    let statistics = try SceneStatistics(scene, context, precision: .double)
+    return try count(SceneStatistics(scene, context, precision: .double))
+  }
+
+  /// The count from statistics in double precision.
+  func count(_ statistics: SceneStatistics) throws -> CountEstimate {
     try requirePixels(statistics, 2, purpose: "counting endmembers with NWHFC")
     let deviations = try NoiseEstimate(statistics).variances.map { $0.squareRoot() }
     let floor = 1e-12 * (deviations.max() ?? 0)

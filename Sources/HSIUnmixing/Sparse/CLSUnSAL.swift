@@ -16,7 +16,7 @@ public struct CLSUnSAL: SceneAbundanceEstimator {
       + "IEEE TGRS 52(1), 2014",
     cost: "2 N L m + 2 N m² T, scene in memory",
     advice: "When few library spectra make up the whole scene; lambda decides how many survive.",
-    parameters: [SUnSAL.lambda(1e-2), SUnSAL.mu, SUnSAL.iterations(1000), SUnSAL.tolerance(1e-5)])
+    parameters: [SUnSAL.lambda(share: 0.1), SUnSAL.mu, SUnSAL.iterations(1000), SUnSAL.tolerance(1e-5)])
 
   private let parameters: MethodParameters
   private static let relaxation: Float = 1.6
@@ -35,7 +35,7 @@ public struct CLSUnSAL: SceneAbundanceEstimator {
     let system = try SplitSystem(model, mu: parameters["mu"])
     let constant = system.constant(scene.pixels)
     let state = PixelMatrix(rows: pixels, columns: atoms)
-    let threshold = parameters.value("lambda") / system.mu
+    let threshold = SUnSAL.weight(parameters["lambda"], share: 0.1, endmembers) / system.mu
     let limit = parameters.value("tolerance") * Double(pixels * atoms).squareRoot()
     let iterations = Int(parameters.value("iterations"))
 

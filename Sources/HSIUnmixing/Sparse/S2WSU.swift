@@ -18,7 +18,7 @@ public struct S2WSU: SceneAbundanceEstimator {
     cost: "(2 N L m + 2 N m² T) per round, scene in memory",
     advice: "Sparser and smoother maps than SUnSAL on large libraries at about five times its cost.",
     parameters: [
-      SUnSAL.lambda(1e-3), ParameterDescription("rounds", 5, in: 1...100, "refreshes of the weights"),
+      SUnSAL.lambda(share: 0.01), ParameterDescription("rounds", 5, in: 1...100, "refreshes of the weights"),
       ParameterDescription("epsilon", 1e-3, in: 1e-12...1, "floor in the weights"), SUnSAL.mu,
       SUnSAL.iterations(1000), SUnSAL.tolerance(1e-4),
     ])
@@ -39,7 +39,7 @@ public struct S2WSU: SceneAbundanceEstimator {
     let solver = try SparseSolver(
       model,
       SparseSolver.Settings(
-        lambda: parameters.value("lambda"), mu: parameters["mu"],
+        lambda: SUnSAL.weight(parameters["lambda"], share: 0.01, endmembers), mu: parameters["mu"],
         iterations: Int(parameters.value("iterations")), tolerance: parameters.value("tolerance")))
     let abundances = PixelMatrix(rows: scene.count, columns: atoms)
     let weights = PixelMatrix(rows: scene.count, columns: atoms)

@@ -26,14 +26,24 @@ public struct SUnSAL: AbundanceEstimator {
     advice:
       "The first choice for a spectral library: pixel by pixel, any scene size. Thin out near-duplicates first.",
     parameters: [
-      lambda(1e-3), ParameterDescription("positivity", 1, in: 0...1, "1: abundances are not negative"),
+      lambda(share: 0.01), ParameterDescription("positivity", 1, in: 0...1, "1: abundances are not negative"),
       ParameterDescription("asc", 0, in: 0...1, "1: abundances of a pixel sum to one"),
       mu, iterations(1000), tolerance(1e-4),
       ParameterDescription("exact", 0, in: 0...1, "1: active set instead of ADMM (needs positivity)"),
     ])
 
-  static func lambda(_ value: Double) -> ParameterDescription {
-    ParameterDescription("lambda", value, in: 0...1e9, "weight of the sparsity term")
+  /// The weight of a sparsity term, in squared units of the spectra; by default a share of their mean square, so that the units of a
+  /// scene do not matter: 0.01 is the customary 1e-3 for reflectance with a root mean square of 0.3.
+  static func lambda(_ name: String = "lambda", share: Double, _ summary: String = "weight of the sparsity term")
+    -> ParameterDescription
+  {
+    ParameterDescription(
+      name, nil, in: 0...1e9, "\(summary), in squared units of the spectra; default \(share) of their mean square")
+  }
+
+  /// The weight that was given, or `share` of the mean square of the spectra.
+  static func weight(_ given: Double?, share: Double, _ spectra: SpectralLibrary) -> Double {
+    given ?? share * spectra.values.reduce(0) { $0 + $1 * $1 } / Double(max(1, spectra.values.count))
   }
   static let mu = ParameterDescription(
     "mu", nil, in: 1e-12...1e12, "ADMM penalty; default 0.005 of the mean squared length of the spectra")
@@ -56,7 +66,8 @@ public struct SUnSAL: AbundanceEstimator {
 
   public func prepare(_ endmembers: SpectralLibrary, weights: [Double]?) throws -> any AbundanceSolver {
     let model = try LinearUnmixing(endmembers, weights: weights, method: "SUnSAL")
-    let (lambda, sumToOne) = (parameters.value("lambda"), parameters.value("asc") >= 0.5)
+    let lambda = SUnSAL.weight(parameters["lambda"], share: 0.01, endmembers)
+    let sumToOne = parameters.value("asc") >= 0.5
     if parameters.value("exact") >= 0.5 { return ProgramSolver(model, sumToOne: sumToOne, lambda: lambda) }
     let settings = SparseSolver.Settings(
       lambda: lambda, isNonnegative: parameters.value("positivity") >= 0.5, sumToOne: sumToOne,

@@ -22,8 +22,7 @@ public struct SUnSALTV: SceneAbundanceEstimator {
     cost: "2 N L m + (2 N m² + 5 m N log N) T, scene in memory",
     advice: "Smooth maps with sharp edges from noisy scenes; too large a lambda_tv erases small targets.",
     parameters: [
-      SUnSAL.lambda(1e-3),
-      ParameterDescription("lambda_tv", 1e-3, in: 0...1e9, "weight of the total variation"),
+      SUnSAL.lambda(share: 0.01), SUnSAL.lambda("lambda_tv", share: 0.01, "weight of the total variation"),
       ParameterDescription(
         "mu", nil, in: 1e-12...1e12, "ADMM penalty; default 0.02 of the mean squared length of the spectra"),
       SUnSAL.iterations(200), SUnSAL.tolerance(1e-4),
@@ -44,7 +43,8 @@ public struct SUnSALTV: SceneAbundanceEstimator {
     let model = try LinearUnmixing(endmembers, weights: nil, method: "SUnSAL-TV")
     let system = try SplitSystem(model, mu: parameters["mu"], share: 0.02)
     let state = TotalVariationState(
-      scene, system, lambda: parameters.value("lambda"), lambdaTV: parameters.value("lambda_tv"))
+      scene, system, lambda: SUnSAL.weight(parameters["lambda"], share: 0.01, endmembers),
+      lambdaTV: SUnSAL.weight(parameters["lambda_tv"], share: 0.01, endmembers))
     let limit = parameters.value("tolerance") * Double(scene.count * endmembers.count).squareRoot()
     let iterations = Int(parameters.value("iterations"))
     for iteration in 1...iterations {

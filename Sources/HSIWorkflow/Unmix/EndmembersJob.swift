@@ -68,7 +68,7 @@ public struct EndmembersJob: Sendable {
       return entry
     }
     let object: [String: Any] = [
-      "count": found.endmembers.count, "count_source": found.countSource, "endmembers": entries,
+      "count": found.endmembers.count, "count_source": found.number.source, "endmembers": entries,
     ]
     let data = try JSONSerialization.data(withJSONObject: object, options: [.prettyPrinted, .sortedKeys])
     return String(decoding: data, as: UTF8.self)

@@ -20,6 +20,14 @@ struct UnmixFacts {
     solver.onFileBands(solution.endmembers, reliable: solution.reliableChannels)
   }
 
+  /// What decided the number of endmembers, where it was counted.
+  private var counting: UnmixingBody.Counting? {
+    solution.number?.estimate.map {
+      UnmixingBody.Counting(
+        reason: $0.reason, errors: $0.noise == nil ? [] : $0.evidence, noise: $0.noise, alternatives: $0.alternatives)
+    }
+  }
+
   /// The JSON report.
   func report(outputs: [ReportOutput], provenance: Provenance) -> UnmixingReport {
     let reader = solver.scene.reader
@@ -50,7 +58,7 @@ struct UnmixFacts {
         method: ReportMethod(
           id: description.id, name: description.name, task: description.task.rawValue,
           citation: description.citation, settings: solution.settings),
-        countSource: solution.countSource, endmembers: endmembers,
+        choice: solution.choice, countSource: solution.number?.source, counting: counting, endmembers: endmembers,
         convergence: solution.objective.isEmpty
           ? nil : UnmixingBody.Convergence(objective: solution.objective, converged: solution.converged),
         residual: UnmixingBody.Residual(maps.previews.layers[solution.endmembers.count])),

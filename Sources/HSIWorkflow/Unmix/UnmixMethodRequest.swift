@@ -15,15 +15,16 @@ public struct UnmixMethodRequest: Sendable {
     /// Their number; nil to count them.
     public var count: Int?
     /// How they are counted where their number is not given.
-    public var counter = "hysime"
+    public var counter = "held-back"
     /// How they are extracted where the method does not find them itself.
     public var extractor = "vca"
     /// Library to name them by.
     public var naming: String?
-    /// Whether every pixel is divided by its length over the good bands first.
-    public var usesUnitLength = false
+    /// Whether every pixel is divided by its length over the good bands first; nil to decide by the scene with the method `auto`,
+    /// and not to with any other.
+    public var usesUnitLength: Bool?
 
-    /// Endmembers of a number, or counted by HySime.
+    /// Endmembers of a number, or counted.
     public init(count: Int? = nil) { self.count = count }
   }
 
@@ -40,7 +41,7 @@ public struct UnmixMethodRequest: Sendable {
   /// than those of the scene.
   public var spectraScale: Double?
 
-  /// A method and its endmembers; without a name `fcls` for known endmembers, `sunsal` for a library, `rrlbs` for blind ones.
+  /// A method and its endmembers; without a name `fcls` for known endmembers, `sunsal` for a library, `auto` for blind ones.
   public init(_ endmembers: Endmembers, method: String? = nil, values: [String: Double] = [:]) {
     self.endmembers = endmembers
     self.values = values
@@ -48,7 +49,7 @@ public struct UnmixMethodRequest: Sendable {
       switch endmembers {
       case .known: "fcls"
       case .library: "sunsal"
-      case .blind: "rrlbs"
+      case .blind: "auto"
       }
     self.method = method ?? usual
   }

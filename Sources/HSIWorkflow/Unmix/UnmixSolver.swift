@@ -111,7 +111,16 @@ final class UnmixSolver {
   struct Extraction {
     var endmembers: SpectralLibrary
     var matches: [UnmixingBody.LibraryMatch?]?
-    var countSource: String
+    var number: Number
+  }
+
+  /// How many endmembers, and why.
+  struct Number {
+    var count: Int
+    /// `given`, or who counted.
+    var source: String
+    /// What was counted, with all that decided.
+    var estimate: CountEstimate?
   }
 
   /// Extracts endmembers with the extractor of the request.
@@ -123,10 +132,10 @@ final class UnmixSolver {
     let isMain = type.description.id == request.method || type.description.aliases.contains(request.method)
     let method = try make(type, isMain ? request.values : [:])
     try screen()
-    let (number, source) = try resolvedCount(blind)
-    let found = try method.extract(self.source, count: number, context)
+    let number = try resolvedCount(blind)
+    let found = try method.extract(source, count: number.count, context)
     let (named, matches) = try name(found)
-    return Extraction(endmembers: named, matches: matches, countSource: source)
+    return Extraction(endmembers: named, matches: matches, number: number)
   }
 
   /// Finds what has to be found before pixels can be delivered.
@@ -139,7 +148,7 @@ final class UnmixSolver {
       let found = try extract()
       var solution = try knownSolution(method, found.endmembers)
       solution.matches = found.matches
-      solution.countSource = found.countSource
+      solution.number = found.number
       return solution
     case (.blind(let type), .blind(let blind)): return try blindSolution(type, blind)
     default: break
@@ -189,21 +198,24 @@ final class UnmixSolver {
 
   private func blindSolution(_ type: any BlindUnmixer.Type, _ blind: UnmixMethodRequest.Blind) throws -> UnmixSolution {
     let method = try type.init(request.values)
-    let (number, countSource) = try resolvedCount(blind)
+    let number = try resolvedCount(blind)
+    let decided = type == AutomaticUnmixing.self ? nil : false
     let fit = try BlindUnmixing.factorise(
-      source, method, count: number, unitLength: blind.usesUnitLength, context)
+      source, method, count: number.count, unitLength: blind.usesUnitLength ?? decided, context)
+    if let choice = fit.choice { context.logger.notice("\(type.description.id): \(choice)") }
     let (endmembers, matches) = try name(fit.endmembers)
     var solution = UnmixSolution(endmembers: endmembers) { [context] deliver in
       _ = try fit.deliver(context, deliver)
     }
     solution.matches = matches
-    solution.countSource = countSource
+    solution.number = number
     solution.learnsGuidance = fit.guidanceIsLearnt
     solution.channelQuality = fit.channelQuality ?? fit.startQuality
     solution.reliableChannels = fit.keptChannels
     solution.objective = fit.objective
     solution.converged = fit.converged
     solution.settings = fit.settings
+    solution.choice = fit.choice
     return solution
   }
 
@@ -214,17 +226,18 @@ final class UnmixSolver {
   }
 
   /// The number of endmembers and where it comes from.
-  private func resolvedCount(_ blind: UnmixMethodRequest.Blind) throws -> (Int, String) {
-    if let count = blind.count { return (count, "given") }
+  private func resolvedCount(_ blind: UnmixMethodRequest.Blind) throws -> Number {
+    if let count = blind.count { return Number(count: count, source: "given") }
     let type = try UnmixingMethods.count.entry(blind.counter)
     let estimate = try type.init().count(screenedForCounting(), context)
     let name = String(type.description.name.prefix { $0 != "(" }).trimmingCharacters(in: .whitespaces)
-    context.logger.info("\(type.description.id) counts \(estimate.count) endmembers")
+    context.logger.notice(
+      "\(estimate.count) endmembers by \(type.description.id)\(estimate.reason.map { ": \($0)" } ?? "")")
     guard estimate.count >= 2 else {
       context.warn("W-COUNT", "\(type.description.id) counts \(estimate.count) endmembers; 2 are used")
-      return (2, "\(name), raised to 2")
+      return Number(count: 2, source: "\(name), raised to 2", estimate: estimate)
     }
-    return (estimate.count, name)
+    return Number(count: estimate.count, source: name, estimate: estimate)
   }
 
   /// The source without channels that would be counted as endmembers of their own.
@@ -268,13 +281,16 @@ struct UnmixSolution {
   /// K spectra on the bands used, with their final names.
   var endmembers: SpectralLibrary
   var matches: [UnmixingBody.LibraryMatch?]?
-  var countSource: String?
+  /// How many endmembers were to be found, and why; nil where they are known.
+  var number: UnmixSolver.Number?
   var learnsGuidance = false
   var channelQuality: [Double]?
   /// Channels that were good enough for the start of a blind method.
   var reliableChannels: [Bool]?
   var objective: [Double] = []
   var converged = false
+  /// What the method chose from the scene.
+  var choice: String?
   var settings: [String: Double] = [:]
   /// Computes the maps and hands them over strip by strip.
   let deliver: ((ProductStrip) throws -> Void) throws -> Void

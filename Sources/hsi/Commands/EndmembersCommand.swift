@@ -25,8 +25,8 @@ struct EndmembersCommand: ParsableCommand {
   @Option(name: .shortAndLong, help: "Extractor; see hsi methods.")
   var method = "vca"
 
-  @Option(help: "How --count auto counts: hysime, hfc or nwhfc.")
-  var countMethod = "hysime"
+  @Option(help: "How --count auto counts: held-back, hysime, hfc or nwhfc.")
+  var countMethod = "held-back"
 
   @Option(
     help: ArgumentHelp("Parameter of the method, repeatable; see hsi methods NAME.", valueName: "name=value"))

@@ -45,23 +45,25 @@ struct UnmixCommand: ParsableCommand {
   var spectraScale: Double?
 
   @Option(
-    name: .shortAndLong, help: "Method (default: rrlbs, fcls with --endmembers, sunsal with --library).")
+    name: .shortAndLong, help: "Method (default: auto, fcls with --endmembers, sunsal with --library).")
   var method: String?
 
   @Option(help: "Extractor of endmembers when an abundance method is used with --count.")
   var extract = "vca"
 
-  @Option(help: "How --count auto counts: hysime, hfc or nwhfc.")
-  var countMethod = "hysime"
+  @Option(help: "How --count auto counts: held-back, hysime, hfc or nwhfc.")
+  var countMethod = "held-back"
 
   @Option(
     help: ArgumentHelp("Parameter of the method, repeatable; see hsi methods NAME.", valueName: "name=value"))
   var set: [String] = []
 
   @Flag(
+    inversion: .prefixedNo,
     help:
-      "Divide every pixel by its length over the good bands first (scenes with shadow or water; blind only).")
-  var normalise = false
+      "Divide every pixel by its length over the good bands first (scenes with shadow or relief; blind only). Default: as brightness varies with the method auto, otherwise not."
+  )
+  var normalise: Bool?
 
   @OptionGroup(title: "Products") var products: ProductOptions
   @OptionGroup(title: "Map") var map: MapOptions
