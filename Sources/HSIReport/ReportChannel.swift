@@ -29,9 +29,14 @@ public struct SceneChannel: ReportChannel {
   public var used: Bool
   /// Quality, 1 = best, of methods that learn it; nil otherwise.
   public var quality: Double?
+  /// True for channels that entered the work but hold hardly any signal: errors leave them out, and curves break there.
+  public var corrupted: Bool?
 
   /// A channel.
-  public init(band: Int, wavelengthNm: Double?, fwhmNm: Double? = nil, used: Bool, quality: Double? = nil) {
+  public init(
+    band: Int, wavelengthNm: Double?, fwhmNm: Double? = nil, used: Bool, quality: Double? = nil, corrupted: Bool? = nil
+  ) {
+    self.corrupted = corrupted
     self.band = band
     self.wavelengthNm = wavelengthNm
     self.fwhmNm = fwhmNm
@@ -45,7 +50,10 @@ public struct SceneChannel: ReportChannel {
   ///   - axis: all bands of the file.
   ///   - used: indices of the bands that entered the work, in the order of `quality`.
   ///   - quality: one value per used band, or nil.
-  public static func all(_ axis: SpectralAxis, used: [Int], quality: [Double]? = nil) -> [SceneChannel] {
+  ///   - healthy: one value per used band, false where it is corrupted, or nil.
+  public static func all(
+    _ axis: SpectralAxis, used: [Int], quality: [Double]? = nil, healthy: [Bool]? = nil
+  ) -> [SceneChannel] {
     precondition(quality.map { $0.count == used.count } ?? true, "one quality per used band")
     var channels = (0..<axis.count).map { band in
       SceneChannel(band: band + 1, wavelengthNm: axis.wavelengths?[band], fwhmNm: axis.fwhm?[band], used: false)
@@ -53,6 +61,7 @@ public struct SceneChannel: ReportChannel {
     for (i, band) in used.enumerated() {
       channels[band].used = true
       channels[band].quality = quality?[i]
+      if healthy?[i] == false { channels[band].corrupted = true }
     }
     return channels
   }

@@ -46,14 +46,25 @@ public struct ChannelHealth: Sendable {
     try self.init(correlation: RobustStart.correlation(pixels), mean: RobustStart.mean(pixels))
   }
 
-  /// Channels that are good enough to work with; when fewer than `max(2K, L/4)` are, those of at least the median quality.
+  /// Channels that are not corrupted; when fewer than a quarter are, those of at least the median quality.
   ///
-  /// - Parameters:
-  ///   - count: number of endmembers K that they are to tell apart.
-  ///   - threshold: quality at or below which a channel that is badly predicted is left out.
-  public func kept(count: Int, threshold: Double = 0.4) -> [Bool] {
-    let kept = quality.indices.map { quality[$0] > threshold || residual[$0] < ChannelHealth.leastResidual }
-    guard kept.count(where: { $0 }) < max(2 * count, quality.count / 4) else { return kept }
+  /// - Parameter threshold: quality at or below which a channel that is badly predicted counts as corrupted.
+  public func healthy(threshold: Double = 0.4) -> [Bool] {
+    atLeast(
+      quality.count / 4,
+      of: quality.indices.map { quality[$0] > threshold || residual[$0] < ChannelHealth.leastResidual })
+  }
+
+  /// The best channels, for what must not be led astray and can do without some: those of quality above `threshold`, however well
+  /// they are predicted; when fewer than `max(2K, L/4)` are, those of at least the median quality.
+  ///
+  /// - Parameter count: number of endmembers K that they are to tell apart.
+  public func best(count: Int, threshold: Double = 0.4) -> [Bool] {
+    atLeast(max(2 * count, quality.count / 4), of: quality.map { $0 > threshold })
+  }
+
+  private func atLeast(_ least: Int, of kept: [Bool]) -> [Bool] {
+    guard kept.count(where: { $0 }) < least else { return kept }
     let median = NeighbourGraph.median(sorted: quality.sorted())
     return quality.map { $0 >= median && $0 > 0 }
   }

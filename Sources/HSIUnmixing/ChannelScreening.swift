@@ -34,6 +34,6 @@ public enum ChannelScreening {
     }
     let health = try ChannelHealth(correlation: statistics.correlation, mean: statistics.mean)
     return Outcome(
-      quality: health.quality, isKept: health.kept(count: 0, threshold: threshold))
+      quality: health.quality, isKept: health.healthy(threshold: threshold))
   }
 }

@@ -9,11 +9,17 @@ public struct Residual: Sendable {
   private let packed: [Float]
   private let bands: Int
   private let endmembers: Int
+  /// Channels that enter the error; nil for all.
+  private let counted: [Int]?
   /// Pixels whose reconstruction is held at a time.
   private static let block = 256
 
   /// Prepares for K spectra of L bands.
-  public init(_ spectra: SpectralLibrary) {
+  ///
+  /// - Parameter channels: those that enter the error; nil, or none of them true, for all.
+  public init(_ spectra: SpectralLibrary, channels: [Bool]? = nil) {
+    let counted = (channels ?? []).indices.filter { channels?[$0] == true }
+    self.counted = counted.isEmpty || counted.count == spectra.bands ? nil : counted
     bands = spectra.bands
     endmembers = spectra.count
     let values = spectra.values.map(Float.init)
@@ -30,11 +36,15 @@ public struct Residual: Sendable {
       forEachBlock(pixels, abundances) { range, residual in
         for i in 0..<range.count {
           var sum = 0.0
-          for l in 0..<bands {
-            let value = Double(residual[i * bands + l])
-            sum += value * value
+          if let counted {
+            for l in counted { sum += Double(residual[i * bands + l]) * Double(residual[i * bands + l]) }
+          } else {
+            for l in 0..<bands {
+              let value = Double(residual[i * bands + l])
+              sum += value * value
+            }
           }
-          output[range.lowerBound + i] = Float((sum / Double(bands)).squareRoot())
+          output[range.lowerBound + i] = Float((sum / Double(counted?.count ?? bands)).squareRoot())
         }
       }
     }

@@ -186,6 +186,8 @@ public struct BlindStart: Sendable {
   public var channelQuality: [Double]
   /// Channels that entered the start.
   public var keptChannels: [Bool]
+  /// Channels that are not corrupted (`ChannelHealth.healthy`).
+  public var healthyChannels: [Bool]
   /// Prior purity s/h_max of every pixel, 0…1.
   public var purity: [Float]
   /// Weights of the edges to the right and lower neighbour of every valid pixel (0 where there is none).
@@ -197,13 +199,14 @@ public struct BlindStart: Sendable {
   /// A complete start.
   public init(
     endmembers: Matrix<Float>, abundances: PixelMatrix, channelQuality: [Double], keptChannels: [Bool],
-    purity: [Float], rightWeight: [Float], downWeight: [Float], unitLength: Bool = false
+    healthyChannels: [Bool]? = nil, purity: [Float], rightWeight: [Float], downWeight: [Float], unitLength: Bool = false
   ) {
     self.unitLength = unitLength
     self.endmembers = endmembers
     self.abundances = abundances
     self.channelQuality = channelQuality
     self.keptChannels = keptChannels
+    self.healthyChannels = healthyChannels ?? keptChannels
     self.purity = purity
     self.rightWeight = rightWeight
     self.downWeight = downWeight

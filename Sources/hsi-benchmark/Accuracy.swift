@@ -17,6 +17,8 @@ struct Accuracy: ParsableCommand {
   @Option(help: "Scenes, separated by commas.") var scenes = SceneCollection.names.joined(separator: ",")
   @Flag(help: "Two seeds, 0 and 20 bad channels, no full-size Urban.") var quick = false
 
+  @Flag(help: "Only the row of what runs by default.") var defaultOnly = false
+
   @Flag(help: "Keep the runs that the .json file already holds, and add what is missing.") var resume = false
 
   /// The row of what `hsi unmix --count K` runs; it chooses raw or unit-length pixels itself.
@@ -66,9 +68,11 @@ struct Accuracy: ParsableCommand {
           return wanted.isSubset(of: have.map(\.method))
         }
         func hasDefault(_ count: Int) -> Bool {
-          records.contains { $0.scene == name && $0.seed == seed && $0.bad == count && $0.method == Accuracy.defaultLabel }
+          records.contains {
+            $0.scene == name && $0.seed == seed && $0.bad == count && $0.method == Accuracy.defaultLabel
+          }
         }
-        let missing = counts.filter { !isDone($0, false) || !isDone($0, true) }
+        let missing = defaultOnly ? [] : counts.filter { !isDone($0, false) || !isDone($0, true) }
         let undecided = counts.filter { !hasDefault($0) }
         guard !missing.isEmpty || !undecided.isEmpty else { continue }
         let clean = try collection.scene(name, seed: UInt64(1000 + seed))
@@ -124,7 +128,7 @@ struct Accuracy: ParsableCommand {
     let cube = scene.cube
     if unitLength {
       // On a copy: the raw scene is still needed.
-      let kept = try ChannelHealth(scene.pixels).kept(count: scene.count)
+      let kept = try ChannelHealth(scene.pixels).best(count: scene.count)
       let copy = PixelMatrix(rows: scene.pixels.rows, columns: scene.bands)
       copy.pointer.update(from: scene.pixels.pointer, count: copy.rows * copy.columns)
       RobustStart.normalise(copy, kept: kept)

@@ -58,7 +58,8 @@ struct AccuracyTable {
     text +=
       "What `hsi unmix SCENE OUT --count K` runs: the method `auto`, which chooses raw or unit-length pixels and the method "
       + "from the scene. Beside it the best row of the two tables below, chosen with the truth in hand.\n\n"
-    text += "| scene | default | unit length chosen | best single method | of the same runs, default within 2 % or better |\n"
+    text +=
+      "| scene | default | unit length chosen | best single method | of the same runs, default within 2 % or better |\n"
     text += "|---|---|---|---|---|\n"
     var totals: (own: [Double], best: [Double]) = ([], [])
     for scene in scenes {
@@ -87,7 +88,9 @@ struct AccuracyTable {
     }
     if let best = fixed.min(by: { $0.2 < $1.2 }) {
       text += String(
-        format: "\nThe best single row over all scenes, \(best.0) on \(best.1 ? "unit-length" : "raw") pixels: %.4f.\n\n", best.2)
+        format:
+          "\nThe best single row over all scenes, \(best.0) on \(best.1 ? "unit-length" : "raw") pixels: %.4f.\n\n",
+        best.2)
     }
     return text
   }

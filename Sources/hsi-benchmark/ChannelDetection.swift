@@ -20,7 +20,7 @@ struct ChannelDetection: ParsableCommand {
 
       Made by `\(CommandLine.arguments.joined(separator: " "))`: simulated scenes of 64 × 64 pixels, 5 endmembers, the defaults
       of `hsi simulate scene` (35 dB, shadow, relief, variability), \(seeds) seeds each. A channel counts as corrupted as in
-      every blind method, in counting and in extraction (`ChannelHealth`).
+      counting, extraction and least squares (`ChannelHealth.healthy`); blind methods weigh channels, and their start uses the best only.
       Bands that the header flags (water vapour) take no part.
 
       | kind | corrupted of 200 | recall | precision | healthy channels thrown out |
@@ -50,7 +50,7 @@ struct ChannelDetection: ParsableCommand {
       let pixels = strip.pixels
       let seen = PixelMatrix(rows: pixels.rows, columns: usable.count)
       for n in 0..<pixels.rows { for (i, l) in usable.enumerated() { seen[n, i] = max(0, pixels[n, l]) } }
-      let kept = try ChannelHealth(seen).kept(count: 0)
+      let kept = try ChannelHealth(seen).healthy()
       let dropped = Set(usable.indices.filter { !kept[$0] }.map { usable[$0] })
       found += dropped.intersection(bad).count
       wrong += dropped.subtracting(bad).count

@@ -50,6 +50,53 @@ import Testing
     #expect(MethodFixtures.distance(correlation, fixture["eig_corr"].values) < 1e-5)
   }
 
+  /// The elbow of curves whose elbow is plain, and none where a curve hardly falls.
+  @Test func elbows() {
+    #expect(HeldBackCount.elbow([8, 2.7, 2.6, 2.5, 2.4, 2.3]) == 1)
+    #expect(HeldBackCount.elbow([10, 6, 3, 1, 0.9, 0.8, 0.7]) == 3)
+    #expect(HeldBackCount.elbow([1, 0.99, 0.98, 0.97]) == 0)
+    #expect(HeldBackCount.elbow([0, 0, 0]) == 0)
+  }
+
+  @Test func noiseDecidesWhoCounts() {
+    // Down to the noise at HySime's number: that. Far above it, or a number beyond use: the elbow.
+    let errors = [0.08, 0.03, 0.012, 0.0101, 0.01, 0.01, 0.01]
+    #expect(HeldBackCount.decide(errors, noise: 0.01, dimensions: 5, most: 8).count == 5)
+    #expect(HeldBackCount.decide(errors, noise: 0.001, dimensions: 5, most: 8).count == 4)
+    #expect(HeldBackCount.decide(errors, noise: 0.01, dimensions: 75, most: 8).count == 4)
+    #expect(HeldBackCount.decide(errors, noise: 0.01, dimensions: 0, most: 8).count == 4)
+  }
+
+  @Test(arguments: [2, 3, 5]) func simulatedMaterialsAreCounted(count: Int) throws {
+    let spectra = try ParametricSpectra.library(count: count, axis: .avirisLike(bands: 80), seed: 4)
+    var recipe = SceneRecipe(lines: 40, samples: 40, endmembers: spectra)
+    (recipe.snr, recipe.shadow, recipe.relief, recipe.variability, recipe.seed) = (35, 0, 0, 0, 2)
+    let estimate = try HeldBackCount().count(SceneSimulator(recipe), RunContext())
+    #expect(estimate.count == count, "\(estimate)")
+    #expect(estimate.alternatives["hysime"] != nil && estimate.reason != nil && estimate.noise != nil)
+  }
+
+  /// Where materials vary, HySime counts the ways in which they do; the default gives a number of use.
+  @Test func varyingMaterialsAreNotCountedTwice() throws {
+    let spectra = try ParametricSpectra.library(count: 4, axis: .avirisLike(bands: 80), seed: 4)
+    var recipe = SceneRecipe(lines: 40, samples: 40, endmembers: spectra)
+    (recipe.snr, recipe.variability, recipe.seed) = (55, 0.15, 2)
+    let simulator = try SceneSimulator(recipe)
+    let estimate = try HeldBackCount().count(simulator, RunContext())
+    #expect((3...6).contains(estimate.count), "\(estimate)")
+    #expect(try HySime().count(simulator, RunContext()).count > 8)
+  }
+
+  @Test func fewPixelsOrBandsEndInANumber() throws {
+    for (pixels, bands) in [(4, 30), (9, 3), (200, 2)] {
+      var random = CounterRandom(seed: 3)
+      let matrix = PixelMatrix(rows: pixels, columns: bands)
+      for i in 0..<(pixels * bands) { matrix.pointer[i] = Float(0.2 + random.uniform()) }
+      let estimate = try HeldBackCount().count(Cube(lines: 1, samples: pixels, pixels: matrix), RunContext())
+      #expect(estimate.count >= 2 && estimate.count <= max(2, bands), "\(pixels) × \(bands): \(estimate.count)")
+    }
+  }
+
   @Test func normalQuantilesMatchTables() {
     let table = [
       (0.5, 0.0), (1e-3, -3.090232306167813), (1e-4, -3.719016485455709), (1e-5, -4.264890793922602),

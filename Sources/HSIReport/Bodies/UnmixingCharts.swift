@@ -6,7 +6,7 @@ extension UnmixingReport {
   public var spectraChart: LineChart {
     let axis = axis
     let series = body.endmembers.enumerated().map { index, endmember in
-      let (x, y) = axis.curve { channels[$0].used ? endmember.spectrum[$0] : nil }
+      let (x, y) = axis.curve { channels[$0].used && channels[$0].corrupted != true ? endmember.spectrum[$0] : nil }
       return LineChart.Series(
         name: endmember.name, colour: CategoricalPalette.colour(index), x: x, y: y,
         style: index < 6 ? .line : .dashed)
@@ -69,7 +69,8 @@ extension UnmixingReport {
     if counting.errors.indices.contains(count - 2) {
       chart.series.append(
         .init(
-          name: "chosen", colour: CategoricalPalette.colour(0), x: [Double(count)], y: [percent[count - 2]], style: .stems)
+          name: "chosen", colour: CategoricalPalette.colour(0), x: [Double(count)], y: [percent[count - 2]],
+          style: .stems)
       )
     }
     return chart

@@ -17,6 +17,9 @@ private struct UnmixingPage {
       sections: [overview, abundanceMaps, spectra, diagnostics, counting, channelQuality, convergence, settings])
   }
 
+  /// Channels that were used but hold hardly any signal, 1-based.
+  private var corrupted: [Int] { report.channels.filter { $0.corrupted == true }.map(\.band) }
+
   private func e(_ text: String) -> String { Markup.escape(text) }
 
   // MARK: Header
@@ -31,7 +34,8 @@ private struct UnmixingPage {
     if let choice = report.choice { text += " Chosen from the scene: \(e(choice))." }
     if let residual = report.residual {
       text += " Reconstruction RMSE \(NumberText.short(residual.mean, digits: 3)) on average, "
-      text += "below \(NumberText.short(residual.percentile95, digits: 3)) in 95 % of the pixels."
+      text += "below \(NumberText.short(residual.percentile95, digits: 3)) in 95 % of the pixels"
+      text += corrupted.isEmpty ? "." : ", \(corrupted.count) corrupted channels left out."
     }
     if let convergence = report.convergence {
       text +=
@@ -166,13 +170,16 @@ private struct UnmixingPage {
   private var channelQuality: String {
     guard let quality = report.channelQualityChart else { return "" }
     let poor = report.channels.filter { ($0.quality ?? 1) < UnmixingBody.poorQuality }.map(\.band)
+    let lost =
+      corrupted.isEmpty
+      ? "" : " Corrupted, and left out of errors and curves: bands \(ChannelQuality.ranges(corrupted))."
     let text =
       poor.isEmpty
       ? "No channel falls below \(UnmixingBody.poorQuality)."
       : "\(poor.count) channel\(poor.count == 1 ? "" : "s") below \(UnmixingBody.poorQuality): "
         + "bands \(ChannelQuality.ranges(poor))."
     return
-      "<section><h2>Channel quality</h2><p>\(e(text))</p>\(PageParts.chart(quality, "quality", height: 240))</section>"
+      "<section><h2>Channel quality</h2><p>\(e(text + lost))</p>\(PageParts.chart(quality, "quality", height: 240))</section>"
   }
 
   private var convergence: String {

@@ -68,7 +68,8 @@ extension UnmixingBody {
         "properties": {
       \(ReportSchema.channelPlace),
           "used": {"type": "boolean"},
-          "quality": {"description": "1 = best.", "$ref": "#/$defs/number"}
+          "quality": {"description": "1 = best.", "$ref": "#/$defs/number"},
+          "corrupted": {"description": "True where the channel was used but is left out of errors.", "type": "boolean"}
         }
       },
       "convergence": {

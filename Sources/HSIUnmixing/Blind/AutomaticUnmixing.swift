@@ -14,12 +14,23 @@ import HSINumerics
 /// Never more work than RRLbS-V and one FCLS of 20 000 pixels. `docs/accuracy-unmixing.md` has the row.
 public struct AutomaticUnmixing: BlindUnmixer {
   public static let description = MethodDescription(
-    id: "auto", name: "Chosen from the scene", task: .blind,
+    id: "auto", name: "Automatic choice (auto)", task: .blind,
     citation: "this toolkit: FCLS on VCA endmembers where they enclose the scene, RRLbS-V elsewhere",
     cost: "that of RRLbS-V at most",
     advice:
       "The default: unit length where brightness varies, VCA with FCLS where pixels are pure, RRLbS-V elsewhere; says which.",
-    parameters: RRLbSV.description.parameters)
+    parameters: parameters)
+
+  /// Those of RRLbS-V with a stopping rule that most scenes meet: 28 to 172 iterations on six measured scenes.
+  private static let parameters = RRLbSV.description.parameters.map { parameter in
+    var parameter = parameter
+    switch parameter.name {
+    case "iterations": parameter.defaultValue = 300
+    case "tolerance": parameter.defaultValue = 1e-5
+    default: break
+    }
+    return parameter
+  }
 
   /// Mean square of the residual in units of noise up to which endmembers enclose a scene.
   public static let limit = 1.1

@@ -10,6 +10,8 @@ public final class BlindFit {
   public let startQuality: [Double]
   /// Channels that entered the start.
   public let keptChannels: [Bool]
+  /// Channels that are not corrupted, whose values in endmembers can be trusted.
+  public let healthyChannels: [Bool]
   /// How well the factorisation explains every channel (`BlindResult.channelQuality`), of methods that weigh them.
   public let channelQuality: [Double]?
   /// Objective before the first and after every iteration.
@@ -51,6 +53,7 @@ public final class BlindFit {
     endmembers = result.endmembers
     startQuality = start.channelQuality
     keptChannels = start.keptChannels
+    healthyChannels = start.healthyChannels
     channelQuality = result.channelQuality
     objective = result.objective
     converged = result.converged
@@ -68,7 +71,7 @@ public final class BlindFit {
   }
 
   /// Hands out the maps of all valid pixels in consecutive parts of the scene: abundances N × K whose rows sum to
-  /// one, guidance where learnt, and the root-mean-square residual of the fit in the units of the scene (negative
+  /// one, guidance where learnt, and the root-mean-square residual of the fit over the channels that are not corrupted, in the units of the scene (negative
   /// values counted as zero; the factor that the sum-to-one takes out of a pixel, and its length, put back).
   ///
   /// - Returns: figures over all pixels.
@@ -76,7 +79,7 @@ public final class BlindFit {
   public func deliver(_ context: RunContext, _ body: (ProductStrip) throws -> Void) throws -> BlindTotals {
     let claim = context.claimThreads()
     defer { claim.release() }
-    let residual = Residual(result.endmembers)
+    let residual = Residual(result.endmembers, channels: healthyChannels)
     var totals = BlindTotals(endmembers: order.count)
     if let scene {
       try context.checkCancellation()
@@ -174,7 +177,7 @@ public struct BlindTotals: Sendable {
 
   /// Mean abundance per endmember.
   public var meanAbundances: [Double] { sums.map { $0 / Double(max(pixels, 1)) } }
-  /// Root-mean-square residual over all pixels and channels.
+  /// Root-mean-square residual over all pixels and the channels that are not corrupted.
   public var rmse: Double { (squares / Double(max(pixels, 1))).squareRoot() }
 
   mutating func add(_ abundances: PixelMatrix, _ rmse: [Float]) {

@@ -51,7 +51,7 @@ public enum BlindUnmixing {
     var kept: [Bool]?
     var lengths: [Float]?
     if unitLength {
-      let good = try ChannelHealth(scene.pixels).kept(count: count, threshold: start.threshold)
+      let good = try ChannelHealth(scene.pixels).best(count: count, threshold: start.threshold)
       lengths = RobustStart.normalise(scene.pixels, kept: good)
       kept = good
     }

@@ -22,12 +22,12 @@ public enum BrightnessSpread {
   ///
   /// - Parameters:
   ///   - count: number of endmembers K.
-  ///   - threshold: channels that `ChannelHealth` takes for corrupted at this threshold do not count.
+  ///   - threshold: channels whose quality is at or below this do not count, as in `RobustStart`.
   /// - Throws: `UnmixingError.noVariation`, `NumericsError`.
   public static func measure(_ pixels: PixelMatrix, count: Int, threshold: Double = 0.4) throws -> Double {
     let correlation = RobustStart.correlation(pixels)
     let health = try ChannelHealth(correlation: correlation, mean: RobustStart.mean(pixels))
-    let kept = health.kept(count: count, threshold: threshold)
+    let kept = health.best(count: count, threshold: threshold)
     let good = kept.indices.filter { kept[$0] && correlation[$0, $0] > 0 }
     guard good.count > count, pixels.rows > 2 * count else { return 0 }
     let noise = try ChannelPrediction(correlation, channels: good).noise

@@ -5,8 +5,8 @@ import HSINumerics
 
 /// The start of every blind method: a factorisation that badly corrupted channels cannot spoil.
 ///
-/// 1. Channels are judged by how well the others predict them (`ChannelHealth`); corrupted ones are left out of the start, though
-///    not of the factorisation.
+/// 1. Channels are judged by how well the others predict them (`ChannelHealth`); only the best enter the start, all the
+///    factorisation.
 /// 2. VCA on the good channels (the best fitting of several trials) gives M⁰ there; fully constrained least squares, floored at 0.02 and renormalised,
 ///    gives A⁰; channels left out get least squares on A⁰, clipped at a tiny positive value.
 /// 3. The spectral angle between neighbours, in the K leading scores of the good channels, weighs the edges of the
@@ -16,7 +16,7 @@ import HSINumerics
 /// RMSE 0.2–0.5 for every method, with this start 0.02–0.1). Cost N·L² flops once, plus VCA and FCLS.
 /// Source: Nascimento and Bioucas-Dias 2005 (VCA); the rest is ours, docs/accuracy-unmixing.md measures it.
 public struct RobustStart: Sendable {
-  /// Badly predicted channels with a quality at or below this are left out of the start. Default 0.4: at 0.2 saturated channels
+  /// Channels with a quality at or below this are left out of the start. Default 0.4: at 0.2 saturated channels
   /// (quality up to 0.32) enter and ruin every method.
   public var threshold: Double
   /// Abundances are raised to this before they start (multiplicative updates cannot leave zero).
@@ -43,7 +43,7 @@ public struct RobustStart: Sendable {
     let mean = RobustStart.mean(scene.pixels)
     let health = try ChannelHealth(correlation: correlation, mean: mean)
     try context.checkCancellation()
-    let kept = health.kept(count: count, threshold: threshold)
+    let kept = health.best(count: count, threshold: threshold)
     let good = (0..<bands).filter { kept[$0] && correlation[$0, $0] > 0 }
     guard count <= good.count else {
       throw UnmixingError.tooManyEndmembers(
@@ -73,6 +73,7 @@ public struct RobustStart: Sendable {
     graph.setWeights(right: right, down: down)
     return BlindStart(
       endmembers: complete, abundances: abundances, channelQuality: health.quality, keptChannels: kept,
+      healthyChannels: health.healthy(),
       purity: graph.meanWeights, rightWeight: right, downWeight: down, unitLength: unitLength)
   }
 

@@ -19,7 +19,8 @@ import HSINumerics
 public struct HeldBackCount: CountEstimator {
   public static let description = MethodDescription(
     id: "held-back", name: "Error of held-back pixels (held-back)", task: .count,
-    citation: "this toolkit: HySime where noise is all that mixing leaves, else the elbow of the error of held-back pixels",
+    citation:
+      "this toolkit: HySime where noise is all that mixing leaves, else the elbow of the error of held-back pixels",
     cost: "N L² + 8000 L K per number tried, two passes",
     advice: "The default: a number that can be used, also where materials vary; the report shows the curve.",
     parameters: [

@@ -11,7 +11,8 @@ struct UnmixFacts {
   /// All channels of the file with what the method learnt about them.
   var channels: [SceneChannel] {
     SceneChannel.all(
-      solver.scene.metadata.axis, used: solver.usedBands, quality: solution.channelQuality)
+      solver.scene.metadata.axis, used: solver.usedBands, quality: solution.channelQuality,
+      healthy: solution.reliableChannels)
   }
 
   /// The endmembers on all bands of the file, so that they can be used with the scene they came from; channels that

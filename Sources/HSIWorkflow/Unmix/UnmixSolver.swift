@@ -202,6 +202,12 @@ final class UnmixSolver {
     let decided = type == AutomaticUnmixing.self ? nil : false
     let fit = try BlindUnmixing.factorise(
       source, method, count: number.count, unitLength: blind.usesUnitLength ?? decided, context)
+    if !fit.converged, fit.objective.count > 1 {
+      context.warn(
+        "W-NOT-CONVERGED",
+        "\(type.description.id) stopped at its limit of \(fit.objective.count - 1) iterations before it converged; "
+          + "\(option: "set iterations") raises it")
+    }
     if let choice = fit.choice { context.logger.notice("\(type.description.id): \(choice)") }
     let (endmembers, matches) = try name(fit.endmembers)
     var solution = UnmixSolution(endmembers: endmembers) { [context] deliver in
@@ -211,7 +217,7 @@ final class UnmixSolver {
     solution.number = number
     solution.learnsGuidance = fit.guidanceIsLearnt
     solution.channelQuality = fit.channelQuality ?? fit.startQuality
-    solution.reliableChannels = fit.keptChannels
+    solution.reliableChannels = fit.healthyChannels
     solution.objective = fit.objective
     solution.converged = fit.converged
     solution.settings = fit.settings
@@ -285,7 +291,7 @@ struct UnmixSolution {
   var number: UnmixSolver.Number?
   var learnsGuidance = false
   var channelQuality: [Double]?
-  /// Channels that were good enough for the start of a blind method.
+  /// Channels that are not corrupted, of blind methods.
   var reliableChannels: [Bool]?
   var objective: [Double] = []
   var converged = false
