@@ -17,11 +17,21 @@ public struct UnmixingBody: ReportBody {
     public var name: String
     /// Spectral angle to it in radians.
     public var sadRad: Double
+    /// Whether the angle is small enough for the endmember to take the name.
+    public var accepted: Bool?
+    /// The library spectrum that comes next, and its angle.
+    public var runnerUp: String?
+    public var runnerUpSadRad: Double?
 
     /// A match.
-    public init(name: String, sadRad: Double) {
+    public init(
+      name: String, sadRad: Double, accepted: Bool? = nil, runnerUp: String? = nil, runnerUpSadRad: Double? = nil
+    ) {
       self.name = name
       self.sadRad = sadRad
+      self.accepted = accepted
+      self.runnerUp = runnerUp
+      self.runnerUpSadRad = runnerUpSadRad
     }
   }
 

@@ -139,7 +139,7 @@ private struct UnmixingPage {
       html += "<tr><th scope=\"row\">\(PageParts.swatch(endmember.colour))\(e(endmember.name))</th>"
       func cell(_ text: String?) { html += "<td class=\"n\">\(text.map(e) ?? "–")</td>" }
       if hasMatch {
-        html += "<td>\(endmember.match.map { e($0.name) } ?? "–")</td>"
+        html += "<td>\(endmember.match.map { e(nearest($0)) } ?? "–")</td>"
         cell(endmember.match.map { NumberText.short($0.sadRad, digits: 3) })
       }
       if hasPixel { cell(endmember.pixel.map { "\($0.line), \($0.sample)" }) }
@@ -155,6 +155,14 @@ private struct UnmixingPage {
       html += "</tr>"
     }
     return html + "</tbody></table></div>"
+  }
+
+  /// The nearest spectrum of the library and the one after it; a name that was not given says how far off it is.
+  private func nearest(_ match: UnmixingBody.LibraryMatch) -> String {
+    func degrees(_ angle: Double) -> String { "\(NumberText.short(angle * 180 / .pi, digits: 2))°" }
+    var text = match.accepted == false ? "nothing near; \(match.name) at \(degrees(match.sadRad))" : match.name
+    if let name = match.runnerUp, let angle = match.runnerUpSadRad { text += ", then \(name) at \(degrees(angle))" }
+    return text
   }
 
   private var counting: String {

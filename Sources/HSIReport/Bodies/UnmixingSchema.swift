@@ -43,7 +43,11 @@ extension UnmixingBody {
             "items": {"$ref": "#/$defs/number"}},
           "match": {
             "type": "object", "required": ["name", "sad_rad"], "additionalProperties": false,
-            "properties": {"name": {"type": "string"}, "sad_rad": {"$ref": "#/$defs/number"}}
+            "properties": {
+              "name": {"type": "string"}, "sad_rad": {"$ref": "#/$defs/number"},
+              "accepted": {"description": "Whether the endmember took the name.", "type": "boolean"},
+              "runner_up": {"type": "string"}, "runner_up_sad_rad": {"$ref": "#/$defs/number"}
+            }
           },
           "pixel": {
             "description": "0-based, in the file.",

@@ -75,6 +75,10 @@ public struct UnmixJob: Sendable {
       }
       return try sink.finish()
     }
+    if solver.findsEndmembers {
+      EndmemberDoubts.warnOfOutliers(
+        solution.endmembers.names, maps.statistics.statistics, pixels: maps.validPixels, context)
+    }
     let facts = UnmixFacts(solver: solver, solution: solution, maps: maps)
     try writeSpectra(facts, paths, &run)
     try writeChannels(facts, paths, &run, context)

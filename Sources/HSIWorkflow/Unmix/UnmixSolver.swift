@@ -135,6 +135,7 @@ final class UnmixSolver {
     let number = try resolvedCount(blind)
     let found = try method.extract(source, count: number.count, context)
     let (named, matches) = try name(found)
+    EndmemberDoubts.warnOfDuplicates(named, context)
     return Extraction(endmembers: named, matches: matches, number: number)
   }
 
@@ -209,7 +210,8 @@ final class UnmixSolver {
           + "\(option: "set iterations") raises it")
     }
     if let choice = fit.choice { context.logger.notice("\(type.description.id): \(choice)") }
-    let (endmembers, matches) = try name(fit.endmembers)
+    let (endmembers, matches) = try name(fit.endmembers, used: fit.healthyChannels)
+    EndmemberDoubts.warnOfDuplicates(endmembers, used: fit.healthyChannels, context)
     var solution = UnmixSolution(endmembers: endmembers) { [context] deliver in
       _ = try fit.deliver(context, deliver)
     }
@@ -255,12 +257,19 @@ final class UnmixSolver {
     return try scene.source(bands: .list(outcome.kept.map { source.bands[$0] }), excludesZeroSpectra: true, context)
   }
 
-  private func name(_ endmembers: SpectralLibrary) throws -> (SpectralLibrary, [UnmixingBody.LibraryMatch?]?) {
+  private func name(
+    _ endmembers: SpectralLibrary, used: [Bool]? = nil
+  ) throws -> (SpectralLibrary, [UnmixingBody.LibraryMatch?]?) {
     guard let naming else { return (endmembers, nil) }
-    let result = try NameEndmembers.match(endmembers, to: naming)
+    let result = try NameEndmembers.match(endmembers, to: naming, used: used)
     let matches = result.matches.map { match in
-      match.map { UnmixingBody.LibraryMatch(name: $0.name, sadRad: $0.angle) }
+      match.map {
+        UnmixingBody.LibraryMatch(
+          name: $0.name, sadRad: $0.angle, accepted: $0.isAccepted, runnerUp: $0.runnerUp?.name,
+          runnerUpSadRad: $0.runnerUp?.angle)
+      }
     }
+    EndmemberDoubts.warnOfNames(result.endmembers, result.matches, context)
     return (result.endmembers, matches)
   }
 
