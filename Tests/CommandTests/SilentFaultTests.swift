@@ -278,4 +278,58 @@ import Testing
     try run(
       "classify predict in/s.dat x.dat --model other.safetensors --adapter a.safetensors", place, 7, "E-ADAPTER-BASE")
   }
+
+  /// A library gives its names to what resembles its spectra; the nearest of strangers is said, not taken.
+  @Test func namesOfStrangers() throws {
+    let place = try SampleScene.workplace()
+    let truth = try SpectralLibraryFile.read(place.path("in/s_endmembers.sli"), context: RunContext())
+    try run("unmix in/s.dat o/a.tif --count 3 --library in/s_endmembers.sli --report o/a.json", place)
+    let named = try String(contentsOfFile: place.path("o/a.json"), encoding: .utf8)
+    #expect(truth.names.allSatisfy { named.contains("\"\($0)\"") })
+    var stranger = truth.selecting([0, 1])
+    stranger.names = ["comb", "rake"]
+    for k in 0..<2 {
+      for l in 0..<stranger.bands { stranger.values[k * stranger.bands + l] = (l + k) % 3 == 0 ? 1 : 0.05 }
+    }
+    try SpectralLibraryFile.writeCSV(stranger, to: place.path("o/far.csv"), overwrite: true)
+    let result = try run("unmix in/s.dat o/b.tif --count 3 --library o/far.csv --report o/b.json", place, 0, "W-NAMES")
+    #expect(result.errors.contains("nearest: comb") || result.errors.contains("nearest: rake"), "\(result.errors)")
+    let report = try String(contentsOfFile: place.path("o/b.json"), encoding: .utf8)
+    #expect(report.contains("\"endmember 1\"") && report.contains("\"accepted\""))
+  }
+
+  /// The default says what it chose and why; what the user decides is not overruled.
+  @Test func theDefaultSaysWhatItChose() throws {
+    let place = try SampleScene.workplace()
+    try run("unmix in/s.dat o/a.tif --count 3 -v", place, 0, "brightness varies by")
+    let raw = try run("unmix in/s.dat o/b.tif --count 3 --no-normalise -v", place)
+    #expect(!raw.errors.contains("brightness varies by"))
+    try run("unmix in/s.dat o/c.tif --count auto -v --html o/c.html", place, 0, "endmembers by held-back")
+    let page = try String(contentsOfFile: place.path("o/c.html"), encoding: .utf8)
+    #expect(page.contains("Number of endmembers") && page.contains("Chosen from the scene"))
+    let old = try run("unmix in/s.dat o/d.tif --count 3 --method rrlbs -v", place)
+    #expect(!old.errors.contains("brightness varies by"))
+  }
+
+  /// Noise that is correlated between bands passes for signal: a denoiser that leaves it says so.
+  @Test func noiseThatIsCorrelatedBetweenBands() throws {
+    let place = try SampleScene.workplace()
+    let (side, bands) = (40, 40)
+    var random = CounterRandom(seed: 8)
+    var values: [Float] = []
+    for _ in 0..<(side * side) {
+      let white = (0..<(bands + 8)).map { _ in random.normal() }
+      for l in 0..<bands {
+        let noise = (0..<9).reduce(0.0) { $0 + white[l + $1] } / 3
+        values.append(Float(0.3 + 0.1 * sin(Double(l) * 0.15) + 0.03 * noise))
+      }
+    }
+    try values.withUnsafeBytes { try Data($0).write(to: URL(fileURLWithPath: place.path("o/n.dat"))) }
+    let header = "ENVI\nsamples = \(side)\nlines = \(side)\nbands = \(bands)\ndata type = 4\ninterleave = bip\nbyte order = 0\n"
+    try Data(header.utf8).write(to: URL(fileURLWithPath: place.path("o/n.hdr")))
+    try run("denoise o/n.dat o/out.dat --noise 0.0005", place, 0, "W-DENOISE-LITTLE")
+    try run("denoise o/n.dat o/out.dat --noise 0.5 --overwrite", place, 0, "W-DENOISE-")
+    let right = try run("denoise in/s.dat o/s.dat", place)
+    #expect(!right.errors.contains("W-DENOISE-LITTLE") && !right.errors.contains("W-DENOISE-MUCH"), "\(right.errors)")
+  }
 }

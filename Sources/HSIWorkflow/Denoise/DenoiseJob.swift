@@ -76,7 +76,8 @@ public struct DenoiseJob: Sendable {
     var facts = DenoiseFacts(
       opened: opened, source: source, choice: choice, scene: noisy, result: restored, before: levels,
       noiseSource: given == nil ? "estimated" : "given")
-    if paths.output.reports.isWanted { try facts.judge(context) }
+    try facts.judge(context)
+    if let diagnostics = facts.diagnostics { DenoiseDoubts.warn(noisy, diagnostics, context) }
     let judging = clock.lap()
     var run = RunRecords(plan, provenance, paths.output)
     let raster = try writeCube(facts, grid, &run, context)
