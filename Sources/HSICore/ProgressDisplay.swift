@@ -79,6 +79,9 @@ public final class ProgressDisplay: ProgressReporter {
     self.write = write
   }
 
+  /// Whether what is written is for programs: one JSON object per line.
+  public var isJSON: Bool { mode == .json }
+
   /// Draws how far the phase is, in the style of the display.
   public func report(phase label: String, fraction: Double, detail: String?) {
     let now = clock()
