@@ -40,7 +40,10 @@ public struct ReportDigest: Sendable {
   }
 
   private static func read<Body: ReportBody>(_: Body.Type, _ json: Data) -> ReportDigest? {
-    (try? ReportCoding.decode(Report<Body>.self, from: json)).map { ReportDigest($0) }
+    let report =
+      (try? ReportCoding.decode(Report<Body>.self, from: json))
+      ?? (try? ReportCoding.decodeWithGaps(Report<Body>.self, from: json))
+    return report.map { ReportDigest($0) }
   }
 }
 

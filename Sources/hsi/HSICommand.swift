@@ -61,7 +61,10 @@ struct HSICommand: ParsableCommand {
         arguments: [CommandLine.arguments[0]] + expanded.arguments, files: expanded.files)
       var command = try parseAsRoot(ArgumentSpelling.tolerated(expanded.arguments))
       try command.run()
+      TerminalProgress.stop()
+      Interruption.clearLine()
     } catch {
+      TerminalProgress.stop()
       exit(with: error)
     }
   }

@@ -16,6 +16,7 @@ enum Terminal {
   ///
   /// - Throws: `CoreError.diskFull`, `.cannotWrite` when it is not taken.
   static func output(_ text: String) throws {
+    Interruption.clearLine()
     var left = Array(text.utf8)[...]
     while !left.isEmpty {
       let count = left.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
@@ -52,6 +53,7 @@ enum Terminal {
 
   /// One line that begins with `hsi: error:`.
   static func error(_ message: String) {
+    Interruption.clearLine()
     write("hsi: error: " + message.replacingOccurrences(of: "\n", with: " ") + "\n")
   }
 }
@@ -68,6 +70,7 @@ struct TerminalLogHandler: LogHandler {
   }
 
   func log(event: LogEvent) {
+    Interruption.clearLine()
     if isJSON {
       let object = ["level": event.level.rawValue, "message": event.message.description]
       if let data = try? JSONSerialization.data(withJSONObject: object, options: [.sortedKeys]) {

@@ -174,7 +174,7 @@ private struct ClassificationPage {
     var html = "<section><h2>Classes</h2><div class=\"scroll\"><table><thead><tr><th>Class</th>"
     let hasAreas = report.classes.contains { $0.area != nil }
     for head in [
-      "Value", "Labelled", "Learned from", "Judged", "User’s acc. (precision)", "Producer’s acc. (recall)", "F1",
+      "Value", "Labelled", "Learned from", "Judged", "User’s acc.", "Producer’s acc.", "F1",
       "In the map",
     ]
       + (hasAreas ? ["Adjusted area"] : [])

@@ -201,7 +201,7 @@ public struct ExtractSpectraJob: Sendable {
     }
     guard !kept.isEmpty else {
       throw RasterError.inconsistent(
-        path: scene.path, reason: "none of the pixels holds data",
+        path: scene.path, reason: "no pixel of the polygons or classes holds data in the part that is used",
         advice: "check \(option: "nodata"), \(option: "mask") and \(option: "window")")
     }
     if !lost.isEmpty, !takesEveryPixel {
