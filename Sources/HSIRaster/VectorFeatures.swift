@@ -7,7 +7,7 @@ import HSICore
 ///
 /// Any file that GDAL opens as vectors will do: GeoJSON, GeoPackage, shapefile, FlatGeobuf, KML … Geometries of another
 /// reference system are transformed; a file without one is taken as being in that of the image. A point stands for the
-/// pixel that it lies in. Memory: 4 bytes per pixel inside, and one byte per pixel of the box around one polygon at a time.
+/// pixel that it lies in. Memory: 8 bytes per pixel inside, and one byte per pixel of the box around one polygon at a time.
 ///
 /// ```swift
 /// let plots = try VectorFeatures("plots.geojson", attribute: "crop", on: reader, context)
@@ -21,7 +21,7 @@ public struct VectorFeatures: Sendable {
     /// What the attribute says; nil where it says nothing, and without an attribute.
     public var text: String?
     /// Row-major places, `line · samples + sample`, of the pixels inside, ascending; none where no centre of a pixel is.
-    public var places: [Int32]
+    public var places: [Int]
   }
 
   /// The file as it was given.
@@ -53,7 +53,7 @@ public struct VectorFeatures: Sendable {
   ///   - image: the grid; needs an affine georeference.
   /// - Throws: `RasterError.notFound`; `.unreadable` for files without polygons and for geometries that cannot be brought
   ///   to the image; `.inconsistent` where the image has no affine georeference, the file no such attribute, or no pixel
-  ///   lies inside; `CoreError.cancelled`.
+  ///   lies inside; `CoreError.memory`, `.cancelled`.
   public init(_ path: String, attribute: String?, on image: any CubeReader, _ context: RunContext) throws {
     let claim = context.claimThreads()
     defer { claim.release() }
@@ -245,7 +245,8 @@ private final class LayerReader {
           path: path, reason: messages.reason ?? "a feature cannot be brought to the reference system of \(grid.path)")
       }
       result.append(
-        VectorFeatures.Feature(number: result.count + 1, text: text(feature), places: try places(geometry, messages)))
+        VectorFeatures.Feature(
+          number: result.count + 1, text: text(feature), places: try places(geometry, messages, context)))
     }
     return result
   }
@@ -258,10 +259,18 @@ private final class LayerReader {
   }
 
   /// The pixels inside, from a raster of the box around the geometry.
-  private func places(_ geometry: OGRGeometryH, _ messages: GDAL.Messages) throws -> [Int32] {
+  private func places(
+    _ geometry: OGRGeometryH, _ messages: GDAL.Messages, _ context: RunContext
+  ) throws -> [Int] {
     var box = OGREnvelope()
     OGR_G_GetEnvelope(geometry, &box)
     guard let window = grid.window(box) else { return [] }
+    // The box as a raster twice, and the places if all of it is inside.
+    let needed = window.pixels * 10
+    guard needed <= context.memory.bytes else {
+      throw CoreError.memory(
+        purpose: "the polygon around \(window) of \(path)", needed: needed, budget: context.memory.bytes)
+    }
     func failure() -> RasterError { .unreadable(path: path, reason: messages.reason ?? "it cannot be made a raster") }
     var values = [UInt8](repeating: 0, count: window.pixels)
     let (width, height) = (Int32(window.samples), Int32(window.lines))
@@ -279,11 +288,11 @@ private final class LayerReader {
         GDALGetRasterBand(raster, 1), GF_Read, 0, 0, width, height, $0.baseAddress, width, height, GDT_Byte, 0, 0)
     }
     guard reading == CE_None else { throw failure() }
-    var result: [Int32] = []
+    var result: [Int] = []
     for line in 0..<window.lines {
       let start = (window.line + line) * grid.samples + window.sample
       for sample in 0..<window.samples where values[line * window.samples + sample] != 0 {
-        result.append(Int32(start + sample))
+        result.append(start + sample)
       }
     }
     return result

@@ -13,12 +13,12 @@ extension UnmixingReport {
   /// Endmember spectra against wavelength, bands that were not used shaded.
   public var spectraChart: LineChart {
     let axis = axis
-    let series = shownEndmembers.map { index in
+    let series = shownEndmembers.enumerated().map { rank, index in
       let endmember = body.endmembers[index]
       let (x, y) = axis.curve { channels[$0].used ? endmember.spectrum[$0] : nil }
       return LineChart.Series(
         name: endmember.name, colour: CategoricalPalette.colour(index), x: x, y: y,
-        style: index < 6 ? .line : .dashed)
+        style: rank < 6 ? .line : .dashed)
     }
     var chart = channelChart(
       title: "Endmember spectra",

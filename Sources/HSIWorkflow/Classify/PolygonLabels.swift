@@ -32,7 +32,7 @@ enum PolygonLabels {
     var isShared = [Bool](repeating: false, count: lines * samples)
     for feature in vectors.features {
       guard let text = feature.text, let value = values.byText[text], value != 0 else { continue }
-      for place in feature.places.lazy.map(Int.init) {
+      for place in feature.places {
         if ids[place] != 0, ids[place] != value { isShared[place] = true }
         ids[place] = value
       }

@@ -44,7 +44,7 @@ public struct ExtractSpectraJob: Sendable {
   private struct Group {
     var name: String
     /// Places in the file, ascending.
-    var places: [Int32]
+    var places: [Int]
   }
 
   /// Does the work; the text of the result is a table of the spectra with their numbers of pixels.
@@ -114,7 +114,7 @@ public struct ExtractSpectraJob: Sendable {
             requirement: "inside the image of \(shape.samples) samples × \(shape.lines) lines"
               + (window == shape.window ? "" : " and its \(option: "window")"))
         }
-        return Group(name: pixel.title, places: [Int32(pixel.line * shape.samples + pixel.sample)])
+        return Group(name: pixel.title, places: [pixel.line * shape.samples + pixel.sample])
       }
     case .polygons(let path, let attribute):
       let vectors = try VectorFeatures(path, attribute: attribute, on: opened.reader, context)
@@ -133,7 +133,7 @@ public struct ExtractSpectraJob: Sendable {
         to: opened.reader, window: shape.window, context)
       var groups = labels.classes.names.map { Group(name: $0, places: []) }
       for (place, index) in labels.indices.enumerated() where index >= 0 {
-        groups[Int(index)].places.append(Int32(place))
+        groups[Int(index)].places.append(place)
       }
       return groups
     }
@@ -151,7 +151,7 @@ public struct ExtractSpectraJob: Sendable {
     let samples = opened.reader.shape.samples
     return groups.flatMap { group in
       group.places.map { place in
-        let pixel = PixelPosition(line: Int(place) / samples, sample: Int(place) % samples)
+        let pixel = PixelPosition(line: place / samples, sample: place % samples)
         return Group(name: "\(group.name) \(pixel.title)", places: [place])
       }
     }
@@ -169,10 +169,15 @@ public struct ExtractSpectraJob: Sendable {
     var statistics = GroupStatistics(groups: groups.count, bands: source.shape.bands)
     let window = source.window
     var next = 0
-    try source.forEachStrip(context, label: "spectra") { strip in
+    let strip = Strip()
+    let pieces = ExtractSpectraJob.pieces(members.map { $0.place / samples - window.line }, source, context)
+    for (index, lines) in pieces.enumerated() {
+      try context.checkCancellation()
+      context.progress.report(phase: "spectra", fraction: Double(index) / Double(pieces.count))
+      try source.read(lines: lines, into: strip)
       for (row, position) in strip.positions.enumerated() {
         let line = window.line + strip.window.line + Int(position) / window.samples
-        let place = Int32(line * samples + window.sample + Int(position) % window.samples)
+        let place = line * samples + window.sample + Int(position) % window.samples
         while next < members.count, members[next].place < place { next += 1 }
         while next < members.count, members[next].place == place {
           statistics.add(strip.pixels.row(row), to: Int(members[next].group))
@@ -180,7 +185,25 @@ public struct ExtractSpectraJob: Sendable {
         }
       }
     }
+    context.progress.report(phase: "spectra", fraction: 1)
     return statistics
+  }
+
+  /// The lines to read, in strips: a single pixel of a large scene costs a few lines.
+  ///
+  /// - Parameter wanted: lines of the window, ascending; those outside do not count.
+  private static func pieces(_ wanted: [Int], _ source: FileSource, _ context: RunContext) -> [Range<Int>] {
+    let (height, block) = (source.stripLines(context.memory), max(1, source.blockLines))
+    var pieces: [Range<Int>] = []
+    for line in wanted where (0..<source.shape.lines).contains(line) {
+      if let last = pieces.last, line < last.upperBound { continue }
+      if let last = pieces.last, line - last.upperBound < block, line + 1 - last.lowerBound <= height {
+        pieces[pieces.count - 1] = last.lowerBound..<(line + 1)
+      } else {
+        pieces.append(line..<(line + 1))
+      }
+    }
+    return pieces
   }
 
   private struct Result {
