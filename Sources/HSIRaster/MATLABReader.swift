@@ -129,7 +129,7 @@ struct MATLABCube {
     }
     var all = container.entries
     if !all.contains(where: { $0.isCube || $0.isMatrix }) { all += container.fields() }
-    let matrices = all.filter { $0.isMatrix }
+    let matrices = all.filter { $0.isMatrix && !MATLABCube.isPalette($0) }
     let bundles = matrices.filter { declaredLines(of: $0) != nil }
     if let bundle = bundles.first(where: { ["v", "y", "x"].contains($0.name.lowercased()) }) ?? bundles.first {
       return (bundle, declaredLines(of: bundle))
@@ -248,14 +248,19 @@ struct MATLABCube {
     }
   }
 
+  /// Names of matrices with a row of red, green and blue per class.
+  private static let paletteNames: Set<String> = [
+    "colors", "colours", "color", "colour", "classcolors", "classcolours", "palette", "colormap", "cmap",
+  ]
+
+  /// Whether a matrix holds colours by its name and shape, so that it cannot be the image.
+  private static func isPalette(_ entry: MATLABEntry) -> Bool {
+    entry.isMatrix && entry.size[1] == 3 && paletteNames.contains(entry.field.lowercased().filter(\.isLetter))
+  }
+
   /// Rows of red, green and blue, 0…1 or 0…255.
   private func classColours(count: Int) -> [[UInt8]]? {
-    let wanted: Set<String> = [
-      "colors", "colours", "color", "colour", "classcolors", "classcolours", "palette", "colormap", "cmap",
-    ]
-    let found = container.entries.first {
-      $0.type != nil && $0.size == [count, 3] && wanted.contains($0.field.lowercased().filter(\.isLetter))
-    }
+    let found = container.entries.first { MATLABCube.isPalette($0) && $0.size[0] == count }
     guard let found, let values = container.doubles(found.name), values.count == 3 * count,
       values.allSatisfy({ (0...255).contains($0) })
     else { return nil }

@@ -32,7 +32,7 @@ extension ClassificationBody {
         "items": {"$ref": "#/$defs/count"}},
       "overall": {"$ref": "#/$defs/number"}, "average": {"$ref": "#/$defs/number"},
       "kappa": {"$ref": "#/$defs/number"}, "mean_f1": {"$ref": "#/$defs/number"},
-      "overall_interval": {"description": "95 %, for independent pixels.", "type": "array", "minItems": 2, "maxItems": 2,
+      "overall_interval": {"description": "95 %, for independent pixels.", "type": "array",
         "items": {"$ref": "#/$defs/number"}},
       "runs": {
         "type": "array",
