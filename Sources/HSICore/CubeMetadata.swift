@@ -145,6 +145,13 @@ public struct ClassEntry: Hashable, Sendable, Codable {
     self.name = name
     self.colour = colour
   }
+
+  /// Whether a name says that a pixel has no class: `Unclassified`, `background`, `unlabelled` …
+  public static func isBackground(_ name: String) -> Bool {
+    let word = name.lowercased().filter(\.isLetter)
+    return ["unclassified", "unlabeled", "unlabelled", "background", "undefined", "none", "nodata", "unknown", "void"]
+      .contains(word)
+  }
 }
 
 /// Everything about a cube that is not a pixel: one value that travels beside the pixels.

@@ -59,6 +59,7 @@ public final class ProgressDisplay: ProgressReporter {
   private let clock: @Sendable () -> Double
   private let write: @Sendable (String) -> Void
   private let state = Mutex(State())
+  private let began: Double
 
   /// A display.
   ///
@@ -77,7 +78,40 @@ public final class ProgressDisplay: ProgressReporter {
     self.width = width
     self.clock = clock
     self.write = write
+    began = clock()
   }
+
+  /// Whether a line that rewrites itself is shown, which `tick` keeps going.
+  public var isLine: Bool { mode == .auto }
+
+  /// Redraws the line where nothing was reported for a second, so that time passes on it; from the second second on it says that
+  /// there is work where no phase has reported. To be called about twice a second; does nothing in other styles.
+  public func tick() {
+    guard mode == .auto else { return }
+    let now = clock()
+    state.withLock { state in
+      guard let (label, current) = state.phases.max(by: { ($0.value.start, $0.key) < ($1.value.start, $1.key) }) else {
+        let elapsed = now - began
+        if elapsed >= 2 { draw("working, \(ProgressDisplay.duration(elapsed)) so far", &state) }
+        return
+      }
+      var phase = current
+      guard now - phase.start >= 1, now - phase.lastShown >= 0.9 else { return }
+      phase.lastShown = now
+      draw(ProgressDisplay.line(label, phase.fraction, phase.detail, now - phase.start), &state)
+      state.phases[label] = phase
+    }
+  }
+
+  /// Replaces the open line.
+  private func draw(_ line: String, _ state: inout State) {
+    let text = line.prefix(max(20, width() - 1))
+    write((state.shown > 0 ? "\r\u{1B}[K" : "") + text)
+    state.shown = text.count
+  }
+
+  /// Whether what is written is for programs: one JSON object per line.
+  public var isJSON: Bool { mode == .json }
 
   /// Draws how far the phase is, in the style of the display.
   public func report(phase label: String, fraction: Double, detail: String?) {
@@ -172,7 +206,12 @@ public final class ProgressDisplay: ProgressReporter {
   static func line(_ label: String, _ fraction: Double, _ detail: String?, _ elapsed: Double) -> String {
     var text = "\(label): \(Int(fraction * 100)) %"
     if let detail { text += ", \(detail)" }
-    if elapsed >= 2, let left = remaining(fraction, elapsed: elapsed) { text += ", \(duration(left)) left" }
+    guard elapsed >= 2 else { return text }
+    if let left = remaining(fraction, elapsed: elapsed) {
+      text += ", \(duration(left)) left"
+    } else {
+      text += ", \(duration(elapsed)) so far"
+    }
     return text
   }
 

@@ -80,13 +80,17 @@ public enum BandSelection: Hashable, Sendable {
           name: "\(option: "wavelength ranges")", value: "given",
           requirement: "absent for a file without wavelengths; pass \(option: "wavelengths")")
       }
-      let bands = axis.goodBands.filter { band in ranges.contains { $0.contains(wavelengths[band]) } }
-      guard !bands.isEmpty else {
+      let good = axis.goodBands
+      if let empty = ranges.first(where: { range in !good.contains { range.contains(wavelengths[$0]) } }) {
+        let ends = good.map { wavelengths[$0] }
+        let known =
+          ends.isEmpty ? "" : String(format: "; they lie between %.6g and %.6g nm", ends.min() ?? 0, ends.max() ?? 0)
         throw CoreError.invalidParameter(
           name: "\(option: "wavelength ranges")",
-          value: ranges.map { "\($0.lowerBound)-\($0.upperBound)" }.joined(separator: ","),
-          requirement: "a range that holds good bands")
+          value: String(format: "%.6g-%.6g", empty.lowerBound, empty.upperBound),
+          requirement: "a range that holds good bands\(known)")
       }
+      let bands = good.filter { band in ranges.contains { $0.contains(wavelengths[band]) } }
       return bands
     }
   }

@@ -18,19 +18,13 @@ final class Cutline {
         path: image.path, reason: "\(option: "cutline") needs an affine georeference",
         advice: "use \(option: "mask") with a raster of the image's size")
     }
-    guard VSI.status(vectors) != nil else { throw RasterError.notFound(path: vectors) }
-    path = "/vsimem/hsi-cutline-\(UUID().uuidString).tif"
+    let raster = "/vsimem/hsi-cutline-\(UUID().uuidString).tif"
+    path = raster
     do {
-      try GDAL.collecting { messages in
-        guard let source = GDALOpenEx(vectors, UInt32(GDAL_OF_VECTOR), nil, nil, nil) else {
-          throw RasterError.unreadable(path: vectors, reason: messages.reason ?? "GDAL knows no vector format like it")
-        }
-        defer { GDALClose(source) }
-        let layers = (0..<GDALDatasetGetLayerCount(source)).map { GDALDatasetGetLayer(source, $0) }
-        guard !layers.isEmpty else { throw RasterError.unreadable(path: vectors, reason: "it has no layer") }
+      try VectorFile.reading(vectors) { layers, messages in
         let target = GDALStrings(["COMPRESS=DEFLATE", "TILED=YES", "SPARSE_OK=TRUE"]).lend {
           GDALCreate(
-            GDALGetDriverByName("GTiff"), path, Int32(image.shape.samples), Int32(image.shape.lines), 1, GDT_Byte, $0)
+            GDALGetDriverByName("GTiff"), raster, Int32(image.shape.samples), Int32(image.shape.lines), 1, GDT_Byte, $0)
         }
         guard let target else {
           throw RasterError.unreadable(path: vectors, reason: messages.reason ?? "it cannot be made a raster")

@@ -110,6 +110,7 @@ struct MATLABCube {
       found.install(in: &metadata, path: path, context: context)
     }
     installNamed(entry, in: &metadata)
+    if source.shape.bands == 1 { installClasses(in: &metadata) }
     return try ArrayReader(
       path: path, format: container.format, files: [container.path], metadata: metadata, source: source,
       owner: owner)
@@ -128,7 +129,7 @@ struct MATLABCube {
     }
     var all = container.entries
     if !all.contains(where: { $0.isCube || $0.isMatrix }) { all += container.fields() }
-    let matrices = all.filter { $0.isMatrix }
+    let matrices = all.filter { $0.isMatrix && !MATLABCube.isPalette($0) }
     let bundles = matrices.filter { declaredLines(of: $0) != nil }
     if let bundle = bundles.first(where: { ["v", "y", "x"].contains($0.name.lowercased()) }) ?? bundles.first {
       return (bundle, declaredLines(of: bundle))
@@ -220,6 +221,51 @@ struct MATLABCube {
       metadata.nodata = [Double?](repeating: value, count: bands)
       metadata.sources["nodata"] = .header
     }
+  }
+
+  /// Names of the classes of a label map, from a variable of texts beside it, with their colours where a matrix of as many
+  /// rows gives them. The first name is that of value 1 unless it is one of the background.
+  private func installClasses(in metadata: inout CubeMetadata) {
+    let wanted: Set<String> = [
+      "classnames", "classname", "classlabels", "labelnames", "labelname", "labelsnames", "names", "classes",
+      "categories",
+      "legend", "materials", "materialnames", "gtnames", "labels",
+    ]
+    func key(_ name: String) -> String { name.lowercased().filter(\.isLetter) }
+    for entry in container.entries where entry.type == nil && wanted.contains(key(entry.field)) {
+      guard let names = container.texts(entry.name)?.map({ $0.trimmingCharacters(in: .whitespaces) }), names.count > 1,
+        names.allSatisfy({ !$0.isEmpty })
+      else { continue }
+      let colours = classColours(count: names.count)
+      let first = ClassEntry.isBackground(names[0]) ? 0 : 1
+      metadata.classes =
+        (first == 0 ? [] : [ClassEntry(name: "Unclassified", colour: [0, 0, 0])])
+        + names.enumerated().map { ClassEntry(name: $1, colour: colours?[$0] ?? []) }
+      metadata.quantity = .class
+      metadata.sources["classes"] = .header
+      context.logger.info("\(path): \(names.count) names of classes from \(entry.name)")
+      return
+    }
+  }
+
+  /// Names of matrices with a row of red, green and blue per class.
+  private static let paletteNames: Set<String> = [
+    "colors", "colours", "color", "colour", "classcolors", "classcolours", "palette", "colormap", "cmap",
+  ]
+
+  /// Whether a matrix holds colours by its name and shape, so that it cannot be the image.
+  private static func isPalette(_ entry: MATLABEntry) -> Bool {
+    entry.isMatrix && entry.size[1] == 3 && paletteNames.contains(entry.field.lowercased().filter(\.isLetter))
+  }
+
+  /// Rows of red, green and blue, 0…1 or 0…255.
+  private func classColours(count: Int) -> [[UInt8]]? {
+    let found = container.entries.first { MATLABCube.isPalette($0) && $0.size[0] == count }
+    guard let found, let values = container.doubles(found.name), values.count == 3 * count,
+      values.allSatisfy({ (0...255).contains($0) })
+    else { return nil }
+    let scale: Double = values.allSatisfy { $0 <= 1 } ? 255 : 1
+    return (0..<count).map { row in (0..<3).map { UInt8((values[$0 * count + row] * scale).rounded()) } }
   }
 
   private func wavelengths(_ entry: MATLABEntry, bands: Int) -> FoundWavelengths? {

@@ -78,8 +78,12 @@ final class MetadataOverride: ConcurrentCubeReader {
   ) throws {
     guard let table = SensorTable.named(sensor) else {
       let meant = Suggestion.text(for: sensor, in: SensorTable.all.flatMap { [$0.name] + $0.aliases })
-      let text = "\(path): there is no table of wavelengths for \(sensor)\(meant); it is a name only"
-      if meant.isEmpty { context.logger.info("\(text)") } else { context.warn("W-SENSOR", text) }
+      guard meant.isEmpty else {
+        throw CoreError.invalidParameter(
+          name: "\(option: "sensor")", value: sensor + meant,
+          requirement: "an instrument with a table of wavelengths, or a name that is none of them")
+      }
+      context.logger.info("\(path): there is no table of wavelengths for \(sensor); it is a name only")
       return
     }
     if table.install(in: &metadata, path: path, context: context) { return }

@@ -20,7 +20,7 @@ public enum Quicklook {
   static let natural = [650.0, 550.0, 470.0]
   static let infrared = [2200.0, 1650.0, 850.0]
   /// How far the nearest good band may be from the wanted wavelength, nm.
-  static let tolerance = 50.0
+  public static let tolerance = 50.0
 
   /// The bands to show: the file's own choice, else the good bands nearest to 650/550/470 nm, else 2200/1650/850 nm,
   /// else nil (then `highestVariance` decides).

@@ -55,6 +55,11 @@ public struct SensorTable: Sendable {
       hyperionWidths,
       bad: [1...7, 58...76, 225...242],
       editions: [("Botswana", 242, without: [1...9, 56...81, 98...101, 120...133, 165...186, 221...242])]),
+    SensorTable(
+      "rosis", aliases: ["rosis-03", "pavia", "paviau"],
+      "ROSIS, the 103 bands of the Pavia scenes, spread evenly over 430 to 860 nm",
+      (0..<103).map { "\(430 + 430 * Double($0) / 102)" }.joined(separator: " "), nil,
+      editions: [("Pavia Centre", 103, without: [103...103])]),
     SensorTable("neon", aliases: ["neon-ais"], "NEON imaging spectrometer, 426 bands", neonCentres, nil),
   ]
 

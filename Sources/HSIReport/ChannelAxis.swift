@@ -10,6 +10,8 @@ struct ChannelAxis {
   /// Ranges covered by channels that were not used.
   var unusedRanges: [ClosedRange<Double>]
   private var typicalStep: Double
+  /// Indices into `order`: one list per detector, ascending places within each.
+  private var detectors: [[Int]]
 
   /// Channels in the order of the file; those that were not used are shaded.
   init(wavelengths: [Double?], used: [Bool]) {
@@ -20,6 +22,10 @@ struct ChannelAxis {
     label = hasWavelengths ? "Wavelength (nm)" : "Band"
     let steps = zip(places.dropFirst(), places).map { $0 - $1 }.sorted()
     typicalStep = steps.isEmpty ? 1 : steps[steps.count / 2]
+    var rank = [Int](repeating: 0, count: order.count)
+    for (slot, channel) in order.enumerated() { rank[channel] = slot }
+    detectors = ChannelAxis.detectors(wavelengths.indices.map(place))
+      .map { channels in channels.map { rank[$0] }.sorted() }.sorted { $0[0] < $1[0] }
     unusedRanges = []
     var start: Int?
     for index in 0...order.count {
@@ -38,16 +44,35 @@ struct ChannelAxis {
   /// True where so many channels are missing between two places that a line across would mislead.
   func isGap(_ a: Double, _ b: Double) -> Bool { b - a > 5 * typicalStep && typicalStep > 0 }
 
-  /// A curve of one value per channel, broken where there is none and across gaps of the axis.
+  /// Channels by detector: one list where the bands of the file rise or fall throughout, or follow no order at all; else
+  /// one list for each part that rises or falls by itself, as detectors do whose ranges overlap.
+  private static func detectors(_ places: [Double]) -> [[Int]] {
+    guard places.count > 2 else { return places.isEmpty ? [] : [Array(places.indices)] }
+    let rises = zip(places.dropFirst(), places).count { $0 > $1 }
+    let sign: Double = 2 * rises >= places.count - 1 ? 1 : -1
+    var parts: [[Int]] = [[0]]
+    for index in 1..<places.count {
+      if sign * (places[index] - places[index - 1]) < 0 { parts.append([]) }
+      parts[parts.count - 1].append(index)
+    }
+    // Parts of a few bands are no detectors.
+    return parts.count <= 6 && parts.allSatisfy { $0.count >= 3 } ? parts : [Array(places.indices)]
+  }
+
+  /// A curve of one value per channel, broken where there is none, across gaps of the axis, and between detectors whose
+  /// ranges overlap.
   func curve(_ value: (Int) -> Double?) -> (x: [Double], y: [Double]) {
     var (x, y): ([Double], [Double]) = ([], [])
-    for (place, channel) in zip(places, order) {
-      if let last = x.last, isGap(last, place) {
-        x.append((last + place) / 2)
-        y.append(.nan)
+    for detector in detectors {
+      for (index, slot) in detector.enumerated() {
+        let place = places[slot]
+        if let last = x.last, isGap(last, place) || index == 0 && place <= last {
+          x.append((last + place) / 2)
+          y.append(.nan)
+        }
+        x.append(place)
+        y.append(value(order[slot]) ?? .nan)
       }
-      x.append(place)
-      y.append(value(channel) ?? .nan)
     }
     return (x, y)
   }

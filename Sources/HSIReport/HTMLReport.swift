@@ -25,15 +25,36 @@ public struct ReportPage: Sendable {
   }
 }
 
-/// The report of a run as one page for people: everything is inside, no script, no request to anywhere.
-public enum HTMLReport {
+/// A page for people: everything is inside, no script, no request to anywhere.
+public struct HTMLPage: Sendable {
+  /// What stands before the name in the title of the page.
+  public var title: String
+  /// Above the heading.
+  public var kicker: String
+  /// The heading.
+  public var name: String
+  /// The outcome in one paragraph, as markup.
+  public var lead: String
+  /// What follows it in the head, as markup.
+  public var header: String
+  /// Sections in order, as markup.
+  public var sections: [String]
+
+  /// The parts of a page; `lead`, `header` and `sections` are markup.
+  public init(title: String, kicker: String, name: String, lead: String, header: String = "", sections: [String]) {
+    self.title = title
+    self.kicker = kicker
+    self.name = name
+    self.lead = lead
+    self.header = header
+    self.sections = sections
+  }
+
   /// The page as UTF-8 text. Deterministic for equal input.
-  public static func page<Body>(_ report: Report<Body>, figures: Body.Figures) -> Data {
-    let page = Body.page(report, figures)
-    let name = (report.subject.path as NSString).lastPathComponent
-    let sections =
-      [PageParts.warnings(report.warnings)] + page.sections
-      + [PageParts.outputs(report.outputs), PageParts.provenance(report.provenance)]
+  ///
+  /// - Parameter version: of hsi, as the generator of the page.
+  public func data(version: String) -> Data {
+    func e(_ text: String) -> String { Markup.escape(text) }
     let text = """
       <!DOCTYPE html>
       <html lang="en">
@@ -41,8 +62,8 @@ public enum HTMLReport {
       <meta charset="utf-8">
       <meta name="viewport" content="width=device-width, initial-scale=1">
       <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-      <meta name="generator" content="hsi \(e(report.provenance.version))">
-      <title>\(e("\(page.title) \(name)"))</title>
+      <meta name="generator" content="hsi \(e(version))">
+      <title>\(e("\(title) \(name)"))</title>
       <style>
       \(ReportStyle.css)
       </style>
@@ -50,10 +71,10 @@ public enum HTMLReport {
       <body>
       <main>
       <header>
-      <p class="kicker">\(e(page.kicker))</p>
+      <p class="kicker">\(e(kicker))</p>
       <h1>\(e(name))</h1>
-      <p class="lead">\(page.lead)</p>
-      \(page.header ?? PageParts.sceneFacts(report.subject))
+      <p class="lead">\(lead)</p>
+      \(header)
       </header>
       \(sections.joined(separator: "\n"))
       </main>
@@ -63,6 +84,19 @@ public enum HTMLReport {
       """
     return Data(text.utf8)
   }
+}
 
-  private static func e(_ text: String) -> String { Markup.escape(text) }
+/// The report of a run as one page for people.
+public enum HTMLReport {
+  /// The page as UTF-8 text. Deterministic for equal input.
+  public static func page<Body>(_ report: Report<Body>, figures: Body.Figures) -> Data {
+    let page = Body.page(report, figures)
+    let sections =
+      [PageParts.warnings(report.warnings)] + page.sections
+      + [PageParts.outputs(report.outputs), PageParts.provenance(report.provenance)]
+    return HTMLPage(
+      title: page.title, kicker: page.kicker, name: (report.subject.path as NSString).lastPathComponent,
+      lead: page.lead, header: page.header ?? PageParts.sceneFacts(report.subject), sections: sections
+    ).data(version: report.provenance.version)
+  }
 }

@@ -24,6 +24,9 @@ public protocol ReportBody: Codable, Sendable {
   /// What the page says between its head and the files written.
   static func page(_ report: Report<Self>, _ figures: Figures) -> ReportPage
 
+  /// The figures that matter, most important first, for an index over many reports; none unless said otherwise.
+  static func figures(_ report: Report<Self>) -> [ReportFigure]
+
   /// The body without what differs from run to run, such as seconds; the same unless said otherwise.
   var reproducible: Self { get }
 }
@@ -31,6 +34,7 @@ public protocol ReportBody: Codable, Sendable {
 extension ReportBody {
   public static var subjectKey: String { "scene" }
   public var reproducible: Self { self }
+  public static func figures(_ report: Report<Self>) -> [ReportFigure] { [] }
 }
 
 /// The bodies of all reports.

@@ -21,4 +21,22 @@ public enum ReportCoding {
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     return try decoder.decode(type, from: data)
   }
+
+  /// The same where numbers that JSON cannot hold became `null`, in places that need a number: they are NaN then.
+  static func decodeWithGaps<Value: Decodable>(_ type: Value.Type, from data: Data) throws -> Value {
+    func filled(_ value: Any) -> Any {
+      switch value {
+      case is NSNull: notFinite
+      case let list as [Any]: list.map(filled)
+      case let object as [String: Any]: object.mapValues(filled)
+      default: value
+      }
+    }
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+      positiveInfinity: notFinite + "+", negativeInfinity: notFinite + "-", nan: notFinite)
+    let object = filled(try JSONSerialization.jsonObject(with: data))
+    return try decoder.decode(type, from: JSONSerialization.data(withJSONObject: object))
+  }
 }

@@ -47,7 +47,11 @@ enum ReportStyle {
       border-bottom: 1px solid var(--line); }
     .list dt { color: var(--soft); overflow-wrap: anywhere; }
     .list dd { margin: 0; overflow-wrap: anywhere; }
-    .scroll { overflow-x: auto; margin-top: 18px; }
+    .scroll { overflow-x: auto; margin-top: 18px; background:
+      linear-gradient(to right, #fff 40%, #fff0) 0 0 / 48px 100% no-repeat local,
+      linear-gradient(to left, #fff 40%, #fff0) 100% 0 / 48px 100% no-repeat local,
+      linear-gradient(to right, #1d212538, #1d212500) 0 0 / 14px 100% no-repeat scroll,
+      linear-gradient(to left, #1d212538, #1d212500) 100% 0 / 14px 100% no-repeat scroll; }
     table { border-collapse: collapse; width: 100%; font-size: 14.5px; }
     th, td { padding: 7px 16px 7px 0; border-bottom: 1px solid var(--line); text-align: left; font-weight: 400;
       vertical-align: baseline; }
@@ -60,6 +64,16 @@ enum ReportStyle {
       overflow-wrap: anywhere; }
     section h3 + .list { margin-top: 0; }
     .list + h3 { margin-top: 22px; }
+    .items { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(300px, 100%), 1fr)); gap: 20px 24px;
+      align-items: start; }
+    .item { min-width: 0; padding: 14px 16px; border: 1px solid var(--line); break-inside: avoid; }
+    .item .note { margin: 0 0 10px; }
+    .item .list { margin: 10px 0 0; font-size: 14px; }
+    .item .list div { grid-template-columns: minmax(96px, 45%) 1fr; gap: 12px; }
+    .thumbs { display: grid; grid-template-columns: 1fr 1fr; gap: 10px; }
+    .thumbs img { max-height: 200px; }
+    .links { margin: 12px 0 0; font-size: 14px; }
+    .links a { margin-right: 14px; color: #005b96; }
     .warnings { padding: 16px 20px 6px; border: 0; border-left: 4px solid #d98c00; background: #fdf5e3; }
     .warnings h2 { font-size: 16px; margin-bottom: 6px; }
     .warnings ul { margin: 0 0 10px; padding-left: 20px; }

@@ -34,8 +34,12 @@ struct HSICommand: ParsableCommand {
       SchemaCommand.self, CompletionCommand.self, TrainCommand.self, PretrainCommand.self, EmbedCommand.self,
     ])
 
+  /// When the command began.
+  static let started = ContinuousClock.now
+
   /// Runs a command line and exits with the documented code.
   static func main() {
+    _ = started
     let arguments = Array(CommandLine.arguments.dropFirst())
     if arguments.count == 2, arguments[0] == probeWord {
       Foundation.exit(
@@ -57,7 +61,10 @@ struct HSICommand: ParsableCommand {
         arguments: [CommandLine.arguments[0]] + expanded.arguments, files: expanded.files)
       var command = try parseAsRoot(ArgumentSpelling.tolerated(expanded.arguments))
       try command.run()
+      TerminalProgress.stop()
+      Interruption.clearLine()
     } catch {
+      TerminalProgress.stop()
       exit(with: error)
     }
   }

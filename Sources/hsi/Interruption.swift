@@ -2,7 +2,7 @@ import Foundation
 import HSIKit
 import Synchronization
 
-/// SIGINT and SIGTERM: the work is asked to stop, unfinished outputs are deleted, and the process exits with
+/// SIGINT, SIGTERM and SIGHUP (unless it is ignored, as under nohup): the work is asked to stop, unfinished outputs are deleted, and the process exits with
 /// 128 + signal, at the latest after `grace` seconds. SIGUSR1: where the work stands, on standard error.
 enum Interruption {
   /// Set when a signal arrived; every command runs under it.
@@ -19,7 +19,10 @@ enum Interruption {
     // A file-size limit makes the write fail, which is reported like a full disk.
     signal(SIGXFSZ, SIG_IGN)
     let queue = DispatchQueue(label: "hsi.signals")
-    for number in [SIGINT, SIGTERM] {
+    // Who started the program with a hangup ignored means it to live on.
+    let previous = signal(SIGHUP, SIG_IGN)
+    let ignoresHangup = unsafeBitCast(previous, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+    for number in [SIGINT, SIGTERM] + (ignoresHangup ? [] : [SIGHUP]) {
       signal(number, SIG_IGN)
       let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
       source.setEventHandler { handle(number, queue) }
@@ -38,6 +41,9 @@ enum Interruption {
   /// Names the display whose state SIGUSR1 prints.
   static func watch(_ display: ProgressDisplay) { self.display.withLock { $0 = display } }
 
+  /// Wipes the line of the progress display, so that what follows starts on a clean one.
+  static func clearLine() { display.withLock { $0 }?.clear() }
+
   private static func reportProgress() {
     let summary = display.withLock { $0?.summary } ?? ""
     Terminal.write(
@@ -55,7 +61,9 @@ enum Interruption {
   static func exitNow() -> Never {
     OutputFile.discardAll(finishedToo: true)
     let number = received.load(ordering: .relaxed)
-    Terminal.error(number == SIGTERM ? "terminated" : "interrupted")
+    // The terminal has written ^C, maybe behind a line of progress.
+    if Terminal.isInteractive { Terminal.write("\r\u{1B}[K") }
+    Terminal.write("hsi: error: \(number == SIGTERM ? "terminated" : number == SIGHUP ? "hung up" : "interrupted")\n")
     _exit(128 + (number == 0 ? SIGINT : number))
   }
 

@@ -16,6 +16,7 @@ enum Terminal {
   ///
   /// - Throws: `CoreError.diskFull`, `.cannotWrite` when it is not taken.
   static func output(_ text: String) throws {
+    Interruption.clearLine()
     var left = Array(text.utf8)[...]
     while !left.isEmpty {
       let count = left.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
@@ -27,8 +28,32 @@ enum Terminal {
   /// Writes what a job has to say to standard output.
   static func show(_ result: JobResult) throws { if let text = result.text { try output(text) } }
 
+  /// The same, and one line on standard error: what was chosen, the figure that matters, what was written, the time since
+  /// the command began. Silent where warnings are.
+  static func finish(_ result: JobResult, _ context: RunContext) throws {
+    try show(result)
+    guard let summary = result.summary, context.logger.logLevel <= .warning else { return }
+    let display = context.progress as? ProgressDisplay
+    display?.clear()
+    var parts = [summary]
+    if let first = result.outputs.first {
+      let more = result.outputs.count - 1
+      parts.append(
+        "wrote \(Secrets.masked(first.path))" + (more > 0 ? " and \(more) more file\(more == 1 ? "" : "s")" : ""))
+    }
+    let (seconds, attoseconds) = (ContinuousClock.now - HSICommand.started).components
+    parts.append(ProgressDisplay.duration(Double(seconds) + Double(attoseconds) * 1e-18))
+    var logger = context.logger
+    if display?.isJSON ?? false {
+      logger = Logger(label: "hsi") { _ in TerminalLogHandler(logLevel: .notice, isJSON: true) }
+    }
+    logger.logLevel = .notice
+    logger.notice("\(parts.joined(separator: "; "))")
+  }
+
   /// One line that begins with `hsi: error:`.
   static func error(_ message: String) {
+    Interruption.clearLine()
     write("hsi: error: " + message.replacingOccurrences(of: "\n", with: " ") + "\n")
   }
 }
@@ -45,6 +70,7 @@ struct TerminalLogHandler: LogHandler {
   }
 
   func log(event: LogEvent) {
+    Interruption.clearLine()
     if isJSON {
       let object = ["level": event.level.rawValue, "message": event.message.description]
       if let data = try? JSONSerialization.data(withJSONObject: object, options: [.sortedKeys]) {

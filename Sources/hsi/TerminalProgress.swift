@@ -10,9 +10,23 @@ enum TerminalProgress {
   ) -> ProgressDisplay {
     let wanted = mode ?? environment["HSI_PROGRESS"].flatMap(ProgressMode.init(rawValue:)) ?? .auto
     let isTerminal = isatty(STDERR_FILENO) == 1 && environment["TERM"] != "dumb"
-    return ProgressDisplay(
+    let display = ProgressDisplay(
       mode: quiet ? .none : wanted, isTerminal: isTerminal, width: { columns }, write: writeToStandardError)
+    if display.isLine {
+      let timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "hsi.progress"))
+      timer.schedule(deadline: .now() + 0.5, repeating: 0.5)
+      timer.setEventHandler { display.tick() }
+      timer.resume()
+      clock = timer
+    }
+    return display
   }
+
+  /// Keeps the line of the display going as long as the process lives.
+  nonisolated(unsafe) private static var clock: (any DispatchSourceTimer)?
+
+  /// Stops the clock, so that a line that was wiped stays so.
+  static func stop() { clock?.cancel() }
 
   private static var columns: Int {
     var size = winsize()

@@ -294,6 +294,35 @@ import Testing
     #expect(place.names(".") == names)
   }
 
+  /// The page over a job: states, figures of the reports, pictures, links that lead somewhere; nothing is run.
+  @Test func pageOverAJob() throws {
+    let place = try BatchPlace(scenes: 3, bad: [1])
+    try place.job(
+      "  - { id: clean, run: denoise, with: { method: pca, all: true }, out: \"{output}_c.tif\" }\n"
+        + "  - { id: u, run: unmix, with: { count: 3, report: \"r/{stem} #1.json\" }, in: clean, out: \"{output}.tif\" }"
+    )
+    #expect(try place.batch("run job.yml").status == 5)
+    let records = place.records().count
+    let made = try place.batch("report job.yml")
+    #expect(made.status == 0 && made.output.isEmpty && made.errors.hasPrefix("hsi: 3 items in "), "\(made.errors)")
+    let text = String(decoding: try #require(place.data("job.report.html")), as: UTF8.self)
+    for part in [
+      "2 done, 1 failed", "scenes/01.dat", "exit code 3", "clean: noise", "u: endmembers", "u: median RMSE",
+      "picture after",
+    ] { #expect(text.contains(part), "\(part)") }
+    let links = text.matches(of: /href="\.\/([^"]+)"/).map { String($0.1).removingPercentEncoding ?? "" }
+    #expect(links.count >= 5 && links.allSatisfy { place.exists($0) }, "\(links)")
+    #expect(!text.contains("<script") && text.matches(of: /src="data:image\/png/).count == 4)
+    // A page elsewhere links to the same files; it replaces nothing that it is not told to, and no result ever.
+    #expect(try place.batch("report job.yml --out logs/index.html").status == 0)
+    let other = String(decoding: try #require(place.data("logs/index.html")), as: UTF8.self)
+    #expect(other.contains("href=\"../out/00_c_report.html\""))
+    #expect(try place.batch("report job.yml --out logs/index.html").status == 4)
+    #expect(try place.batch("report job.yml --out out/00.tif --overwrite").status == 4)
+    #expect(try place.batch("report job.yml").status == 0 && place.records().count == records)
+    #expect(try place.batch("report none.yml").status != 0)
+  }
+
   /// Whatever option of a step names a file to write, its folder is made and the step is done once.
   @Test(arguments: [
     ("unmix", "count: 3, residual-spectra: \"new/{stem}.tif\""), ("unmix", "count: 3, stac: \"new/{stem}.json\""),

@@ -5,6 +5,8 @@ import Testing
 @Suite struct HelpTests {
   static let commands = [
     "", "info", "quicklook", "endmembers", "unmix", "denoise", "restore", "spectra", "spectra info", "spectra convert",
+    "spectra extract",
+    "spectra plot",
     "simulate",
     "simulate scene", "simulate noise", "simulate degrade", "simulate labels", "classify", "classify split",
     "classify train",
@@ -13,7 +15,7 @@ import Testing
     "model", "model info", "model convert", "model merge", "train", "train denoise", "train restore",
     "train predictor", "methods", "formats", "schema",
     "config", "config show",
-    "completion", "batch", "batch plan", "batch run", "batch status", "batch retry", "batch submit",
+    "completion", "batch", "batch plan", "batch run", "batch status", "batch report", "batch retry", "batch submit",
   ]
 
   @Test(arguments: commands) func matchesSnapshot(command: String) throws {

@@ -86,6 +86,18 @@ import Testing
     #expect(result.errors.isEmpty)
   }
 
+  /// A program that was started with hangups ignored lives on.
+  @Test func nohup() throws {
+    let place = try SampleScene.workplace()
+    let script = """
+      nohup \(Tool.executable.path) unmix in/s.dat o/a.dat --count 3 --method clsunsal --set iterations=3000 \
+        --set tolerance=0 >/dev/null 2>&1 & p=$!; sleep 0.3; kill -HUP $p; wait $p
+      """
+    let result = try Tool.launch(["bash", "-c", script], in: place.url)
+    #expect(result.status == 0)
+    #expect(try outputs(place).contains("a.dat"))
+  }
+
   /// Long work that is stopped exits with 128 + signal within 5 s and leaves nothing; after `kill -9` there is no
   /// file under a final name, and the same command succeeds.
   @Test(arguments: [
@@ -97,6 +109,7 @@ import Testing
       "TERM", 143,
       "unmix in/s.dat o/a.dat --count 3 --method clsunsal --set iterations=1000000 --set tolerance=0"
     ),
+    ("HUP", 129, "simulate scene o/a.dat --rows 3000 --cols 3000 --endmembers 3"),
     ("INT", 130, "simulate scene o/a.dat --rows 3000 --cols 3000 --endmembers 3"),
     ("TERM", 143, "simulate scene o/a.tif --rows 3000 --cols 3000 --endmembers 3"),
     ("KILL", 137, "simulate scene o/a.dat --rows 3000 --cols 3000 --endmembers 3"),
@@ -118,7 +131,8 @@ import Testing
       #expect(again.status == 0, "\(again.errors)")
     } else {
       #expect(left.isEmpty, "\(left)")
-      #expect(result.errorLines == ["hsi: error: " + (signal == "INT" ? "interrupted" : "terminated")])
+      #expect(
+        result.errorLines == ["hsi: error: " + ["INT": "interrupted", "HUP": "hung up"][signal, default: "terminated"]])
     }
   }
 }

@@ -48,6 +48,9 @@ import Testing
     Line(
       command: "classify finetune", text: "classify finetune s.dat l.dat --from lola.safetensors --epochs 1 --out OUT"),
     Line(command: "embed", text: "embed s.dat OUT --model m.safetensors"),
+    Line(command: "spectra extract", text: "spectra extract s.dat OUT --labels l.dat", suffix: ".hdr"),
+    Line(
+      command: "spectra extract", text: "spectra extract s.dat x.csv --labels l.dat --deviation OUT", suffix: ".hdr"),
     Line(command: "pretrain", text: "pretrain s.dat --out OUT"),
     Line(command: "classify import", text: "classify import s.dat lola.safetensors --out OUT"),
   ]

@@ -77,6 +77,35 @@ private final class Bench: Sendable {
     #expect(display.summary == "")
   }
 
+  /// Whatever does not report is seen within two seconds, and seen to go on.
+  @Test func timePassesWithoutReports() {
+    let bench = Bench()
+    let display = bench.display(.auto)
+    bench.wait(1.9)
+    display.tick()
+    #expect(bench.text == "")
+    bench.wait(0.1)
+    display.tick()
+    #expect(bench.text == "working, 2.0 s so far")
+    display.report(phase: "fitting", fraction: 0)
+    bench.wait(1)
+    display.tick()
+    display.tick()
+    #expect(bench.text == "working, 2.0 s so far\r\u{1B}[Kfitting: 0 %")
+    bench.wait(1.5)
+    display.tick()
+    #expect(bench.text.hasSuffix("\r\u{1B}[Kfitting: 0 %, 2.5 s so far"))
+    display.clear()
+    #expect(bench.text.hasSuffix("so far\r\u{1B}[K"))
+    let other = Bench()
+    for mode in [ProgressMode.none, .json, .bar] {
+      let display = other.display(mode)
+      other.wait(5)
+      display.tick()
+    }
+    #expect(other.text == "")
+  }
+
   @Test func shortPhasesAndOtherDevicesShowNothing() {
     for (mode, isTerminal) in [(ProgressMode.auto, true), (.auto, false), (.none, true)] {
       let bench = Bench()

@@ -161,6 +161,17 @@ struct MATLABReaderTests {
     #expect(try odd.texts(odd.variable("c")) == ["a", "bc"])
   }
 
+  /// Names and colours of classes beside a label map; the first name is that of value 1 unless it is one of the background.
+  @Test func namesOfClasses() throws {
+    let named = try #require(try openCube(formatFixture("classes.mat")).metadata.classes)
+    #expect(named.map(\.name) == ["Unclassified", "soil, bare", "grass", "tree"])
+    #expect(named.dropFirst().map(\.colour) == [[255, 0, 0], [0, 255, 0], [0, 0, 51]])
+    let other = try openCube(formatFixture("classes_background.mat")).metadata
+    #expect(other.classes?.map(\.name) == ["background", "soil, bare", "grass", "tree"] && other.quantity == .class)
+    // A cube is no label map.
+    #expect(try openCube(formatFixture("plain.mat")).metadata.classes == nil)
+  }
+
   @Test func windowOutside() throws {
     let reader = try openCube(formatFixture("plain.mat"))
     let block = StoredBlock()

@@ -15,6 +15,7 @@ import Testing
         value: [1, 7, 300][index], name: name, colour: ["#d55e00", "#009e73", "#f0f0c0"][index])
       (entry.labelled, entry.training, entry.test, entry.guardBand, entry.mapped) = (100, 10, 60, 30, 400 * (index + 1))
       entry.recall = 0.9
+      (entry.area, entry.areaError) = (0.3, 0.012)
       entry.precision = index == 2 ? nil : 0.8
       entry.f1 = index == 2 ? .nan : 0.85
       entry.mean = (0..<axis.count).map { MockRun.spectrum(index, axis.wavelengths![$0]) }
@@ -29,6 +30,7 @@ import Testing
         .init(map: "b.tif", split: nil, overall: 0.9, average: 0.9, kappa: 0.88, meanF1: 0.89),
       ])
     body.scene = mock.subject
+    body.overallInterval = [0.912, 0.981]
     body.model = .init(
       path: "m.safetensors", id: "svm", name: "Support vector machine", citation: "Melgani", settings: ["C": "10"])
     body.split = .init(
@@ -66,8 +68,9 @@ import Testing
 
   @Test func pageIsSelfContainedWellFormedAndEscaped() throws {
     let picture = try MockRun.figures(encode: StoredPNG.encode).scene
-    let figures = ClassificationBody.Figures(
+    var figures = ClassificationBody.Figures(
       scene: picture, sceneCaption: "650, 550, 470 nm", map: picture, labels: picture, judgement: picture)
+    figures.confidence = try ReportMap([0.2, 1], width: 2, height: 1, range: 0...1, encode: StoredPNG.encode)
     let text = String(decoding: HTMLReport.page(report(), figures: figures), as: UTF8.self)
     #expect(!text.contains("<script") && !text.contains("<link") && !text.contains("@import"))
     for match in text.matches(of: #/(?:src|href)="([^"]{0,12})/#) { #expect(match.1.hasPrefix("data:image/p")) }
@@ -76,7 +79,7 @@ import Testing
     for part in [
       "95.5 %", "93.0 ± 4.0 % over 2 maps", "No test pixel has a training pixel within 7 pixels", "Confusion matrix",
       "Where it is right", "Training curve", "Spectra of the classes", "How pixels were divided", "15 × 15 pixels",
-      "no class",
+      "no class", "95 % interval 91.2 to 98.1 %", "How sure it is", "30.0 % ± 2.4 %", "User’s acc.", "Producer’s acc.",
     ] {
       #expect(text.contains(part), "\(part)")
     }

@@ -47,6 +47,25 @@ import Testing
       outputs: [.init(path: "clean.tif", content: "restored cube")], provenance: mock.provenance)
   }
 
+  /// What was taken from a spectrum is a chart of its own; the noisiest bands are shown with their figures.
+  @Test func differencesAndNoisiestBands() throws {
+    let report = report()
+    let pixel = report.pixels[1]
+    let chart = report.differenceChart(pixel)
+    for (x, y) in zip(chart.series[0].x, chart.series[0].y) where y.isFinite {
+      let band = try #require(report.channels.firstIndex { $0.wavelengthNm == x })
+      let (before, after) = (try #require(pixel.before[band]), try #require(pixel.after[band]))
+      #expect(y == before - after)
+    }
+    let picture = try #require(try MockRun.figures(encode: StoredPNG.encode).scene)
+    var figures = RestorationBody.Figures()
+    figures.noisiest = [.init(band: 5, before: picture, after: picture)]
+    let text = String(decoding: HTMLReport.page(report, figures: figures), as: UTF8.self)
+    #expect(text.contains("The noisiest bands") && text.contains("Band 5, ") && text.contains("Before less after"))
+    #expect(text.contains("Noise left 0.001"))
+    try MarkupCheck.check(text)
+  }
+
   @Test func fitsItsSchema() throws {
     var report = report()
     report.timings = .init(readingS: 0.1, denoisingS: 2.3456789, judgingS: 0.2, writingS: 0.3)

@@ -44,6 +44,32 @@ import Testing
     #expect(!text.contains("not-finite"))
   }
 
+  /// More endmembers than a chart can tell apart: those with the largest share are drawn, all are listed, those of one name are
+  /// added up.
+  @Test func manyEndmembers() throws {
+    var report = MockRun.report()
+    let template = report.endmembers[0]
+    report.endmembers = (0..<20).map { k in
+      var endmember = template
+      endmember.name = k < 14 ? "grass \(k + 1)" : "roof_\(k)"
+      // The last ones are the largest.
+      endmember.abundance?.mean = Double(k + 1) / 210
+      return endmember
+    }
+    #expect(report.spectraChart.series.map(\.name) == (8..<20).map { report.endmembers[$0].name })
+    let text = String(decoding: HTMLReport.page(report, figures: UnmixingBody.Figures()), as: UTF8.self)
+    for part in [
+      "the other 8, 17 % of the mean abundance together", "Groups of endmembers of one name", "grass 1<", "roof_19",
+    ] {
+      #expect(text.contains(part), "\(part)")
+    }
+    // 14 of grass have 105 / 210 together.
+    #expect(text.contains("grass</th><td class=\"n\">14</td><td class=\"n\">50 %</td>"))
+    try MarkupCheck.check(text)
+    report.endmembers.removeLast(8)
+    #expect(report.spectraChart.series.count == 12)
+  }
+
   @Test func channelsAndSpreadPutValuesInPlace() {
     let axis = SpectralAxis(wavelengths: [400, 500, 600, 700], fwhm: [9, 10, 11, 12])
     let channels = SceneChannel.all(axis, used: [1, 3], quality: [0.5, 1])

@@ -67,6 +67,10 @@ public struct ClassificationBody: ReportBody {
     public var precision: Double?
     public var recall: Double?
     public var f1: Double?
+    /// Share of the map that the class has after correction by the confusions, and its standard error; nil where judged pixels are
+    /// too few.
+    public var area: Double?
+    public var areaError: Double?
     /// Mean and standard deviation per channel of its labelled pixels, where the scene is known.
     public var mean: [Double]?
     public var deviation: [Double]?
@@ -183,6 +187,8 @@ public struct ClassificationBody: ReportBody {
   public var average: Double
   public var kappa: Double
   public var meanF1: Double
+  /// Ends of the 95 % interval of `overall` for independent pixels.
+  public var overallInterval: [Double]?
   /// All maps that were judged, this one first.
   public var runs: [Run]
   /// Over `runs`, by name (`overall`, `average`, `kappa`, `mean_f1`), where there are several.

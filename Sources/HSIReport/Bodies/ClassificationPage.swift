@@ -13,6 +13,8 @@ extension ClassificationBody {
     public var labels: ReportPicture?
     /// Which pixels were learned from and tested on, the wrong ones marked.
     public var judgement: ReportPicture?
+    /// Probability of the class in the map.
+    public var confidence: ReportMap?
 
     /// Pictures.
     public init(
@@ -84,7 +86,10 @@ private struct ClassificationPage {
 
   private var headline: String {
     let figures: [(String, String, String)] = [
-      ("Overall accuracy", percent(report.overall), spread("overall")),
+      (
+        "Overall accuracy", percent(report.overall),
+        [interval, spread("overall")].filter { !$0.isEmpty }.joined(separator: "; ")
+      ),
       ("Average accuracy", percent(report.average), spread("average")),
       ("Kappa", String(format: "%.3f", report.kappa), kappaSpread),
       ("Mean F1", percent(report.meanF1), spread("mean_f1")),
@@ -94,6 +99,12 @@ private struct ClassificationPage {
         "<div><dt>\($0.0)</dt><dd>\(e($0.1))\($0.2.isEmpty ? "" : "<small>\(e($0.2))</small>")</dd></div>"
       }
       .joined() + "</dl>"
+  }
+
+  /// `95 % interval 91.2 to 95.0 %`.
+  private var interval: String {
+    guard let ends = report.overallInterval, ends.count == 2 else { return "" }
+    return String(format: "95 %% interval %.1f to %.1f %%", 100 * ends[0], 100 * ends[1])
   }
 
   private func spread(_ key: String) -> String {
@@ -131,10 +142,19 @@ private struct ClassificationPage {
         "<figure><h3>Where it is right</h3>\(PageParts.image(judgement, "Judged pixels, right and wrong"))"
           + "<figcaption>\(parts)</figcaption></figure>")
     }
-    guard !(first + second).isEmpty else { return "" }
+    var third: [String] = []
+    if let confidence = figures.confidence {
+      third.append(
+        "<figure><h3>How sure it is</h3>\(PageParts.image(confidence.picture, "Probability of the class in the map"))"
+          + PageParts.colourBar(confidence, "confidence")
+          + "<figcaption>Probability of the class in the map</figcaption></figure>")
+    }
+    guard !(first + second + third).isEmpty else { return "" }
     let pairing = PageParts.pairing(figures.map ?? figures.scene)
     var html = "<section><h2>Map and labels</h2>"
-    for group in [first, second] where !group.isEmpty { html += "<div class=\"\(pairing)\">\(group.joined())</div>" }
+    for group in [first, second, third] where !group.isEmpty {
+      html += "<div class=\"\(pairing)\">\(group.joined())</div>"
+    }
     html += "<ul class=\"legend\">"
     for entry in report.classes { html += "<li>\(PageParts.swatch(entry.colour))\(e(entry.name))</li>" }
     return html + "</ul></section>"
@@ -152,7 +172,13 @@ private struct ClassificationPage {
 
   private var classTable: String {
     var html = "<section><h2>Classes</h2><div class=\"scroll\"><table><thead><tr><th>Class</th>"
-    for head in ["Value", "Labelled", "Learned from", "Judged", "Precision", "Recall", "F1", "In the map"] {
+    let hasAreas = report.classes.contains { $0.area != nil }
+    for head in [
+      "Value", "Labelled", "Learned from", "Judged", "User’s acc.", "Producer’s acc.", "F1",
+      "In the map",
+    ]
+      + (hasAreas ? ["Adjusted area"] : [])
+    {
       html += "<th class=\"n\">\(head)</th>"
     }
     html += "</tr></thead><tbody>"
@@ -164,12 +190,21 @@ private struct ClassificationPage {
       cells += [report.split == nil ? "–" : NumberText.grouped(entry.training), NumberText.grouped(judged)]
       cells += [entry.precision, entry.recall, entry.f1].map(percent)
       cells.append(total > 0 ? percent(Double(entry.mapped) / Double(total)) : "–")
+      if hasAreas {
+        cells.append(
+          entry.area.map { "\(percent($0)) ± \(percent(entry.areaError.map { 1.96 * $0 }))" } ?? "–")
+      }
       for cell in cells { html += "<td class=\"n\">\(e(cell))</td>" }
       html += "</tr>"
     }
     return html
-      + "</tbody></table></div><p class=\"note\">Precision: share of the pixels given the class that have it. "
-      + "Recall: share of the pixels of the class that were given it. F1: their harmonic mean.</p></section>"
+      + "</tbody></table></div><p class=\"note\">User’s accuracy (precision): share of the pixels given the class that have "
+      + "it. Producer’s accuracy (recall): share of the pixels of the class that were given it. F1: their harmonic mean. "
+      + (hasAreas
+        ? "Adjusted area: share of the map after correction by the confusions, ± 95 % (Olofsson et al. 2014). "
+        : "")
+      + "Intervals take judged pixels as drawn at random and independent; neighbours in blocks tell less than that, so they are "
+      + "the least there is.</p></section>"
   }
 
   private var reliability: String {

@@ -32,6 +32,8 @@ extension ClassificationBody {
         "items": {"$ref": "#/$defs/count"}},
       "overall": {"$ref": "#/$defs/number"}, "average": {"$ref": "#/$defs/number"},
       "kappa": {"$ref": "#/$defs/number"}, "mean_f1": {"$ref": "#/$defs/number"},
+      "overall_interval": {"description": "95 %, for independent pixels.", "type": "array",
+        "items": {"$ref": "#/$defs/number"}},
       "runs": {
         "type": "array",
         "items": {
@@ -103,6 +105,8 @@ extension ClassificationBody {
           "guard_band": {"$ref": "#/$defs/count"}, "mapped": {"$ref": "#/$defs/count"},
           "precision": {"$ref": "#/$defs/number"}, "recall": {"$ref": "#/$defs/number"},
           "f1": {"$ref": "#/$defs/number"},
+          "area": {"description": "Share of the map, corrected by the confusions.", "$ref": "#/$defs/number"},
+          "area_error": {"description": "Its standard error.", "$ref": "#/$defs/number"},
           "mean": {"description": "Per channel, of its labelled pixels.", "type": "array",
             "items": {"$ref": "#/$defs/number"}},
           "deviation": {"type": "array", "items": {"$ref": "#/$defs/number"}}

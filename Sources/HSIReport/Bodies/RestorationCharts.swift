@@ -54,6 +54,21 @@ extension RestorationReport {
     return chart
   }
 
+  /// What was removed from the spectrum of one pixel, before less after.
+  public func differenceChart(_ pixel: RestorationBody.Pixel) -> LineChart {
+    let (x, y) = axis.curve { channel in
+      pixel.before[channel].flatMap { before in pixel.after[channel].map { before - $0 } }
+    }
+    var chart = chart(
+      title: "Removed from line \(pixel.line), sample \(pixel.sample)",
+      summary: "The spectrum of one pixel before less after restoration", yLabel: "Before less after",
+      series: [LineChart.Series(name: "", colour: CategoricalPalette.colour(2), x: x, y: y)])
+    chart.shadedLabel = ""
+    chart.yRange = LineChart.robustRange([y])
+    chart.mark = .init(y: 0, label: "")
+    return chart
+  }
+
   /// The spectrum of one pixel before and after.
   public func spectrumChart(_ pixel: RestorationBody.Pixel) -> LineChart {
     func curve(_ name: String, _ colour: Colour, _ values: [Double?]) -> LineChart.Series {

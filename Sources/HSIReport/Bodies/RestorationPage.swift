@@ -15,6 +15,21 @@ extension RestorationBody {
     public var residualScale: String
     /// Root mean square of the residual over the bands, per pixel.
     public var total: ReportMap?
+    /// The bands with the least signal for their noise, before and after in the same greys.
+    public var noisiest: [NoisyBand] = []
+
+    /// A band before and after.
+    public struct NoisyBand: Sendable {
+      /// 1-based number in the file.
+      public var band: Int
+      public var before: ReportPicture
+      public var after: ReportPicture
+
+      /// Two pictures of a band.
+      public init(band: Int, before: ReportPicture, after: ReportPicture) {
+        (self.band, self.before, self.after) = (band, before, after)
+      }
+    }
 
     /// Pictures.
     public init(
@@ -43,7 +58,7 @@ private struct RestorationPage {
   var page: ReportPage {
     ReportPage(
       title: "Noise removed from", kicker: "Noise removal", lead: lead,
-      sections: [beforeAndAfter, removed, noise, whiteness, spectra, settings])
+      sections: [beforeAndAfter, removed, noise, noisiest, whiteness, spectra, settings])
   }
 
   private func e(_ text: String) -> String { Markup.escape(text) }
@@ -116,6 +131,26 @@ private struct RestorationPage {
       + "structured noise (stripes, outliers) or some of the scene went with it.</p>\(PageParts.chart(chart, "noise", height: 300))</section>"
   }
 
+  private var noisiest: String {
+    guard !figures.noisiest.isEmpty else { return "" }
+    var html =
+      "<section><h2>The noisiest bands</h2><p>Those with the least signal for their noise, before and after, in the "
+    html += "same greys.</p>"
+    for item in figures.noisiest {
+      let channel = report.channels.first { $0.band == item.band }
+      let place = channel?.wavelengthNm.map { ", \(NumberText.short($0)) nm" } ?? ""
+      func level(_ value: Double?) -> String { value.map { NumberText.short($0, digits: 2) } ?? "not known" }
+      html += "<div class=\"\(PageParts.pairing(item.before))\">"
+      html += PageParts.figure(
+        item.before, "Band \(item.band) before", heading: "Band \(item.band)\(e(place))",
+        caption: "Before: noise \(level(channel?.noiseBefore))")
+      html += PageParts.figure(
+        item.after, "Band \(item.band) after", heading: "After", caption: "Noise left \(level(channel?.noiseAfter))")
+      html += "</div>"
+    }
+    return html + "</section>"
+  }
+
   private var whiteness: String {
     guard let chart = report.whitenessChart, let residual = report.residual else { return "" }
     func value(_ number: Double?) -> String { number.map { e(NumberText.short($0, digits: 2)) } ?? "–" }
@@ -134,6 +169,7 @@ private struct RestorationPage {
     for (i, pixel) in report.pixels.enumerated() {
       html += "<figure><h3>Line \(pixel.line), sample \(pixel.sample)</h3>"
       html += report.spectrumChart(pixel).svg(width: 490, height: 250, identifier: "pixel\(i)")
+      html += report.differenceChart(pixel).svg(width: 490, height: 150, identifier: "difference\(i)")
       html +=
         "<figcaption>Removed \(e(NumberText.short(pixel.removedRms, digits: 2))) (root mean square); brighter than "
       html += "\(NumberText.percent(pixel.brightness)) of the pixels"

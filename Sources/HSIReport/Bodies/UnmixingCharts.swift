@@ -2,18 +2,27 @@ import HSICore
 
 /// The charts of an unmixing report.
 extension UnmixingReport {
+  /// Endmembers that are drawn: all up to `UnmixingBody.drawnCount`, else those with the largest mean abundance, in their order.
+  var shownEndmembers: [Int] {
+    let all = Array(body.endmembers.indices)
+    guard all.count > UnmixingBody.drawnCount else { return all }
+    func mean(_ index: Int) -> Double { body.endmembers[index].abundance?.mean ?? 0 }
+    return all.sorted { (mean($1), $0) < (mean($0), $1) }.prefix(UnmixingBody.drawnCount).sorted()
+  }
+
   /// Endmember spectra against wavelength, bands that were not used shaded.
   public var spectraChart: LineChart {
     let axis = axis
-    let series = body.endmembers.enumerated().map { index, endmember in
+    let series = shownEndmembers.enumerated().map { rank, index in
+      let endmember = body.endmembers[index]
       let (x, y) = axis.curve { channels[$0].used && channels[$0].corrupted != true ? endmember.spectrum[$0] : nil }
       return LineChart.Series(
         name: endmember.name, colour: CategoricalPalette.colour(index), x: x, y: y,
-        style: index < 6 ? .line : .dashed)
+        style: rank < 6 ? .line : .dashed)
     }
     var chart = channelChart(
       title: "Endmember spectra",
-      summary: "\(body.endmembers.count) spectra: " + body.endmembers.map(\.name).joined(separator: ", "),
+      summary: "\(series.count) spectra: " + series.map(\.name).joined(separator: ", "),
       yLabel: subject.quantityLabel, series: series)
     chart.xRange = nil
     if let range = LineChart.robustRange(series.map(\.y)) {
@@ -95,6 +104,8 @@ extension UnmixingReport {
 }
 
 extension UnmixingBody {
+  /// More endmembers than this cannot be told apart in one chart.
+  static let drawnCount = 12
   /// Channels whose quality is below this are listed as poor.
   static let poorQuality = 0.2
 }

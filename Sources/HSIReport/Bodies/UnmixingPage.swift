@@ -68,9 +68,10 @@ private struct UnmixingPage {
       "<section><h2>Scene and abundances</h2><div class=\"\(wide ? "stack" : "pair")\">\(parts.joined())</div>"
     if figures.composite != nil {
       html += "<ul class=\"legend\">"
-      for endmember in report.endmembers {
+      for endmember in report.shownEndmembers.map({ report.endmembers[$0] }) {
         html += "<li>\(PageParts.swatch(endmember.colour))\(e(endmember.name))</li>"
       }
+      if hidden > 0 { html += "<li>and \(hidden) more</li>" }
       html += "</ul>"
     }
     return html + "</section>"
@@ -79,7 +80,9 @@ private struct UnmixingPage {
   private var abundanceMaps: String {
     guard !figures.abundances.isEmpty else { return "" }
     var html = "<section><h2>Abundance of each endmember</h2><div class=\"maps\">"
-    for (index, map) in figures.abundances.enumerated() {
+    let shown = Set(report.shownEndmembers)
+    for (index, map) in figures.abundances.enumerated() where report.endmembers.count <= index || shown.contains(index)
+    {
       let endmember = index < report.endmembers.count ? report.endmembers[index] : nil
       let name = endmember?.name ?? "Endmember \(index + 1)"
       html += "<figure><h3>\((endmember?.colour).map(PageParts.swatch) ?? "")\(e(name))</h3>"
@@ -90,7 +93,48 @@ private struct UnmixingPage {
       }
       html += "</figure>"
     }
-    return html + "</div></section>"
+    return html + "</div>\(remainder)</section>"
+  }
+
+  /// How many endmembers are in the table only.
+  private var hidden: Int { report.endmembers.count - report.shownEndmembers.count }
+
+  /// What is said about endmembers that are not drawn.
+  private var remainder: String {
+    guard hidden > 0 else { return "" }
+    let shown = Set(report.shownEndmembers)
+    let rest = report.endmembers.indices.filter { !shown.contains($0) }.compactMap {
+      report.endmembers[$0].abundance?.mean
+    }
+    let share = rest.isEmpty ? "" : ", \(NumberText.percent(rest.reduce(0, +))) of the mean abundance together"
+    return
+      "<p class=\"note\">Drawn are the \(UnmixingBody.drawnCount) endmembers with the largest mean abundance; the other "
+      + "\(hidden)\(e(share)), are in the table.</p>"
+  }
+
+  /// Endmembers whose names differ in their numbers only, as one; empty where that joins none.
+  private var groups: String {
+    guard hidden > 0 else { return "" }
+    func group(_ name: String) -> String {
+      let base = name.replacing(/[\s_.#-]*\(?\d+\)?\s*$/, with: "")
+      return base.isEmpty ? name : base
+    }
+    var order: [String] = []
+    var members: [String: [UnmixingBody.Endmember]] = [:]
+    for endmember in report.endmembers {
+      let key = group(endmember.name)
+      if members[key] == nil { order.append(key) }
+      members[key, default: []].append(endmember)
+    }
+    guard order.count > 1, order.count < report.endmembers.count else { return "" }
+    func mean(_ key: String) -> Double { (members[key] ?? []).reduce(0) { $0 + ($1.abundance?.mean ?? 0) } }
+    var html = "<h3>Groups of endmembers of one name</h3><div class=\"scroll\"><table><thead><tr><th>Group</th>"
+    html += "<th class=\"n\">Endmembers</th><th class=\"n\">Mean abundance</th></tr></thead><tbody>"
+    for key in order.sorted(by: { (mean($1), $0) < (mean($0), $1) }) {
+      html += "<tr><th scope=\"row\">\(e(key))</th><td class=\"n\">\(members[key]?.count ?? 0)</td>"
+      html += "<td class=\"n\">\(NumberText.percent(mean(key)))</td></tr>"
+    }
+    return html + "</tbody></table></div>"
   }
 
   private var diagnostics: String {
@@ -117,7 +161,7 @@ private struct UnmixingPage {
   private var spectra: String {
     guard !report.endmembers.isEmpty else { return "" }
     return
-      "<section><h2>Endmember spectra</h2>\(PageParts.chart(report.spectraChart, "spectra", height: 380))\(table)</section>"
+      "<section><h2>Endmember spectra</h2>\(PageParts.chart(report.spectraChart, "spectra", height: 380))\(remainder)\(groups)\(table)</section>"
   }
 
   private var table: String {

@@ -92,7 +92,7 @@ public struct ClassificationEvaluationJob: Sendable {
       report.body.reliability = confidence?.body
       report.body.model?.settings["averaged with"] = origin.companions
       return RunReport(report) {
-        try figures(first, origin.scene, context)
+        try figures(first, origin.scene, confidence?.path, context)
       }
     }
     if reports.json != "-" { result.text = text(runs, confidence) }
@@ -103,7 +103,9 @@ public struct ClassificationEvaluationJob: Sendable {
 
   private func judge(_ run: Map, _ context: RunContext) throws -> Judged {
     let map = try LabelRequest(run.path).read(context)
-    let truth = try self.labels.read(context)
+    let names = map.reader.metadata.classes ?? map.classes.byValue
+    let truth = try self.labels.read(on: map.reader, known: names, context)
+    if self.labels.isVector { try checkNames(truth, names, map: run.path, context) }
     var labels = try truth.aligned(to: map.reader, window: map.reader.shape.window, context)
     var files = truth.files + map.files
     let classes = labels.classes.union(map.classes)
@@ -130,6 +132,22 @@ public struct ClassificationEvaluationJob: Sendable {
     return Judged(
       map: labelled, labels: labels, split: split, reader: map.reader, matrix: matrix, files: files, name: run.path,
       splitName: run.split)
+  }
+
+  /// Says which classes of polygons the map has no name for; refuses those of which it has none.
+  private func checkNames(
+    _ truth: LabelFile, _ known: [ClassEntry], map: String, _ context: RunContext
+  ) throws {
+    let unknown = zip(truth.classes.values, truth.classes.names).filter { Int($0.0) >= known.count }.map(\.1)
+    guard !unknown.isEmpty else { return }
+    let list = unknown.joined(separator: ", ")
+    guard unknown.count < truth.classes.count else {
+      throw ClassificationError.badLabels(
+        path: truth.path, reason: "none of its classes (\(list)) is one of \(map)",
+        advice: "give the attribute with the names or numbers of the map's classes")
+    }
+    context.warn(
+      "W-LABELS-CLASS", "\(truth.path): \(map) has no class \(list); their pixels count as wrong")
   }
 
   // MARK: - Reliability
@@ -275,6 +293,7 @@ public struct ClassificationEvaluationJob: Sendable {
     let roles = Dictionary(
       uniqueKeysWithValues: PixelRole.allCases.map { role in (role, first.split?.counts(role, of: first.labels)) })
     let mapped = first.map.counts
+    let areas = AreaEstimate(first.matrix, mapped: mapped)
     let classes = first.labels.classes.values.indices.map { k -> ClassificationBody.Class in
       let entry = first.labels.classes.entries[k]
       let colour = Colour(entry.colour[0], entry.colour[1], entry.colour[2])
@@ -288,6 +307,7 @@ public struct ClassificationEvaluationJob: Sendable {
       result.precision = accuracy.classes[k].precision
       result.recall = accuracy.classes[k].recall
       result.f1 = accuracy.classes[k].f1
+      (result.area, result.areaError) = (areas?.shares[k], areas?.errors[k])
       result.mean = scene?.mean[k]
       result.deviation = scene?.deviation[k]
       return result
@@ -309,6 +329,9 @@ public struct ClassificationEvaluationJob: Sendable {
         "overall": spread(\.overall), "average": spread(\.average), "kappa": spread(\.kappa),
         "mean_f1": spread(\.meanF1),
       ]
+    }
+    body.overallInterval = Accuracy.interval(right: first.matrix.correct, of: first.matrix.total).map {
+      [$0.lowerBound, $0.upperBound]
     }
     body.scene = scene?.report
     if let model { body.model = try ReportModel(model.path, model.value) }
@@ -334,7 +357,7 @@ public struct ClassificationEvaluationJob: Sendable {
   }
 
   private func figures(
-    _ judged: Judged, _ scenePath: String?, _ context: RunContext
+    _ judged: Judged, _ scenePath: String?, _ confidence: String?, _ context: RunContext
   ) throws -> ClassificationBody.Figures {
     let side = ReportPicture.longestSide
     func picture(_ image: RGBImage) throws -> ReportPicture { try ReportPicture(image, encode: PNG.encode) }
@@ -343,6 +366,16 @@ public struct ClassificationEvaluationJob: Sendable {
       labels: try picture(ClassPicture.image(judged.labels, longestSide: side).image),
       judgement: try picture(
         ClassPicture.judgement(judged.map, truth: judged.labels, split: judged.split, longestSide: side).image))
+    if let confidence {
+      let source = try FileSource(
+        RasterFormats.open(confidence, context: context), SelectionOptions(), context: context)
+      var preview = PreviewMaps(shape: source.shape, layers: 1, longestSide: side)
+      try source.forEachStrip(context, label: "reading the confidence") { strip in
+        preview.add(window: strip.window, positions: strip.positions) { n, _ in strip.pixels[n, 0] }
+      }
+      figures.confidence = try ReportMap(
+        preview.layers[0], width: preview.width, height: preview.height, range: 0...1, encode: PNG.encode)
+    }
     if let scenePath, let scene = try? SceneRequest(scenePath).open(context) {
       let choice = try SceneColours.choose(scene, context)
       let source = try scene.source(bands: .list(choice.bands), context)
@@ -357,7 +390,9 @@ public struct ClassificationEvaluationJob: Sendable {
     let (first, accuracy) = (runs[0], runs[0].accuracy)
     func percent(_ value: Double?) -> String { value.map { String(format: "%.2f", 100 * $0) } ?? "–" }
     var text = "judged      \(first.matrix.total) \(first.split == nil ? "labelled pixels" : "test pixels")\n"
-    text += "OA          \(percent(accuracy.overall)) %\nAA          \(percent(accuracy.average)) %\n"
+    let interval = Accuracy.interval(right: first.matrix.correct, of: first.matrix.total)
+    let ends = interval.map { "  (95 % interval \(percent($0.lowerBound)) to \(percent($0.upperBound)) %)" } ?? ""
+    text += "OA          \(percent(accuracy.overall)) %\(ends)\nAA          \(percent(accuracy.average)) %\n"
     text += "kappa       \(String(format: "%.4f", accuracy.kappa))\nmean F1     \(percent(accuracy.meanF1)) %\n"
     if let confidence {
       let error = percent(confidence.value.expectedCalibrationError)

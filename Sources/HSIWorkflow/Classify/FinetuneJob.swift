@@ -51,7 +51,7 @@ public struct FinetuneJob: Sendable {
     }
     let radius = trained.classifier.patchRadius
     let training = try TrainingScene.load(
-      scene.open(context), labels: labels.read(context),
+      scene.open(context), labels: labels.read(for: scene, known: trained.classes.byValue, context),
       division: division, matching: trained.classifier.takesAnyBands ? nil : (trained.axis, model),
       patchRadius: radius, context
     ) { shape, _, _ in trained.classifier.predictionBytes(samples: shape.samples).fixed }
@@ -79,9 +79,8 @@ public struct FinetuneJob: Sendable {
       to: output.path, overwrite: plan.overwrites, inputs: plan.protected)
     run.outputs.append(ReportOutput(path: output.path, content: "adapter"))
     plan.record(on: &run.provenance)
-    let result = try run.finish(context)
-    context.logger.notice(
-      "adapter of rank \(adapter.rank) learned from \(facts.summary), in \(String(format: "%.1f", facts.seconds)) s")
+    var result = try run.finish(context)
+    result.summary = "adapter of rank \(adapter.rank) learned from \(facts.summary)"
     return result
   }
 }

@@ -91,18 +91,13 @@ public struct ImportJob: Sendable {
     }
     var entries = (1...count).map { ClassEntry(name: "class \($0)", colour: ClassRaster.palette($0 - 1)) }
     if let names {
-      guard let data = FileManager.default.contents(atPath: names) else {
-        throw RasterError.notFound(path: names)
-      }
-      let lines = String(decoding: data, as: UTF8.self).split(whereSeparator: \.isNewline).map {
-        $0.trimmingCharacters(in: .whitespaces)
-      }.filter { !$0.isEmpty }
-      guard lines.count == count else {
+      let given = Array(try ClassNames.read(names).dropFirst())
+      guard given.count == count else {
         throw CoreError.invalidParameter(
-          name: "\(option: "names")", value: "a file of \(lines.count) names",
+          name: "\(option: "names")", value: "a file of \(given.count) names",
           requirement: "one of \(count), the classes of the checkpoint")
       }
-      for (i, line) in lines.enumerated() { entries[i].name = line }
+      entries = given
     }
     return ClassTable(values: (1...count).map { UInt16($0) }, entries: entries)
   }

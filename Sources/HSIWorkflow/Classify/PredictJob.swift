@@ -131,6 +131,7 @@ public struct PredictJob: Sendable {
       }
     }
     if result.text == nil { result.text = facts.table }
+    result.summary = "\(trained.classifier.id), \(facts.summary)"
     return result
   }
 
@@ -200,6 +201,14 @@ private struct PredictFacts {
     return ClassPicture.image(
       shown.with(classes.union(shown.classes)), longestSide: max(preview.width, preview.height)
     ).image
+  }
+
+  /// `5 classes on 1200 pixels, mean confidence 93 %`.
+  var summary: String {
+    let total = counts.reduce(0, +)
+    let mean = 100 * confidences.reduce(0, +) / Double(max(1, total))
+    return "\(counts.count { $0 > 0 }) of \(counts.count) classes on \(total) pixels, mean confidence "
+      + String(format: "%.0f %%", mean)
   }
 
   /// Pixels of every class, for people.

@@ -15,6 +15,8 @@ public struct SplitJob: Sendable {
 
   /// The labels.
   public var labels: LabelRequest
+  /// The image whose pixels polygons lie on; nil for labels that are a raster.
+  public var like: SceneRequest?
   /// The split.
   public var output: String
   /// How.
@@ -45,14 +47,14 @@ public struct SplitJob: Sendable {
     let claim = context.claimThreads()
     defer { claim.release() }
     let provenance = Provenance(options: options, isClassification: true, context)
-    let file = try labels.read(context)
+    let file = try like.map { try labels.read(for: $0, context) } ?? labels.read(context)
     var plan = OutputPlan(overwrites: writing.overwrites, context)
-    plan.read(file.files)
+    plan.read(file.files + (like?.named ?? []))
     let split: Split
     switch division {
     case .request(let request): split = try request.split(file.map, context)
     case .maps(let training, let test):
-      let maps = try [training, test].map { try labels.of($0).read(context) }
+      let maps = try [training, test].map { try labels.of($0).withoutAttribute.read(context) }
       plan.read(maps.flatMap(\.files))
       guard (maps[0].map.lines, maps[0].map.samples) == (file.map.lines, file.map.samples) else {
         throw ClassificationError.grid(

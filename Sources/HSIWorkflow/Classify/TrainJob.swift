@@ -175,7 +175,7 @@ public struct TrainJob: Sendable {
     var plan = try output.plan(context)
     plan.read(scene.named + [labels.path] + division.files + [start?.path].compactMap { $0 })
     try plan.check()
-    var training = ClassifierTraining(scene, try labels.read(context), model: model)
+    var training = ClassifierTraining(scene, try labels.read(for: scene, context), model: model)
     training.values = values
     training.division = division
     training.isTransductive = isTransductive
@@ -189,9 +189,8 @@ public struct TrainJob: Sendable {
     try learned.model.write(to: output.path, overwrite: plan.overwrites, inputs: plan.protected)
     run.outputs.append(ReportOutput(path: output.path, content: "model"))
     plan.record(on: &run.provenance)
-    let result = try run.finish(context)
-    context.logger.notice(
-      "\(description.id) learned from \(learned.facts.summary), in \(String(format: "%.1f", learned.facts.seconds)) s")
+    var result = try run.finish(context)
+    result.summary = "\(description.id) learned from \(learned.facts.summary)"
     return result
   }
 }

@@ -65,6 +65,8 @@ public struct ConvertJob: Sendable {
       try plan.store(item, at: path)
       result.outputs.append(ReportOutput(path: path, content: "STAC item"))
     }
+    let kept = type == reader.sampleType ? "" : " (was \(reader.sampleType.rawValue))"
+    result.summary = "\(shape) as \(type.rawValue)\(kept)"
     return result
   }
 

@@ -85,11 +85,13 @@ public struct DenoiseJob: Sendable {
     let writing = clock.lap()
     facts.timings = .init(readingS: reading, denoisingS: denoising, judgingS: judging, writingS: writing)
     try writePictures(facts, paths, &run, context)
-    return try run.finish(raster: raster, grid: grid, context) { [facts] outputs, provenance in
+    var result = try run.finish(raster: raster, grid: grid, context) { [facts] outputs, provenance in
       RunReport(facts.report(outputs: outputs, provenance: provenance)) {
         try DenoisePictures(facts, longestSide: ReportPicture.longestSide, context).figures(facts)
       }
     }
+    result.summary = facts.summary + (named == nil ? " (chosen from the noise)" : "")
+    return result
   }
 
   // MARK: - Rasters

@@ -40,6 +40,7 @@ struct DenoisePictures {
       before: try picture(before), after: try picture(after),
       caption: caption.prefix(1).uppercased() + caption.dropFirst())
     guard let diagnostics = facts.diagnostics, diagnostics.totalRms > 0 else { return figures }
+    figures.noisiest = try noisiest(facts)
     let (image, scale) = residual()
     figures.residual = try picture(image)
     figures.residualScale = String(format: "black −%.3g, white +%.3g", scale, scale)
@@ -48,6 +49,38 @@ struct DenoisePictures {
     figures.total = try ReportMap(
       total, width: before.width, height: before.height, colours: .cividis, encode: PNG.encode)
     return figures
+  }
+
+  /// The three bands with the least signal for their noise, before and after.
+  private func noisiest(_ facts: DenoiseFacts) throws -> [RestorationBody.Figures.NoisyBand] {
+    let (scene, clean) = (facts.scene, facts.result.scene)
+    let bands = scene.shape.bands
+    let noise = facts.before.standardDeviations
+    var (sums, squares) = ([Double](repeating: 0, count: bands), [Double](repeating: 0, count: bands))
+    for row in 0..<clean.count {
+      for band in 0..<bands {
+        let value = Double(clean.pixels[row, band])
+        sums[band] += value
+        squares[band] += value * value
+      }
+    }
+    let count = Double(max(1, clean.count))
+    // Bands whose signal does not vary show nothing.
+    let ratios = (0..<bands).compactMap { band -> (band: Int, ratio: Double)? in
+      let deviation = max(0, squares[band] / count - sums[band] / count * (sums[band] / count)).squareRoot()
+      return noise[band] > 0 && deviation > 0 ? (band, deviation / noise[band]) : nil
+    }
+    return try ratios.sorted { ($0.ratio, $0.band) < ($1.ratio, $1.band) }.prefix(3).map { item in
+      let pair = (DenoisePictures.columns([item.band], of: scene), DenoisePictures.columns([item.band], of: clean))
+      let quiet = RunContext()
+      let limits = try Quicklook.limits(pair.1, longestSide: ReportPicture.longestSide, quiet)
+      let pictures = try [pair.0, pair.1].map {
+        try ReportPicture(
+          Quicklook.render($0, limits: limits, longestSide: ReportPicture.longestSide, quiet), encode: PNG.encode)
+      }
+      return RestorationBody.Figures.NoisyBand(
+        band: facts.bands[item.band] + 1, before: pictures[0], after: pictures[1])
+    }
   }
 
   /// The difference of the shown bands; the scale is the 99th percentile of its size.

@@ -1,3 +1,4 @@
+import HSIClassification
 import HSICore
 import HSIRaster
 import HSIReport
@@ -53,6 +54,9 @@ public struct QuicklookJob: Sendable {
     plan.read(opened.files)
     plan.writePicture(output, georeference: opened.metadata.georeference)
     try plan.check()
+    if case .automatic = colours, opened.reader.shape.bands == 1, opened.metadata.classes != nil {
+      return try classMap(opened, plan, context)
+    }
     let choice = try explicit(opened) ?? SceneColours.choose(opened, context)
     let source = try opened.source(bands: .list(choice.bands), context)
     let image = try Quicklook.render(source, stretch: stretch, longestSide: longestSide, context)
@@ -61,6 +65,22 @@ public struct QuicklookJob: Sendable {
     }
     let step = max(1, (source.shape.samples + image.width - 1) / image.width)
     context.logger.info("shown: \(SceneColours.caption(choice, opened.metadata)) (\(choice.reason))")
+    let files = try PNG.write(
+      image, to: output, georeference: source.metadata.georeference, step: step, overwrite: overwrites,
+      inputs: plan.protected)
+    return JobResult(outputs: files.map { ReportOutput(path: $0, content: "picture") })
+  }
+
+  /// A map of classes in its own colours.
+  private func classMap(_ opened: OpenScene, _ plan: OutputPlan, _ context: RunContext) throws -> JobResult {
+    let source = try opened.source(bands: .all, context)
+    let cube = try source.load(context)
+    let labels = try LabelMap(
+      lines: source.shape.lines, samples: source.shape.samples,
+      values: UnsafeBufferPointer(start: cube.pixels.pointer, count: cube.count), positions: cube.positions,
+      known: opened.metadata.classes, path: opened.path, palette: ClassRaster.palette)
+    let (image, step) = ClassPicture.image(labels, longestSide: longestSide)
+    context.logger.info("shown: \(labels.classes.count) classes in their colours")
     let files = try PNG.write(
       image, to: output, georeference: source.metadata.georeference, step: step, overwrite: overwrites,
       inputs: plan.protected)
@@ -83,6 +103,16 @@ public struct QuicklookJob: Sendable {
         throw RasterError.inconsistent(
           path: opened.path, reason: "the file has no wavelengths",
           advice: "give \(option: "wavelengths"), or choose with \(option: "bands")")
+      }
+      let centres = opened.metadata.axis.wavelengths ?? []
+      let good = opened.metadata.axis.goodBands.map { centres[$0] }
+      // As far as colours may be from the bands that a file has by default.
+      if let far = zip(wanted, list).first(where: { abs(centres[$1] - $0) > Quicklook.tolerance })?.0 {
+        throw CoreError.invalidParameter(
+          name: "\(option: "wavelength ranges")", value: String(format: "%.6g", far),
+          requirement: String(
+            format: "within %.0f nm of a good band; they lie between %.6g and %.6g nm", Quicklook.tolerance,
+            good.min() ?? 0, good.max() ?? 0))
       }
       return Quicklook.BandChoice(bands: list, reason: "user")
     }

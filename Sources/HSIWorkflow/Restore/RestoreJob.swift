@@ -177,11 +177,13 @@ public struct RestoreJob: Sendable {
     let raster = try write(facts, grid, &run, context)
     if let path = paths.flags { try writeFlags(facts, to: path, grid, &run, context) }
     try writePictures(facts, paths, &run, context)
-    return try run.finish(raster: raster, grid: grid, context) { [facts] outputs, provenance in
+    var outcome = try run.finish(raster: raster, grid: grid, context) { [facts] outputs, provenance in
       RunReport(facts.report(outputs: outputs, provenance: provenance)) {
         try RestorePictures(facts, longestSide: ReportPicture.longestSide, context).figures()
       }
     }
+    outcome.summary = facts.summary
+    return outcome
   }
 
   /// The predictor, where it may be asked: that of the file that was named, or that of the package where there is one.

@@ -1,3 +1,4 @@
+import Foundation
 import HSICore
 import HSIReport
 import HSIUnmixing
@@ -27,6 +28,19 @@ struct UnmixFacts {
       UnmixingBody.Counting(
         reason: $0.reason, errors: $0.noise == nil ? [] : $0.evidence, noise: $0.noise, alternatives: $0.alternatives)
     }
+  }
+
+  /// `fcls with 5 endmembers, median RMSE 0.0042`.
+  var summary: String {
+    let count = solution.endmembers.count
+    var text = "\(solver.description.id) with \(count) endmember\(count == 1 ? "" : "s")"
+    if let number = solution.number, number.estimate != nil { text += " (counted by \(number.source))" }
+    if let choice = solution.choice { text += ": \(choice)" }
+    if let residual = UnmixingBody.Residual(maps.previews.layers[count]) {
+      text += String(format: ", median RMSE %.3g", residual.median)
+    }
+    if !solution.objective.isEmpty, !solution.converged { text += ", not converged" }
+    return text
   }
 
   /// The JSON report.

@@ -88,9 +88,11 @@ public struct UnmixJob: Sendable {
     let raster = MapProducts.Raster(
       path: output, format: writing.format, shape: maps.abundanceShape, type: .float32,
       metadata: maps.abundanceMetadata)
-    return try run.finish(raster: raster, grid: grid, context) { outputs, provenance in
+    var result = try run.finish(raster: raster, grid: grid, context) { outputs, provenance in
       RunReport(facts.report(outputs: outputs, provenance: provenance)) { try pictures.figures(shown) }
     }
+    result.summary = facts.summary
+    return result
   }
 
   private func writeSpectra(_ facts: UnmixFacts, _ paths: UnmixPaths, _ run: inout RunRecords) throws {

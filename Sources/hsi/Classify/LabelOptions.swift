@@ -9,11 +9,23 @@ struct LabelOptions: ParsableArguments {
   @Option(help: "Value of pixels without a class in label files, beside 0 and the file's own no-data value.")
   var labelNodata: String?
 
+  @Option(
+    help:
+      "Attribute of the polygons that holds the class, where labels are a vector file (GeoJSON, GeoPackage, shapefile …)."
+  )
+  var attribute: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Names and colours of the classes: a name per line, or value,name,colour.", valueName: "file.txt"))
+  var classNames: InputPath?
+
   /// The labels of these options.
   func request(_ path: InputPath) throws -> LabelRequest {
     var request = LabelRequest(path.text)
     request.variable = labelVar
     request.nodata = try labelNodata.map { try OpenOptions.Nodata(option: "--label-nodata", $0) }
+    (request.attribute, request.names) = (attribute, classNames?.text)
     return request
   }
 }

@@ -9,13 +9,14 @@ struct BatchCommand: ParsableCommand {
         hsi batch plan job.yml
         hsi batch run job.yml --workers 2
         hsi batch status job.yml
+        hsi batch report job.yml
         hsi batch retry job.yml
         hsi batch submit --slurm job.yml
 
       A job file names inputs and steps (denoise, unmix, classify predict, …); see docs/commands/batch.md.
       """,
     subcommands: [
-      BatchPlanCommand.self, BatchRunCommand.self, BatchStatusCommand.self, BatchRetryCommand.self,
-      BatchSubmitCommand.self,
+      BatchPlanCommand.self, BatchRunCommand.self, BatchStatusCommand.self, BatchReportCommand.self,
+      BatchRetryCommand.self, BatchSubmitCommand.self,
     ])
 }

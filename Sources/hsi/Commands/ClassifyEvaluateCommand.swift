@@ -22,7 +22,7 @@ struct ClassifyEvaluateCommand: ParsableCommand {
   @Argument(help: "The map.")
   var map: InputPath
 
-  @Argument(help: "Raster of classes on the same pixels.")
+  @Argument(help: "Raster of classes on the same pixels, or polygons, with --attribute.")
   var labels: InputPath
 
   @Option(help: "Split whose test pixels are judged.")

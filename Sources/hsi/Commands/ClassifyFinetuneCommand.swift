@@ -19,7 +19,7 @@ struct ClassifyFinetuneCommand: ParsableCommand {
   @Argument(help: "The cube.")
   var scene: InputPath
 
-  @Argument(help: "Raster of classes on the same pixels: 0 is no class.")
+  @Argument(help: "Raster of classes on the same pixels, 0 is no class; or polygons, with --attribute.")
   var labels: InputPath
 
   @Option(help: "Model to adapt, of hsi classify train.")
@@ -54,6 +54,6 @@ struct ClassifyFinetuneCommand: ParsableCommand {
     job.epochs = epochs
     job.rate = rate
     job.division = try output.division(division)
-    try Terminal.show(job.run(context))
+    try Terminal.finish(job.run(context), context)
   }
 }

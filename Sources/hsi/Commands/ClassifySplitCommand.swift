@@ -14,13 +14,17 @@ struct ClassifySplitCommand: ParsableCommand {
       Examples:
         hsi classify split labels.tif --out split.tif
         hsi classify split labels.tif --scheme random --train 5% --seed 1 --out r.tif
+        hsi classify split plots.geojson --attribute crop --like scene.tif --out split.tif
         hsi classify split labels.mat --scheme fixed --train 50 --out split.tif
         hsi classify split labels.tif --scheme file --train-map tr.mat \
       --test-map te.mat --out split.tif
       """)
 
-  @Argument(help: "Raster of classes: 0 is no class.")
+  @Argument(help: "Raster of classes, 0 is no class; or polygons, with --attribute and --like.")
   var labels: InputPath
+
+  @Option(help: "Scene whose pixels polygons lie on.")
+  var like: InputPath?
 
   @Option(help: "The split to write (GeoTIFF, or by extension or --of).")
   var out: OutputPath
@@ -43,6 +47,7 @@ struct ClassifySplitCommand: ParsableCommand {
     let context = try options.makeContext()
     var job = SplitJob(
       labels: try labelOptions.request(labels), output: out.text, division: try kind())
+    job.like = like.map { SceneRequest($0.text) }
     job.patchRadius = division.guardRadius ?? SplitJob.usualRadius
     job.options = ["scheme": division.scheme, "train": division.training, "validation": division.validation]
     job.writing = try output.writing()

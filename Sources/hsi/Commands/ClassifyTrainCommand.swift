@@ -14,6 +14,8 @@ struct ClassifyTrainCommand: ParsableCommand {
 
       Examples:
         hsi classify train scene.tif labels.tif --model svm --out model.safetensors
+        hsi classify train scene.tif plots.geojson --attribute crop --model svm \
+      --out model.safetensors
         hsi classify train s.tif l.tif --model random-forest --split split.tif \
       --out rf.safetensors
         hsi classify train s.tif l.tif --model less-tiny --from base.safetensors \
@@ -25,7 +27,7 @@ struct ClassifyTrainCommand: ParsableCommand {
   @Argument(help: "The cube.")
   var scene: InputPath
 
-  @Argument(help: "Raster of classes on the same pixels: 0 is no class.")
+  @Argument(help: "Raster of classes on the same pixels, 0 is no class; or polygons, with --attribute.")
   var labels: InputPath
 
   @Option(help: "Classifier; see hsi methods.")
@@ -54,6 +56,6 @@ struct ClassifyTrainCommand: ParsableCommand {
     job.division = try output.division(division)
     job.isTransductive = transductive
     job.start = try start.request
-    try Terminal.show(job.run(context))
+    try Terminal.finish(job.run(context), context)
   }
 }

@@ -40,7 +40,7 @@ struct ConvertCommand: ParsableCommand {
     job.type = try sampleType()
     job.writing = try output.writing()
     job.records = map.records(noProvenance: true)
-    _ = try job.run(context)
+    try Terminal.finish(job.run(context), context)
   }
 
   private func sampleType() throws -> SampleType? {

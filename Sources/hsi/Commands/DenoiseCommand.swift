@@ -82,7 +82,7 @@ struct DenoiseCommand: ParsableCommand {
     job.products = products.request()
     job.writing = try output.writing()
     job.records = map.records(noProvenance: products.noProv, digests: products.hash)
-    try Terminal.show(job.run(context))
+    try Terminal.finish(job.run(context), context)
   }
 }
 

@@ -22,7 +22,7 @@ struct EvaluateTransferCommand: ParsableCommand {
   @Argument(help: "The cube; its bands have wavelengths.")
   var scene: InputPath
 
-  @Argument(help: "Raster of classes on the same pixels: 0 is no class.")
+  @Argument(help: "Raster of classes on the same pixels, 0 is no class; or polygons, with --attribute.")
   var labels: InputPath
 
   @Option(help: "Classifiers, separated by commas; see hsi methods.")

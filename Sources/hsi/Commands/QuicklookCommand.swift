@@ -9,7 +9,7 @@ struct QuicklookCommand: ParsableCommand {
     abstract: "Write a colour picture (PNG with world file) of a scene.",
     discussion: """
       Bands: those given, else the file's own choice, else 650, 550, 470 nm, else 2200, 1650, 850 nm, else three of \
-      high variance. Each is stretched between two percentiles of the valid pixels; no-data pixels are transparent.
+      high variance; a map of classes is shown in its colours. Each is stretched between two percentiles of the valid pixels; no-data pixels are transparent.
 
       Examples:
         hsi quicklook scene.hdr scene.png

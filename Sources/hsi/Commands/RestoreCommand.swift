@@ -126,7 +126,7 @@ struct RestoreCommand: ParsableCommand {
     job.products = products.request()
     job.writing = try output.writing()
     job.records = map.records(noProvenance: products.noProv, digests: products.hash)
-    try Terminal.show(job.run(context))
+    try Terminal.finish(job.run(context), context)
   }
 
   /// `--model` as a method.

@@ -5,8 +5,10 @@ import HSIKit
 /// `hsi spectra`: spectral libraries.
 struct SpectraCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "spectra", abstract: "Convert and list spectral libraries.",
-    subcommands: [SpectraInfoCommand.self, SpectraConvertCommand.self])
+    commandName: "spectra", abstract: "List, convert and plot spectral libraries; take spectra out of scenes.",
+    subcommands: [
+      SpectraInfoCommand.self, SpectraConvertCommand.self, SpectraExtractCommand.self, SpectraPlotCommand.self,
+    ])
 }
 
 /// `hsi spectra info`.
@@ -108,15 +110,7 @@ struct SpectraConvertCommand: ParsableCommand {
     let context = try options.makeContext()
     var spectra = try SpectralLibraryFile.read(library.text, context: context)
     if let select {
-      let wanted = select.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces).lowercased() }
-      let kept = spectra.names.indices.filter { i in
-        wanted.contains { spectra.names[i].lowercased().contains($0) }
-      }
-      guard !kept.isEmpty else {
-        throw CoreError.invalidParameter(
-          name: "--select", value: select, requirement: "part of a name in the library")
-      }
-      spectra = spectra.selecting(kept)
+      spectra = try SpectraChoice.named(select.split(separator: ",").map(String.init), in: spectra)
     }
     if let like {
       let reader = try RasterFormats.open(like.text, context: context)

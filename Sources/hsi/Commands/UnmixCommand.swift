@@ -77,7 +77,7 @@ struct UnmixCommand: ParsableCommand {
     job.products = try products.request()
     job.writing = try output.writing()
     job.records = map.records(noProvenance: products.noProv, digests: products.hash)
-    try Terminal.show(job.run(context))
+    try Terminal.finish(job.run(context), context)
   }
 
   private func request() throws -> UnmixMethodRequest {

@@ -17,6 +17,10 @@ sio.savemat("sides.mat", {"M": flat})
 sio.savemat("v4.mat", {"image": cube[:, :, 0], "x": np.arange(3.)}, format="4")
 from scipy.sparse import csc_matrix
 sio.savemat("odd.mat", {"sp": csc_matrix(np.eye(3)), "c": np.array(["a", "bc"], dtype=object), "z": 1j * cube})
+gt = np.array([[0, 1, 2, 3], [3, 3, 1, 0], [2, 2, 2, 1]], dtype="u1")
+words = np.array(["soil, bare", "grass", "tree"], dtype=object)
+sio.savemat("classes.mat", {"gt": gt, "class_names": words, "colours": np.array([[1, 0, 0], [0, 1, 0], [0, 0, 0.2]])})
+sio.savemat("classes_background.mat", {"gt": gt, "labelNames": np.array(["background", *words], dtype=object)})
 sio.savemat("library.mat", {"lib": np.arange(10.).reshape(5, 2), "names": np.array(["soil one", "water"], dtype=object),
                             "wavelengths": wl})
 
