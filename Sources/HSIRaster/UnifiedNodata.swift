@@ -1,0 +1,100 @@
+import HSICore
+
+/// A reader whose file says in more than one way what is no data: by a mask, by an alpha band, by several values. What it hands out
+/// has one value for all of them, so that everything behind it, other formats included, keeps knowing.
+///
+/// The value is the file's own where it has one, else NaN for floats, 0 for integers of several bands (a pixel is then no data where
+/// all bands are 0), and for a single band the end of the type that data reach last. `OpenOptions.nodata` beats the file: `none` takes the
+/// samples as they are, a value replaces the file's values but not its mask.
+final class UnifiedNodata: ConcurrentCubeReader {
+  private let reader: any CubeReader
+  let metadata: CubeMetadata
+  private let isMasked: Bool
+  /// Bytes of the further values, in the file's order and in the other one.
+  private let aliases: [[UInt8]]
+  /// What is stored in their place, per band, in this machine's order.
+  private let fill: [[UInt8]]
+
+  var path: String { reader.path }
+  var format: String { reader.format }
+  var shape: CubeShape { reader.shape }
+  var sampleType: SampleType { reader.sampleType }
+  var interleave: Interleave { reader.interleave }
+  var blockLines: Int { reader.blockLines }
+  var files: [String] { reader.files }
+  var lookup: GeometryLookup? { reader.lookup }
+  var datasetName: String? { reader.datasetName }
+  var allowsConcurrentReads: Bool {
+    !isMasked && ((reader as? any ConcurrentCubeReader)?.allowsConcurrentReads ?? false)
+  }
+
+  private init(_ reader: any CubeReader, metadata: CubeMetadata, isMasked: Bool, aliases: [[UInt8]], fill: [[UInt8]]) {
+    (self.reader, self.metadata, self.isMasked, self.aliases, self.fill) = (reader, metadata, isMasked, aliases, fill)
+  }
+
+  /// The reader itself, or one with a single value for no data.
+  static func apply(_ options: OpenOptions, to reader: any CubeReader, context: RunContext) -> any CubeReader {
+    if case .some(.none) = options.nodata { return reader }
+    var values = reader.furtherNodata
+    var metadata = reader.metadata
+    if case .value(let value)? = options.nodata {
+      values = []
+      metadata.nodata = [Double?](repeating: value, count: metadata.bands)
+    }
+    guard reader.hasMask || !values.isEmpty else { return reader }
+    let type = reader.sampleType
+    let substitute: Double
+    if type.isFloatingPoint {
+      substitute = .nan
+    } else if metadata.bands > 1 {
+      substitute = 0
+    } else {
+      substitute =
+        type.integers.lowerBound < 0 ? type.integers.lowerBound : type == .uint64 ? 0 : type.integers.upperBound
+    }
+    // A value that the type cannot hold marks nothing.
+    metadata.nodata = metadata.nodata.map { $0.flatMap { type.bytes(of: $0) == nil ? nil : $0 } ?? substitute }
+    if metadata.sources["nodata"] == nil { metadata.sources["nodata"] = .inferred }
+    return UnifiedNodata(
+      reader, metadata: metadata, isMasked: reader.hasMask, aliases: values.compactMap { type.bytes(of: $0) },
+      fill: metadata.nodata.map { type.bytes(of: $0 ?? substitute) ?? [] })
+  }
+
+  func read(_ window: PixelWindow, bands: [Int], into block: StoredBlock) throws {
+    try reader.read(window, bands: bands, into: block)
+    let mask = isMasked ? try reader.readMask(window) : nil
+    guard let base = block.bytes.baseAddress else { return }
+    let isSwapped = block.isByteSwapped
+    func stored(_ bytes: [UInt8]) -> [UInt8] { isSwapped ? bytes.reversed() : bytes }
+    let fill = bands.map { stored(self.fill[$0]) }
+    switch sampleType.size {
+    case 1: replace(base, block, window, mask, UInt8.self, fill)
+    case 2: replace(base, block, window, mask, UInt16.self, fill)
+    case 4: replace(base, block, window, mask, UInt32.self, fill)
+    default: replace(base, block, window, mask, UInt64.self, fill)
+    }
+  }
+
+  /// Stores the fill where a pixel is masked or a sample is one of the further values, compared by their bits.
+  private func replace<Bits: FixedWidthInteger>(
+    _ base: UnsafeMutableRawPointer, _ block: StoredBlock, _ window: PixelWindow, _ mask: [UInt8]?, _: Bits.Type,
+    _ fill: [[UInt8]]
+  ) {
+    func bits(_ bytes: [UInt8]) -> Bits { bytes.withUnsafeBytes { $0.loadUnaligned(as: Bits.self) } }
+    let wanted = fill.map(bits)
+    let marks = aliases.map { bits(block.isByteSwapped ? $0.reversed() : $0) }
+    for line in 0..<window.lines {
+      for sample in 0..<window.samples {
+        let pixel = base + line * block.lineStride + sample * block.pixelStride
+        let isOut = mask.map { $0[line * window.samples + sample] == 0 } ?? false
+        guard isOut || !marks.isEmpty else { continue }
+        for band in wanted.indices {
+          let place = pixel + band * block.bandStride
+          if isOut || marks.contains(place.loadUnaligned(as: Bits.self)) {
+            place.storeBytes(of: wanted[band], as: Bits.self)
+          }
+        }
+      }
+    }
+  }
+}
