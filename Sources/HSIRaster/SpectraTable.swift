@@ -21,6 +21,8 @@ struct SpectraTable {
   private(set) var blanks: [Int] = []
   /// Whether the first row holds text: titles.
   private(set) var hasHeader = false
+  /// Titles that the header leaves out at its start.
+  private var skippedTitles = 0
   /// Whether what looked like titles was found to be data.
   private(set) var isHeadless = false
 
@@ -70,29 +72,43 @@ struct SpectraTable {
 
   private mutating func parse() {
     guard let first = rows.first else { return }
-    hasHeader = cells(of: first).contains { number($0) == nil && !isBlank($0) }
-    width = 0
-    for row in rows { forEachCell(row) { index, _ in width = max(width, index + 1) } }
-    numbers = [Double](repeating: .nan, count: rows.count * width)
-    (texts, blanks) = ([Int](repeating: 0, count: width), [Int](repeating: 0, count: width))
+    let titles = cells(of: first)
+    hasHeader = titles.contains { number($0) == nil && !isBlank($0) }
+    if rows.count > 1 {
+      let second = cells(of: rows[1])
+      let isLabelled = second.first.map { number($0) == nil && !isBlank($0) } ?? false
+      // Numbers above rows that begin with a name are titles, too.
+      if !hasHeader, isLabelled, second.count > 1 { hasHeader = true }
+      // R leaves the title of its row names out.
+      let isShort = hasHeader && titles.count > 0 && titles.count == second.count - 1
+      if isShort, isLabelled || titles.count > 1 && second.first.flatMap({ number($0) }) == 1 { skippedTitles = 1 }
+    }
+    // Filled apart from the table, which is read meanwhile: arrays that two share would be copied at every row.
+    let table = self
+    var width = 0
+    for row in rows { table.forEachCell(row) { index, _ in width = max(width, index + 1) } }
+    var numbers = [Double](repeating: .nan, count: rows.count * width)
+    var (texts, blanks) = ([Int](repeating: 0, count: width), [Int](repeating: 0, count: width))
     for (place, row) in rows.enumerated() {
+      let isBody = !(hasHeader && place == 0)
       var found = 0
-      forEachCell(row) { index, range in
+      table.forEachCell(row) { index, range in
         found = index + 1
-        if let value = number(range) {
+        if let value = table.number(range) {
           numbers[place * width + index] = value
-        } else if !(hasHeader && place == 0) {
-          if isBlank(range) { blanks[index] += 1 } else { texts[index] += 1 }
+        } else if isBody {
+          if table.isBlank(range) { blanks[index] += 1 } else { texts[index] += 1 }
         }
       }
-      if !(hasHeader && place == 0) { for index in found..<max(found, width) { blanks[index] += 1 } }
+      if isBody { for index in found..<max(found, width) { blanks[index] += 1 } }
     }
+    (self.width, self.numbers, self.texts, self.blanks) = (width, numbers, texts, blanks)
   }
 
   /// The texts of the first row; empty ones where it has no titles.
   var titles: [String] {
     guard hasHeader, let first = rows.first else { return [String](repeating: "", count: width) }
-    let found = cells(of: first).map(text)
+    let found = [String](repeating: "", count: skippedTitles) + cells(of: first).map(text)
     return found + [String](repeating: "", count: max(0, width - found.count))
   }
 

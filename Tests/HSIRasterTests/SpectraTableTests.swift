@@ -24,6 +24,9 @@ struct SpectraTableTests {
     ",name,X400,X500,X600\n1,soil,0.1,0.2,0.3\n2,tree,0.4,0.5,0.6\n",
     "name;400 nm;500 nm;600 nm\nsoil;0,1;0,2;0,3\ntree;0,4;0,5;0,6\n",
     "name\twl_400.0\twl_500.0\twl_600.0\nsoil\t0.1\t0.2\t0.3\ntree\t0.4\t0.5\t0.6\n",
+    ",400,500,600\nsoil,0.1,0.2,0.3\ntree,0.4,0.5,0.6\n",
+    "400 500 600\n\"soil\" 0.1 0.2 0.3\n\"tree\" 0.4 0.5 0.6\n",
+    "\"wavelength\" \"soil\" \"tree\"\n\"1\" 400 0.1 0.4\n\"2\" 500 0.2 0.5\n\"3\" 600 0.3 0.6\n",
     // Columns of wavelengths more than once, or behind a number of the row.
     "Wavelength (nm)\tsoil\tWavelength (nm)\ttree\n400\t0.1\t400\t0.4\n500\t0.2\t500\t0.5\n600\t0.3\t600\t0.6\n",
     "wavelength,soil,wavelength.1,tree\n400,0.1,400,0.4\n500,0.2,500,0.5\n600,0.3,600,0.6\n",
