@@ -5,9 +5,10 @@ import HSICore
 ///
 /// - A column per spectrum: the first column is the wavelength (named so, or plausible as such), or a number per band (`band`).
 ///   Further columns of the same wavelengths are left out, `fwhm` gives widths, `good` or `bbl` bad bands; columns without any
-///   number are left out. Without a header wavelengths need not rise steadily, as where detectors overlap.
+///   number are left out, and so are rows of texts above. Without a header wavelengths need not rise steadily, as where detectors overlap.
 /// - A row per spectrum below a header of wavelengths (`400`, `400.5 nm`, `X400`); columns of text or identifiers may stand beside
-///   them, and one of them names the spectra. Rows that begin with a text are spectra also without wavelengths.
+///   them, and one of them names the spectra. Rows of numbers that begin with a text are spectra also without wavelengths, and rows
+///   below one of wavelengths also without texts.
 ///
 /// The unit is the one named in the header (`wavelength_nm`, `Wavelength (µm)`), else guessed from the numbers.
 enum CSVSpectra: SpectralLibraryFormat {
@@ -30,11 +31,41 @@ enum CSVSpectra: SpectralLibraryFormat {
     let table = SpectraTable(bytes)
     guard table.width >= 1 else { throw wrong("it is empty") }
     guard table.count > 0 else { throw wrong("it has a header but no numbers") }
+    if let rows = numbersAboveRows(table, path: path, context: context) { return rows }
     if let rows = try byRows(table, path: path, context: context) { return rows }
-    return try byColumns(table, path: path, context: context)
+    // Facts about the spectra above their numbers: rows that begin with a text, then only such that begin with a number.
+    let first = table.column(0)
+    let facts = first.lastIndex(where: \.isNaN).map { $0 + 1 } ?? 0
+    let isBlock =
+      facts > 0 && facts + 3 <= table.count && (0..<facts).allSatisfy { !table.text($0, 0).isEmpty && first[$0].isNaN }
+    return try byColumns(isBlock ? table.dropping(facts) : table, path: path, context: context)
   }
 
   // MARK: - A row per spectrum
+
+  /// A table of numbers only, the first row of which is wavelengths, perhaps behind columns of other things.
+  private static func numbersAboveRows(_ table: SpectraTable, path: String, context: RunContext) -> SpectralLibrary? {
+    guard !table.hasHeader, table.width > 4, table.count > 1 else { return nil }
+    let top = Array(table.row(0))
+    var first = top.count - 1
+    while first > 0, top[first - 1] > 0, top[first - 1] < top[first] { first -= 1 }
+    let columns = Array(first..<top.count)
+    let second = table.row(1)
+    let (below, left) = (columns.map { second[second.startIndex + $0] }, table.column(0))
+    guard columns.count > 4, 2 * columns.count > top.count, top[first] >= 150, isPlausible(Array(top[first...])),
+      !isSteady(below),
+      !(isAxis(left, isTitled: true) && 100 * (left.min() ?? 0) > left.max() ?? 0)
+    else { return nil }
+    context.logger.info("\(path): the first row is taken as wavelengths, the others as spectra")
+    let values = (1..<table.count).flatMap { index -> [Double] in
+      let row = table.row(index)
+      return columns.map { row[row.startIndex + $0] }
+    }
+    return SpectralLibraryFile.library(
+      names: (1..<table.count).map { "spectrum \($0)" }, values: values, bands: columns.count,
+      found: FoundWavelengths(values: Array(top[first...]), place: "the first row", source: .header), path: path,
+      context: context)
+  }
 
   private static func byRows(_ table: SpectraTable, path: String, context: RunContext) throws -> SpectralLibrary? {
     guard table.hasHeader || table.isHeadless, table.width > 2 else { return nil }
@@ -52,7 +83,8 @@ enum CSVSpectra: SpectralLibraryFormat {
     {
       return try byRows(table.withoutTitles(), path: path, context: context)
     }
-    let isTextFirst = table.texts[0] == table.count && table.texts.indices.dropFirst().contains { table.texts[$0] == 0 }
+    // Other texts beside numbers are a table of attributes.
+    let isTextFirst = table.texts[0] == table.count && table.texts.dropFirst().allSatisfy { $0 == 0 }
     guard axis != nil || isTextFirst else { return nil }
     let columns = axis?.columns ?? (1..<table.width).filter { table.texts[$0] == 0 }
     let names = rowNames(table, titles, beside: Set(columns))
@@ -137,6 +169,11 @@ enum CSVSpectra: SpectralLibraryFormat {
         "row \(index + (table.hasHeader ? 2 : 1)) holds no number: \(cells.joined(separator: " ").prefix(60))")
     }
     let titles = table.titles
+    guard !(table.texts[0] == table.count && table.texts.dropFirst().contains(table.count)) else {
+      throw wrong(
+        "its rows are texts and numbers, and nothing says which numbers are bands: name the columns by their wavelengths"
+      )
+    }
     let title = titles[0].lowercased()
     var spectra = Array(0..<table.width)
     var found: FoundWavelengths?
@@ -234,11 +271,12 @@ enum CSVSpectra: SpectralLibraryFormat {
     return isSteady(values) || !isTitled && (values.min() ?? 0) >= 150 && isRising(values)
   }
 
-  /// Whether different numbers rise, or fall, on the whole: in three of four steps.
+  /// Whether numbers rise, or fall, on the whole: in three of four steps, and hardly one twice.
   private static func isRising(_ values: [Double]) -> Bool {
     let steps = zip(values, values.dropFirst()).map { $1 - $0 }
     let rising = steps.filter { $0 > 0 }.count
-    return 4 * max(rising, steps.count - rising) >= 3 * steps.count && Set(values).count == values.count
+    return 4 * max(rising, steps.count - rising) >= 3 * steps.count
+      && 50 * (values.count - Set(values).count) <= values.count
   }
 
   private static func isPlausible(_ values: [Double]) -> Bool {

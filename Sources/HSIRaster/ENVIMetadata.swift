@@ -195,15 +195,24 @@ enum ENVIMetadata {
     return !understood.contains(key) || key == scaleFactor && scale.allSatisfy { $0 == 1 }
   }
 
+  /// The number that stored reflectance is multiplied by, where one scale without offset makes it; nil otherwise.
+  static func factor(_ metadata: CubeMetadata) -> Double? {
+    guard let first = metadata.scale.first, metadata.quantity == .reflectance, first > 0, first < 1,
+      metadata.scale.allSatisfy({ $0 == first }), metadata.offset.allSatisfy({ $0 == 0 })
+    else { return nil }
+    let factor = 1 / first
+    let whole = factor.rounded()
+    return abs(factor - whole) < 1e-9 * factor ? whole : factor
+  }
+
+  /// Gains and offsets; for integers of reflectance the factor alone, which other programs know best, for floats both: the factor alone
+  /// does not scale floats here.
   private static func writeScale(_ metadata: CubeMetadata, into header: inout ENVIHeader, isInteger: Bool) {
     let isPlain = metadata.scale.allSatisfy { $0 == 1 } && metadata.offset.allSatisfy { $0 == 0 }
-    guard !isPlain, let first = metadata.scale.first else { return }
-    let isUniform = metadata.scale.allSatisfy { $0 == first } && metadata.offset.allSatisfy { $0 == 0 }
-    if isInteger, isUniform, metadata.quantity == .reflectance, first > 0, first < 1 {
-      let factor = 1 / first
-      let whole = factor.rounded()
-      header.set("reflectance scale factor", PlainNumber.exact(abs(factor - whole) < 1e-9 * factor ? whole : factor))
-    } else {
+    guard !isPlain else { return }
+    let factor = factor(metadata)
+    if let factor { header.set(scaleFactor, PlainNumber.exact(factor)) }
+    if factor == nil || !isInteger {
       header.set("data gain values", list: metadata.scale.map(PlainNumber.exact))
       header.set("data offset values", list: metadata.offset.map(PlainNumber.exact))
     }

@@ -313,6 +313,7 @@ enum GeoTIFFMetadata {
       if let fwhm = metadata.axis.fwhm { set("fwhm", list(fwhm.map(PlainNumber.exact))) }
     }
     if metadata.axis.good.contains(false) { set("bbl", list(metadata.axis.good.map { $0 ? "1" : "0" })) }
+    if let factor = ENVIMetadata.factor(metadata) { set("reflectance_scale_factor", PlainNumber.exact(factor)) }
     if let rgb = metadata.defaultRGB { set("default_bands", list(rgb.map { "\($0 + 1)" })) }
     for field in metadata.extra where ENVIMetadata.isCarried(field, scale: metadata.scale) {
       set(field.key.replacing(" ", with: "_"), field.value)

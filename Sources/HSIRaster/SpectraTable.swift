@@ -123,6 +123,25 @@ struct SpectraTable {
     return result
   }
 
+  /// The table without its first rows below the header.
+  func dropping(_ count: Int) -> SpectraTable {
+    var result = self
+    let first = hasHeader ? 1 : 0
+    for row in rows[first..<(first + count)] {
+      var found = 0
+      forEachCell(row) { index, range in
+        found = index + 1
+        if number(range) == nil {
+          if isBlank(range) { result.blanks[index] -= 1 } else { result.texts[index] -= 1 }
+        }
+      }
+      for index in found..<max(found, width) { result.blanks[index] -= 1 }
+    }
+    result.rows.removeSubrange(first..<(first + count))
+    result.numbers.removeSubrange((first * width)..<((first + count) * width))
+    return result
+  }
+
   /// The text of a cell below the header.
   func text(_ row: Int, _ column: Int) -> String {
     let all = cells(of: rows[row + (hasHeader ? 1 : 0)])

@@ -217,7 +217,15 @@ struct RoundTripTests {
     #expect(reader.metadata.extra.isEmpty && reader.metadata.scale == [1e-4, 1e-4])
     let header = ENVIMetadata.header(
       reader.metadata, layout: ENVILayout(shape: reader.shape, type: .int16, interleave: .bsq))
-    #expect(header["reflectance scale factor"] == "10000")
+    #expect(header["reflectance scale factor"] == "10000" && header["data gain values"] == nil)
+    // The same numbers as floats need gains here, and the factor elsewhere.
+    let floats = ENVIMetadata.header(
+      reader.metadata, layout: ENVILayout(shape: reader.shape, type: .float32, interleave: .bsq))
+    #expect(floats["reflectance scale factor"] == "10000" && floats.numbers("data gain values") == [1e-4, 1e-4])
+    try folder.write("g.hdr", text: floats.serialised)
+    try folder.write("g.dat", [Float(1), 2, 3, 4].flatMap { value in withUnsafeBytes(of: value) { Array($0) } })
+    let again = try openCube(folder.file("g.dat")).metadata
+    #expect(again.scale == [1e-4, 1e-4] && again.quantity == .reflectance && again.extra.isEmpty)
   }
 
   /// The header of another raster stays.

@@ -34,6 +34,8 @@ struct SpectraTableTests {
     ",wavelength,soil,tree\n0,400,0.1,0.4\n1,500,0.2,0.5\n2,600,0.3,0.6\n",
     // A title above, remarks beside, an empty column behind.
     "Spectra of the plot\nwavelength,soil,tree\n400,0.1,0.4\n500,0.2,0.5\n600,0.3,0.6\n",
+    "File Name,soil,tree\nInvestigator,A,A\nAltitude,12,13\n400,0.1,0.4\n500,0.2,0.5\n600,0.3,0.6\n",
+    "wavelength,soil,tree\nnm,-,-\n400,0.1,0.4\n500,0.2,0.5\n600,0.3,0.6\n",
     "% made by hand\nwavelength,soil,remark,tree,\n400,0.1,ok,0.4,\n500,0.2,,0.5,\n600,0.3,dark,0.6,\n",
     "Wellenlänge;soil;tree\n400;0,1;0,4\n500;0,2;0,5\n600;0,3;0,6\n",
     "wavelength soil tree\n400,0 0,1 0,4\n500,0 0,2 0,5\n600,0 0,3 0,6\n",
@@ -75,6 +77,20 @@ struct SpectraTableTests {
       "344.2,.05\n345.8,.06\n347.4,.07\n990.1,.08\n991.5,.09\n986.3,.10\n988.9,.11\n993.2,.12\n", "txt")
     #expect(library.names == ["spectrum 1"] && library.axis.wavelengths?[5] == 986.3 && library.values[5] == 0.1)
     #expect(try read("300,1\n250,2\n310,3\n260,4\n320,5\n", "txt").count == 2)
+  }
+
+  /// A row of wavelengths above rows of numbers, without any word; parameters of a model in front.
+  @Test(arguments: ["", "0.0,"])
+  func numbersOnly(_ front: String) throws {
+    let text = "\(front)400,410,420,430,440\n\(front)0.1,0.3,0.2,0.4,0.1\n\(front)0.5,0.4,0.6,0.7,0.2\n"
+    let library = try read(text, "txt")
+    #expect(library.names == ["spectrum 1", "spectrum 2"] && library.axis.wavelengths == [400, 410, 420, 430, 440])
+    #expect(library.values == [0.1, 0.3, 0.2, 0.4, 0.1, 0.5, 0.4, 0.6, 0.7, 0.2])
+  }
+
+  @Test func attributesAreNoSpectra() throws {
+    let text = "Name,Class,Lat,Lon\na,soil,34.4,-119.6\nb,tree,34.5,-119.7\n"
+    #expect(errorIdentifier { _ = try read(text) } == "E-UNREADABLE")
   }
 
   @Test func differentWavelengths() throws {
