@@ -17,7 +17,7 @@ enum STACBands {
       name.folder + $0
     }
     for candidate in usual + others.filter({ !usual.contains($0) }) where VSI.isFile(candidate) {
-      guard let bytes = try? VSI.contents(candidate, limit: largest),
+      guard let bytes = try? VSI.contents(candidate, limit: usual.contains(candidate) ? largest : 1 << 20),
         let item = try? JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any],
         item["stac_version"] is String, let assets = item["assets"] as? [String: Any]
       else { continue }

@@ -23,7 +23,8 @@ final class UnifiedNodata: ConcurrentCubeReader {
   var blockLines: Int { reader.blockLines }
   var files: [String] { reader.files }
   var lookup: GeometryLookup? { reader.lookup }
-  var datasetName: String? { reader.datasetName }
+  /// None: GDAL by itself would give the samples as they are.
+  var datasetName: String? { nil }
   var allowsConcurrentReads: Bool {
     !isMasked && ((reader as? any ConcurrentCubeReader)?.allowsConcurrentReads ?? false)
   }
