@@ -4,7 +4,7 @@ import HSICore
 /// has one value for all of them, so that everything behind it, other formats included, keeps knowing.
 ///
 /// The value is the file's own where it has one, else NaN for floats, 0 for integers of several bands (a pixel is then no data where
-/// all bands are 0), and for a single band the end of the type that data reach last. `OpenOptions.nodata` beats the file: `none` takes the
+/// all bands are 0), and for a single band a number that does not occur. `OpenOptions.nodata` beats the file: `none` takes the
 /// samples as they are, a value replaces the file's values but not its mask.
 final class UnifiedNodata: ConcurrentCubeReader {
   private let reader: any CubeReader
@@ -44,21 +44,46 @@ final class UnifiedNodata: ConcurrentCubeReader {
     }
     guard reader.hasMask || !values.isEmpty else { return reader }
     let type = reader.sampleType
-    let substitute: Double
-    if type.isFloatingPoint {
-      substitute = .nan
-    } else if metadata.bands > 1 {
-      substitute = 0
-    } else {
-      substitute =
-        type.integers.lowerBound < 0 ? type.integers.lowerBound : type == .uint64 ? 0 : type.integers.upperBound
-    }
+    let substitute = type.isFloatingPoint ? .nan : metadata.bands > 1 ? 0 : unused(reader)
     // A value that the type cannot hold marks nothing.
     metadata.nodata = metadata.nodata.map { $0.flatMap { type.bytes(of: $0) == nil ? nil : $0 } ?? substitute }
     if metadata.sources["nodata"] == nil { metadata.sources["nodata"] = .inferred }
     return UnifiedNodata(
       reader, metadata: metadata, isMasked: reader.hasMask, aliases: values.compactMap { type.bytes(of: $0) },
       fill: metadata.nodata.map { type.bytes(of: $0 ?? substitute) ?? [] })
+  }
+
+  /// A number that no pixel of a single band of integers has: the largest one of one or two bytes, the least of wider signed types, the
+  /// largest of wider unsigned ones. Reads the band once. Where all numbers occur, the largest stands for no data as well.
+  private static func unused(_ reader: any CubeReader) -> Double {
+    let (type, shape) = (reader.sampleType, reader.shape)
+    let range = type.integers
+    guard type.size <= 2 else {
+      return range.lowerBound < 0 ? range.lowerBound : type == .uint64 ? 0 : range.upperBound
+    }
+    var isUsed = [Bool](repeating: false, count: 1 << 16)
+    let block = StoredBlock()
+    let height = max(reader.blockLines, (1 << 22) / max(1, shape.samples))
+    for line in stride(from: 0, to: shape.lines, by: height) {
+      let window = PixelWindow(line: line, sample: 0, lines: min(height, shape.lines - line), samples: shape.samples)
+      guard (try? reader.read(window, bands: [0], into: block)) != nil, let base = block.bytes.baseAddress else {
+        break
+      }
+      for i in 0..<window.lines {
+        for j in 0..<window.samples {
+          let place = base + i * block.lineStride + j * block.pixelStride
+          if type.size == 1 {
+            isUsed[Int(place.loadUnaligned(as: UInt8.self))] = true
+          } else {
+            let bits = place.loadUnaligned(as: UInt16.self)
+            isUsed[Int(block.isByteSwapped ? bits.byteSwapped : bits)] = true
+          }
+        }
+      }
+    }
+    func bits(_ value: Int) -> Int { type.size == 1 ? value & 0xFF : value & 0xFFFF }
+    let free = stride(from: Int(range.upperBound), through: Int(range.lowerBound), by: -1).first { !isUsed[bits($0)] }
+    return free.map(Double.init) ?? range.upperBound
   }
 
   func read(_ window: PixelWindow, bands: [Int], into block: StoredBlock) throws {

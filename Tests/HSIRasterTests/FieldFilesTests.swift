@@ -198,6 +198,24 @@ struct FieldFilesTests {
     #expect(lower == [12, 13, 22, 23])
   }
 
+  /// A map of 0 and 255 with a mask of its own keeps both numbers.
+  @Test func maskedMap() throws {
+    GDAL.register()
+    CPLSetConfigOption("GDAL_TIFF_INTERNAL_MASK", "YES")
+    defer { CPLSetConfigOption("GDAL_TIFF_INTERNAL_MASK", nil) }
+    let dataset = GDALCreate(GDALGetDriverByName("GTiff"), folder.file("k.tif"), 4, 3, 1, GDT_Byte, nil)
+    var map = (0..<12).map { Int32($0 % 2 * 255) }
+    var mask = (0..<12).map { Int32($0 < 4 ? 0 : 255) }
+    _ = GDALRasterIO(GDALGetRasterBand(dataset, 1), GF_Write, 0, 0, 4, 3, &map, 4, 3, GDT_Int32, 0, 0)
+    GDALCreateDatasetMaskBand(dataset, GMF_PER_DATASET)
+    _ = GDALRasterIO(GDALGetMaskBand(GDALGetRasterBand(dataset, 1)), GF_Write, 0, 0, 4, 3, &mask, 4, 3, GDT_Int32, 0, 0)
+    GDALClose(dataset)
+    let reader = try openCube(folder.file("k.tif"))
+    #expect(reader.metadata.nodata == [254])
+    #expect(try reader.numbers() == [254, 254, 254, 254, 0, 255, 0, 255, 0, 255, 0, 255])
+    #expect(try validPixels(reader) == 8)
+  }
+
   @Test func maskBesideNodata() throws {
     masked("n.tif", bands: 2, type: GDT_Int16, isInternal: true, nodata: 13)
     let reader = try openCube(folder.file("n.tif"))
