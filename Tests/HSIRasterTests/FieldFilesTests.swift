@@ -468,14 +468,14 @@ struct FieldFilesTests {
     for (list, standard) in [
       ("wavelength_3d", ""), ("wl_nm_band_axis", "radiation_wavelength"), ("Central_Wavelengths", ""), ("bands", ""),
     ] {
-      let file = HDF5Scratch(folder.file("w.nc"))
+      let file = HDF5Scratch(folder.file("w\(list).nc"))
       file.array("Rrs", [3, 4, 5], FieldFilesTests.cube)
       file.array("wavelength", [9], (0..<9).map { 315 + 70 * Double($0) })
       file.array(list, [5], FieldFilesTests.wavelengths)
       if !standard.isEmpty { file.attribute("standard_name", of: list, text: standard) }
       file.array("Rrs_unc", [3, 4, 5], FieldFilesTests.cube)
       file.close()
-      let reader = try openCube(folder.file("w.nc"))
+      let reader = try openCube(folder.file("w\(list).nc"))
       #expect(reader.metadata.axis.wavelengths == FieldFilesTests.wavelengths, "\(list)")
       #expect(try reader.numbers() == FieldFilesTests.cube)
     }
@@ -486,14 +486,14 @@ struct FieldFilesTests {
       ([0.1, 0.2, 0.3, 0.4, 0.5], [0.1, 0.2, 0.3, 0.4, 0.5]), ([0.5], [0.5, 0.5, 0.5, 0.5, 0.5]),
       ([0.1, 0.2], [1, 1, 1, 1, 1]),
     ] {
-      let file = HDF5Scratch(folder.file("s.h5"))
+      let file = HDF5Scratch(folder.file("s\(values.count).h5"))
       file.array("radiance", [3, 4, 5], FieldFilesTests.cube, type: hsi_h5_uint16())
       file.attribute("wavelengths", of: "radiance", FieldFilesTests.wavelengths)
       file.attribute("scale_factor", of: "radiance", values)
       file.attribute("add_offset", of: "radiance", [1])
       file.close()
       let context = RunContext()
-      let metadata = try openCube(folder.file("s.h5"), context: context).metadata
+      let metadata = try openCube(folder.file("s\(values.count).h5"), context: context).metadata
       #expect(metadata.scale == expected && metadata.offset == [1, 1, 1, 1, 1])
       #expect(context.warned == (values.count == 2 ? ["W-GAIN-COUNT"] : []))
     }

@@ -10,7 +10,11 @@ final class HDF5Scratch {
     file = H5Fcreate(path, 2, 0, 0)
   }
 
-  func close() { H5Fclose(file) }
+  /// Completes the file; a name is written once, because a reader may still hold the file before.
+  func close() {
+    H5Fflush(file, H5F_SCOPE_GLOBAL)
+    H5Fclose(file)
+  }
 
   func group(_ name: String) { H5Gclose(H5Gcreate2(file, name, 0, 0, 0)) }
 
