@@ -23,6 +23,7 @@ final class ArrayReader: ConcurrentCubeReader {
   let blockLines: Int
   let files: [String]
   let lookup: GeometryLookup?
+  let furtherNodata: [Double]
   var allowsConcurrentReads: Bool { source is StridedArray }
   private let source: any CubeArraySource
   /// What `source` points into.
@@ -33,7 +34,7 @@ final class ArrayReader: ConcurrentCubeReader {
   /// - Throws: `RasterError.unreadable` for an empty array.
   init(
     path: String, format: String, files: [String], metadata: CubeMetadata, source: any CubeArraySource,
-    owner: AnyObject? = nil, lookup: GeometryLookup? = nil
+    owner: AnyObject? = nil, lookup: GeometryLookup? = nil, furtherNodata: [Double] = []
   ) throws {
     let shape = source.shape
     guard shape.lines > 0, shape.samples > 0, shape.bands > 0, shape.bands == metadata.bands,
@@ -46,6 +47,7 @@ final class ArrayReader: ConcurrentCubeReader {
     self.source = source
     self.owner = owner
     self.lookup = lookup
+    self.furtherNodata = furtherNodata
     self.shape = shape
     sampleType = source.type
     interleave = source.interleave

@@ -4,7 +4,7 @@ import HSICore
 
 /// Writes a cloud-optimised GeoTIFF: a temporary GeoTIFF first, then GDAL's COG driver.
 ///
-/// GDAL 3.6 writes pixel-interleaved COGs only, which makes showing single bands of many slow (`W-COG-BANDS`).
+/// The driver copies metadata of the default domain only; `FlatDomains` brings the others along. GDAL 3.6 writes pixel-interleaved COGs only, which makes showing single bands of many slow (`W-COG-BANDS`).
 public final class COGWriter: CubeWriter {
   public let path: String
   public var shape: CubeShape { plain.shape }
@@ -44,11 +44,15 @@ public final class COGWriter: CubeWriter {
     intermediate.interleave = .bip
     let codec = options.isCompatible ? "DEFLATE" : "ZSTD"
     creationOptions =
-      ["BLOCKSIZE=256", "COMPRESS=\(codec)", "PREDICTOR=YES", "BIGTIFF=IF_SAFER", "NUM_THREADS=ALL_CPUS"]
-      + options.creationOptions
+      [
+        "BLOCKSIZE=256", "COMPRESS=\(codec)",
+        options.isCompatible && type.isFloatingPoint ? "PREDICTOR=NO" : "PREDICTOR=YES", "BIGTIFF=IF_SAFER",
+        "NUM_THREADS=ALL_CPUS",
+      ] + options.creationOptions
     do {
       plain = try GeoTIFFWriter(
-        plainPath, shape: shape, type: type, metadata: metadata, options: intermediate, context: context)
+        plainPath, shape: shape, type: type, metadata: metadata, options: intermediate, flattensDomains: true,
+        context: context)
     } catch {
       output.discard()
       throw COGWriter.named(error, path)
@@ -118,6 +122,7 @@ public final class COGWriter: CubeWriter {
       }
       GDALClose(copy)
       if messages.hasError { throw GeoTIFFWriter.failure(messages, path) }
+      try FlatDomains.restore(in: output.temporaryPath, path: path)
     }
   }
 }

@@ -64,11 +64,20 @@ public protocol CubeReader: AnyObject {
   var lookup: GeometryLookup? { get }
   /// The name under which GDAL itself opens the cube with these bands; nil where it cannot.
   var datasetName: String? { get }
+  /// Stored values that mean no data beside `metadata.nodata` (`missing_value` beside `_FillValue`, special pixels).
+  var furtherNodata: [Double] { get }
+  /// Whether the file itself says by a mask or an alpha band which pixels hold data.
+  var hasMask: Bool { get }
   /// Reads the given bands (0-based, in this order) of a window.
   func read(_ window: PixelWindow, bands: [Int], into block: StoredBlock) throws
+  /// Reads the file's own mask: one byte per pixel of the window, line by line, 0 where there is no data.
+  func readMask(_ window: PixelWindow) throws -> [UInt8]
 }
 
 extension CubeReader {
+  public var furtherNodata: [Double] { [] }
+  public var hasMask: Bool { false }
+  public func readMask(_ window: PixelWindow) throws -> [UInt8] { [UInt8](repeating: 255, count: window.pixels) }
   public var lookup: GeometryLookup? { nil }
   public var datasetName: String? { nil }
 }

@@ -177,7 +177,7 @@ extension StoredBlock {
       for (i, value) in row.enumerated() {
         let band = i % marks.to.count
         let mark = T(exactly: marks.to[band]) ?? 0
-        guard !value.isNaN, value != marks.from[band] else {
+        guard abs(value) < 1e30 || value.isInfinite, value != marks.from[band] else {
           samples[i] = mark
           continue
         }

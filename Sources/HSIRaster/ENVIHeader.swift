@@ -55,6 +55,14 @@ public struct ENVIHeader: Sendable {
           remark("W-ENVI-BRACE", "the list of `\(key)` has no closing brace")
           value += "}"
         }
+      } else if value.hasPrefix("["), !value.contains("]") {
+        // Python's text of a list, over several lines.
+        var parts = [value]
+        while !parts[parts.count - 1].contains("]"), at < lines.count, !lines[at].contains("=") {
+          parts.append(lines[at].trimmingCharacters(in: ENVIHeader.blank))
+          at += 1
+        }
+        value = parts.joined(separator: "\n")
       }
       guard !key.isEmpty else { continue }
       if index[ENVIHeader.normalised(key)] != nil {
@@ -100,21 +108,34 @@ public struct ENVIHeader: Sendable {
     return parts
   }
 
-  /// A list of numbers, separated by commas or blanks; entries that are no numbers are NaN.
+  /// A list of numbers, separated by commas or blanks; entries that are no numbers are NaN. Python's texts of lists and arrays
+  /// (`[400. 425.]`, `array([400, 425])`, `[np.float64(400.0), …]`) are lists, too.
   public func numbers(_ key: String) -> [Double]? {
     guard let value = self[key] else { return nil }
-    let inner = ENVIHeader.unbraced(value)
-    guard !inner.isEmpty else { return nil }
-    let parts = inner.split { $0 == "," || $0 == " " || $0 == "\n" || $0 == "\t" }
-    return parts.map { parseNumber(String($0)) ?? .nan }
+    return ENVIHeader.numbers(in: value)
   }
 
-  /// The text inside the braces, trimmed.
+  /// The numbers of the text of a list; nil for an empty one.
+  static func numbers(in value: String) -> [Double]? {
+    var inner = unbraced(value)
+    if inner.hasPrefix("array("), inner.hasSuffix(")") { inner = unbraced(String(inner.dropFirst(6).dropLast())) }
+    let parts = inner.split { $0 == "," || $0 == " " || $0 == "\n" || $0 == "\t" }
+    guard !parts.isEmpty else { return nil }
+    return parts.map { part in
+      var word = part
+      if word.hasSuffix(")"), let open = word.lastIndex(of: "(") { word = word[word.index(after: open)...].dropLast() }
+      return parseNumber(String(word)) ?? .nan
+    }
+  }
+
+  /// The text inside the braces or square brackets, trimmed.
   public static func unbraced(_ value: String) -> String {
-    var inner = Substring(value)
+    var inner = Substring(value.trimmingCharacters(in: blank))
     if inner.hasPrefix("{") { inner = inner.dropFirst() }
     if inner.hasSuffix("}") { inner = inner.dropLast() }
-    return inner.trimmingCharacters(in: blank)
+    let rest = inner.trimmingCharacters(in: blank)
+    guard rest.hasPrefix("["), rest.hasSuffix("]") else { return rest }
+    return rest.dropFirst().dropLast().trimmingCharacters(in: blank)
   }
 
   /// The header as a file: `ENVI`, then one entry per line.

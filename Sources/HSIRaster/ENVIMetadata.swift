@@ -14,6 +14,9 @@ enum ENVIMetadata {
     "description",
   ]
 
+  /// The key of the number that stored reflectance is multiplied by.
+  static let scaleFactor = "reflectance scale factor"
+
   /// Reads the metadata of a cube from its header.
   static func read(_ header: ENVIHeader, layout: ENVILayout, path: String, context: RunContext) -> CubeMetadata {
     let bands = layout.shape.bands
@@ -69,6 +72,10 @@ enum ENVIMetadata {
     }
     metadata.summary = header["description"].map(ENVIHeader.unbraced).flatMap { $0.isEmpty ? nil : $0 }
     metadata.extra = header.fields.filter { !understood.contains(ENVIHeader.normalised($0.key)) }
+    // A factor that is not applied goes on to the programs that know what to do with it.
+    if metadata.sources["scale"] == nil, let factor = header[scaleFactor], !factor.isEmpty {
+      metadata.extra.append(HeaderField(scaleFactor, factor))
+    }
     if ["map info", "geo points", "coordinate system string"].contains(where: { header[$0] != nil }) {
       metadata.georeference = ENVIGeoreference.read(header, path: path, context: context)
       if metadata.georeference != nil { metadata.sources["georeference"] = .header }
@@ -176,21 +183,36 @@ enum ENVIMetadata {
       header.set("class names", list: classes.map { listSafe($0.name) })
       header.set("class lookup", list: classes.flatMap { $0.colour.map { "\($0)" } }, perLine: 12)
     }
-    for field in metadata.extra where !understood.contains(ENVIHeader.normalised(field.key)) {
+    for field in metadata.extra where isCarried(field, scale: metadata.scale) && header[field.key] == nil {
       header.set(field.key, field.value)
     }
     return header
   }
 
+  /// Whether an entry is handed on as it is: one without a meaning here, or a factor that was not applied.
+  static func isCarried(_ field: HeaderField, scale: [Double]) -> Bool {
+    let key = ENVIHeader.normalised(field.key)
+    return !understood.contains(key) || key == scaleFactor && scale.allSatisfy { $0 == 1 }
+  }
+
+  /// The number that stored reflectance is multiplied by, where one scale without offset makes it; nil otherwise.
+  static func factor(_ metadata: CubeMetadata) -> Double? {
+    guard let first = metadata.scale.first, metadata.quantity == .reflectance, first > 0, first < 1,
+      metadata.scale.allSatisfy({ $0 == first }), metadata.offset.allSatisfy({ $0 == 0 })
+    else { return nil }
+    let factor = 1 / first
+    let whole = factor.rounded()
+    return abs(factor - whole) < 1e-9 * factor ? whole : factor
+  }
+
+  /// Gains and offsets; for integers of reflectance the factor alone, which other programs know best, for floats both: the factor alone
+  /// does not scale floats here.
   private static func writeScale(_ metadata: CubeMetadata, into header: inout ENVIHeader, isInteger: Bool) {
     let isPlain = metadata.scale.allSatisfy { $0 == 1 } && metadata.offset.allSatisfy { $0 == 0 }
-    guard !isPlain, let first = metadata.scale.first else { return }
-    let isUniform = metadata.scale.allSatisfy { $0 == first } && metadata.offset.allSatisfy { $0 == 0 }
-    if isInteger, isUniform, metadata.quantity == .reflectance, first > 0, first < 1 {
-      let factor = 1 / first
-      let whole = factor.rounded()
-      header.set("reflectance scale factor", PlainNumber.exact(abs(factor - whole) < 1e-9 * factor ? whole : factor))
-    } else {
+    guard !isPlain else { return }
+    let factor = factor(metadata)
+    if let factor { header.set(scaleFactor, PlainNumber.exact(factor)) }
+    if factor == nil || !isInteger {
       header.set("data gain values", list: metadata.scale.map(PlainNumber.exact))
       header.set("data offset values", list: metadata.offset.map(PlainNumber.exact))
     }

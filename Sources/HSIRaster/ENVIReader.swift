@@ -18,8 +18,8 @@ public enum ENVIFormat: CubeFormat {
   public static func matches(_ location: RasterLocation) -> Bool {
     if location.isFolder || location.part != nil { return false }
     if ENVIHeader.isHeader(location.firstBytes) { return true }
-    if isOther(location) { return false }
-    return headerPath(for: location.file) != nil
+    guard let header = headerPath(for: location.file) else { return false }
+    return !isOther(location, header: header)
   }
 
   public static func open(
@@ -30,19 +30,39 @@ public enum ENVIFormat: CubeFormat {
       throw RasterError.unreadable(path: location.given, reason: "no ENVI header `.hdr` lies beside it")
     }
     let data = isHeader ? try dataPath(for: header) : location.file
+    if isHeader {
+      // A header that describes a file of another format: that format reads the samples.
+      var inner = try PathResolution.locate(data)
+      if isOther(inner, header: header) {
+        inner.given = location.given
+        guard let format = RasterFormats.all.first(where: { $0 != ENVIFormat.self && $0.matches(inner) }) else {
+          throw RasterError.unreadable(path: data, reason: "it is of no format that hsi knows")
+        }
+        context.logger.info("\(location.given): \(data) is no raw file; it is read as \(format.name)")
+        return try format.open(inner, options: options, context: context)
+      }
+    }
     return try ENVIReader(
       path: location.given, data: data, header: header, allowsTruncated: options.allowsTruncated,
       context: context)
   }
 
-  /// True for files whose first bytes are another format's.
-  private static func isOther(_ location: RasterLocation) -> Bool {
+  /// True for files whose first bytes are another format's, unless the file is as long as its header says.
+  static func isOther(_ location: RasterLocation, header: String) -> Bool {
     let magics: [[UInt8]] = [
       [0x49, 0x49, 0x2A, 0], [0x4D, 0x4D, 0, 0x2A], [0x49, 0x49, 0x2B, 0], [0x4D, 0x4D, 0, 0x2B],
       [0x89, 0x50, 0x4E, 0x47], [0x89, 0x48, 0x44, 0x46, 0x0D], [0x43, 0x44, 0x46, 1], [0x43, 0x44, 0x46, 2],
-      Array("MATLAB ".utf8), [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59], [0x50, 0x4B, 3, 4], Array("<VRT".utf8),
+      [0x43, 0x44, 0x46, 5], [0x0E, 0x03, 0x13, 0x01], [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59], [0x50, 0x4B, 3, 4],
+      [0, 0, 0, 0x0C, 0x6A, 0x50, 0x20, 0x20], [0xFF, 0x4F, 0xFF, 0x51], [0xFF, 0xD8, 0xFF],
     ]
-    return magics.contains { location.starts(with: $0) }
+    let words = [
+      "MATLAB ", "<VRT", "EHFA_HEADER_TAG", "NITF0", "NSIF0", "GIF8", "PDS_VERSION_ID", "SIMPLE  =", "<?xml",
+    ]
+    guard (magics + words.map { Array($0.utf8) }).contains(where: { location.starts(with: $0) }) else { return false }
+    guard let bytes = try? VSI.contents(header, limit: 64 << 20),
+      let layout = try? ENVILayout(ENVIHeader(parsing: bytes), path: header, context: RunContext())
+    else { return true }
+    return layout.fileSize != location.size
   }
 
   /// The ENVI header of a data file: `x.dat.hdr`, else `x.hdr`, in either case of the extension.

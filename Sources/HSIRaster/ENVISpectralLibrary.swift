@@ -51,14 +51,11 @@ enum ENVISpectralLibrary: SpectralLibraryFormat {
     }
     var values = storedNumbers(
       base + layout.headerOffset, count: count * bands, type: layout.type, isByteSwapped: layout.isBigEndian)
-    if !layout.type.isFloatingPoint, let factor = header.numbers("reflectance scale factor")?.first,
-      factor > 0
-    {
-      for index in values.indices { values[index] /= factor }
-    }
     if let ignored = header["data ignore value"].flatMap(parseNumber) {
       for index in values.indices where values[index] == ignored { values[index] = .nan }
     }
+    for index in values.indices where values[index] <= -1e30 { values[index] = .nan }
+    scale(&values, header, bands: bands, isInteger: !layout.type.isFloatingPoint, path: path, context: context)
     var names = spectraNames(header) ?? []
     if names.count != count {
       if !names.isEmpty {
@@ -79,6 +76,30 @@ enum ENVISpectralLibrary: SpectralLibraryFormat {
       for band in 0..<bands where flags[band] == 0 { library.axis.good[band] = false }
     }
     return library
+  }
+
+  /// As for cubes: `data gain values` and `data offset values`, one per band or one for all; without gains, `reflectance scale factor`
+  /// divides integers.
+  private static func scale(
+    _ values: inout [Double], _ header: ENVIHeader, bands: Int, isInteger: Bool, path: String, context: RunContext
+  ) {
+    func list(_ key: String) -> [Double]? {
+      guard let numbers = header.numbers(key), numbers.allSatisfy(\.isFinite) else { return nil }
+      if numbers.count == 1 { return [Double](repeating: numbers[0], count: bands) }
+      guard numbers.count != bands else { return numbers }
+      context.warn(
+        "W-GAIN-COUNT", "\(path): `\(key)` has \(numbers.count) entries for \(bands) bands and is ignored")
+      return nil
+    }
+    let (gains, offsets) = (list("data gain values"), list("data offset values"))
+    if gains != nil || offsets != nil {
+      for index in values.indices {
+        values[index] = values[index] * (gains?[index % bands] ?? 1) + (offsets?[index % bands] ?? 0)
+      }
+    }
+    if gains == nil, isInteger, let factor = header.numbers("reflectance scale factor")?.first, factor > 0 {
+      for index in values.indices { values[index] /= factor }
+    }
   }
 
   /// The entries of `spectra names`; entries in quotes may hold commas.

@@ -31,6 +31,18 @@ public final class ENVIWriter: CubeWriter {
     (addsSuffix ? path : PathName(path).stem) + ".hdr"
   }
 
+  /// Refuses to replace a header that another raster needs: `x.hdr` of `x.dat` when `x.bip` is written.
+  ///
+  /// - Parameter outputs: what is written, among them the data file that the header is meant for.
+  /// - Throws: `CoreError.cannotWrite`.
+  public static func requireOwn(_ header: String, beside outputs: [String]) throws {
+    guard VSI.isFile(header), let data = try? ENVIFormat.dataPath(for: header) else { return }
+    func real(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }
+    guard !outputs.map(real).contains(real(data)) else { return }
+    throw CoreError.cannotWrite(
+      path: header, reason: "it is the header of \(data), which would be lost; choose another name")
+  }
+
   /// Creates the file under a temporary name.
   ///
   /// - Throws: `CoreError.outputExists`, `.cannotWrite`, `.diskFull`, `.invalidParameter` for creation options.
@@ -71,6 +83,7 @@ public final class ENVIWriter: CubeWriter {
     data = try OutputFile(path, overwrite: options.overwrite, inputs: options.inputs)
     do {
       headerFile = try OutputFile(headerPath, overwrite: options.overwrite, inputs: options.inputs)
+      try ENVIWriter.requireOwn(headerPath, beside: [path])
     } catch {
       data.discard()
       throw error

@@ -4,7 +4,8 @@ import HSICore
 /// Text files of one measured spectrum: ECOSTRESS (`.spectrum.txt`), Spectral Evolution (`.sed`), Spectra Vista
 /// (`.sig`). ASD's text exports are tables (`CSVSpectra`).
 ///
-/// Reflectance is 0…1 (percentages are divided by 100).
+/// Reflectance is 0…1 (percentages are divided by 100). Numbers may have decimal commas. A file without a column of reflectance gives
+/// the ratio of target and reference (`W-NO-REFLECTANCE`), or what it has, which is said too.
 enum FieldSpectrum: SpectralLibraryFormat {
   static let name = "field spectrum"
 
@@ -58,10 +59,27 @@ enum FieldSpectrum: SpectralLibraryFormat {
         $0.trimmingCharacters(in: .whitespaces)
       }
       unit = "nm"
-      column = titles.firstIndex { $0.contains("reflect") } ?? max(1, titles.count - 1)
-      isPercent = titles.indices.contains(column) && titles[column].contains("%")
       if facts["name"] == nil { title = String(file.prefix { $0 != "." }) }
       table = rows(lines.dropFirst(start + 2))
+      if let reflectance = titles.firstIndex(where: { $0.contains("reflect") }) {
+        column = reflectance
+        isPercent = titles[column].contains("%")
+      } else {
+        column = max(1, titles.count - 1)
+        let target = titles.firstIndex { $0.contains("target") || $0.contains("tgt") }
+        let reference = titles.firstIndex { $0.contains("ref") }
+        var text = "\(location.given): it has no column of reflectance; "
+        if let target, let reference {
+          table = table.filter { $0.count > max(target, reference) }.map { row in
+            [row[0], row[reference] == 0 ? .nan : row[target] / row[reference]]
+          }
+          column = 1
+          text += "the ratio of `\(titles[target])` and `\(titles[reference])` stands for it"
+        } else {
+          text += "`\(titles.indices.contains(column) ? titles[column] : "the last column")` is taken as it is"
+        }
+        context.warn("W-NO-REFLECTANCE", text)
+      }
     case .svc:
       guard let start = lines.firstIndex(where: { $0.lowercased().hasPrefix("data=") }) else {
         throw wrong("it has no line `data=`")
@@ -88,13 +106,22 @@ enum FieldSpectrum: SpectralLibraryFormat {
     text.split { " ()[]".contains($0) }.map(String.init)
   }
 
-  /// The lines that are at least two numbers and nothing else.
+  /// The lines that are at least two numbers and nothing else, between blanks, tabs or commas; decimal commas are told from those by
+  /// the blanks beside them.
   private static func rows(_ lines: ArraySlice<Substring>) -> [[Double]] {
     lines.compactMap { line in
-      let cells = line.split { $0 == " " || $0 == "\t" || $0 == "," }
-      let numbers = cells.compactMap { parseNumber(String($0)) }
+      let words = line.split { $0 == " " || $0 == "\t" || $0 == ";" }.map { word in
+        word.hasSuffix(",") ? word.dropLast() : word
+      }
+      let isDecimalComma = words.count > 1 && words.allSatisfy { number(String($0)) != nil }
+      let cells = isDecimalComma ? words : line.split { $0 == " " || $0 == "\t" || $0 == "," || $0 == ";" }
+      let numbers = cells.compactMap { number(String($0)) }
       return numbers.count == cells.count && numbers.count >= 2 ? numbers : nil
     }
+  }
+
+  private static func number(_ word: String) -> Double? {
+    parseNumber(word) ?? (word.contains(".") ? nil : parseNumber(word.replacing(",", with: ".")))
   }
 }
 
@@ -106,9 +133,10 @@ enum USGSSpectrum: SpectralLibraryFormat {
 
   static func matches(_ location: RasterLocation) -> Bool {
     guard !location.isFolder, location.fileExtension == "txt" else { return false }
-    let text = String(decoding: location.firstBytes.prefix(400), as: UTF8.self)
-    let first = text.prefix { !$0.isNewline }
-    return first.lowercased().contains("splib") && first.contains("Record=")
+    // Titles of convolved libraries name the sensor (`s07_AV95 Record=…`) and not the library; one number per line follows.
+    let lines = String(decoding: location.firstBytes.prefix(600), as: UTF8.self).split(
+      maxSplits: 2, whereSeparator: { $0.isNewline })
+    return lines.count > 1 && lines[0].contains("Record=") && parseNumber(String(lines[1])) != nil
   }
 
   static func read(_ location: RasterLocation, options: OpenOptions, context: RunContext) throws -> SpectralLibrary {
@@ -117,6 +145,8 @@ enum USGSSpectrum: SpectralLibraryFormat {
     if let colon = title.firstIndex(of: ":"), title[..<colon].contains("Record=") {
       name = title[title.index(after: colon)...].trimmingCharacters(in: .whitespaces)
     }
+    // Names are filled up with blanks.
+    name = name.split(separator: " ").joined(separator: " ")
     // `… ASDFRb AREF`: the word before the last names the spectrometer.
     let words = name.split(separator: " ")
     let instrument = String((words.count > 1 ? words[words.count - 2] : "").prefix(3)).uppercased()

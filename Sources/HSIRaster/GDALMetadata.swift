@@ -58,7 +58,8 @@ enum GDALMetadata {
     }
     metadata.extra = GDALStrings.pairs(GDALGetMetadata(dataset, "ENVI")).compactMap { key, value in
       let name = key.replacing("_", with: " ")
-      return ENVIMetadata.understood.contains(ENVIHeader.normalised(name)) ? nil : HeaderField(name, value)
+      let field = HeaderField(name, value)
+      return ENVIMetadata.isCarried(field, scale: metadata.scale) ? field : nil
     }
     return metadata
   }
@@ -90,26 +91,50 @@ enum GDALMetadata {
         place: "the band domain IMAGERY",
         source: .gdal)
     }
+    let headers = bands.map { items($0, "ENVI") }
+    if let values = all(headers.map { $0["wavelength"] ?? $0["wavelengths"] }) {
+      return FoundWavelengths(
+        values: values, fwhm: all(headers.map { $0["fwhm"] }),
+        unit: headers[0]["wavelength_units"] ?? envi["wavelength_units"], place: "the band domain ENVI", source: .gdal)
+    }
     let own = bands.map { items($0, nil) }
     for (key, unit) in [
       ("wavelength", nil), ("WAVELENGTH", nil), ("wavelength_nm", "nm"), ("center_wavelength", nil),
+      ("CENTER_WAVELENGTH", nil), ("central_wavelength", nil), ("CentralWavelength", nil),
+      ("radiation_wavelength", nil),
+      ("NETCDF_DIM_wavelength", nil), ("NETCDF_DIM_wavelengths", nil), ("NETCDF_DIM_wl", nil),
     ] as [(String, String?)] {
-      if let values = all(own.map { $0[key] }) {
-        let named = own.first.flatMap { $0["wavelength_units"] ?? $0["WAVELENGTH_UNITS"] }
+      if let values = all(own.map { $0[key].map(withoutUnit) }) {
+        let named = own.first.flatMap {
+          $0["wavelength_units"] ?? $0["WAVELENGTH_UNITS"] ?? $0["WAVELENGTH_UNIT"] ?? $0["wavelength_unit"]
+            ?? unitBehind($0[key] ?? "")
+        }
         return FoundWavelengths(
-          values: values, fwhm: all(own.map { $0["fwhm"] ?? $0["FWHM"] }) ?? envi["fwhm"].flatMap(numbers),
+          values: values,
+          fwhm: all(own.map { ($0["fwhm"] ?? $0["FWHM"] ?? $0["BANDWIDTH"] ?? $0["bandwidth"]).map(withoutUnit) })
+            ?? envi["fwhm"].flatMap(numbers),
           unit: unit ?? named, place: "the band items `\(key)`", source: .gdal)
       }
     }
+    if let low = all(own.map { $0["WavelengthMin"] }), let high = all(own.map { $0["WavelengthMax"] }) {
+      return FoundWavelengths(
+        values: zip(low, high).map { ($0 + $1) / 2 }, fwhm: zip(low, high).map { $1 - $0 }, unit: nil,
+        place: "the band items WavelengthMin and WavelengthMax", source: .gdal)
+    }
     let plain = items(dataset, nil)
     for (source, place) in [(envi, "the domain ENVI"), (plain, "the dataset items")] {
-      if let values = (source["wavelength"] ?? source["wavelengths"]).flatMap(numbers) {
+      let listed =
+        source["wavelength"] ?? source["wavelengths"] ?? source["WAVELENGTHS"] ?? source["WAVELENGTH"]
+        ?? source["Wavelengths"]
+      if let values = listed.flatMap(numbers) {
         return FoundWavelengths(
-          values: values, fwhm: source["fwhm"].flatMap(numbers), unit: source["wavelength_units"],
+          values: values, fwhm: (source["fwhm"] ?? source["FWHM"]).flatMap(numbers),
+          unit: source["wavelength_units"] ?? source["WAVELENGTH_UNITS"] ?? source["wavelength_unit"],
           place: place,
           source: .gdal)
       }
     }
+    if let found = cubeLabel(dataset, bands: bands.count) { return found }
     let numbered = bands.indices.map { plain["Band_\($0 + 1)"].flatMap(wavelengthInDescription) }
     for (list, place) in [
       (numbered, "the items Band_1 …"), (descriptions.map(wavelengthInDescription), "the band descriptions"),
@@ -119,7 +144,59 @@ enum GDALMetadata {
         return FoundWavelengths(values: values, unit: "nm", place: place, source: .gdal)
       }
     }
+    // Names such as `Band_503`: all alike but for a number that can only be a wavelength.
+    let named = descriptions.map(numberInName)
+    if named.count > 1, !named.contains(where: { $0 == nil }), Set(named.map { $0?.prefix ?? "" }).count == 1 {
+      let values = named.compactMap { $0?.number }
+      let isSteady = zip(values, values.dropFirst()).allSatisfy { $0 < $1 }
+      let counts = zip(values, values.dropFirst()).allSatisfy { $1 - $0 == 1 }
+      if isSteady, !counts, values[0] >= 200, values[values.count - 1] <= 20_000 {
+        return FoundWavelengths(values: values, unit: "nm", place: "the names of the bands", source: .inferred)
+      }
+    }
     return nil
+  }
+
+  /// The centres of an ISIS label: `BandBin` with `Center` and `Width`, in µm or the unit that stands behind them.
+  private static func cubeLabel(_ dataset: GDALDatasetH, bands: Int) -> FoundWavelengths? {
+    guard let list = GDALGetMetadata(dataset, "json:ISIS3"), let text = GDALStrings.array(list).first,
+      let label = try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any],
+      let bin = (label["IsisCube"] as? [String: Any])?["BandBin"] as? [String: Any]
+    else { return nil }
+    func read(_ key: String) -> (values: [Double], unit: String?)? {
+      var (value, unit) = (bin[key], String?.none)
+      if let object = value as? [String: Any] { (value, unit) = (object["value"], object["unit"] as? String) }
+      let all = (value as? [Any]) ?? value.map { [$0] } ?? []
+      let numbers = all.compactMap { entry -> Double? in
+        if let object = entry as? [String: Any] {
+          unit = unit ?? object["unit"] as? String
+          return (object["value"] as? NSNumber)?.doubleValue
+        }
+        return (entry as? NSNumber)?.doubleValue ?? (entry as? String).flatMap(parseNumber)
+      }
+      return numbers.count == bands ? (numbers, unit) : nil
+    }
+    guard let centres = read("Center") ?? read("Wavelength") else { return nil }
+    return FoundWavelengths(
+      values: centres.values, fwhm: read("Width")?.values, unit: centres.unit ?? "um", place: "the group BandBin",
+      source: .gdal)
+  }
+
+  /// `Band_503` as `Band_` and 503.
+  private static func numberInName(_ text: String) -> (prefix: String, number: Double)? {
+    guard let match = text.wholeMatch(of: #/([A-Za-z_ ]{1,20}?)([0-9]{3,5}(?:\.[0-9]+)?)/#), let value = Double(match.2)
+    else { return nil }
+    return (String(match.1), value)
+  }
+
+  private static func withoutUnit(_ text: String) -> String {
+    String(text.trimmingCharacters(in: .whitespaces).prefix { $0.isNumber || ".+-eE".contains($0) })
+  }
+
+  private static func unitBehind(_ text: String) -> String? {
+    let rest = text.trimmingCharacters(in: .whitespaces).drop { $0.isNumber || ".+-eE".contains($0) }
+      .trimmingCharacters(in: .whitespaces)
+    return rest.isEmpty ? nil : rest
   }
 
   private static func readClasses(_ bands: [GDALRasterBandH], into metadata: inout CubeMetadata) {
@@ -147,9 +224,7 @@ enum GDALMetadata {
 
   /// The numbers of `{1, 2}` or `1 2`.
   static func numbers(_ text: String) -> [Double]? {
-    let parts = ENVIHeader.unbraced(text).split { $0 == "," || $0.isWhitespace }
-    let values = parts.map { parseNumber(String($0)) ?? .nan }
-    return values.isEmpty ? nil : values
+    ENVIHeader.numbers(in: text.replacing("\r", with: " "))
   }
 
   private static func all(_ texts: [String?]) -> [Double]? {

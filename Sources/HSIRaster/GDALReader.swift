@@ -11,9 +11,32 @@ public enum GDALFormat: CubeFormat {
   public static func open(
     _ location: RasterLocation, options: OpenOptions, context: RunContext
   ) throws -> any CubeReader {
-    try GDALReader(
-      location.file, path: location.given, openOptions: options.gdalOptions, variable: options.variable,
-      context: context)
+    func open(_ name: String) throws -> GDALReader {
+      try GDALReader(
+        name, path: location.given, openOptions: options.gdalOptions, variable: options.variable, context: context)
+    }
+    do {
+      let reader = try open(location.file)
+      return try options.variable == nil ? TIFFPages.open(reader, location, context: context) ?? reader : reader
+    } catch let error as RasterError where error.identifier == "E-UNREADABLE" {
+      // Raw samples whose label lies beside them: PDS.
+      guard let label = detachedLabel(of: location.file) else { throw error }
+      context.logger.info("\(location.given): opened by its label \(label)")
+      return try open(label)
+    }
+  }
+
+  /// The label of a file of raw samples: the same name with `.lbl` or `.xml`.
+  private static func detachedLabel(of file: String) -> String? {
+    let stem = PathName(file).stem
+    guard stem != file else { return nil }
+    return ["lbl", "LBL", "xml"].map { stem + "." + $0 }.first { label in
+      label != file && VSI.isFile(label)
+        && VSI.prefix(label, count: 4096).map { first in
+          let text = String(decoding: first, as: UTF8.self)
+          return text.contains("PDS_VERSION_ID") || text.contains("Product_Observational")
+        } ?? false
+    }
   }
 }
 
@@ -29,6 +52,12 @@ public final class GDALReader: CubeReader {
   public internal(set) var files: [String]
   private let dataset: GDALDatasetH
   public let datasetName: String?
+  public let furtherNodata: [Double]
+  public var hasMask: Bool { mask != nil }
+  /// Names of further datasets in the file.
+  let subdatasets: [String]
+  /// A mask of all bands, or the alpha band.
+  private let mask: GDALRasterBandH?
   private let dataType: GDALDataType
 
   /// Refuses a GeoTIFF whose blocks do not all lie within the file; other formats pass.
@@ -78,7 +107,16 @@ public final class GDALReader: CubeReader {
     dataset = opened
     // Of a sub-dataset its own name, of a file the name that was asked for.
     datasetName = GDALGetDescription(opened).map { String(cString: $0) } ?? name
-    let bands = Int(GDALGetRasterCount(opened))
+    // An alpha band is no band of the spectrum but says where there is data.
+    let count = Int(GDALGetRasterCount(opened))
+    let last = GDALGetRasterBand(opened, Int32(count))
+    let hasAlpha = count > 1 && GDALGetRasterColorInterpretation(last) == GCI_AlphaBand
+    let bands = hasAlpha ? count - 1 : count
+    let flags = count > 0 ? GDALGetMaskFlags(GDALGetRasterBand(opened, 1)) : 0
+    let hasOwn = flags & GMF_PER_DATASET != 0 && flags & GMF_ALL_VALID == 0
+    mask = hasAlpha ? last : hasOwn ? GDALGetMaskBand(GDALGetRasterBand(opened, 1)) : nil
+    subdatasets = GDALStrings.pairs(GDALGetMetadata(opened, "SUBDATASETS")).filter { $0.key.hasSuffix("_NAME") }.map(
+      \.value)
     shape = CubeShape(
       lines: Int(GDALGetRasterYSize(opened)), samples: Int(GDALGetRasterXSize(opened)), bands: bands)
     (dataType, sampleType) = try GDALReader.sampleType(opened, bands: bands, path: given)
@@ -94,7 +132,10 @@ public final class GDALReader: CubeReader {
     // Two rows of blocks, but not more than a quarter of the budget: smaller caches read blocks twice.
     GDAL.reserveCache(
       min(2 * across * Int(max(1, height)) * bands * sampleType.size, context.memory.bytes / 4))
+    furtherNodata = ["ISIS3", "ISIS2"].contains(format) ? GDALReader.specialPixels(sampleType) : []
     metadata = GDAL.collecting { _ in GDALMetadata.read(opened, bands: bands, path: given, context: context) }
+    if hasAlpha { context.logger.info("\(given): the last band is opacity; pixels where it is 0 hold no data") }
+    if hasOwn, !hasAlpha { context.logger.info("\(given): its mask says which pixels hold data") }
     let list = GDALGetFileList(opened)
     files = GDALStrings.array(list)
     CSLDestroy(list)
@@ -102,6 +143,51 @@ public final class GDALReader: CubeReader {
   }
 
   deinit { GDAL.collecting { _ in GDALClose(dataset) } }
+
+  /// The place of the first sample in the file where all samples lie behind one another as they are; nil otherwise.
+  func contiguousStart(bytes: Int) -> Int? {
+    let codec = GDALGetMetadataItem(dataset, "COMPRESSION", "IMAGE_STRUCTURE").map { String(cString: $0) } ?? "NONE"
+    guard codec == "NONE", let band = GDALGetRasterBand(dataset, 1) else { return nil }
+    var (width, height): (Int32, Int32) = (1, 1)
+    GDALGetBlockSize(band, &width, &height)
+    guard Int(width) == shape.samples else { return nil }
+    var (start, next, found) = (Int?.none, 0, 0)
+    for row in 0..<((shape.lines + Int(height) - 1) / Int(height)) {
+      func item(_ kind: String) -> Int? {
+        GDALGetMetadataItem(band, "BLOCK_\(kind)_0_\(row)", "TIFF").flatMap { Int(String(cString: $0)) }
+      }
+      guard let offset = item("OFFSET"), let length = item("SIZE") else { return nil }
+      if start == nil { (start, next) = (offset, offset) }
+      guard offset == next else { return nil }
+      (next, found) = (offset + length, found + length)
+    }
+    return found >= bytes ? start : nil
+  }
+
+  /// The five special values of integer ISIS cubes, of which GDAL knows the first only; those of floats are beyond all data.
+  private static func specialPixels(_ type: SampleType) -> [Double] {
+    switch type {
+    case .uint8: [0, 255]
+    case .int16: [-32_768, -32_767, -32_766, -32_765, -32_764]
+    case .uint16: [0, 1, 2, 65_534, 65_535]
+    default: []
+    }
+  }
+
+  public func readMask(_ window: PixelWindow) throws -> [UInt8] {
+    var flags = [UInt8](repeating: 255, count: window.pixels)
+    guard let mask, window.pixels > 0 else { return flags }
+    try GDAL.collecting { messages in
+      let status = GDALRasterIO(
+        mask, GF_Read, Int32(window.sample), Int32(window.line), Int32(window.samples), Int32(window.lines), &flags,
+        Int32(window.samples), Int32(window.lines), GDT_Byte, 0, 0)
+      guard status == CE_None, !messages.hasError else {
+        throw RasterError.inputOutput(
+          path: GDAL.redacted(path), action: "reading", reason: "its mask: \(messages.reason ?? "no reason given")")
+      }
+    }
+    return flags
+  }
 
   public func read(_ window: PixelWindow, bands: [Int], into block: StoredBlock) throws {
     let order: Interleave = interleave == .bip ? .bip : .bsq

@@ -4,7 +4,7 @@ import HSICore
 
 /// Writes a GeoTIFF through GDAL: tiled, compressed, with wavelengths in the three places where programs look.
 ///
-/// Defaults: 256 × 256 tiles, `BIGTIFF=IF_SAFER`, ZSTD level 1 (DEFLATE where compatible), predictor 2 or 3, pixel
+/// Defaults: 256 × 256 tiles, `BIGTIFF=IF_SAFER`, ZSTD level 1 (DEFLATE where compatible), predictor 2 or 3 (none for compatible floats), pixel
 /// interleaved for spectral cubes, band interleaved otherwise; creation options of the caller come last.
 public final class GeoTIFFWriter: CubeWriter {
   public let path: String
@@ -22,9 +22,18 @@ public final class GeoTIFFWriter: CubeWriter {
   /// Creates the file under a temporary name (`/vsi…` names: directly).
   ///
   /// - Throws: `CoreError.outputExists`, `.cannotWrite`, `.diskFull`, `RasterError.inputOutput`.
-  public init(
+  public convenience init(
     _ path: String, shape: CubeShape, type: SampleType, metadata: CubeMetadata,
     options: OutputOptions = OutputOptions(), context: RunContext
+  ) throws {
+    try self.init(
+      path, shape: shape, type: type, metadata: metadata, options: options, flattensDomains: false, context: context)
+  }
+
+  /// - Parameter flattensDomains: whether items of metadata domains get names that `FlatDomains` restores.
+  init(
+    _ path: String, shape: CubeShape, type: SampleType, metadata: CubeMetadata, options: OutputOptions,
+    flattensDomains: Bool, context: RunContext
   ) throws {
     self.path = path
     self.shape = shape
@@ -60,7 +69,7 @@ public final class GeoTIFFWriter: CubeWriter {
           GDALClose(dataset)
           throw GeoTIFFWriter.failure(messages, path)
         }
-        GeoTIFFMetadata.write(metadata, to: dataset, type: type)
+        GeoTIFFMetadata.write(metadata, to: dataset, type: type, flattensDomains: flattensDomains)
         return dataset
       }
     } catch {
@@ -208,6 +217,8 @@ public final class GeoTIFFWriter: CubeWriter {
       (values["BLOCKXSIZE"], values["BLOCKYSIZE"]) = ("64", "64")
     }
     if !options.isCompatible { values["ZSTD_LEVEL"] = "1" }
+    // Readers without further codecs undo the differences of integers but not of floats.
+    if options.isCompatible, type.isFloatingPoint { values["PREDICTOR"] = nil }
     if type == .int64 || type == .uint64 { values["PREDICTOR"] = "2" }
     if type == .int8 { values["PIXELTYPE"] = "SIGNEDBYTE" }
     if isStream { values["STREAMABLE_OUTPUT"] = "YES" }
@@ -236,9 +247,15 @@ enum GeoTIFFMetadata {
     String(format: "B%03d %.2f nm", band + 1, wavelength)
   }
 
-  static func write(_ metadata: CubeMetadata, to dataset: GDALDatasetH, type: SampleType) {
+  static func write(
+    _ metadata: CubeMetadata, to dataset: GDALDatasetH, type: SampleType, flattensDomains: Bool = false
+  ) {
     func set(_ object: GDALMajorObjectH, _ key: String, _ value: String, _ domain: String? = nil) {
-      GDALSetMetadataItem(object, key, value, domain)
+      if flattensDomains, let domain {
+        GDALSetMetadataItem(object, FlatDomains.name(key, domain), value, nil)
+      } else {
+        GDALSetMetadataItem(object, key, value, domain)
+      }
     }
     GDALGeoreference.write(metadata.georeference, to: dataset)
     set(dataset, "TIFFTAG_SOFTWARE", "hsi \(ToolkitVersion.number)")
@@ -247,7 +264,7 @@ enum GeoTIFFMetadata {
     if let summary = metadata.summary { set(dataset, "TIFFTAG_IMAGEDESCRIPTION", summary) }
     if let acquired = metadata.acquired { set(dataset, "ACQUISITIONDATETIME", acquired, "IMAGERY") }
     if let sensor = metadata.sensor { set(dataset, "sensor_type", sensor, "ENVI") }
-    writeENVI(metadata, to: dataset)
+    writeENVI(metadata) { set(dataset, $0, $1, "ENVI") }
     // One nodata value per file is all that TIFF has.
     if let nodata = metadata.nodata.compactMap({ $0 }).first, let band = GDALGetRasterBand(dataset, 1) {
       switch type {
@@ -262,7 +279,6 @@ enum GeoTIFFMetadata {
         GDALSetRasterScale(band, metadata.scale[b])
         GDALSetRasterOffset(band, metadata.offset[b])
       }
-      // The COG driver keeps band items of the default domain only.
       if metadata.axis.good.contains(false) { set(band, "bbl", metadata.axis.good[b] ? "1" : "0") }
       let name = metadata.bandNames.indices.contains(b) ? metadata.bandNames[b] : ""
       guard let centre = metadata.axis.wavelengths?[b] else {
@@ -289,8 +305,7 @@ enum GeoTIFFMetadata {
   }
 
   /// The spectral axis and the carried-along header entries in the `ENVI` domain, as GDAL shows them of ENVI files.
-  private static func writeENVI(_ metadata: CubeMetadata, to dataset: GDALDatasetH) {
-    func set(_ key: String, _ value: String) { GDALSetMetadataItem(dataset, key, value, "ENVI") }
+  private static func writeENVI(_ metadata: CubeMetadata, _ set: (String, String) -> Void) {
     func list(_ values: [String]) -> String { "{" + values.joined(separator: ", ") + "}" }
     if let wavelengths = metadata.axis.wavelengths {
       set("wavelength", list(wavelengths.map(PlainNumber.exact)))
@@ -298,8 +313,9 @@ enum GeoTIFFMetadata {
       if let fwhm = metadata.axis.fwhm { set("fwhm", list(fwhm.map(PlainNumber.exact))) }
     }
     if metadata.axis.good.contains(false) { set("bbl", list(metadata.axis.good.map { $0 ? "1" : "0" })) }
+    if let factor = ENVIMetadata.factor(metadata) { set("reflectance_scale_factor", PlainNumber.exact(factor)) }
     if let rgb = metadata.defaultRGB { set("default_bands", list(rgb.map { "\($0 + 1)" })) }
-    for field in metadata.extra where !ENVIMetadata.understood.contains(ENVIHeader.normalised(field.key)) {
+    for field in metadata.extra where ENVIMetadata.isCarried(field, scale: metadata.scale) {
       set(field.key.replacing(" ", with: "_"), field.value)
     }
   }

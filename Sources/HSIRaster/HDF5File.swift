@@ -128,16 +128,20 @@ final class HDF5File {
 
   /// Reads every attribute of an object and forgets it.
   func touchAttributes(of path: String) {
+    for name in attributeNames(of: path) { _ = attribute(name, of: path) }
+  }
+
+  /// Names of the attributes of an object, sorted, a thousand at most.
+  func attributeNames(of path: String) -> [String] {
     let object = H5Oopen(id, path, 0)
-    guard object >= 0 else { return }
+    guard object >= 0 else { return [] }
     let count = H5Aget_num_attrs(object)
     H5Oclose(object)
-    for index in 0..<min(max(count, 0), 1000) {
+    return (0..<min(max(count, 0), 1000)).compactMap { index in
       var buffer = [CChar](repeating: 0, count: 1024)
       let length = H5Aget_name_by_idx(id, path, H5_INDEX_NAME, H5_ITER_INC, hsize_t(index), &buffer, 1024, 0)
-      guard length > 0, length < 1024 else { continue }
-      let name = String(decoding: buffer.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-      _ = attribute(name, of: path)
+      guard length > 0, length < 1024 else { return nil }
+      return String(decoding: buffer.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
   }
 

@@ -79,7 +79,8 @@ enum HDF5Products {
       metadata.sources["georeference"] = .product
     }
     let axes = ArrayAxes(line: 0, sample: 1, band: 2)
-    HDF5Format.conventions(file, array, axes: axes, metadata: &metadata)
+    HDF5Format.conventions(
+      file, array, axes: axes, metadata: &metadata, path: request.path, context: request.context)
     var cube = request.cube("NetCDF (EMIT)", array, axes: axes, metadata: metadata)
     cube.lookup = emitLookup(file)
     return cube
@@ -112,7 +113,8 @@ enum HDF5Products {
       ).install(in: &metadata, path: request.path, context: request.context)
       metadata.quantity = kind == "radiance" ? .radiance : .reflectance
       let axes = ArrayAxes(line: 1, sample: 2, band: 0)
-      HDF5Format.conventions(request.file, array, axes: axes, metadata: &metadata)
+      HDF5Format.conventions(
+        request.file, array, axes: axes, metadata: &metadata, path: request.path, context: request.context)
       return request.cube("NetCDF (AVIRIS-3)", array, axes: axes, metadata: metadata)
     }
     return nil
@@ -251,7 +253,8 @@ enum HDF5Products {
       }
       if metadata.georeference != nil { metadata.sources["georeference"] = .product }
       let axes = ArrayAxes(line: 1, sample: 2, band: 0)
-      HDF5Format.conventions(file, array, axes: axes, metadata: &metadata)
+      HDF5Format.conventions(
+        file, array, axes: axes, metadata: &metadata, path: request.path, context: request.context)
       if metadata.nodata.allSatisfy({ $0 == nil }) {
         metadata.nodata = [Double?](repeating: -9999, count: bands)
         metadata.sources["nodata"] = .product

@@ -38,9 +38,10 @@ public enum HDF5Format: CubeFormat {
       ?? general(file, wanted: wanted, options: options, path: path, context: context)
     for segment in cube.segments { try segment.array.require(context) }
     let source = try HDF5Source(file: file, segments: cube.segments)
+    let further = cube.segments.count == 1 ? Array(nodata(cube.segments[0].array).dropFirst()) : []
     return try ArrayReader(
       path: path, format: cube.format, files: [location.file], metadata: cube.metadata, source: source,
-      owner: file, lookup: cube.lookup)
+      owner: file, lookup: cube.lookup, furtherNodata: further)
   }
 
   // MARK: - Files of no known product
@@ -50,22 +51,24 @@ public enum HDF5Format: CubeFormat {
   ) throws -> HDF5Cube {
     let array = try choice(file, wanted: wanted, path: path)
     try array.require(context)
-    let rank = array.dimensions.count
+    let kept = ArrayAxes.counting(array.dimensions)
+    let rank = kept.count
     guard rank == 2 || rank == 3 else {
       throw RasterError.unsupported(
         path: path, feature: "\(array.path) of \(rank) axes",
         advice: "choose an array of 2 or 3 axes with \(option: "variable")")
     }
+    if rank < array.dimensions.count { context.logger.info("\(path): axes of extent 1 of \(array.path) do not count") }
     let found = rank == 3 ? wavelengths(file, array) : nil
     let axes: ArrayAxes
     if let text = options.axes {
-      axes = try ArrayAxes(text, rank: rank)
+      axes = try ArrayAxes(text, rank: rank).among(kept)
     } else if rank == 2 {
-      axes = ArrayAxes(line: 0, sample: 1, band: nil)
+      axes = ArrayAxes(line: kept[0], sample: kept[1], band: nil)
     } else if let band = found.flatMap({ found in bandAxis(array, count: found.values.count) })
-      ?? namedBandAxis(file, array)
+      ?? namedBandAxis(file, array), kept.contains(band)
     {
-      let others = (0..<3).filter { $0 != band }
+      let others = kept.filter { $0 != band }
       axes = ArrayAxes(line: others[0], sample: others[1], band: band)
       context.logger.info("\(path): axis \(band + 1) of \(array.path) is taken as the spectral one")
     } else {
@@ -77,7 +80,11 @@ public enum HDF5Format: CubeFormat {
     let bands = axes.band.map { array.dimensions[$0] } ?? 1
     var metadata = CubeMetadata(bands: bands)
     if let found, found.values.count == bands { found.install(in: &metadata, path: path, context: context) }
-    conventions(file, array, axes: axes, metadata: &metadata)
+    conventions(file, array, axes: axes, metadata: &metadata, path: path, context: context)
+    if metadata.sources["goodBands"] == nil, let flags = flags(file, array, bands: bands) {
+      for band in 0..<bands where flags[band] == 0 { metadata.axis.good[band] = false }
+      metadata.sources["goodBands"] = .product
+    }
     return HDF5Cube(
       format: "HDF5", segments: [.init(array: array, layout: .axes(axes), bands: Array(0..<bands))],
       metadata: metadata)
@@ -93,11 +100,13 @@ public enum HDF5Format: CubeFormat {
         advice: "there is no \(wanted); choose one with \(path)//ARRAY")
     }
     let arrays = file.arrays().filter { $0.type != nil }
-    let cubes = arrays.filter { $0.dimensions.count == 3 && !$0.dimensions.contains(0) }
+    let cubes = arrays.filter { ArrayAxes.counting($0.dimensions).count == 3 && !$0.dimensions.contains(0) }
     let planes = arrays.filter { $0.dimensions.count == 2 && !$0.dimensions.contains(0) }
     let wide = planes.filter { $0.dimensions.allSatisfy { $0 > 1 } }
     let images = wide.isEmpty ? planes : wide
-    if cubes.count == 1 { return try file.open(cubes[0].path) }
+    if let only = CubeChoice.only(cubes.map { .init(name: $0.path, dimensions: $0.dimensions, type: $0.type) }) {
+      return try file.open(cubes[only].path)
+    }
     if cubes.isEmpty, images.count == 1 { return try file.open(images[0].path) }
     guard !cubes.isEmpty || !images.isEmpty else {
       throw RasterError.unreadable(path: path, reason: "it holds no numeric array of 2 or 3 axes")
@@ -113,17 +122,9 @@ public enum HDF5Format: CubeFormat {
     }
   }
 
-  private static let wavelengthNames: Set<String> = [
-    "wavelength", "wavelengths", "wavelength_nm", "band_center", "band_centers", "band_centre",
-    "band_centres",
-    "center_wavelength", "center_wavelengths", "central_wavelength", "centre_wavelengths", "wl", "lambda",
-    "waves",
-  ]
-  private static let widthNames = ["fwhm", "full_width_half_max", "bandwidth", "bandwidths"]
-
   private static func bandAxis(_ array: HDF5Array, count: Int) -> Int? {
     let fitting = array.dimensions.indices.filter { array.dimensions[$0] == count }
-    return fitting.last == 2 ? 2 : fitting.first
+    return fitting.last == array.dimensions.count - 1 ? fitting.last : fitting.first
   }
 
   /// The axis as long as a 1-D array called `band` or `bands`.
@@ -141,11 +142,12 @@ public enum HDF5Format: CubeFormat {
 
   /// Wavelengths of an array: its attributes, then 1-D arrays whose length is that of an axis, nearest group first.
   static func wavelengths(_ file: HDF5File, _ array: HDF5Array) -> FoundWavelengths? {
-    for name in wavelengthNames.sorted() {
+    let attributes = file.attributeNames(of: array.path)
+    for name in attributes where SpectralNames.isCentre(name) {
       guard let values = array.attribute(name)?.numbers, values.count > 1,
         array.dimensions.contains(values.count)
       else { continue }
-      let widths = widthNames.lazy.compactMap { array.attribute($0)?.numbers }.first
+      let widths = attributes.filter(SpectralNames.isWidth).lazy.compactMap { array.attribute($0)?.numbers }.first
       let unit = array.attribute(name + "_units")?.text ?? array.attribute("wavelength_units")?.text
       let widthUnit = array.attribute("fwhm_units")?.text
       return FoundWavelengths(
@@ -159,12 +161,19 @@ public enum HDF5Format: CubeFormat {
       let (x, y) = (a.path.hasPrefix("/" + folder), b.path.hasPrefix("/" + folder))
       return x == y ? a.path < b.path : x
     }
-    guard let entry = lists.first(where: { wavelengthNames.contains(name($0.path).lowercased()) }),
+    let standard = lists.first { entry in
+      file.attribute("standard_name", of: entry.path)?.text.map(SpectralNames.isStandard) ?? false
+    }
+    let doubtful = lists.first { entry in
+      SpectralNames.mayBeCentre(name(entry.path))
+        && ((try? file.open(entry.path))?.doubles().map(SpectralNames.isPlausible) ?? false)
+    }
+    guard let entry = lists.first(where: { SpectralNames.isCentre(name($0.path)) }) ?? standard ?? doubtful,
       let list = try? file.open(entry.path), let values = list.doubles()
     else { return nil }
     let unit = (list.attribute("units") ?? list.attribute("Units") ?? list.attribute("unit"))?.text
     let widths = lists.first {
-      widthNames.contains(name($0.path).lowercased()) && $0.dimensions == entry.dimensions
+      SpectralNames.isWidth(name($0.path)) && $0.dimensions == entry.dimensions
     }
     .flatMap { try? file.open($0.path) }
     return FoundWavelengths(
@@ -172,6 +181,18 @@ public enum HDF5Format: CubeFormat {
       fwhm: converted(widths?.doubles(), from: widths?.attribute("units")?.text, to: unit, of: values),
       unit: unit,
       place: entry.path, source: .product)
+  }
+
+  /// The numbers of a list of good bands: an attribute of the array, or a 1-D array.
+  private static func flags(_ file: HDF5File, _ array: HDF5Array, bands: Int) -> [Double]? {
+    let attributes = file.attributeNames(of: array.path).filter(SpectralNames.isFlag).compactMap {
+      array.attribute($0)?.numbers
+    }
+    let lists = file.arrays().filter {
+      $0.dimensions == [bands] && $0.type != nil && SpectralNames.isFlag(name($0.path))
+    }
+    .compactMap { (try? file.open($0.path))?.doubles() }
+    return (attributes + lists).first { list in list.count == bands && list.allSatisfy { $0 == 0 || $0 == 1 } }
   }
 
   /// Widths in the unit of the wavelengths.
@@ -187,21 +208,33 @@ public enum HDF5Format: CubeFormat {
     return widths.map { target.value(nanometres: own.nanometres($0)) }
   }
 
-  /// Facts that follow the CF conventions: fill value, scale, offset, name, coordinates.
-  static func conventions(_ file: HDF5File, _ array: HDF5Array, axes: ArrayAxes, metadata: inout CubeMetadata) {
+  /// Facts that follow the CF conventions: fill value, scale, offset (one for all bands or one per band), name, coordinates.
+  static func conventions(
+    _ file: HDF5File, _ array: HDF5Array, axes: ArrayAxes, metadata: inout CubeMetadata, path: String,
+    context: RunContext
+  ) {
     let bands = metadata.bands
-    for name in ["_FillValue", "missing_value", "Data_Ignore_Value", "_fillvalue"] {
-      guard let value = array.attribute(name)?.number else { continue }
+    func perBand(_ name: String) -> [Double]? {
+      guard let values = array.attribute(name)?.numbers, !values.isEmpty, values.allSatisfy(\.isFinite) else {
+        return nil
+      }
+      if values.count == 1 { return [Double](repeating: values[0], count: bands) }
+      if values.count == bands { return values }
+      context.warn(
+        "W-GAIN-COUNT",
+        "\(path): `\(name)` of \(array.path) has \(values.count) entries for \(bands) bands and is ignored")
+      return nil
+    }
+    if let value = HDF5Format.nodata(array).first {
       metadata.nodata = [Double?](repeating: value, count: bands)
       metadata.sources["nodata"] = .product
-      break
     }
-    if let scale = array.attribute("scale_factor")?.number, scale != 0 {
-      metadata.scale = [Double](repeating: scale, count: bands)
+    if let scale = perBand("scale_factor"), !scale.contains(0) {
+      metadata.scale = scale
       metadata.sources["scale"] = .product
     }
-    if let offset = array.attribute("add_offset")?.number {
-      metadata.offset = [Double](repeating: offset, count: bands)
+    if let offset = perBand("add_offset") {
+      metadata.offset = offset
       metadata.sources["offset"] = .product
     }
     let words = ((array.attribute("long_name")?.text ?? "") + " " + array.path).lowercased()
@@ -227,47 +260,25 @@ public enum HDF5Format: CubeFormat {
     }
   }
 
-  /// The grid of a CF file: reference system of the `grid_mapping` variable, its `GeoTransform` or regular 1-D
-  /// coordinates of pixel centres.
+  /// The values that mean no data of an array, the one to write back first.
+  static func nodata(_ array: HDF5Array) -> [Double] {
+    var found: [Double] = []
+    for name in ["_FillValue", "missing_value", "Data_Ignore_Value", "_fillvalue"] {
+      for value in array.attribute(name)?.numbers ?? []
+      where !found.contains(value) && !(value.isNaN && found.contains(where: \.isNaN)) {
+        found.append(value)
+      }
+    }
+    return found
+  }
+
+  /// The grid of a CF file.
   private static func grid(_ file: HDF5File, _ array: HDF5Array, axes: ArrayAxes) -> Georeference? {
-    var crs: String?
-    var transform: [Double]?
-    let folder = array.path.split(separator: "/").dropLast().joined(separator: "/")
-    func sibling(_ name: String) -> String {
-      let near = (folder.isEmpty ? "" : "/" + folder) + "/" + name
-      return file.exists(near) ? near : "/" + name
-    }
-    if let mapping = array.attribute("grid_mapping")?.text {
-      let path = sibling(mapping)
-      crs = ["crs_wkt", "spatial_ref"].lazy.compactMap { file.attribute($0, of: path)?.text }.first
-      let numbers = file.attribute("GeoTransform", of: path).map { attribute -> [Double] in
-        attribute.text.map { $0.split(separator: " ").compactMap { Double($0) } } ?? attribute.numbers
-      }
-      if let numbers, numbers.count == 6 { transform = numbers }
-    }
-    func regular(_ names: [String], _ count: Int) -> (first: Double, step: Double)? {
-      for name in names {
-        guard let values = file.array(sibling(name))?.doubles(), values.count == count, count > 1 else {
-          continue
-        }
-        let step = (values[count - 1] - values[0]) / Double(count - 1)
-        guard step != 0,
-          values.indices.allSatisfy({
-            abs(values[$0] - values[0] - step * Double($0)) <= 1e-3 * abs(step)
-          })
-        else { continue }
-        return (values[0], step)
-      }
-      return nil
-    }
-    if transform == nil,
-      let x = regular(["x", "easting", "lon", "longitude"], array.dimensions[axes.sample]),
-      let y = regular(["y", "northing", "lat", "latitude"], array.dimensions[axes.line])
-    {
-      transform = [x.first - x.step / 2, x.step, 0, y.first - y.step / 2, 0, y.step]
-    }
-    guard let transform else { return nil }
-    return Georeference(crs: crs, mapping: .affine(transform))
+    CFGrid(
+      text: { file.attribute($0, of: $1)?.text }, numbers: { file.attribute($0, of: $1)?.numbers },
+      list: { file.array($0).flatMap { $0.dimensions.count == 1 ? $0.doubles() : nil } }, exists: { file.exists($0) }
+    ).georeference(
+      array.path, samples: (array.dimensions[axes.sample], nil), lines: (array.dimensions[axes.line], nil))
   }
 
   /// A reference system of the EPSG register as WKT.

@@ -2,14 +2,14 @@ import CGDAL
 import Foundation
 import HSICore
 
-/// A cube as one image file per band: a folder or a pattern (`scene/*.png`) of PNG or TIFF files of equal size.
+/// A cube as one image file per band: a folder or a pattern (`scene/*.png`) of PNG, TIFF or JPEG 2000 files of equal size.
 ///
 /// Bands are in natural order of the names (`ms_2` before `ms_10`). 31 files whose names hold `_ms_` are a CAVE scene:
 /// 400 to 700 nm every 10 nm. Of colour images the first channel counts (`W-STACK-COLOUR`).
 public enum ImageStackFormat: CubeFormat {
   public static let name = "image stack"
 
-  private static let extensions: Set<String> = ["png", "tif", "tiff"]
+  private static let extensions: Set<String> = ["png", "tif", "tiff", "jp2", "j2k"]
 
   public static func matches(_ location: RasterLocation) -> Bool {
     if location.isFolder { return members(of: location).count > 1 }
@@ -84,8 +84,15 @@ final class ImageStackSource: CubeArraySource {
   /// Opens all files.
   ///
   /// - Throws: `RasterError.inconsistent` when sizes or types differ.
-  init(_ files: [String], path: String, context: RunContext) throws {
-    readers = try files.map { try GDALReader($0, context: context) }
+  convenience init(_ files: [String], path: String, context: RunContext) throws {
+    try self.init(try files.map { try GDALReader($0, context: context) }, path: path, context: context)
+  }
+
+  /// A stack of open images.
+  ///
+  /// - Throws: `RasterError.inconsistent` when sizes or types differ.
+  init(_ readers: [GDALReader], path: String, context: RunContext) throws {
+    self.readers = readers
     guard let first = readers.first else { throw RasterError.notFound(path: path) }
     for reader in readers {
       guard reader.shape.lines == first.shape.lines, reader.shape.samples == first.shape.samples,
@@ -106,7 +113,7 @@ final class ImageStackSource: CubeArraySource {
         "\(path): \(coloured.count) images such as \(PathName(some.path).name) have \(some.shape.bands) channels; "
           + "the first one is used")
     }
-    shape = CubeShape(lines: first.shape.lines, samples: first.shape.samples, bands: files.count)
+    shape = CubeShape(lines: first.shape.lines, samples: first.shape.samples, bands: readers.count)
     type = first.sampleType
     blockLines = readers.map { $0.blockLines }.max() ?? 1
   }

@@ -3,9 +3,9 @@ import HSICore
 
 /// MATLAB files: versions 4 to 7 by an own parser (`MATLABFile`), 7.3 through HDF5.
 ///
-/// Which variable is the cube, in this order: `--var`; a matrix bands × pixels whose sides the file gives (`nRow`
-/// and `nCol`, `lines` and `cols`, …) or that fits `--size`; the only 3-D numeric variable; a 3-D variable named like
-/// the file; one of the customary names; the only 2-D numeric variable (a label map, or bands × pixels of a square
+/// Axes of extent 1 do not count where there are more than three. Which variable is the cube, in this order: `--var`; a matrix bands × pixels whose sides the file gives (`nRow`
+/// and `nCol`, `lines` and `cols`, …) or that fits `--size`; the only 3-D numeric variable, or the only one that
+/// is neither a picture of bytes nor a mask (`CubeChoice`); a 3-D variable named like the file; one of the customary names; the only 2-D numeric variable (a label map, or bands × pixels of a square
 /// image). Axes are rows × columns × bands; pixels of a matrix bands × pixels run down the columns.
 public enum MATLABFormat: CubeFormat {
   public static let name = "MATLAB"
@@ -53,7 +53,13 @@ struct MATLABEntry {
   var field: String { name.split(separator: ".").last.map(String.init) ?? name }
   /// Length of a vector, nil for other shapes.
   var vectorLength: Int? { size.count == 2 && size.contains(1) ? max(size[0], size[1]) : nil }
-  var isCube: Bool { type != nil && size.count == 3 && !size.contains(0) }
+  var isCube: Bool { type != nil && axes.count == 3 && !size.contains(0) }
+  /// The axes that count: all, or those that are longer than 1 where there are more than three.
+  var axes: [Int] {
+    var kept = Array(size.indices)
+    while kept.count > 3, let single = kept.first(where: { size[$0] == 1 }) { kept.removeAll { $0 == single } }
+    return kept
+  }
   var isMatrix: Bool { type != nil && size.count == 2 && size[0] > 1 && size[1] > 1 }
 }
 
@@ -65,14 +71,17 @@ protocol MATLABContainer {
   var entries: [MATLABEntry] { get }
   /// Fields of structs, one level down.
   func fields() -> [MATLABEntry]
+  /// Fields of the struct of a name with dots; none where there is no such struct.
+  func members(_ name: String) -> [MATLABEntry]
   /// The entry of a name with dots.
   func entry(_ name: String) throws -> MATLABEntry
   /// Numbers of a small variable in MATLAB's order.
   func doubles(_ name: String) -> [Double]?
   /// Texts of a char or cell variable.
   func texts(_ name: String) -> [String]?
-  /// The numbers as a cube: rows × columns × bands, or bands × pixels of an image of so many lines.
-  func source(_ name: String, pixelLines: Int?) throws -> (any CubeArraySource, AnyObject?)
+  /// The numbers as a cube: the axes that count in the order given (rows, columns, bands), or bands × pixels of an image of so many
+  /// lines.
+  func source(_ name: String, pixelLines: Int?, axes: ArrayAxes?) throws -> (any CubeArraySource, AnyObject?)
 }
 
 /// The choice of the cube among the variables, and its metadata.
@@ -101,7 +110,9 @@ struct MATLABCube {
         advice: "choose a real numeric array with \(option: "variable")"
       )
     }
-    let (source, owner) = try container.source(entry.name, pixelLines: lines)
+    let order = try lines == nil ? axes(of: entry) : nil
+    let (source, owner) = try container.source(entry.name, pixelLines: lines, axes: order)
+    if entry.size.count > 3 { context.logger.info("\(path): axes of extent 1 of \(entry.summary) do not count") }
     var metadata = CubeMetadata(bands: source.shape.bands)
     if let lines {
       context.logger.info("\(path): \(entry.name) read as bands × pixels of an image of \(lines) lines")
@@ -116,11 +127,25 @@ struct MATLABCube {
       owner: owner)
   }
 
+  /// The meaning of a cube's axes where it is not rows, columns, bands: as the user says, or where only the first, or only the second,
+  /// is as long as a list of wavelengths.
+  private func axes(of entry: MATLABEntry) throws -> ArrayAxes? {
+    if let text = options.axes { return try ArrayAxes(text, rank: entry.axes.count) }
+    guard entry.isCube else { return nil }
+    let extents = entry.axes.map { entry.size[$0] }
+    guard numbers(beside: entry, bands: extents[2], SpectralNames.isCentre) == nil else { return nil }
+    let fitting = (0..<2).filter { numbers(beside: entry, bands: extents[$0], SpectralNames.isCentre) != nil }
+    guard fitting.count == 1, extents[0] != extents[1] else { return nil }
+    context.logger.info(
+      "\(path): axis \(fitting[0] + 1) of \(entry.name) is as long as its wavelengths and taken as the spectral one")
+    return fitting == [0] ? ArrayAxes(line: 1, sample: 2, band: 0) : ArrayAxes(line: 0, sample: 2, band: 1)
+  }
+
   /// The variable and, for a matrix bands × pixels, the lines of its image.
   private func choice() throws -> (MATLABEntry, Int?) {
     if let name = options.variable {
       let entry = try container.entry(name)
-      if entry.size.count > 3 {
+      if entry.axes.count > 3 {
         throw RasterError.unsupported(
           path: path, feature: "an array of \(entry.size.count) axes (\(entry.summary))",
           advice: "save a 3-D array of it")
@@ -136,6 +161,9 @@ struct MATLABCube {
     }
     let cubes = all.filter { $0.isCube }
     if cubes.count == 1 { return (cubes[0], nil) }
+    if let only = CubeChoice.only(cubes.map { .init(name: $0.name, dimensions: $0.size, type: $0.type) }) {
+      return (cubes[only], nil)
+    }
     if let named = preferred(cubes) { return (named, nil) }
     if cubes.isEmpty {
       if let matrix = matrices.first(where: { ["v", "y"].contains($0.name.lowercased()) }),
@@ -145,6 +173,10 @@ struct MATLABCube {
       }
       if matrices.count == 1 { return (matrices[0], pixelLines(of: matrices[0])) }
       if let named = preferred(matrices) { return (named, pixelLines(of: named)) }
+    }
+    if cubes.isEmpty, matrices.isEmpty, let many = all.first(where: { $0.type != nil && $0.axes.count > 3 }) {
+      throw RasterError.unsupported(
+        path: path, feature: "an array of \(many.size.count) axes (\(many.summary))", advice: "save a 3-D array of it")
     }
     guard !cubes.isEmpty || !matrices.isEmpty else {
       throw RasterError.unreadable(
@@ -191,10 +223,16 @@ struct MATLABCube {
     return side
   }
 
-  /// The further variables of files that `MATLABWriter` wrote, beside a cube of its names.
+  /// Bad bands, and the further variables of files that `MATLABWriter` wrote, beside a cube of its names.
   private func installNamed(_ entry: MATLABEntry, in metadata: inout CubeMetadata) {
-    guard entry.name == "cube" || entry.name == "abundances" else { return }
     let bands = metadata.bands
+    if let flags = numbers(beside: entry, bands: bands, SpectralNames.isFlag),
+      flags.values.allSatisfy({ $0 == 0 || $0 == 1 })
+    {
+      for (band, flag) in flags.values.enumerated() where flag == 0 { metadata.axis.good[band] = false }
+      metadata.sources["goodBands"] = .header
+    }
+    guard entry.name == "cube" || entry.name == "abundances" else { return }
     func column(_ name: String) -> [Double]? {
       guard
         container.entries.contains(where: { $0.name == name && $0.type != nil && $0.vectorLength == bands })
@@ -202,10 +240,6 @@ struct MATLABCube {
       return container.doubles(name)
     }
     if entry.name == "abundances" { metadata.quantity = .abundance }
-    if let flags = column("good_bands") {
-      for (band, flag) in flags.enumerated() where flag == 0 { metadata.axis.good[band] = false }
-      metadata.sources["goodBands"] = .header
-    }
     if container.entries.contains(where: { $0.name == "band_names" }),
       let names = container.texts("band_names"), names.count == bands
     {
@@ -269,34 +303,35 @@ struct MATLABCube {
   }
 
   private func wavelengths(_ entry: MATLABEntry, bands: Int) -> FoundWavelengths? {
-    func numbers(_ names: Set<String>) -> (name: String, values: [Double])? {
-      let prefix = entry.name.split(separator: ".").dropLast().joined(separator: ".")
-      let all = container.entries + (prefix.isEmpty ? [] : container.fields())
-      for candidate in all where candidate.type != nil && candidate.vectorLength == bands {
-        if names.contains(candidate.field.lowercased()), let values = container.doubles(candidate.name) {
-          return (candidate.name, values)
-        }
-      }
-      if !prefix.isEmpty {
-        for middle in ["", ".info", ".Info", ".metadata"] {
-          for name in names {
-            let full = prefix + middle + "." + name
-            if let values = container.doubles(full), values.count == bands { return (full, values) }
-          }
-        }
-      }
-      return nil
-    }
     guard
-      let found = numbers([
-        "wavelengths", "wavelength", "wavlength", "wavlengths", "wl", "wls", "lambda", "lambdas", "waves",
-        "wave",
-        "wvl", "wavs", "centers", "band_centers", "bandcenters", "wavelength_nm",
-      ])
+      let found = numbers(beside: entry, bands: bands, SpectralNames.isCentre)
+        ?? numbers(beside: entry, bands: bands, SpectralNames.mayBeCentre).flatMap({
+          SpectralNames.isPlausible($0.values) ? $0 : nil
+        })
     else { return nil }
     return FoundWavelengths(
-      values: found.values, fwhm: numbers(["fwhm", "bandwidth", "bandwidths"])?.values, unit: nil,
+      values: found.values, fwhm: numbers(beside: entry, bands: bands, SpectralNames.isWidth)?.values, unit: nil,
       place: "variable \(found.name)", source: .header)
+  }
+
+  /// The first list of as many numbers as there are bands whose name is of a kind: among the variables, else among the fields of the
+  /// struct that holds the cube and of its structs of metadata.
+  private func numbers(
+    beside entry: MATLABEntry, bands: Int, _ isNamed: (String) -> Bool
+  ) -> (name: String, values: [Double])? {
+    let prefix = entry.name.split(separator: ".").dropLast().joined(separator: ".")
+    var all = container.entries
+    if !prefix.isEmpty {
+      all += container.fields()
+      for middle in ["info", "Info", "metadata", "meta"] { all += container.members(prefix + "." + middle) }
+    }
+    for candidate in all where candidate.name != entry.name && candidate.type != nil && candidate.vectorLength == bands
+    {
+      if isNamed(candidate.field), let values = container.doubles(candidate.name), values.count == bands {
+        return (candidate.name, values)
+      }
+    }
+    return nil
   }
 }
 
@@ -318,14 +353,26 @@ struct MATLABFileContainer: MATLABContainer {
   func fields() -> [MATLABEntry] {
     file.variables.filter { $0.kind == .structure && $0.count == 1 }.flatMap { structure -> [MATLABEntry] in
       let members = (try? file.members(of: structure)) ?? []
-      return members.map { MATLABFileContainer.entry($0, name: structure.name + "." + $0.name) }
+      return members.map { MATLABFileContainer.named($0, structure.name + "." + $0.name) }
     }
   }
 
-  func entry(_ name: String) throws -> MATLABEntry {
-    var found = MATLABFileContainer.entry(try file.variable(name), name: name)
+  func members(_ name: String) -> [MATLABEntry] {
+    guard let variable = try? file.variable(name), variable.kind == .structure, variable.count == 1,
+      let members = try? file.members(of: variable)
+    else { return [] }
+    return members.map { MATLABFileContainer.named($0, name + "." + $0.name) }
+  }
+
+  /// An entry whose summary has its full name, which is the one to choose it by.
+  private static func named(_ variable: MATLABVariable, _ name: String) -> MATLABEntry {
+    var found = entry(variable, name: name)
     found.summary = name + found.summary.drop { $0 != " " }
     return found
+  }
+
+  func entry(_ name: String) throws -> MATLABEntry {
+    MATLABFileContainer.named(try file.variable(name), name)
   }
 
   func doubles(_ name: String) -> [Double]? {
@@ -338,7 +385,7 @@ struct MATLABFileContainer: MATLABContainer {
     return try? file.texts(variable)
   }
 
-  func source(_ name: String, pixelLines: Int?) throws -> (any CubeArraySource, AnyObject?) {
+  func source(_ name: String, pixelLines: Int?, axes order: ArrayAxes?) throws -> (any CubeArraySource, AnyObject?) {
     let variable = try file.variable(name)
     guard let type = variable.type, let bytes = variable.bytes, let base = bytes.bytes.baseAddress,
       variable.range.count == variable.count * type.size
@@ -351,8 +398,13 @@ struct MATLABFileContainer: MATLABContainer {
       shape = CubeShape(lines: pixelLines, samples: extents[1] / pixelLines, bands: extents[0])
       strides = ArrayStrides(line: extents[0] * size, sample: pixelLines * extents[0] * size, band: size)
     } else {
-      shape = CubeShape(lines: extents[0], samples: extents[1], bands: extents.count > 2 ? extents[2] : 1)
-      strides = ArrayStrides(line: size, sample: extents[0] * size, band: extents[0] * extents[1] * size)
+      var steps = [size]
+      for extent in extents { steps.append(steps[steps.count - 1] * extent) }
+      let kept = MATLABFileContainer.entry(variable, name: name).axes
+      let axes = (order ?? ArrayAxes(line: 0, sample: 1, band: kept.count > 2 ? 2 : nil)).among(kept)
+      shape = axes.shape(extents)
+      strides = ArrayStrides(
+        line: steps[axes.line], sample: steps[axes.sample], band: steps[axes.band ?? extents.count])
     }
     let array = StridedArray(
       base: base + variable.range.lowerBound, shape: shape, strides: strides, type: type,
@@ -412,6 +464,13 @@ struct MATLAB73Container: MATLABContainer {
     }
   }
 
+  func members(_ name: String) -> [MATLABEntry] {
+    let group = "/" + name.replacing(".", with: "/")
+    return file.children(of: group).compactMap { field in
+      file.array(group + "/" + field).map { MATLAB73Container.entry($0, name: name + "." + field) }
+    }
+  }
+
   /// The array of a name with dots; a reference is followed once, `(2)` chooses among several.
   private func array(_ name: String) throws -> HDF5Array {
     var index: Int?
@@ -460,7 +519,7 @@ struct MATLAB73Container: MATLABContainer {
     return String(decoding: codes.map { UInt16(clamping: Int($0)) }, as: UTF16.self)
   }
 
-  func source(_ name: String, pixelLines: Int?) throws -> (any CubeArraySource, AnyObject?) {
+  func source(_ name: String, pixelLines: Int?, axes order: ArrayAxes?) throws -> (any CubeArraySource, AnyObject?) {
     let array = try array(name)
     let rank = array.dimensions.count
     if let pixelLines {
@@ -468,13 +527,15 @@ struct MATLAB73Container: MATLABContainer {
         array: array, layout: .pixelList(lines: pixelLines), bands: Array(0..<array.dimensions[1]))
       return (try HDF5Source(file: file, segments: [segment]), nil)
     }
-    guard rank == 2 || rank == 3 else {
+    // MATLAB's axes are those of HDF5 backwards; such of extent 1 do not count where there are more than three.
+    let kept = MATLAB73Container.entry(array, name: name).axes.map { rank - 1 - $0 }
+    guard kept.count == 2 || kept.count == 3, kept.allSatisfy({ $0 >= 0 }) else {
       throw RasterError.unsupported(
         path: path, feature: "an array of \(rank) axes (\(name))", advice: "save a 3-D array of it")
     }
-    let axes = ArrayAxes(line: rank - 1, sample: rank - 2, band: rank == 3 ? 0 : nil)
+    let axes = (order ?? ArrayAxes(line: 0, sample: 1, band: kept.count == 3 ? 2 : nil)).among(kept)
     let segment = HDF5Source.Segment(
-      array: array, layout: .axes(axes), bands: Array(0..<(rank == 3 ? array.dimensions[0] : 1)))
+      array: array, layout: .axes(axes), bands: Array(0..<(axes.band.map { array.dimensions[$0] } ?? 1)))
     return (try HDF5Source(file: file, segments: [segment]), nil)
   }
 }

@@ -12,14 +12,18 @@ final class MetadataOverride: ConcurrentCubeReader {
   var sampleType: SampleType { reader.sampleType }
   var interleave: Interleave { reader.interleave }
   var blockLines: Int { reader.blockLines }
-  var files: [String] { reader.files }
+  var files: [String] { reader.files + sidecars }
   var lookup: GeometryLookup? { reader.lookup }
   var datasetName: String? { reader.datasetName }
   var allowsConcurrentReads: Bool { (reader as? any ConcurrentCubeReader)?.allowsConcurrentReads ?? false }
 
-  private init(_ reader: any CubeReader, metadata: CubeMetadata) {
+  /// Files beside the cube that the metadata come from.
+  private let sidecars: [String]
+
+  private init(_ reader: any CubeReader, metadata: CubeMetadata, sidecars: [String]) {
     self.reader = reader
     self.metadata = metadata
+    self.sidecars = sidecars
   }
 
   func read(_ window: PixelWindow, bands: [Int], into block: StoredBlock) throws {
@@ -31,6 +35,11 @@ final class MetadataOverride: ConcurrentCubeReader {
     var metadata = reader.metadata
     var isChanged = false
     let bands = metadata.bands
+    var sidecars: [String] = []
+    if reader.format != ENVIFormat.name, let header = ENVISidecar.merge(into: &metadata, of: reader, context: context) {
+      sidecars.append(header)
+      isChanged = true
+    }
     if metadata.axis.wavelengths == nil, options.wavelengths == nil, let file = reader.files.first,
       let found = STACBands.find(beside: file, bands: bands)
     {
@@ -69,7 +78,7 @@ final class MetadataOverride: ConcurrentCubeReader {
       try install(text, in: &metadata, path: reader.path, context: context)
       isChanged = true
     }
-    return isChanged ? MetadataOverride(reader, metadata: metadata) : reader
+    return isChanged ? MetadataOverride(reader, metadata: metadata, sidecars: sidecars) : reader
   }
 
   /// The nominal wavelengths of an instrument that has a table, whatever the file says.

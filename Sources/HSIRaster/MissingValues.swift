@@ -3,7 +3,7 @@ import HSINumerics
 
 /// Values that are missing in pixels with data: NaN after this, and a pixel is valid while one band that decides holds a value.
 ///
-/// Missing is what is stored as nodata (compared in its own type, before scale and offset), NaN and ±∞. About 2 ns per value.
+/// Missing is what is stored as nodata (compared in its own type, before scale and offset), NaN, ±∞ and magnitudes from 10³⁰ on. About 2 ns per value.
 struct MissingValues {
   private let block: StoredBlock
   private let nodata: [Double?]
@@ -57,7 +57,7 @@ struct MissingValues {
         var hasData = false
         for band in 0..<bands {
           let raw = UnsafeRawPointer(source + band * block.bandStride).loadUnaligned(as: Stored.self)
-          let isMissing = !row[band].isFinite || nodata[band] == value(block.isByteSwapped ? raw.byteSwapped : raw)
+          let isMissing = !(abs(row[band]) < 1e30) || nodata[band] == value(block.isByteSwapped ? raw.byteSwapped : raw)
           if isMissing { row[band] = .nan } else if decides[band] { hasData = true }
         }
         valid[pixel] = hasData ? 1 : 0

@@ -10,21 +10,30 @@ public enum MultidimensionalFormat: CubeFormat {
   public static let name = "NetCDF"
 
   public static func matches(_ location: RasterLocation) -> Bool {
-    if location.isFolder {
-      return [".zarray", ".zgroup", ".zmetadata"].contains { VSI.isFile(location.file + "/" + $0) }
-    }
+    if location.isFolder { return isZarr(location.file) || VSI.isFile(location.file + "/zarr.json") }
     let isNetCDF3 = [1, 2, 5].contains { location.starts(with: [0x43, 0x44, 0x46, $0]) }
     return isNetCDF3 || !location.isLocal && MATLABFormat.isVersion73(location.firstBytes)
+  }
+
+  /// Whether a folder is a Zarr tree of version 2.
+  static func isZarr(_ folder: String) -> Bool {
+    [".zarray", ".zgroup", ".zmetadata"].contains { VSI.isFile(folder + "/" + $0) }
   }
 
   public static func open(
     _ location: RasterLocation, options: OpenOptions, context: RunContext
   ) throws -> any CubeReader {
     let path = location.given
+    if location.isFolder, !isZarr(location.file) {
+      throw RasterError.unsupported(
+        path: path, feature: "Zarr of version 3",
+        advice: "write it as version 2 (zarr_format=2), or as NetCDF or GeoTIFF")
+    }
     let container = try MultidimensionalContainer(location.file, path: path)
     let wanted = (location.part ?? options.variable).map { $0.hasPrefix("/") ? $0 : "/" + $0 }
     let array = try choice(container, wanted: wanted, path: path)
-    let rank = array.dimensions.count
+    let kept = ArrayAxes.counting(array.dimensions)
+    let rank = kept.count
     guard rank == 2 || rank == 3 else {
       throw RasterError.unsupported(
         path: path, feature: "\(array.name) of \(rank) axes",
@@ -33,13 +42,16 @@ public enum MultidimensionalFormat: CubeFormat {
     let found = rank == 3 ? wavelengths(container, array) : nil
     let axes: ArrayAxes
     if let text = options.axes {
-      axes = try ArrayAxes(text, rank: rank)
+      axes = try ArrayAxes(text, rank: rank).among(kept)
     } else if rank == 2 {
-      axes = ArrayAxes(line: 0, sample: 1, band: nil)
+      axes = ArrayAxes(line: kept[0], sample: kept[1], band: nil)
     } else if let band = found?.axis
-      ?? array.dimensionNames.firstIndex(where: { spectralNames.contains($0.lowercased()) })
+      ?? array.dimensionNames.firstIndex(where: {
+        spectralNames.contains($0.lowercased()) || SpectralNames.isCentre($0)
+      }),
+      kept.contains(band)
     {
-      let others = (0..<3).filter { $0 != band }
+      let others = kept.filter { $0 != band }
       axes = ArrayAxes(line: others[0], sample: others[1], band: band)
     } else {
       throw RasterError.inconsistent(
@@ -53,16 +65,38 @@ public enum MultidimensionalFormat: CubeFormat {
     if let found, found.list.values.count == bands {
       found.list.install(in: &metadata, path: path, context: context)
     }
-    if let nodata = array.nodata {
+    var missing = [array.nodata].compactMap { $0 }
+    for name in ["_FillValue", "missing_value"] {
+      for value in array.numbers(name) ?? [] where !missing.contains(value) && !value.isNaN { missing.append(value) }
+    }
+    // Zarr's `fill_value` says what chunks that were never written hold; where CF attributes tell what is missing, they do.
+    if let nodata = missing.first {
       metadata.nodata = [Double?](repeating: nodata, count: bands)
       metadata.sources["nodata"] = .gdal
     }
     if let scale = array.scale, scale != 0 { metadata.scale = [Double](repeating: scale, count: bands) }
     if let offset = array.offset { metadata.offset = [Double](repeating: offset, count: bands) }
     if array.scale != nil || array.offset != nil { metadata.sources["scale"] = .gdal }
+    let words = ((array.text("long_name") ?? "") + " " + array.name).lowercased()
+    for (word, quantity) in [("reflectance", Quantity.reflectance), ("radiance", .radiance)] where words.contains(word)
+    {
+      guard metadata.quantity == .unknown else { continue }
+      (metadata.quantity, metadata.sources["quantity"]) = (quantity, .gdal)
+    }
+    let all = container.arrays()
+    func named(_ path: String) -> MultidimensionalArray? { all.first { $0.name == path } }
+    let grid = CFGrid(
+      text: { named($1)?.text($0) }, numbers: { named($1)?.numbers($0) }, list: { named($0)?.doubles() },
+      exists: { named($0) != nil })
+    func dimension(_ axis: Int) -> (Int, String?) { (array.dimensions[axis], array.dimensionNames[axis]) }
+    if var georeference = grid.georeference(array.name, samples: dimension(axes.sample), lines: dimension(axes.line)) {
+      georeference.crs = georeference.crs ?? array.spatialReference
+      metadata.georeference = georeference
+      metadata.sources["georeference"] = .gdal
+    }
     return try ArrayReader(
       path: path, format: container.driver, files: [location.file], metadata: metadata, source: source,
-      owner: container)
+      owner: container, furtherNodata: Array(missing.dropFirst()))
   }
 
   private static let spectralNames: Set<String> = [
@@ -81,9 +115,11 @@ public enum MultidimensionalFormat: CubeFormat {
       throw RasterError.ambiguous(
         path: path, choices: text(arrays), advice: "there is no \(wanted); choose one with \(path)//ARRAY")
     }
-    let cubes = arrays.filter { $0.dimensions.count == 3 }
+    let cubes = arrays.filter { ArrayAxes.counting($0.dimensions).count == 3 }
     let images = arrays.filter { $0.dimensions.count == 2 }
-    if cubes.count == 1 { return cubes[0] }
+    if let only = CubeChoice.only(cubes.map { .init(name: $0.name, dimensions: $0.dimensions, type: $0.type) }) {
+      return cubes[only]
+    }
     if cubes.isEmpty, images.count == 1 { return images[0] }
     guard !cubes.isEmpty || !images.isEmpty else {
       throw RasterError.unreadable(path: path, reason: "it holds no numeric array of 2 or 3 axes")
@@ -95,16 +131,28 @@ public enum MultidimensionalFormat: CubeFormat {
   private static func wavelengths(
     _ container: MultidimensionalContainer, _ array: MultidimensionalArray
   ) -> (axis: Int, list: FoundWavelengths)? {
-    for candidate in container.arrays() where candidate.dimensions.count == 1 && candidate.type != nil {
-      let name = candidate.name.split(separator: "/").last.map { $0.lowercased() } ?? ""
-      guard name.hasPrefix("wavelength") || name.hasPrefix("band_cent") || ["wl", "lambda"].contains(name),
-        let axis = array.dimensions.lastIndex(of: candidate.dimensions[0]), let values = candidate.doubles()
-      else { continue }
-      return (
-        axis,
-        FoundWavelengths(
-          values: values, fwhm: nil, unit: candidate.unit, place: candidate.name, source: .gdal)
-      )
+    let lists = container.arrays().filter {
+      $0.dimensions.count == 1 && $0.type != nil && array.dimensions.contains($0.dimensions[0])
+    }
+    func name(_ list: MultidimensionalArray) -> String { list.name.split(separator: "/").last.map(String.init) ?? "" }
+    let chosen =
+      lists.first { SpectralNames.isCentre(name($0)) }
+      ?? lists.first { $0.text("standard_name").map(SpectralNames.isStandard) ?? false }
+      ?? lists.first { SpectralNames.mayBeCentre(name($0)) && ($0.doubles().map(SpectralNames.isPlausible) ?? false) }
+    if let chosen, let values = chosen.doubles() {
+      let own = array.dimensionNames.firstIndex(of: name(chosen)).flatMap {
+        array.dimensions[$0] == values.count ? $0 : nil
+      }
+      let widths = lists.first { SpectralNames.isWidth(name($0)) && $0.dimensions == chosen.dimensions }
+      if let axis = own ?? array.dimensions.lastIndex(of: values.count) {
+        return (
+          axis,
+          FoundWavelengths(
+            values: values,
+            fwhm: HDF5Format.converted(widths?.doubles(), from: widths?.unit, to: chosen.unit, of: values),
+            unit: chosen.unit, place: chosen.name, source: .gdal)
+        )
+      }
     }
     return nil
   }
@@ -201,6 +249,41 @@ final class MultidimensionalArray {
   var nodata: Double? { optional { GDALMDArrayGetNoDataValueAsDouble(handle, $0) } }
   var scale: Double? { optional { GDALMDArrayGetScale(handle, $0) } }
   var offset: Double? { optional { GDALMDArrayGetOffset(handle, $0) } }
+
+  /// The reference system that GDAL makes of the file's conventions, as WKT.
+  var spatialReference: String? {
+    GDAL.collecting { _ in
+      let reference = GDALMDArrayGetSpatialRef(handle)
+      defer { OSRDestroySpatialReference(reference) }
+      return wellKnownText(reference)
+    }
+  }
+
+  /// A text attribute.
+  func text(_ name: String) -> String? {
+    attribute(name) { handle in GDALAttributeReadAsString(handle).map { String(cString: $0) } }
+  }
+
+  /// The numbers of an attribute; nil where it is no number.
+  func numbers(_ name: String) -> [Double]? {
+    attribute(name) { handle in
+      let type = GDALAttributeGetDataType(handle)
+      defer { GDALExtendedDataTypeRelease(type) }
+      guard GDALExtendedDataTypeGetClass(type) == GEDTC_NUMERIC else { return nil }
+      var count = 0
+      guard let values = GDALAttributeReadAsDoubleArray(handle, &count) else { return nil }
+      defer { VSIFree(values) }
+      return Array(UnsafeBufferPointer(start: values, count: min(count, 1 << 20)))
+    }
+  }
+
+  private func attribute<Value>(_ name: String, _ read: (GDALAttributeH) -> Value?) -> Value? {
+    GDAL.collecting { _ in
+      guard let attribute = GDALMDArrayGetAttribute(handle, name) else { return nil }
+      defer { GDALAttributeRelease(attribute) }
+      return read(attribute)
+    }
+  }
 
   private func optional(_ read: (UnsafeMutablePointer<Int32>) -> Double) -> Double? {
     var has: Int32 = 0

@@ -112,7 +112,7 @@ public enum NumPyFormat: CubeFormat {
     _ location: RasterLocation, options: OpenOptions, context: RunContext
   ) throws -> any CubeReader {
     var file = location.file
-    var wavelengths: (values: [Double], name: String)?
+    var lists: [(name: String, values: [Double])] = []
     if !location.starts(with: NumPyHeader.signature) {
       // Braces: GDAL knows archives by the extension .zip only.
       let archive = "/vsizip/{\(file)}"
@@ -120,20 +120,45 @@ public enum NumPyFormat: CubeFormat {
       let chosen = try member(
         of: archive, members, wanted: options.variable ?? location.part, given: location.given)
       file = archive + "/" + chosen
-      wavelengths = vector(of: archive, members.filter { $0 != chosen })
+      lists = vectors(of: archive, members.filter { $0 != chosen })
     }
     let bytes = try FileBytes(file)
     let header = try NumPyHeader(parsing: bytes.bytes, path: location.given)
-    let array = try strided(header, bytes, axes: options.axes, path: location.given)
-    var metadata = CubeMetadata(bands: array.shape.bands)
-    if let wavelengths, wavelengths.values.count == array.shape.bands {
+    let wavelengths =
+      lists.first { SpectralNames.isCentre($0.name) }
+      ?? lists.first { SpectralNames.mayBeCentre($0.name) && SpectralNames.isPlausible($0.values) }
+    let axes = options.axes ?? wavelengths.flatMap { bandsFirst(header, count: $0.values.count) }
+    if options.axes == nil, axes != nil {
+      context.logger.info(
+        "\(location.given): axis 1 is as long as \(wavelengths?.name ?? "") and taken as the spectral one")
+    }
+    let array = try strided(header, bytes, axes: axes, path: location.given)
+    let bands = array.shape.bands
+    var metadata = CubeMetadata(bands: bands)
+    func list(_ isNamed: (String) -> Bool) -> [Double]? {
+      lists.first { isNamed($0.name) && $0.values.count == bands }?.values
+    }
+    if let wavelengths {
       FoundWavelengths(
-        values: wavelengths.values, fwhm: nil, unit: nil, place: wavelengths.name, source: .header
+        values: wavelengths.values, fwhm: list(SpectralNames.isWidth), unit: nil, place: wavelengths.name,
+        source: .header
       ).install(in: &metadata, path: location.given, context: context)
+    }
+    if let flags = list(SpectralNames.isFlag), flags.allSatisfy({ $0 == 0 || $0 == 1 }) {
+      for band in 0..<bands where flags[band] == 0 { metadata.axis.good[band] = false }
+      metadata.sources["goodBands"] = .header
     }
     return try ArrayReader(
       path: location.given, format: "NumPy", files: [location.file], metadata: metadata, source: array,
       owner: bytes)
+  }
+
+  /// `bhw` where only the first of three axes is as long as the list of wavelengths, `hbw` where only the second is; else nil.
+  private static func bandsFirst(_ header: NumPyHeader, count: Int) -> String? {
+    let kept = ArrayAxes.counting(header.dimensions)
+    guard kept.count == 3 else { return nil }
+    let fitting = kept.indices.filter { header.dimensions[kept[$0]] == count }
+    return fitting == [0] ? "bhw" : fitting == [1] ? "hbw" : nil
   }
 
   /// The cube that a header describes.
@@ -148,11 +173,7 @@ public enum NumPyFormat: CubeFormat {
       distances[axis] = step
       step *= max(header.dimensions[axis], 1)
     }
-    // Axes of extent 1 do not count when there are more than three.
-    var kept = order
-    while kept.count > 3, let single = kept.first(where: { header.dimensions[$0] == 1 }) {
-      kept.removeAll { $0 == single }
-    }
+    let kept = ArrayAxes.counting(header.dimensions)
     guard kept.count == 2 || kept.count == 3 else {
       throw RasterError.unsupported(
         path: path, feature: "an array of shape \(header.dimensions)", advice: "save an array of 2 or 3 axes")
@@ -188,7 +209,10 @@ public enum NumPyFormat: CubeFormat {
     let headers = members.map { (name: $0, header: header(archive + "/" + $0)) }
     for rank in [3, 2] {
       let fitting = headers.filter { $0.header?.dimensions.filter { $0 > 1 }.count == rank }
-      if fitting.count == 1 { return fitting[0].name }
+      let candidates = fitting.map {
+        CubeChoice.Candidate(name: stem($0.name), dimensions: $0.header?.dimensions ?? [], type: $0.header?.type)
+      }
+      if let only = CubeChoice.only(candidates) { return fitting[only].name }
       if !fitting.isEmpty {
         throw RasterError.ambiguous(
           path: given, choices: fitting.map { "\(stem($0.name)) \($0.header?.dimensions ?? [])" },
@@ -198,18 +222,29 @@ public enum NumPyFormat: CubeFormat {
     throw RasterError.unreadable(path: given, reason: "it holds no array of 2 or 3 axes")
   }
 
-  private static func vector(of archive: String, _ members: [String]) -> (values: [Double], name: String)? {
-    let names = ["wavelengths", "wavelength", "wl", "lambda", "waves", "wavelength_nm"]
-    guard let name = members.first(where: { names.contains($0.dropLast(4).lowercased()) }),
-      let bytes = try? FileBytes(archive + "/" + name),
-      let header = try? NumPyHeader(parsing: bytes.bytes, path: name), header.dimensions.count == 1,
-      !header.isHalf,
-      let base = bytes.bytes.baseAddress, bytes.bytes.count >= header.dataOffset + header.byteCount,
-      header.dimensions[0] <= 1 << 20
-    else { return nil }
-    let values = storedNumbers(
-      base + header.dataOffset, count: header.dimensions[0], type: header.type,
-      isByteSwapped: header.isBigEndian)
-    return (values, name)
+  /// The 1-D arrays of numbers of an archive.
+  private static func vectors(of archive: String, _ members: [String]) -> [(name: String, values: [Double])] {
+    members.compactMap { member in
+      let name = String(member.dropLast(4))
+      guard
+        SpectralNames.isCentre(name) || SpectralNames.isWidth(name) || SpectralNames.isFlag(name)
+          || SpectralNames.mayBeCentre(name),
+        let bytes = try? FileBytes(archive + "/" + member),
+        let header = try? NumPyHeader(parsing: bytes.bytes, path: member),
+        header.dimensions.filter({ $0 > 1 }).count == 1, let count = header.dimensions.max(), count <= 1 << 20,
+        let base = bytes.bytes.baseAddress, bytes.bytes.count >= header.dataOffset + header.byteCount
+      else { return nil }
+      let start = base + header.dataOffset
+      guard header.isHalf else {
+        return (name, storedNumbers(start, count: count, type: header.type, isByteSwapped: header.isBigEndian))
+      }
+      return (
+        name,
+        (0..<count).map { index in
+          let bits = start.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self)
+          return Double(StridedArray.single(half: header.isBigEndian ? bits.byteSwapped : bits))
+        }
+      )
+    }
   }
 }

@@ -121,6 +121,16 @@ enum PathResolution {
   /// The one cube in a zip archive: its only ENVI header's data file, or its only file.
   private static func insideArchive(_ given: String, _ path: String) throws -> RasterLocation {
     let root = "/vsizip/" + path
+    // A Zarr tree, at the top or in the only folder.
+    let top = VSI.names(in: root).map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 }
+    for folder in [root] + (top.count == 1 ? [root + "/" + top[0]] : []) where MultidimensionalFormat.isZarr(folder) {
+      return RasterLocation(given: given, file: folder, part: nil, isFolder: true, firstBytes: [], size: 0)
+    }
+    if (top + top.prefix(1).flatMap { VSI.names(in: root + "/" + $0) }).contains("zarr.json") {
+      throw RasterError.unsupported(
+        path: given, feature: "Zarr of version 3",
+        advice: "write it as version 2 (zarr_format=2), or as NetCDF or GeoTIFF")
+    }
     let files = listing(root, depth: 4).filter { !$0.hasSuffix(".aux.xml") }
     let headers = files.filter { $0.lowercased().hasSuffix(".hdr") }
     let candidates =

@@ -64,7 +64,8 @@ public enum RasterFormats {
     let format = try format(of: location, options: options)
     try checkArrayOptions(options, format.name)
     let reader = try format.open(location, options: options, context: context)
-    return try MetadataOverride.apply(options, to: reader, context: context)
+    return try MetadataOverride.apply(
+      options, to: UnifiedNodata.apply(options, to: reader, context: context), context: context)
   }
 
   /// Refuses options for arrays where the format has none, rather than ignore them.

@@ -1,7 +1,8 @@
 import Foundation
 import HSICore
 
-/// Wavelengths from the STAC item beside a file that has none: `STEM.json`, `FILE.json` or `STEM_stac.json`.
+/// Wavelengths from the STAC item beside a file that has none: `STEM.json`, `FILE.json`, `STEM_stac.json`, or an item in the same folder
+/// with an asset of that name.
 enum STACBands {
   private static let largest = 16 << 20
 
@@ -10,9 +11,13 @@ enum STACBands {
   static func find(beside path: String, bands: Int) -> FoundWavelengths? {
     guard !GDAL.isRemote(path), bands > 0 else { return nil }
     let name = PathName(path)
-    for candidate in [name.stem + ".json", path + ".json", name.stem + "_stac.json"]
-    where VSI.isFile(candidate) {
-      guard let bytes = try? VSI.contents(candidate, limit: largest),
+    let usual = [name.stem + ".json", path + ".json", name.stem + "_stac.json"]
+    // An item of any other name counts where it names the file.
+    let others = VSI.names(in: name.listedFolder).filter { $0.lowercased().hasSuffix(".json") }.prefix(40).map {
+      name.folder + $0
+    }
+    for candidate in usual + others.filter({ !usual.contains($0) }) where VSI.isFile(candidate) {
+      guard let bytes = try? VSI.contents(candidate, limit: usual.contains(candidate) ? largest : 1 << 20),
         let item = try? JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any],
         item["stac_version"] is String, let assets = item["assets"] as? [String: Any]
       else { continue }
@@ -39,7 +44,9 @@ enum STACBands {
       }
       if let centres = values("center_wavelength") {
         return FoundWavelengths(
-          values: centres, fwhm: values("full_width_half_max"), unit: "um", place: place, source: .sidecar)
+          values: centres, fwhm: values("full_width_half_max"),
+          // µm by the specification; nobody measures at 400 µm.
+          unit: centres.max() ?? 0 > 100 ? "nm" : "um", place: place, source: .sidecar)
       }
     }
     return nil

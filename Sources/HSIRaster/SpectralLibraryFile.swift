@@ -20,7 +20,7 @@ public enum SpectralLibraryFile {
   /// All formats in the order in which they are asked.
   static var formats: [any SpectralLibraryFormat.Type] {
     [
-      ENVISpectralLibrary.self, MATLABSpectralLibrary.self, FieldSpectrum.self, USGSSpectrum.self,
+      ENVISpectralLibrary.self, MATLABSpectralLibrary.self, ASDSpectrum.self, FieldSpectrum.self, USGSSpectrum.self,
       CSVSpectra.self,
     ]
   }
@@ -31,7 +31,7 @@ public enum SpectralLibraryFile {
   /// Reads a library, or every spectrum in a folder (which must share one axis).
   ///
   /// - Parameters:
-  ///   - path: `.sli` or its header, `.csv`, `.mat`, USGS, ECOSTRESS, ASD, SED or SVC text, or a folder of those.
+  ///   - path: `.sli` or its header, `.csv`, `.mat`, USGS, ECOSTRESS, ASD, SED or SVC text, ASD binary, or a folder of those.
   ///   - options: `variable` chooses a matrix in a `.mat`; `wavelengths` replaces the file's.
   /// - Throws: `RasterError`.
   public static func read(
@@ -62,6 +62,13 @@ public enum SpectralLibraryFile {
     _ location: RasterLocation, options: OpenOptions, context: RunContext
   ) throws -> SpectralLibrary {
     guard let format = formats.first(where: { $0.matches(location) }) else {
+      // A name without the usual extension: any text of numbers is a table.
+      if !location.isFolder, !location.firstBytes.contains(0),
+        let library = try? CSVSpectra.read(location, options: options, context: context),
+        library.axis.wavelengths != nil
+      {
+        return library
+      }
       throw RasterError.unreadable(path: location.given, reason: "it is no spectral library that hsi knows")
     }
     return try format.read(location, options: options, context: context)
@@ -125,6 +132,7 @@ public enum SpectralLibraryFile {
     let written = parts.filter { part in !part.0.hasSuffix(".csv") || !OutputFile.isInput(part.0, inputs) }
     let files = try written.map { try OutputFile($0.0, overwrite: overwrite, inputs: inputs) }
     do {
+      try ENVIWriter.requireOwn(stem + ".hdr", beside: [stem + ".sli"])
       for (file, part) in zip(files, written) { try file.write(part.1) }
       for file in files { try file.commit() }
     } catch {

@@ -137,6 +137,18 @@ struct ArrayAxes: Equatable, Sendable {
 
   init(line: Int, sample: Int, band: Int?) { (self.line, self.sample, self.band) = (line, sample, band) }
 
+  /// The axes of an array that count: all, or, of more than three, those that are longer than 1.
+  static func counting(_ dimensions: [Int]) -> [Int] {
+    var kept = Array(dimensions.indices)
+    while kept.count > 3, let single = kept.first(where: { dimensions[$0] == 1 }) { kept.removeAll { $0 == single } }
+    return kept
+  }
+
+  /// The same axes among those of the array that `kept` lists.
+  func among(_ kept: [Int]) -> ArrayAxes {
+    ArrayAxes(line: kept[line], sample: kept[sample], band: band.map { kept[$0] })
+  }
+
   /// The cube's shape for an array's extents.
   func shape(_ dimensions: [Int]) -> CubeShape {
     CubeShape(lines: dimensions[line], samples: dimensions[sample], bands: band.map { dimensions[$0] } ?? 1)

@@ -209,7 +209,8 @@ struct SpectralLibraryTests {
       }
     }
     let text = try String(contentsOfFile: base + ".csv", encoding: .utf8)
-    #expect(text.hasPrefix("wavelength_nm,\"soil, dry {1}\",\"say \"\"tree\"\"\"\n400.5,0.1,0.4\n"))
+    #expect(text.hasPrefix("wavelength_nm,\"soil, dry {1}\",\"say \"\"tree\"\"\",fwhm_nm,good\n400.5,0.1,0.4,9.5,1\n"))
+    #expect(csv.axis.good == axis.good && csv.axis.fwhm == [9.5, 10, 12])
     // Nothing is replaced, and nothing new is left, when one of the three exists.
     try FileManager.default.removeItem(atPath: base + ".sli")
     #expect(throws: CoreError.self) { try SpectralLibraryFile.write(library, to: base, overwrite: false) }

@@ -59,7 +59,7 @@ static void T(read_planar)(const read_plan *plan, size_t first, size_t count) {
                 }
                 tile[i] = value;
                 if (job->valid && (!job->checked || job->checked[band])) {
-                    if (plan->check_finite) bad |= ~(K(abs)(value) <= (f32x16)(FLT_MAX));
+                    if (plan->check_finite) bad |= ~(K(abs)(value) < (f32x16)(HSI_LARGEST));
                     SAMPLE nodata;
                     if (HSI_JOIN(band_nodata_, NAME)(job, band, &nodata)) {
                         i32x16 hit = T(matches)(raw, (T(v))(nodata));
@@ -157,7 +157,7 @@ HSI_INLINE void T(read_rows)(const read_plan *plan, T(band_table) *table, size_t
                     if (bands == 16) K(store)(target + b, value);
                     else K(store_partial)(target + b, value, bands);
                     if (!check) continue;
-                    if (plan->check_finite) bad_here |= ~(K(abs)(value) <= (f32x16)(FLT_MAX)) & table->use[c];
+                    if (plan->check_finite) bad_here |= ~(K(abs)(value) < (f32x16)(HSI_LARGEST)) & table->use[c];
                     if (!plan->any_nodata) continue;
                     i32x16 hit = T(matches)(raw, table->nodata[c]);
                     if (wants_all) missed_here |= (table->present[c] & ~hit) | table->never[c];

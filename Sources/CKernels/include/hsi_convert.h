@@ -57,10 +57,14 @@ typedef struct {
     uint8_t *valid;    ///< one byte per pixel, 1 = valid; null = not wanted
 } hsi_read_job;
 
+/// Numbers of this magnitude and above are no data.
+#define HSI_LARGEST 1e30f
+
 /// out = (float)(raw * scale + offset), computed in fp64 (directly (float)raw where scale is 1 and offset 0 for all
 /// bands). Nodata values are compared with the raw sample in its own type (a value that the type cannot hold matches
-/// nothing; for f32 the nodata value is rounded to float first). A pixel is also invalid when a checked band is NaN
-/// or infinite after conversion. Invalid pixels are converted like the others.
+/// nothing; for f32 the nodata value is rounded to float first). A pixel is also invalid when a checked band is NaN,
+/// infinite, or of a magnitude of HSI_LARGEST or more after conversion: fill values of files (-3.4e38 in any spelling,
+/// 9.97e36, -1.23e34) and no measurement. Invalid pixels are converted like the others.
 /// Same bits at every kernel level and for every split. Runs on the pool. Returns 0, or -1 for an unknown type.
 int hsi_convert_to_float(const hsi_read_job *job);
 

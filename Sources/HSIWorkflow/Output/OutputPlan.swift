@@ -68,7 +68,7 @@ public struct OutputPlan {
   /// Files that no output may replace.
   public var protected: [String] { argumentFiles + inputs.map(\.path) }
 
-  /// Refuses outputs that exist, are inputs, or name the same file twice, before anything is computed.
+  /// Refuses outputs that exist, are inputs, name the same file twice, or are the header of another raster, before anything is computed.
   ///
   /// - Throws: `CoreError.outputExists`, `.outputIsInput`, `.cannotWrite`, `.invalidParameter`.
   public func check() throws {
@@ -83,6 +83,9 @@ public struct OutputPlan {
       try OutputFile(
         output.path, overwrite: overwrites || output.isReplaceable, inputs: protected
       ).discard()
+      if output.path.lowercased().hasSuffix(".hdr") {
+        try ENVIWriter.requireOwn(output.path, beside: outputs.map(\.path))
+      }
     }
   }
 
