@@ -32,7 +32,7 @@ public struct ChannelHealth: Sendable {
       let square = correlation[l, l]
       return rms[l] > 1e-12 * largest && square - mean[l] * mean[l] > ChannelHealth.constant * square
     }
-    guard !live.isEmpty else { throw UnmixingError.noVariation(detail: "every channel holds one value") }
+    guard !live.isEmpty else { throw UnmixingError.noVariation(detail: "all pixels have the same spectrum") }
     let found = try ChannelPrediction(correlation, channels: live).residual
     let median = NeighbourGraph.median(sorted: found.sorted())
     var (quality, residual) = ([Double](repeating: 0, count: bands), [Double](repeating: 1, count: bands))

@@ -120,13 +120,13 @@ import Testing
     Case("classify predct in/s.dat o/a.tif", 2, "(did you mean predict?); see hsi classify --help"),
     Case("unmix in/s.dat o/a.tif --count 3 --method rlbs", 2, "(did you mean rrlbs?)"),
     Case("unmix in/s.dat o/a.tif --endmembers in/s_endmembers.sli --method fcsl", 2, "(did you mean fcls?)"),
-    Case("unmix in/s.dat o/a.tif --count 3 --method foo", 2, "there is no blind method foo; known: rrlbs"),
-    Case("unmix in/s.dat o/a.tif --count auto --count-method foo", 2, "known: hysime, hfc, nwhfc"),
+    Case("unmix in/s.dat o/a.tif --count 3 --method foo", 2, "there is no blind method foo; known: auto, rrlbs"),
+    Case("unmix in/s.dat o/a.tif --count auto --count-method foo", 2, "known: held-back, hysime, hfc, nwhfc"),
     Case("unmix in/s.dat o/a.tif --count 3 --method fcls --extract foo", 2, "known: vca"),
     Case("unmix in/s.dat o/a.tif --endmembers in/s_endmembers.sli --method rrlbs", 2, "known: fcls"),
     Case(
       "unmix in/s.dat o/a.tif --endmembers in/s_endmembers.sli --count 3", 2, "without --count and --library"),
-    Case("unmix in/s.dat o/a.tif --count 3 --set foo=1", 2, "rrlbs has no parameter foo; it has"),
+    Case("unmix in/s.dat o/a.tif --count 3 --set foo=1", 2, "auto has no parameter foo; it has"),
     Case("unmix in/s.dat o/a.tif --count 3 --set foo", 2, "--set is foo but must be NAME=NUMBER"),
     Case(
       "unmix in/s.dat o/a.tif --count 3 --set iterations=1e300", 2, "iterations is 1e+300 but must be from"),
@@ -191,7 +191,7 @@ import Testing
     Case(
       "evaluate unmixing in/s_abundances.dat --reference in/s_abundances.dat --match sad", 2, "--match is sad"
     ),
-    Case("methods foo", 2, "there is no method foo; known: hysime"), Case("schema foo", 2, "must be report"),
+    Case("methods foo", 2, "there is no method foo; known: held-back, hysime"), Case("schema foo", 2, "must be report"),
   ]
 
   static let denoising: [Case] = [

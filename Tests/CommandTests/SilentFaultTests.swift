@@ -314,21 +314,27 @@ import Testing
   /// Noise that is correlated between bands passes for signal: a denoiser that leaves it says so.
   @Test func noiseThatIsCorrelatedBetweenBands() throws {
     let place = try SampleScene.workplace()
-    let (side, bands) = (40, 40)
+    let (side, bands) = (40, 60)
     var random = CounterRandom(seed: 8)
-    var values: [Float] = []
-    for _ in 0..<(side * side) {
-      let white = (0..<(bands + 8)).map { _ in random.normal() }
-      for l in 0..<bands {
-        let noise = (0..<9).reduce(0.0) { $0 + white[l + $1] } / 3
-        values.append(Float(0.3 + 0.1 * sin(Double(l) * 0.15) + 0.03 * noise))
+    func write(_ name: String, _ value: (Int, [Double], [Double]) -> Double) throws {
+      var values: [Float] = []
+      for _ in 0..<(side * side) {
+        let white = (0..<(bands + 12)).map { _ in random.normal() }
+        let shares = (0..<3).map { _ in random.uniform() }
+        for l in 0..<bands { values.append(Float(value(l, white, shares))) }
       }
+      try values.withUnsafeBytes { try Data($0).write(to: URL(fileURLWithPath: place.path("o/\(name).dat"))) }
+      let header =
+        "ENVI\nsamples = \(side)\nlines = \(side)\nbands = \(bands)\ndata type = 4\ninterleave = bip\nbyte order = 0\n"
+      try Data(header.utf8).write(to: URL(fileURLWithPath: place.path("o/\(name).hdr")))
     }
-    try values.withUnsafeBytes { try Data($0).write(to: URL(fileURLWithPath: place.path("o/n.dat"))) }
-    let header = "ENVI\nsamples = \(side)\nlines = \(side)\nbands = \(bands)\ndata type = 4\ninterleave = bip\nbyte order = 0\n"
-    try Data(header.utf8).write(to: URL(fileURLWithPath: place.path("o/n.hdr")))
-    try run("denoise o/n.dat o/out.dat --noise 0.0005", place, 0, "W-DENOISE-LITTLE")
-    try run("denoise o/n.dat o/out.dat --noise 0.5 --overwrite", place, 0, "W-DENOISE-")
+    try write("alike") { l, white, shares in
+      let noise = (0..<13).reduce(0.0) { $0 + white[l + $1] * exp(-Double(($1 - 6) * ($1 - 6)) / 4.5) } / 1.63
+      return 0.3 + (0..<3).reduce(0.0) { $0 + 0.1 * shares[$1] * sin(Double(($1 + 1) * l) * 0.05) } + 0.03 * noise
+    }
+    try run("denoise o/alike.dat o/a.dat", place, 0, "W-DENOISE-LITTLE")
+    try write("noise") { l, white, _ in 0.02 + 0.1 * white[l] }
+    try run("denoise o/noise.dat o/n.dat", place, 0, "W-DENOISE-MUCH")
     let right = try run("denoise in/s.dat o/s.dat", place)
     #expect(!right.errors.contains("W-DENOISE-LITTLE") && !right.errors.contains("W-DENOISE-MUCH"), "\(right.errors)")
   }

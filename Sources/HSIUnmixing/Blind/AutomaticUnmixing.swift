@@ -64,7 +64,7 @@ public struct AutomaticUnmixing: BlindUnmixer {
     return BlindResult(
       endmembers: spectra, abundances: abundances, channelWeights: weights, objective: [], converged: true,
       settings: ["excess": excess],
-      choice: "FCLS on VCA endmembers, which enclose the scene down to its noise")
+      choice: "FCLS with VCA endmembers (they enclose the scene down to its noise)")
   }
 
   /// The endmembers of a start, and the weights of the channels that it used.

@@ -65,7 +65,7 @@ public enum BlindUnmixing {
         unitLength
         ? "pixels of unit length, for brightness varies by \(percent) %"
         : "pixels as they are, for brightness varies by \(percent) % only"
-      result.choice = [result.choice, pixels].compactMap { $0 }.joined(separator: "; ")
+      result.choice = [result.choice, pixels].compactMap { $0 }.joined(separator: " on ")
     }
     let order = sort(&result)
     return BlindFit(

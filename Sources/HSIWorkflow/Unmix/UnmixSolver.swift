@@ -207,7 +207,7 @@ final class UnmixSolver {
       context.warn(
         "W-NOT-CONVERGED",
         "\(type.description.id) stopped at its limit of \(fit.objective.count - 1) iterations before it converged; "
-          + "\(option: "set iterations") raises it")
+          + "\(option: "set") iterations=\(10 * (fit.objective.count - 1)) lets it go on")
     }
     if let choice = fit.choice { context.logger.notice("\(type.description.id): \(choice)") }
     let (endmembers, matches) = try name(fit.endmembers, used: fit.healthyChannels)

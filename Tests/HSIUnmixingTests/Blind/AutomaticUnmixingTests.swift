@@ -67,7 +67,7 @@ import Testing
   @Test func purePixelsNeedNoLearning() throws {
     let scene = scene(spread: 0, noise: 0.004)
     let (fit, abundances) = try fit(scene.cube, AutomaticUnmixing(), unitLength: nil)
-    #expect(fit.choice?.contains("FCLS on VCA endmembers") == true)
+    #expect(fit.choice?.contains("FCLS with VCA endmembers") == true)
     #expect(fit.choice?.contains("pixels as they are") == true)
     #expect(!fit.unitLength && !fit.guidanceIsLearnt && fit.converged)
     #expect(try #require(fit.settings["excess"]) < AutomaticUnmixing.limit)
@@ -77,7 +77,7 @@ import Testing
   @Test func brightnessAsksForUnitLength() throws {
     let scene = scene(spread: 0.2)
     let (chosen, abundances) = try fit(scene.cube, AutomaticUnmixing(), unitLength: nil)
-    #expect(chosen.unitLength && chosen.choice?.contains("RRLbS-V; pixels of unit length") == true)
+    #expect(chosen.unitLength && chosen.choice?.contains("RRLbS-V on pixels of unit length") == true)
     let (raw, other) = try fit(scene.cube, AutomaticUnmixing(), unitLength: false)
     #expect(!raw.unitLength)
     #expect(error(abundances, scene.abundances) < 0.5 * error(other, scene.abundances))
@@ -86,7 +86,7 @@ import Testing
   @Test func mixedPixelsAreLearnt() throws {
     let scene = scene(spread: 0, purity: 0.7)
     let (fit, abundances) = try fit(scene.cube, AutomaticUnmixing(), unitLength: nil)
-    #expect(fit.choice?.hasPrefix("RRLbS-V; pixels as they are") == true)
+    #expect(fit.choice?.hasPrefix("RRLbS-V on pixels as they are") == true)
     // Better than the vertices of the pixels, which are none.
     let start = try RobustStart().make(scene.cube, count: 4, RunContext())
     #expect(error(abundances, scene.abundances) < error(start.abundances, scene.abundances))

@@ -177,7 +177,7 @@ struct BlindUnmixingTests {
     #expect(sampled.fit.isSampled)
     #expect(sampled.fit.factorisedPixels < scene.cube.count)
     #expect(sampled.totals.pixels == scene.cube.count)
-    #expect(abs(sampled.totals.rmse - inCore.totals.rmse) < 0.05 * inCore.totals.rmse)
+    #expect(abs(sampled.totals.rmse - inCore.totals.rmse) < 0.1 * inCore.totals.rmse)
     // Endmembers of about equal abundance may change places between the two.
     let place = (0..<3).map { k in
       (0..<3).min {
