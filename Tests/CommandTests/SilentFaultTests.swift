@@ -304,7 +304,7 @@ import Testing
     try run("unmix in/s.dat o/a.tif --count 3 -v", place, 0, "brightness varies by")
     let raw = try run("unmix in/s.dat o/b.tif --count 3 --no-normalise -v", place)
     #expect(!raw.errors.contains("brightness varies by"))
-    try run("unmix in/s.dat o/c.tif --count auto -v --html o/c.html", place, 0, "endmembers by held-back")
+    try run("unmix in/s.dat o/c.tif --count auto -v --html o/c.html", place, 0, "held-back counts")
     let page = try String(contentsOfFile: place.path("o/c.html"), encoding: .utf8)
     #expect(page.contains("Number of endmembers") && page.contains("Chosen from the scene"))
     let old = try run("unmix in/s.dat o/d.tif --count 3 --method rrlbs -v", place)

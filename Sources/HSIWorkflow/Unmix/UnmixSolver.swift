@@ -240,7 +240,7 @@ final class UnmixSolver {
     let estimate = try type.init().count(screenedForCounting(), context)
     let name = String(type.description.name.prefix { $0 != "(" }).trimmingCharacters(in: .whitespaces)
     context.logger.notice(
-      "\(estimate.count) endmembers by \(type.description.id)\(estimate.reason.map { ": \($0)" } ?? "")")
+      "\(type.description.id) counts \(estimate.count) endmembers\(estimate.reason.map { ": \($0)" } ?? "")")
     guard estimate.count >= 2 else {
       context.warn("W-COUNT", "\(type.description.id) counts \(estimate.count) endmembers; 2 are used")
       return Number(count: 2, source: "\(name), raised to 2", estimate: estimate)
