@@ -106,7 +106,7 @@ import Testing
       .deletingLastPathComponent()
     let scene = root.appendingPathComponent("SampleData/scene.dat").path
     let script = """
-      hsi unmix \(scene) o/a.tif --count 5 --set iterations=100000 --set tolerance=0 2> err &
+      hsi unmix \(scene) o/a.tif --count 5 --method rrlbs --set iterations=100000 --set tolerance=0 2> err &
       for i in $(seq 600); do
         sleep 0.1; kill -USR1 $! || break
         grep -q 'rrlbs' err && break
