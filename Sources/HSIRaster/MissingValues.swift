@@ -1,3 +1,4 @@
+import CKernels
 import HSICore
 import HSINumerics
 
@@ -57,7 +58,8 @@ struct MissingValues {
         var hasData = false
         for band in 0..<bands {
           let raw = UnsafeRawPointer(source + band * block.bandStride).loadUnaligned(as: Stored.self)
-          let isMissing = !(abs(row[band]) < 1e30) || nodata[band] == value(block.isByteSwapped ? raw.byteSwapped : raw)
+          let isMissing =
+            !(abs(row[band]) < HSI_LARGEST) || nodata[band] == value(block.isByteSwapped ? raw.byteSwapped : raw)
           if isMissing { row[band] = .nan } else if decides[band] { hasData = true }
         }
         valid[pixel] = hasData ? 1 : 0

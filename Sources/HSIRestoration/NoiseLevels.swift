@@ -50,6 +50,12 @@ public struct NoiseLevels: Sendable, Codable {
     return NoiseLevels(standardDeviations: levels)
   }
 
+  /// The spatial estimate alone (see `estimate`): it holds whatever noise does between bands, and is too large where the scene is finely
+  /// textured. Nil where the scene has fewer than 16 whole 2 × 2 blocks of valid pixels.
+  public static func spatial(_ scene: Cube) -> NoiseLevels? {
+    spatialLevels(scene.finitePixels()).map { NoiseLevels(standardDeviations: $0) }
+  }
+
   /// Levels by regression with intercept, bands brought to unit variance so that the units of the scene do
   /// not meet the regularisation; `N / (N − L)` corrects for the fitted coefficients.
   static func regressionLevels(_ statistics: SceneStatistics) throws -> [Double] {

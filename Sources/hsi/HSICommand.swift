@@ -18,7 +18,7 @@ struct HSICommand: ParsableCommand {
         hsi convert cube.mat cube.tif
 
       Data goes to standard output, everything else to standard error. Exit codes: 0 success, 1 processing failed, \
-      2 usage, 3 input, 4 output, 5 some items of a batch failed, 6 resources, 7 model, 130 interrupted, 143 terminated. \
+      2 usage, 3 input, 4 output, 5 some items of a batch failed, 6 resources, 7 model, 129 hung up, 130 interrupted, 143 terminated. \
       More: hsi help arguments, configuration, exit-codes, names, wavelengths.
       """,
     version: Version.text,

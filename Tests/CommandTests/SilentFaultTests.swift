@@ -311,6 +311,16 @@ import Testing
     #expect(!old.errors.contains("brightness varies by"))
   }
 
+  /// A product that was asked for and is not made is said, by every kind of method.
+  @Test(arguments: ["--count 3 --method nmf", "--endmembers in/s_endmembers.sli", "--count 3 --method fcls"])
+  func guidanceThatIsNotLearnt(how: String) throws {
+    let place = try SampleScene.workplace()
+    try run("unmix in/s.dat o/a.tif \(how) --guidance o/g.tif", place, 0, "W-NO-GUIDANCE")
+    #expect(!FileManager.default.fileExists(atPath: place.path("o/g.tif")))
+    let learnt = try run("unmix in/s.dat o/b.tif --count 3 --method rrlbs --guidance o/h.tif", place)
+    #expect(!learnt.errors.contains("W-NO-GUIDANCE") && FileManager.default.fileExists(atPath: place.path("o/h.tif")))
+  }
+
   /// Noise that is correlated between bands passes for signal: a denoiser that leaves it says so.
   @Test func noiseThatIsCorrelatedBetweenBands() throws {
     let place = try SampleScene.workplace()

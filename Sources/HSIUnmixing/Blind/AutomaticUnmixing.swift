@@ -11,7 +11,8 @@ import HSINumerics
 ///    in units of their noise, is at most `limit` in the mean square.
 /// 3. Otherwise RRLbS-V, which moves the endmembers to where no pixel is pure.
 ///
-/// Never more work than RRLbS-V and one FCLS of 20 000 pixels. `docs/accuracy-unmixing.md` has the row.
+/// At most the work of RRLbS-V until it converges, and one FCLS of 20 000 pixels. `docs/accuracy-unmixing.md` has the row. Where FCLS is
+/// chosen there is no guidance map.
 public struct AutomaticUnmixing: BlindUnmixer {
   public static let description = MethodDescription(
     id: "auto", name: "Automatic choice (auto)", task: .blind,
@@ -21,7 +22,7 @@ public struct AutomaticUnmixing: BlindUnmixer {
       "The default: unit length where brightness varies, VCA with FCLS where pixels are pure, RRLbS-V elsewhere; says which.",
     parameters: parameters)
 
-  /// Those of RRLbS-V with a stopping rule that most scenes meet: 28 to 172 iterations on six measured scenes.
+  /// Those of RRLbS-V with a stopping rule that scenes meet: 20 to 116 iterations on five of them (`docs/blind-unmixing.md`).
   private static let parameters = RRLbSV.description.parameters.map { parameter in
     var parameter = parameter
     switch parameter.name {

@@ -15,10 +15,10 @@ import HSINumerics
 ///    first to its last value; 2 where the curve falls by less than a tenth.
 ///
 /// Two passes over the scene, then about 8000 pixels. Elbow: V. Satopää et al., Finding a "kneedle" in a haystack, ICDCS Workshops
-/// 2011; the combination is ours, `docs/blind-unmixing.md` has a table over all scenes.
+/// 2011; the combination is ours, `docs/accuracy-count.md` has the table.
 public struct HeldBackCount: CountEstimator {
   public static let description = MethodDescription(
-    id: "held-back", name: "Error of held-back pixels (held-back)", task: .count,
+    id: "held-back", name: "Held-back error (held-back)", task: .count,
     citation:
       "this toolkit: HySime where noise is all that mixing leaves, else the elbow of the error of held-back pixels",
     cost: "N L² + 8000 L K per number tried, two passes",

@@ -34,7 +34,7 @@ struct UnmixFacts {
   var summary: String {
     let count = solution.endmembers.count
     var text = "\(solver.description.id) with \(count) endmember\(count == 1 ? "" : "s")"
-    if let number = solution.number, number.estimate != nil { text += " (counted by \(number.source))" }
+    if let counter = solution.number?.counter { text += " (counted by \(counter))" }
     if let choice = solution.choice { text += ": \(choice)" }
     if let residual = UnmixingBody.Residual(maps.previews.layers[count]) {
       text += String(format: ", median RMSE %.3g", residual.median)

@@ -54,6 +54,12 @@ public struct UnmixJob: Sendable {
     let grid = try MapProducts.grid(records, opened, window: solver.window, context)
 
     let solution = try solver.factorise()
+    if products.guidance != nil, !solution.learnsGuidance {
+      context.warn(
+        "W-NO-GUIDANCE",
+        "\(method.method) learnt no guidance map here; none was written (\(option: "method") rrlbs-v always learns one)"
+      )
+    }
     let sink = ProductSink(
       lines: solver.source.shape.lines, samples: solver.source.shape.samples, writing: writing,
       inputs: plan.protected, grid: grid, context)

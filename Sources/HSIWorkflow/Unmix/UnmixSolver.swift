@@ -119,6 +119,8 @@ final class UnmixSolver {
     var count: Int
     /// `given`, or who counted.
     var source: String
+    /// The method that counted, as users name it; nil for a number that was given.
+    var counter: String?
     /// What was counted, with all that decided.
     var estimate: CountEstimate?
   }
@@ -243,9 +245,9 @@ final class UnmixSolver {
       "\(type.description.id) counts \(estimate.count) endmembers\(estimate.reason.map { ": \($0)" } ?? "")")
     guard estimate.count >= 2 else {
       context.warn("W-COUNT", "\(type.description.id) counts \(estimate.count) endmembers; 2 are used")
-      return Number(count: 2, source: "\(name), raised to 2", estimate: estimate)
+      return Number(count: 2, source: "\(name), raised to 2", counter: type.description.id, estimate: estimate)
     }
-    return Number(count: estimate.count, source: name, estimate: estimate)
+    return Number(count: estimate.count, source: name, counter: type.description.id, estimate: estimate)
   }
 
   /// The source without channels that would be counted as endmembers of their own.

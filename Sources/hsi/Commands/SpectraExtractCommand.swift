@@ -8,7 +8,7 @@ struct SpectraExtractCommand: ParsableCommand {
     abstract: "Take spectra out of a scene: single pixels, means over polygons, means over classes.",
     discussion: """
       One of --pixel, --polygons and --labels says where. Wavelengths, widths and bad bands go along; a name that ends \
-      in .csv writes CSV (wavelengths and names only), any other NAME.sli, NAME.hdr and NAME.csv. Prints each spectrum \
+      in .csv writes CSV, any other NAME.sli, NAME.hdr and NAME.csv. Prints each spectrum \
       with its number of pixels.
 
       Examples:
