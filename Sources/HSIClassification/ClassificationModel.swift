@@ -15,6 +15,8 @@ public struct ClassificationModel: Sendable {
   public var split: SplitFacts?
   /// Pixels that it learned from, per class.
   public var trainingCounts: [Int]
+  /// How bright the pixels were that it learned from, where that is known.
+  public var brightness: BrightnessRange?
   /// The training curve.
   public let curve: [TrainingPoint]
   /// Where it comes from.
@@ -25,9 +27,10 @@ public struct ClassificationModel: Sendable {
     static let fwhm = "hsi_fwhm"
     static let split = "hsi_split"
     static let counts = "hsi_training_pixels"
+    static let brightness = "hsi_brightness"
     static let curve = "hsi_curve"
     static let base = "hsi_base"
-    static let own = [classes, fwhm, split, counts, curve, base]
+    static let own = [classes, fwhm, split, counts, brightness, curve, base]
   }
 
   /// What a classifier learned from a scene.
@@ -58,6 +61,7 @@ public struct ClassificationModel: Sendable {
     settings[Key.fwhm] = axis.fwhm.map { text($0) }
     settings[Key.split] = split.map { text($0) }
     settings[Key.counts] = text(trainingCounts)
+    settings[Key.brightness] = brightness.map { text($0) }
     settings[Key.curve] = curve.isEmpty ? nil : text(curve.map(StoredPoint.init))
     card.configuration = settings
     try SafetensorsWriter.write(
@@ -107,19 +111,21 @@ public struct ClassificationModel: Sendable {
     try require(counts.isEmpty || counts.count == classes.count, "its card counts training pixels of other classes")
     return ClassificationModel(
       classifier: classifier, classes: classes, axis: axis, split: try decoded(SplitFacts.self, Key.split),
-      trainingCounts: counts, curve: try decoded([StoredPoint].self, Key.curve)?.map(\.point) ?? classifier.curve,
+      trainingCounts: counts, brightness: try decoded(BrightnessRange.self, Key.brightness),
+      curve: try decoded([StoredPoint].self, Key.curve)?.map(\.point) ?? classifier.curve,
       card: card)
   }
 
   fileprivate init(
     classifier: any TrainedClassifier, classes: ClassTable, axis: SpectralAxis, split: SplitFacts?,
-    trainingCounts: [Int], curve: [TrainingPoint], card: ModelCard
+    trainingCounts: [Int], brightness: BrightnessRange?, curve: [TrainingPoint], card: ModelCard
   ) {
     self.classifier = classifier
     self.classes = classes
     self.axis = axis
     self.split = split
     self.trainingCounts = trainingCounts
+    self.brightness = brightness
     self.curve = curve
     self.card = card
     self.card.configuration = card.configuration?.filter { !Key.own.contains($0.key) }
@@ -158,10 +164,11 @@ extension ClassificationModel {
   /// - Parameters:
   ///   - card: what is known about the training; architecture, task and bands are set here.
   ///   - classes: those of the new labels.
+  ///   - brightness: of the pixels that it learned from.
   /// - Throws: the errors of `SafetensorsWriter.write`.
   public func write(
     _ adapter: TrainedAdapter, card: ModelCard, classes: ClassTable, trainingCounts: [Int], split: SplitFacts,
-    to path: String, overwrite: Bool, inputs: [String] = []
+    brightness: BrightnessRange? = nil, to path: String, overwrite: Bool, inputs: [String] = []
   ) throws {
     var card = card
     card.architecture = classifier.id + TrainedAdapter.suffix
@@ -173,6 +180,7 @@ extension ClassificationModel {
     settings[Key.classes] = text(classes)
     settings[Key.split] = text(split)
     settings[Key.counts] = text(trainingCounts)
+    settings[Key.brightness] = brightness.map { text($0) }
     settings[Key.curve] = adapter.curve.isEmpty ? nil : text(adapter.curve.map(StoredPoint.init))
     settings[Key.base] = try weightsDigest()
     card.configuration = settings
@@ -209,6 +217,7 @@ extension ClassificationModel {
     return ClassificationModel(
       classifier: result, classes: classes, axis: axis, split: decoded(SplitFacts.self, Key.split),
       trainingCounts: decoded([Int].self, Key.counts) ?? [],
+      brightness: decoded(BrightnessRange.self, Key.brightness) ?? brightness,
       curve: decoded([StoredPoint].self, Key.curve)?.map(\.point) ?? [], card: card)
   }
 }

@@ -80,6 +80,8 @@ public protocol TrainedClassifier: Sendable {
   var bands: Int { get }
   /// Whether it maps scenes of any bands that have wavelengths; false by default.
   var takesAnyBands: Bool { get }
+  /// Whether it maps a scene the same in any units: it is blind to brightness, or brings a scene to its range; false by default.
+  var takesAnyUnits: Bool { get }
   /// Strips begin at multiples of so many lines of the scene; 1 by default.
   var lineMultiple: Int { get }
   /// Number of classes.
@@ -112,6 +114,7 @@ public protocol TrainedClassifier: Sendable {
 
 extension TrainedClassifier {
   public var takesAnyBands: Bool { false }
+  public var takesAnyUnits: Bool { false }
   public var lineMultiple: Int { 1 }
   public func fitted(
     to source: any StripSource, resolution: Double?, acceptsAnyRange: Bool, named name: String, _ context: RunContext

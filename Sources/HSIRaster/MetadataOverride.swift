@@ -61,6 +61,12 @@ final class MetadataOverride: ConcurrentCubeReader {
       metadata.sources["scale"] = .user
       isChanged = true
     }
+    if let factor = options.factor {
+      metadata.scale = metadata.scale.map { $0 * factor }
+      metadata.offset = metadata.offset.map { $0 * factor }
+      metadata.sources["scale"] = .user
+      isChanged = true
+    }
     if let quantity = options.quantity {
       metadata.quantity = quantity
       metadata.sources["quantity"] = .user

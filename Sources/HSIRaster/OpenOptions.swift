@@ -33,6 +33,8 @@ public struct OpenOptions: Sendable {
   public var nodata: Nodata?
   /// Whether scale and offset of the file count; false takes the stored numbers as they are.
   public var isScaled = true
+  /// What the values, scale and offset of the file included, are multiplied by; nil for nothing. A number above 0.
+  public var factor: Double?
   /// What the numbers mean.
   public var quantity: Quantity?
   /// Band centres: a file (`.csv`, `.txt`, ENVI `.hdr`) or `FIRST:LAST:COUNT` in nm.

@@ -14,7 +14,8 @@ struct Accuracy: ParsableCommand {
   @Option(help: "Markdown file to write; a .json of the same name is written beside it.") var out: String
   @Option(help: "Seeds per scene and condition.") var seeds = 10
   @Option(help: "Corrupted channels, separated by commas.") var bad = "0,5,10,20,30"
-  @Option(help: "Scenes, separated by commas.") var scenes = SceneCollection.names.joined(separator: ",")
+  @Option(help: "Scenes, separated by commas; DrawnEven, DrawnRelief and DrawnVaried are drawn whole by the seed.")
+  var scenes = SceneCollection.names.joined(separator: ",")
   @Flag(help: "Two seeds, 0 and 20 bad channels, no full-size Urban.") var quick = false
 
   @Flag(help: "Only the row of what runs by default.") var defaultOnly = false

@@ -8,7 +8,7 @@ struct AccuracyTable {
   let date: Date
 
   private var scenes: [String] {
-    SceneCollection.names.filter { name in records.contains { $0.scene == name } }
+    (SceneCollection.names + SceneCollection.drawn).filter { name in records.contains { $0.scene == name } }
   }
   private var counts: [Int] { Set(records.map(\.bad)).sorted() }
   private var labels: [String] { Accuracy.methods.map(\.label) }

@@ -30,6 +30,10 @@ struct SceneCollection {
   /// Names in the order of the table, those first whose files never change.
   static let names = ["Samson", "Moffett", "DC1", "DC2", "UrbanSim", "SynPure", "SynMixed", "SynShade"]
 
+  /// Names of scenes that are drawn whole: light, materials, their number, noise and purity follow the seed. No choice of a
+  /// method or a default was made on them.
+  static let drawn = ["DrawnEven", "DrawnRelief", "DrawnVaried"]
+
   /// The scene of a name; random parts (noise, spectra, abundances) follow the seed.
   func scene(_ name: String, seed: UInt64) throws -> LabelledScene {
     switch name {
@@ -38,8 +42,42 @@ struct SceneCollection {
     case "DC1": try minerals("DC1", side: 75, count: 5, seed: seed)
     case "DC2": try minerals("DC2", side: 100, count: 9, seed: seed)
     case "UrbanSim": try urban(seed: seed)
+    case let name where SceneCollection.drawn.contains(name): try drawn(name, seed: seed)
     default: try synthetic(name, seed: seed)
     }
+  }
+
+  /// A scene of `hsi simulate scene`, 100 × 100 × 180: 3 to 8 materials, of the USGS library or made up; no abundance above 0.7 to 1;
+  /// 25 to 45 dB; `DrawnRelief` with shadows and relief, `DrawnVaried` with materials that vary as well.
+  private func drawn(_ name: String, seed: UInt64) throws -> LabelledScene {
+    let side = 100
+    var random = CounterRandom(seed: seed, stream: 5_000 + UInt64(SceneCollection.drawn.firstIndex(of: name) ?? 0))
+    func pick(_ values: [Double]) -> Double { values[random.index(below: values.count)] }
+    let count = 3 + random.index(below: 6)
+    guard let table = SensorTable.named("aviris-1995") else {
+      throw CoreError.invalidParameter(name: "sensor", value: "aviris-1995", requirement: "a table of wavelengths")
+    }
+    let axis = SpectralAxis(wavelengths: table.wavelengths)
+    let spectra =
+      random.index(below: 2) == 0
+      ? try ParametricSpectra.library(count: count, axis: axis, seed: seed + 77)
+      : SpectralLibrary(
+        names: (1...count).map { "material \($0)" }, axis: axis,
+        values: try mineralSpectra(count, &random).flatMap { $0 })
+    var recipe = SceneRecipe(lines: side, samples: side, endmembers: spectra)
+    (recipe.seed, recipe.purity, recipe.snr) = (seed, pick([0.7, 0.8, 0.9, 1]), pick([25, 30, 35, 45]))
+    (recipe.shadow, recipe.relief, recipe.variability) = (0, 0, 0)
+    if name != "DrawnEven" { (recipe.shadow, recipe.relief) = (pick([0, 0.35, 0.6]), pick([0.04, 0.08, 0.15])) }
+    if name == "DrawnVaried" { recipe.variability = pick([0.02, 0.05]) }
+    let simulator = try SceneSimulator(recipe)
+    let (cube, abundances) = try (simulator.load(RunContext()), simulator.abundances.load(RunContext()))
+    // Where the air lets hardly any light through nobody unmixes.
+    let kept = (0..<axis.count).filter { !SpectralAxis.isInWaterVapour(table.wavelengths[$0]) }
+    let pixels = PixelMatrix(rows: cube.count, columns: kept.count)
+    for n in 0..<cube.count { for (i, l) in kept.enumerated() { pixels[n, i] = cube.pixels[n, l] } }
+    return LabelledScene(
+      name: name, lines: side, samples: side, pixels: pixels, abundances: abundances.pixels,
+      endmembers: Matrix(rows: count, columns: kept.count) { spectra.values[$0 * axis.count + kept[$1]] })
   }
 
   private func array(_ file: String, _ variable: String) throws -> MATLABArray {
@@ -124,20 +162,8 @@ struct SceneCollection {
   /// 0.8; `SynShade`: brightness varies by 25 % from pixel to pixel.
   private func synthetic(_ name: String, seed: UInt64) throws -> LabelledScene {
     let (side, count) = (100, 5)
-    let library = try array("usgs-library/USGS_1995_Library.mat", "datalib")
-    let usable = (3..<501).filter { c in
-      let spectrum = library.values[(c * 224)..<(c * 224 + 224)]
-      return spectrum.allSatisfy { $0 > 0 && $0 < 1.5 }
-    }
     var random = CounterRandom(seed: seed, stream: 7)
-    var spectra: [[Double]] = []
-    while spectra.count < count {
-      let c = usable[random.index(below: usable.count)]
-      let candidate = Array(library.values[(c * 224)..<(c * 224 + 224)])
-      if spectra.allSatisfy({ SpectralDistance.angle($0, candidate) > 8 * Double.pi / 180 }) {
-        spectra.append(candidate)
-      }
-    }
+    let spectra = try mineralSpectra(count, &random)
     let endmembers = Matrix(rows: count, columns: 224, values: spectra.flatMap { $0 })
     let abundances = PixelMatrix(rows: side * side, columns: count)
     let fields = (0..<count).map {
@@ -169,6 +195,24 @@ struct SceneCollection {
   }
 
   // MARK: - Pieces
+
+  /// Spectra of the USGS library at least 8° apart.
+  private func mineralSpectra(_ count: Int, _ random: inout CounterRandom) throws -> [[Double]] {
+    let library = try array("usgs-library/USGS_1995_Library.mat", "datalib")
+    let usable = (3..<501).filter { c in
+      let spectrum = library.values[(c * 224)..<(c * 224 + 224)]
+      return spectrum.allSatisfy { $0 > 0 && $0 < 1.5 }
+    }
+    var spectra: [[Double]] = []
+    while spectra.count < count {
+      let c = usable[random.index(below: usable.count)]
+      let candidate = Array(library.values[(c * 224)..<(c * 224 + 224)])
+      if spectra.allSatisfy({ SpectralDistance.angle($0, candidate) > 8 * Double.pi / 180 }) {
+        spectra.append(candidate)
+      }
+    }
+    return spectra
+  }
 
   /// A matrix values × pixels whose pixels run down the columns of the image, as pixels × values row by row.
   private func columnMajor(_ array: MATLABArray, _ columns: Int, _ lines: Int, _ samples: Int) -> PixelMatrix {

@@ -96,7 +96,7 @@ struct HSICommand: ParsableCommand {
   /// work stays.
   private static func exit(with error: any Error) -> Never {
     if exitCode(for: error) == .success {
-      let isWritten = (try? Terminal.output(fullMessage(for: error) + "\n")) != nil
+      let isWritten = (try? Terminal.output(HelpText.ordered(fullMessage(for: error)) + "\n")) != nil
       Foundation.exit(isWritten ? 0 : ExitCodes.output)
     }
     OutputFile.discardAll(finishedToo: true)

@@ -44,6 +44,17 @@ import Testing
         .allSatisfy { $0.count <= 80 || $0.hasPrefix("USAGE:") })
   }
 
+  /// A command's own options stand above those that it shares with others, and options that mean nothing to it are not there.
+  @Test func ownOptionsComeFirst() throws {
+    let help = try Tool.run(["unmix", "--help"]).output
+    let titles = help.matches(of: /(?m)^([A-Z]+):$/).map { String($0.output.1) }
+    #expect(titles == ["ARGUMENTS", "OPTIONS", "PRODUCTS", "MAP", "INPUT", "OUTPUT", "RUNNING"])
+    #expect(try Tool.run(["help", "unmix"]).output == help)
+    #expect(help.contains("--seed") && help.contains("--keep-bad-channels"))
+    let info = try Tool.run(["info", "--help"]).output
+    #expect(!info.contains("--seed") && !info.contains("--keep-bad-channels"))
+  }
+
   @Test func version() throws {
     let result = try Tool.run(["--version"])
     #expect(result.status == 0)

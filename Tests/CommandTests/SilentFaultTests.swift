@@ -172,6 +172,56 @@ import Testing
     try run("unmix in/s.dat o/a.dat --count 3 --overwrite --spectra-scale 2", place, 2, "--spectra-scale")
   }
 
+  /// A model meets a scene in other units: refused with the factor, the same map when it is given, believed when 1 is. Models that
+  /// are blind to brightness, or bring a scene to their range, map it.
+  @Test func scenesInOtherUnitsThanTheModel() throws {
+    let place = try SampleScene.workplace()
+    try run("simulate labels in/s_abundances.dat l.dat --purity 0.5", place)
+    try run("convert in/s.dat o/f.dat --ot float32", place)
+    let path = place.url.appendingPathComponent("o/f.dat")
+    try SampleScene.floats(path).map { $0 * 10_000 }.withUnsafeBytes { try Data($0).write(to: path) }
+    let models = [
+      "gml": "", "knn": "", "logistic": "", "random-forest": "--set trees=10", "svm": "", "sam": "",
+      "cnn-1d": "--set epochs=1",
+      "lola-specvit-tiny": "--set epochs=1", "less-tiny": "--set epochs=1",
+    ]
+    for (model, settings) in models {
+      try run(
+        "classify train in/s.dat l.dat --train 20% --guard 0 -q --model \(model) \(settings) --out \(model).safetensors",
+        place)
+      let line = "classify predict o/f.dat \(model).dat --overwrite --model \(model).safetensors"
+      switch model {
+      case "sam": try run(line, place)
+      case "less-tiny": try run(line, place, 0, "W-MODEL-SCALE")
+      default:
+        let refused = try run(line, place, 7, "--scene-scale 0.0001")
+        #expect(refused.errorLines.count == 1 && refused.errors.contains("10000 times"), "\(model)")
+        try run(line + " --scene-scale 0.0001 --prob o/a.dat", place)
+        try run("classify predict in/s.dat o/m.dat --overwrite --model \(model).safetensors --prob o/b.dat", place)
+        let (a, b) = try (
+          SampleScene.floats(place.url.appendingPathComponent("o/a.dat")),
+          SampleScene.floats(place.url.appendingPathComponent("o/b.dat"))
+        )
+        #expect(a.count == b.count && zip(a, b).allSatisfy { abs($0 - $1) < 2e-3 }, "\(model)")
+        try run(line + " --scene-scale 1", place)
+      }
+    }
+    // An ensemble is as strict as its members, and so is fine-tuning, whose adapter knows the units that it learned.
+    try run(
+      "classify predict o/f.dat o/e.dat --model sam.safetensors --with svm.safetensors", place, 7,
+      "--scene-scale 0.0001")
+    let tune =
+      "classify finetune o/f.dat l.dat --train 20% --guard 0 -q --from lola-specvit-tiny.safetensors --lora r=2"
+    try run(tune + " --epochs 1 --out t.safetensors", place, 7, "--scene-scale 0.0001")
+    try run(tune + " --epochs 1 --out t.safetensors --scene-scale 0.0001", place)
+    let adapted = "--model lola-specvit-tiny.safetensors --adapter t.safetensors"
+    try run("classify predict o/f.dat o/t.dat \(adapted)", place, 7, "--scene-scale 0.0001")
+    try run("classify predict in/s.dat o/t.dat \(adapted)", place)
+    for factor in ["0", "-1", "nan", "inf"] {
+      try run("info in/s.dat --scene-scale=\(factor)", place, 2, "--scene-scale")
+    }
+  }
+
   /// Fill that no header declares: pixels of zeros have no abundances, are no endmembers, are not denoised, and are counted once.
   @Test func undeclaredFill() throws {
     let place = try SampleScene.workplace()

@@ -54,6 +54,7 @@ public final class TrainedSegmenter: TrainedClassifier, @unchecked Sendable {
   public var classCount: Int { network.configuration.network.classes }
   public var bands: Int { normalisation.count }
   public var takesAnyBands: Bool { true }
+  public var takesAnyUnits: Bool { true }
   public var lineMultiple: Int { side / 2 }
   public var patchRadius: Int { side }
 

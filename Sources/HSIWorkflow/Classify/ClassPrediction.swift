@@ -123,6 +123,7 @@ struct OpenPrediction {
       let (file, source) = try SceneBands.source(
         opened, for: known.takesAnyBands ? nil : model.axis, model: name, context)
       files.append(file)
+      try model.checkUnits(of: source, named: name, isTold: prediction.scene.opening.factor != nil, context)
       return Member(
         classifier: try known.fitted(
           to: source, resolution: opened.metadata.georeference?.metresPerPixel, acceptsAnyRange: false, named: name,

@@ -57,6 +57,7 @@ public struct FinetuneJob: Sendable {
     ) { shape, _, _ in trained.classifier.predictionBytes(samples: shape.samples).fixed }
     let task = training.task(isTransductive: false)
     try task.check()
+    try trained.checkUnits(of: training.scene, named: model, isTold: scene.opening.factor != nil, context)
     let classes = training.labels.classes
     var clock = Stopwatch()
     let learned = try base.finetuned(
@@ -76,7 +77,7 @@ public struct FinetuneJob: Sendable {
     try output.writeSplit(of: training, &run, context)
     try trained.write(
       learned, card: card, classes: classes, trainingCounts: task.trainingCounts, split: training.split.facts,
-      to: output.path, overwrite: plan.overwrites, inputs: plan.protected)
+      brightness: BrightnessRange(task), to: output.path, overwrite: plan.overwrites, inputs: plan.protected)
     run.outputs.append(ReportOutput(path: output.path, content: "adapter"))
     plan.record(on: &run.provenance)
     var result = try run.finish(context)

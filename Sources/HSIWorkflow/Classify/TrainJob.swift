@@ -63,6 +63,7 @@ public struct ClassifierTraining {
     var result = ClassificationModel(
       trained, classes: training.labels.classes, axis: training.scene.metadata.axis,
       trainingCounts: task.trainingCounts, split: training.split.facts)
+    result.brightness = BrightnessRange(task)
     let facts = TrainedFacts(
       task: task, split: training.split.facts, scene: scene.path, labels: labels.path, seconds: seconds,
       seed: context.seed)

@@ -19,7 +19,7 @@ struct BatchRunOptions: ParsableArguments {
   @Flag(help: "Replace existing files that this job did not make.")
   var overwrite = false
 
-  @OptionGroup(title: "Running") var options: RunOptions
+  @OptionGroup(title: "Running") var options: SeededRunOptions
 }
 
 /// A job with the settings that the command line, the job file and the environment give, in this order.
@@ -28,7 +28,7 @@ struct BatchSetting {
   let seed: String
 
   /// - Parameter isLenient: whether missing inputs are passed over.
-  init(_ path: String, _ options: RunOptions, _ context: RunContext, isLenient: Bool = false) throws {
+  init(_ path: String, _ options: SeededRunOptions, _ context: RunContext, isLenient: Bool = false) throws {
     let job = try BatchJob(path: path)
     plan = try BatchPlan(job, HelpCatalogue.make(), isLenient: isLenient)
     let isRandom = ProcessInfo.processInfo.environment["HSI_SEED"] == "random"
@@ -36,10 +36,10 @@ struct BatchSetting {
   }
 
   /// Threads and memory of the whole run.
-  static func resources(_ context: RunContext, _ options: RunOptions, _ job: BatchJob) -> RunContext {
+  static func resources(_ context: RunContext, _ options: SeededRunOptions, _ job: BatchJob) -> RunContext {
     var context = context
-    if options.threads == "auto", let threads = job.defaults.threads { context.threads = threads }
-    if options.memory == nil, let memory = job.defaults.memory { context.memory = memory }
+    if options.run.threads == "auto", let threads = job.defaults.threads { context.threads = threads }
+    if options.run.memory == nil, let memory = job.defaults.memory { context.memory = memory }
     return context
   }
 
@@ -62,7 +62,7 @@ enum BatchExecution {
     _ arguments: BatchRunOptions, isForced: Bool = false, onlyFailed: Bool = false, verifies: Bool = false
   ) throws {
     let options = arguments.options
-    let quiet = options.quiet
+    let quiet = options.run.quiet
     let base = try options.makeContext()
     let setting = try BatchSetting(arguments.job, options, base)
     let plan = setting.plan
@@ -76,7 +76,7 @@ enum BatchExecution {
     settings.onlyFailed = onlyFailed
     settings.verifies = verifies
     settings.overwrites = arguments.overwrite
-    settings.commonOptions = options.config.map { "--config=" + $0 }
+    settings.commonOptions = options.run.config.map { "--config=" + $0 }
     let display = context.progress as? ProgressDisplay
     let runner = BatchRunner(plan, settings, context) { event in
       if case .damagedManifest(let lines) = event {

@@ -5,7 +5,8 @@ import HSIKit
 struct SplitOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "How: disjoint (blocks with a guard band), random, or fixed (the same number per class).", valueName: "scheme"))
+      "How: disjoint (blocks with a guard band), random, or fixed (the same number per class).", valueName: "scheme"),
+    completion: NameCompletion.cases(of: SplitRequest.Scheme.self))
   var scheme = "disjoint"
 
   @Option(

@@ -24,7 +24,7 @@ struct BatchPlanCommand: ParsableCommand {
   @Flag(help: "JSON on standard output.")
   var json = false
 
-  @OptionGroup(title: "Running") var options: RunOptions
+  @OptionGroup(title: "Running") var options: SeededRunOptions
 
   func run() throws {
     let base = try options.makeContext()

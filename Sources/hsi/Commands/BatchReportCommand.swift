@@ -26,7 +26,7 @@ struct BatchReportCommand: ParsableCommand {
   @Flag(help: "Replace an existing page of --out.")
   var overwrite = false
 
-  @OptionGroup(title: "Running") var options: RunOptions
+  @OptionGroup(title: "Running") var options: SeededRunOptions
 
   func run() throws {
     let context = try options.makeContext()
@@ -44,6 +44,6 @@ struct BatchReportCommand: ParsableCommand {
       file.discard()
       throw error
     }
-    if !options.quiet { Terminal.write("hsi: \(status.total) items in \(path)\n") }
+    if !options.run.quiet { Terminal.write("hsi: \(status.total) items in \(path)\n") }
   }
 }

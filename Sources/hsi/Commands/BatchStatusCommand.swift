@@ -22,7 +22,7 @@ struct BatchStatusCommand: ParsableCommand {
   @Flag(help: "JSON on standard output, with every item and step.")
   var json = false
 
-  @OptionGroup(title: "Running") var options: RunOptions
+  @OptionGroup(title: "Running") var options: SeededRunOptions
 
   func run() throws {
     let context = try options.makeContext()

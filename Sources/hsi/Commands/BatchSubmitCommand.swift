@@ -43,7 +43,7 @@ struct BatchSubmitCommand: ParsableCommand {
   @Flag(help: "Print the script and do nothing.")
   var dryRun = false
 
-  @OptionGroup(title: "Running") var options: RunOptions
+  @OptionGroup(title: "Running") var options: SeededRunOptions
 
   func run() throws {
     let context = try options.makeContext()
@@ -58,7 +58,7 @@ struct BatchSubmitCommand: ParsableCommand {
     let status = BatchStatus(setting.plan, version: Version.text, seed: setting.seed)
     let open = status.items.filter { onlyFailed ? $0.state == .failed : $0.state != .done }.map(\.index)
     guard !open.isEmpty else {
-      if !options.quiet {
+      if !options.run.quiet {
         Terminal.write("hsi: nothing to submit: no item \(onlyFailed ? "failed" : "is left")\n")
       }
       return
@@ -67,15 +67,15 @@ struct BatchSubmitCommand: ParsableCommand {
     let request = scriptOptions()
     let script = SlurmScript(
       setting.plan, open: open, maximum: Slurm.maximumArraySize(),
-      threads: options.threads == "auto" ? defaults.threads : context.threads,
-      memory: options.memory == nil ? defaults.memory : context.memory,
+      threads: options.run.threads == "auto" ? defaults.threads : context.threads,
+      memory: options.run.memory == nil ? defaults.memory : context.memory,
       executable: try BatchExecution.executable(), request)
     if dryRun {
       try Terminal.output(script.text)
       return
     }
     let submission = try Slurm.submit(script, setting.plan.job, request)
-    if !options.quiet {
+    if !options.run.quiet {
       Terminal.write("hsi: \(open.count) items in \(submission.tasks) tasks; see hsi batch status \(job)\n")
     }
     try Terminal.output(submission.id + "\n")
@@ -89,10 +89,10 @@ struct BatchSubmitCommand: ParsableCommand {
     request.arguments = sbatchArg
     request.onlyFailed = onlyFailed
     // Options of this command line go before the job file in the tasks, too.
-    if options.threads != "auto" { request.runOptions += ["--threads", options.threads] }
-    if let memory = options.memory { request.runOptions += ["--memory", memory] }
+    if options.run.threads != "auto" { request.runOptions += ["--threads", options.run.threads] }
+    if let memory = options.run.memory { request.runOptions += ["--memory", memory] }
     if let seed = options.seed { request.runOptions += ["--seed", seed] }
-    request.runOptions += options.config.flatMap { ["--config", $0] }
+    request.runOptions += options.run.config.flatMap { ["--config", $0] }
     return request
   }
 

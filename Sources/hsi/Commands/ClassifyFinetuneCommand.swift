@@ -38,7 +38,7 @@ struct ClassifyFinetuneCommand: ParsableCommand {
   @OptionGroup(title: "Division") var division: SplitOptions
   @OptionGroup(title: "Labels") var labelOptions: LabelOptions
   @OptionGroup(title: "Input") var input: SceneOptions
-  @OptionGroup(title: "Running") var options: RunOptions
+  @OptionGroup(title: "Running") var options: SeededRunOptions
 
   func run() throws {
     let context = try options.makeContext()

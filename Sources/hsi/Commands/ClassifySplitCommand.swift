@@ -38,7 +38,7 @@ struct ClassifySplitCommand: ParsableCommand {
   @OptionGroup(title: "Division") var division: SplitOptions
   @OptionGroup(title: "Labels") var labelOptions: LabelOptions
   @OptionGroup(title: "Output") var output: WritingOptions
-  @OptionGroup(title: "Running") var options: RunOptions
+  @OptionGroup(title: "Running") var options: SeededRunOptions
 
   @Flag(help: "Do not write OUT.prov.json.")
   var noProv = false

@@ -30,7 +30,7 @@ struct ClassifyTrainCommand: ParsableCommand {
   @Argument(help: "Raster of classes on the same pixels, 0 is no class; or polygons, with --attribute.")
   var labels: InputPath
 
-  @Option(help: "Classifier; see hsi methods.")
+  @Option(help: "Classifier; see hsi methods.", completion: NameCompletion.methods(.classify))
   var model = "lola-specvit-tiny"
 
   @Option(
@@ -45,7 +45,7 @@ struct ClassifyTrainCommand: ParsableCommand {
   @OptionGroup(title: "Division") var division: SplitOptions
   @OptionGroup(title: "Labels") var labelOptions: LabelOptions
   @OptionGroup(title: "Input") var input: InputOptions
-  @OptionGroup(title: "Running") var options: RunOptions
+  @OptionGroup(title: "Running") var options: SeededRunOptions
 
   func run() throws {
     let context = try options.makeContext()

@@ -12,7 +12,7 @@ struct CompletionCommand: ParsableCommand {
         hsi completion man ~/.local/share/man/man1
       """)
 
-  @Argument(help: "bash, zsh, fish or man.")
+  @Argument(help: "bash, zsh, fish or man.", completion: .list(["bash", "zsh", "fish", "man"]))
   var shell: String
 
   @Argument(help: "Folder for the man pages.")

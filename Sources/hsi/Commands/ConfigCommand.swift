@@ -25,7 +25,7 @@ struct ConfigShowCommand: ParsableCommand {
   @Flag(help: "JSON on standard output.")
   var json = false
 
-  @OptionGroup(title: "Running") var options: RunOptions
+  @OptionGroup(title: "Running") var options: SeededRunOptions
 
   /// A line of the list.
   private struct Row {
@@ -65,7 +65,7 @@ struct ConfigShowCommand: ParsableCommand {
   }
 
   private func rows(_ configuration: Configuration) throws -> [Row] {
-    let settings = try RunSettings(options, configuration)
+    let settings = try RunSettings(options.run, seed: options.seed, configuration)
     let scratch = ResourceDefaults(environment: configuration.environment).scratchFolder
     let isRandom = (options.seed ?? configuration.values["seed"]?.text) == "random"
     func origin(_ key: String, _ rule: String) -> Configuration.Origin {
@@ -86,7 +86,7 @@ struct ConfigShowCommand: ParsableCommand {
         key: "model_path", value: configuration.values["model_path"]?.text ?? "",
         origin: origin("model_path", "default")),
     ]
-    let given = Set(options.config.compactMap { $0.split(separator: "=").first.map(String.init) })
+    let given = Set(options.run.config.compactMap { $0.split(separator: "=").first.map(String.init) })
     for (name, value) in configuration.gdal.sorted(by: { $0.key < $1.key }) where !given.contains(name) {
       let set = configuration.environment[name]
       // A setting whose name speaks of a secret is not shown.
@@ -95,7 +95,7 @@ struct ConfigShowCommand: ParsableCommand {
         Row(key: "gdal.\(name)", value: String(shown), origin: set == nil ? value.origin : .environment(name))
       )
     }
-    for entry in options.config {
+    for entry in options.run.config {
       let parts = Secrets.masked(entry).split(separator: "=", maxSplits: 1)
       guard parts.count == 2 else {
         throw CoreError.invalidParameter(name: "--config", value: entry, requirement: "KEY=VALUE")

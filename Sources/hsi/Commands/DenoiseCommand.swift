@@ -27,10 +27,14 @@ struct DenoiseCommand: ParsableCommand {
   @Argument(help: "The restored cube to write (GeoTIFF, or by extension or --of).")
   var destination: OutputPath
 
-  @Option(name: .shortAndLong, help: "Method without training, or auto to choose one by the noise.")
+  @Option(
+    name: .shortAndLong, help: "Method without training, or auto to choose one by the noise.",
+    completion: NameCompletion.methods(.denoise, also: ["auto"]))
   var method: String?
 
-  @Option(help: "Network: hsdt, or hsdt-s, hsdt-m, hsdt-l for checkpoints that do not say.")
+  @Option(
+    help: "Network: hsdt, or hsdt-s, hsdt-m, hsdt-l for checkpoints that do not say.",
+    completion: .list(["hsdt"] + HSDTConfiguration.names.filter { $0 != "hsdt-pnp" }))
   var model: String?
 
   @Option(help: "Weights of the network: .safetensors, .pth or .pt (default: those that come with hsi).")

@@ -22,10 +22,10 @@ struct EndmembersCommand: ParsableCommand {
   @Option(name: [.customShort("n"), .long], help: "Number of endmembers, or auto.")
   var count: String
 
-  @Option(name: .shortAndLong, help: "Extractor; see hsi methods.")
+  @Option(name: .shortAndLong, help: "Extractor; see hsi methods.", completion: NameCompletion.methods(.extract))
   var method = "vca"
 
-  @Option(help: "How --count auto counts: held-back, hysime, hfc or nwhfc.")
+  @Option(help: "How --count auto counts: held-back, hysime, hfc or nwhfc.", completion: NameCompletion.methods(.count))
   var countMethod = "held-back"
 
   @Option(
@@ -41,8 +41,11 @@ struct EndmembersCommand: ParsableCommand {
   @Flag(help: "Print names, pixels and map coordinates as JSON.")
   var json = false
 
+  @Flag(help: "Do not leave out channels that the others cannot predict (counting and plain extraction).")
+  var keepBadChannels = false
+
   @OptionGroup(title: "Input") var input: InputOptions
-  @OptionGroup(title: "Running") var options: RunOptions
+  @OptionGroup(title: "Running") var options: SeededRunOptions
 
   func run() throws {
     let context = try options.makeContext()
@@ -52,7 +55,7 @@ struct EndmembersCommand: ParsableCommand {
     job.values = try MethodOptions.values(set)
     job.endmembers.counter = countMethod
     job.endmembers.naming = library?.text
-    job.keepsBadChannels = input.keepBadChannels
+    job.keepsBadChannels = keepBadChannels
     job.overwrites = overwrite
     let result = try job.run(context)
     if json { try Terminal.show(result) }

@@ -39,7 +39,9 @@ struct EvaluateUnmixingCommand: ParsableCommand {
   @Option(name: .customLong("reference-var"), help: "Array inside the reference file (MATLAB, HDF5).")
   var referenceVariable: String?
 
-  @Option(help: "Match by sad or abundance (default: sad when both spectra are given).")
+  @Option(
+    help: "Match by sad or abundance (default: sad when both spectra are given).",
+    completion: .list(["sad", "abundance"]))
   var match: String?
 
   @Flag(help: "Angles in degrees.")

@@ -25,7 +25,7 @@ struct EvaluateTransferCommand: ParsableCommand {
   @Argument(help: "Raster of classes on the same pixels, 0 is no class; or polygons, with --attribute.")
   var labels: InputPath
 
-  @Option(help: "Classifiers, separated by commas; see hsi methods.")
+  @Option(help: "Classifiers, separated by commas; see hsi methods.", completion: NameCompletion.methods(.classify))
   var model = "less-tiny,svm,gml"
 
   @Option(
@@ -54,7 +54,7 @@ struct EvaluateTransferCommand: ParsableCommand {
   @OptionGroup(title: "Division") var division: SplitOptions
   @OptionGroup(title: "Labels") var labelOptions: LabelOptions
   @OptionGroup(title: "Input") var input: InputOptions
-  @OptionGroup(title: "Running") var options: RunOptions
+  @OptionGroup(title: "Running") var options: SeededRunOptions
 
   func run() throws {
     let context = try options.makeContext()

@@ -16,7 +16,7 @@ struct MethodsCommand: ParsableCommand {
         hsi methods --json
       """)
 
-  @Argument(help: "Show one method in full.")
+  @Argument(help: "Show one method in full.", completion: NameCompletion.methods)
   var method: String?
 
   @Flag(help: "All methods as JSON.")

@@ -30,7 +30,8 @@ struct PretrainCommand: ParsableCommand {
   @Option(help: "Weights to write (.safetensors).")
   var out: OutputPath
 
-  @Option(help: "Network: \(PretrainCommand.models.joined(separator: ", ")).")
+  @Option(
+    help: "Network: \(PretrainCommand.models.joined(separator: ", ")).", completion: .list(PretrainCommand.models))
   var model = PretrainCommand.models[0]
 
   @Option(help: "Weights to go on from.")
@@ -80,7 +81,7 @@ struct PretrainCommand: ParsableCommand {
   var overwrite = false
 
   @OptionGroup(title: "Input") var input: InputOptions
-  @OptionGroup(title: "Running") var options: RunOptions
+  @OptionGroup(title: "Running") var options: SeededRunOptions
 
   /// Networks that can be pre-trained, the default first.
   static let models = LESSAutoencoderConfiguration.names + SpectralGPTConfiguration.names

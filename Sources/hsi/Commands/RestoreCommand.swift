@@ -40,13 +40,18 @@ struct RestoreCommand: ParsableCommand {
 
   @Option(
     help:
-      "What is wrong: auto, denoise, complex (noise), inpaint, bands, deblur, motion, superres, dehaze or poisson.")
+      "What is wrong: auto, denoise, complex (noise), inpaint, bands, deblur, motion, superres, dehaze or poisson.",
+    completion: NameCompletion.cases(of: RestorationTask.self))
   var task = "auto"
 
-  @Option(name: .shortAndLong, help: "Method by name (default: that of the task).")
+  @Option(
+    name: .shortAndLong, help: "Method by name (default: that of the task).",
+    completion: NameCompletion.methods(.denoise, .inpaint, .deblur, .superResolve, .dehaze, .removePhotonNoise))
   var method: String?
 
-  @Option(help: "Network instead of a method: mp-hsir, or one of its members for files that do not say what they are.")
+  @Option(
+    help: "Network instead of a method: mp-hsir, or one of its members for files that do not say what they are.",
+    completion: .list(["mp-hsir"] + MPHSIRConfiguration.names))
   var model: String?
 
   @Option(help: "Weights of a method with a network (default: those that come with hsi).")
@@ -100,7 +105,7 @@ struct RestoreCommand: ParsableCommand {
   @OptionGroup(title: "Map") var map: MapOptions
   @OptionGroup(title: "Input") var input: SceneOptions
   @OptionGroup(title: "Output") var output: WritingOptions
-  @OptionGroup(title: "Running") var options: RunOptions
+  @OptionGroup(title: "Running") var options: SeededRunOptions
 
   func run() throws {
     let context = try options.makeContext()

@@ -13,7 +13,9 @@ struct SchemaCommand: ParsableCommand {
         hsi schema predict > predict.schema.json
       """)
 
-  @Argument(help: "What to describe: report (of hsi unmix), denoise, restore, classify or predict.")
+  @Argument(
+    help: "What to describe: report (of hsi unmix), denoise, restore, classify or predict.",
+    completion: .list(Reports.names))
   var subject = "report"
 
   func run() throws {

@@ -80,7 +80,7 @@ struct SimulateSceneCommand: ParsableCommand {
   var type = "float32"
 
   @OptionGroup(title: "Output") var output: WritingOptions
-  @OptionGroup(title: "Running") var options: RunOptions
+  @OptionGroup(title: "Running") var options: SeededRunOptions
 
   func run() throws {
     let context = try options.makeContext()

@@ -33,7 +33,7 @@ struct SimulateDegradeCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "blur, circle-blur, square-blur, motion, downsample, mask, bands, haze, poisson, or a kind of noise (hsi simulate noise).",
-      valueName: "name"))
+      valueName: "name"), completion: NameCompletion.methods(.degrade))
   var kind: String
 
   @Option(
@@ -57,7 +57,7 @@ struct SimulateDegradeCommand: ParsableCommand {
 
   @OptionGroup(title: "Input") var input: SceneOptions
   @OptionGroup(title: "Output") var output: WritingOptions
-  @OptionGroup(title: "Running") var options: RunOptions
+  @OptionGroup(title: "Running") var options: SeededRunOptions
 
   func run() throws {
     let context = try options.makeContext()

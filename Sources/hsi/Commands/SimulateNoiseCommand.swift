@@ -25,7 +25,9 @@ struct SimulateNoiseCommand: ParsableCommand {
   @Argument(help: "The noisy scene to write (float32).")
   var destination: OutputPath
 
-  @Option(help: "Model: gaussian, blind, noniid, stripe, deadline, impulse or mixture.")
+  @Option(
+    help: "Model: gaussian, blind, noniid, stripe, deadline, impulse or mixture.",
+    completion: NameCompletion.cases(of: NoiseModel.Kind.self))
   var kind = "gaussian"
 
   @Option(
@@ -45,7 +47,7 @@ struct SimulateNoiseCommand: ParsableCommand {
 
   @OptionGroup(title: "Input") var input: SceneOptions
   @OptionGroup(title: "Output") var output: WritingOptions
-  @OptionGroup(title: "Running") var options: RunOptions
+  @OptionGroup(title: "Running") var options: SeededRunOptions
 
   func run() throws {
     let context = try options.makeContext()

@@ -17,11 +17,12 @@ struct TrainDenoiseCommand: ParsableCommand {
         hsi train denoise mine.hdr --from denoiser.safetensors --lora r=8 --out mine.safetensors --epochs 5
       """)
 
-  @Option(help: "Network: hsdt-tiny, hsdt-s, hsdt-m or hsdt-l.")
+  @Option(help: "Network: hsdt-tiny, hsdt-s, hsdt-m or hsdt-l.", completion: .list(HSDTConfiguration.names))
   var model = DenoisingSubject.defaultVariant
 
   @Option(
-    help: "Schedule: compact (all noise at once, one cosine) or paper (three stages of HSDT, 110 epochs).")
+    help: "Schedule: compact (all noise at once, one cosine) or paper (three stages of HSDT, 110 epochs).",
+    completion: NameCompletion.cases(of: DenoisingSubject.Schedule.self))
   var recipe = "compact"
 
   @Option(

@@ -18,7 +18,9 @@ struct TrainPredictorCommand: ParsableCommand {
         hsi train predictor clean1.hdr --out haze.safetensors --tasks haze,blur
       """)
 
-  @Option(help: "Network: degradation-predictor or degradation-predictor-tiny.")
+  @Option(
+    help: "Network: degradation-predictor or degradation-predictor-tiny.",
+    completion: .list(DegradationPredictorConfiguration.names))
   var model = PredictorSubject.defaultVariant
 
   @Option(help: "Tasks to tell apart, comma-separated (default: all, or those of the weights of --from).")

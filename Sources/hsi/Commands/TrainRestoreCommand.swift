@@ -18,7 +18,9 @@ struct TrainRestoreCommand: ParsableCommand {
         hsi train restore mine.hdr --from restorer.safetensors --lora r=8 --tasks haze --out mine.safetensors
       """)
 
-  @Option(help: "Network: mp-hsir-24, mp-hsir-32, mp-hsir-natural or mp-hsir-remote.")
+  @Option(
+    help: "Network: mp-hsir-24, mp-hsir-32, mp-hsir-natural or mp-hsir-remote.",
+    completion: .list(MPHSIRConfiguration.names))
   var model = RestorationSubject.defaultVariant
 
   @Option(help: "Tasks to learn, comma-separated (default: all that the network knows).")

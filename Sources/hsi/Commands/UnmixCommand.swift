@@ -45,13 +45,16 @@ struct UnmixCommand: ParsableCommand {
   var spectraScale: Double?
 
   @Option(
-    name: .shortAndLong, help: "Method (default: auto, fcls with --endmembers, sunsal with --library).")
+    name: .shortAndLong, help: "Method (default: auto, fcls with --endmembers, sunsal with --library).",
+    completion: NameCompletion.methods(.abundance, .sparse, .blind))
   var method: String?
 
-  @Option(help: "Extractor of endmembers when an abundance method is used with --count.")
+  @Option(
+    help: "Extractor of endmembers when an abundance method is used with --count.",
+    completion: NameCompletion.methods(.extract))
   var extract = "vca"
 
-  @Option(help: "How --count auto counts: held-back, hysime, hfc or nwhfc.")
+  @Option(help: "How --count auto counts: held-back, hysime, hfc or nwhfc.", completion: NameCompletion.methods(.count))
   var countMethod = "held-back"
 
   @Option(
@@ -65,11 +68,14 @@ struct UnmixCommand: ParsableCommand {
   )
   var normalise: Bool?
 
+  @Flag(help: "Do not leave out channels that the others cannot predict (counting and plain extraction).")
+  var keepBadChannels = false
+
   @OptionGroup(title: "Products") var products: ProductOptions
   @OptionGroup(title: "Map") var map: MapOptions
   @OptionGroup(title: "Input") var input: InputOptions
   @OptionGroup(title: "Output") var output: WritingOptions
-  @OptionGroup(title: "Running") var options: RunOptions
+  @OptionGroup(title: "Running") var options: SeededRunOptions
 
   func run() throws {
     let context = try options.makeContext()
@@ -82,7 +88,7 @@ struct UnmixCommand: ParsableCommand {
 
   private func request() throws -> UnmixMethodRequest {
     var request = UnmixMethodRequest(try source(), method: method, values: try MethodOptions.values(set))
-    request.keepsBadChannels = input.keepBadChannels
+    request.keepsBadChannels = keepBadChannels
     if let spectraScale {
       guard endmembers != nil || (library != nil && count == nil) else {
         throw CoreError.invalidParameter(
@@ -165,7 +171,9 @@ struct ProductOptions: ParsableArguments {
   @Option(help: "Self-contained HTML report.")
   var html: OutputPath?
 
-  @Option(help: "Extra bands in the abundance file: rmse, sum, shade (1 − sum); comma-separated.")
+  @Option(
+    help: "Extra bands in the abundance file: rmse, sum, shade (1 − sum); comma-separated.",
+    completion: .list(["rmse", "sum", "shade"]))
   var add: String?
 
   @Flag(help: "Do not write OUT.prov.json.")

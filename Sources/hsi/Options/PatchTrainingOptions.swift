@@ -63,7 +63,7 @@ struct PatchTrainingOptions: ParsableArguments {
   var overwrite = false
 
   @OptionGroup(title: "Input") var input: InputOptions
-  @OptionGroup(title: "Running") var options: RunOptions
+  @OptionGroup(title: "Running") var options: SeededRunOptions
 
   /// The job, for a network.
   func job<Subject: PatchSubject>(_ subject: Subject, variant: String) throws -> PatchTrainingJob<Subject> {

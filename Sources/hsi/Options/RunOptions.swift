@@ -3,7 +3,7 @@ import Foundation
 import HSIKit
 import Logging
 
-/// How a command runs: threads, memory, seed, progress, log.
+/// How a command runs: threads, memory, progress, log.
 struct RunOptions: ParsableArguments {
   @Option(
     name: [.customShort("j"), .long],
@@ -13,10 +13,9 @@ struct RunOptions: ParsableArguments {
   @Option(help: "Memory budget, e.g. 512M or 4G (default: HSI_MEMORY, Slurm, cgroup, half of free memory).")
   var memory: String?
 
-  @Option(help: "Seed of all random draws: a number, or random (default: HSI_SEED or 0).")
-  var seed: String?
-
-  @Option(help: "Progress display: auto, bar, json or none (default: HSI_PROGRESS or auto).")
+  @Option(
+    help: "Progress display: auto, bar, json or none (default: HSI_PROGRESS or auto).",
+    completion: NameCompletion.cases(of: ProgressMode.self))
   var progress: String?
 
   @Flag(name: .shortAndLong, help: "No progress, no log below errors.")
@@ -29,9 +28,11 @@ struct RunOptions: ParsableArguments {
   var config: [String] = []
 
   /// The context of this run; threads, GDAL configuration and what configuration files say take effect.
-  func makeContext() throws -> RunContext {
+  ///
+  /// - Parameter seed: `--seed` of commands that draw.
+  func makeContext(seed: String? = nil) throws -> RunContext {
     let configuration = try Configuration()
-    let settings = try RunSettings(self, configuration)
+    let settings = try RunSettings(self, seed: seed, configuration)
     configuration.install()
     Parallel.setThreads(settings.threads.value)
     for entry in config {
@@ -55,6 +56,17 @@ struct RunOptions: ParsableArguments {
   }
 }
 
+/// How a command runs that draws random numbers.
+struct SeededRunOptions: ParsableArguments {
+  @OptionGroup var run: RunOptions
+
+  @Option(help: "Seed of all random draws: a number, or random (default: HSI_SEED or 0).")
+  var seed: String?
+
+  /// The context of this run; see ``RunOptions/makeContext(seed:)``.
+  func makeContext() throws -> RunContext { try run.makeContext(seed: seed) }
+}
+
 /// What a run works under: options before the environment before files before the rules of hsi, each with its origin.
 struct RunSettings {
   /// A value in force.
@@ -72,7 +84,7 @@ struct RunSettings {
   let device: Choice<String>
 
   /// - Throws: `CoreError.invalidParameter` for an option with a value that it cannot have.
-  init(_ options: RunOptions, _ configuration: Configuration) throws {
+  init(_ options: RunOptions, seed seedOption: String?, _ configuration: Configuration) throws {
     let defaults = ResourceDefaults(environment: configuration.environment)
     func origin(_ key: String, _ rule: String) -> Configuration.Origin {
       configuration.values[key]?.origin ?? .builtIn(rule)
@@ -108,7 +120,7 @@ struct RunSettings {
     memory =
       try options.memory.map { try choose("memory", option: $0, default: memoryDefault.value) { MemoryBudget($0) } }
       ?? Choice(value: memoryDefault.value, origin: origin("memory", memoryDefault.rule))
-    seed = try choose("seed", option: options.seed, default: 0) {
+    seed = try choose("seed", option: seedOption, default: 0) {
       $0 == "random" ? UInt64.random(in: 0...UInt64(UInt32.max)) : UInt64($0)
     }
     progress = try choose("progress", option: options.progress, default: .auto) { ProgressMode(rawValue: $0) }

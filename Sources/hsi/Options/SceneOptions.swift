@@ -13,7 +13,9 @@ struct SceneOptions: ParsableArguments {
     help: ArgumentHelp("Image that a matrix bands × pixels holds (MATLAB).", valueName: "lines,samples"))
   var size: String?
 
-  @Option(help: "Bands that two detectors share (PRISMA): cut in the middle, vnir, swir or keep all.")
+  @Option(
+    help: "Bands that two detectors share (PRISMA): cut in the middle, vnir, swir or keep all.",
+    completion: NameCompletion.cases(of: DetectorOverlap.self))
   var overlap = "cut"
 
   @Option(help: "Wavelengths for a file that has none: a file, or FIRST:LAST:COUNT in nm.")
@@ -21,22 +23,29 @@ struct SceneOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Instrument; a known one (hsi formats lists them) gives the wavelengths of its bands.", valueName: "name"))
+      "Instrument; a known one (hsi formats lists them) gives the wavelengths of its bands.", valueName: "name"),
+    completion: NameCompletion.sensors)
   var sensor: String?
 
-  @Option(help: "Quantity: reflectance, radiance, dn …")
+  @Option(help: "Quantity: reflectance, radiance, dn …", completion: NameCompletion.cases(of: Quantity.self))
   var quantity: String?
 
   @Option(help: "Stored value that means no data, or none (pixels of zeros count as data then).")
   var nodata: String?
 
   @Option(
-    help: "A pixel is no data when any or all good bands are; auto: all where nodata is 0, else any."
-  )
+    help: "A pixel is no data when any or all good bands are; auto: all where nodata is 0, else any.",
+    completion: NameCompletion.cases(of: SelectionOptions.NodataPolicy.self))
   var nodataPolicy = "auto"
 
   @Flag(help: "Ignore scale and offset: work on the stored numbers.")
   var unscaled = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Multiply the values, scale of the file included, by this first: 0.0001 where they are 0 to 10000 and a model wants 0 to 1.",
+      valueName: "factor"))
+  var sceneScale: Double?
 
   @Option(help: ArgumentHelp("Part of the image in pixels.", valueName: "x,y,width,height"))
   var window: String?
@@ -81,12 +90,23 @@ struct SceneOptions: ParsableArguments {
     open.wavelengths = wavelengths?.text
     open.sensor = sensor
     open.isScaled = !unscaled
+    open.factor = try factor()
     open.allowsTruncated = allowTruncated
     open.format = inputFormat
     open.gdalOptions = oo
     open.quantity = try quantity.map { try choice("--quantity", $0) }
     open.nodata = try nodata.map { try OpenOptions.Nodata(option: "--nodata", $0) }
     return open
+  }
+
+  /// `--scene-scale`, a number above 0.
+  private func factor() throws -> Double? {
+    guard let sceneScale else { return nil }
+    guard sceneScale.isFinite, sceneScale > 0 else {
+      throw CoreError.invalidParameter(
+        name: "--scene-scale", value: "\(sceneScale)", requirement: "a number above 0")
+    }
+    return sceneScale
   }
 
   /// `--size` as lines and samples.
@@ -129,9 +149,6 @@ struct InputOptions: ParsableArguments {
 
   @Option(name: .customLong("wl"), help: "Wavelengths to use in nm, e.g. 400-900,1000-1300.")
   var wavelengthRanges: String?
-
-  @Flag(help: "Do not leave out channels that the others cannot predict (counting and plain extraction).")
-  var keepBadChannels = false
 
   /// The scene of these options.
   ///

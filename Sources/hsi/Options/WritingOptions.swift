@@ -3,7 +3,9 @@ import HSIKit
 
 /// How rasters are written.
 struct WritingOptions: ParsableArguments {
-  @Option(name: .customLong("of"), help: "Format: GTiff, COG, ENVI, NumPy or MATLAB (default: by extension).")
+  @Option(
+    name: .customLong("of"), help: "Format: GTiff, COG, ENVI, NumPy or MATLAB (default: by extension).",
+    completion: NameCompletion.cases(of: OutputFormat.self))
   var format: String?
 
   @Option(
