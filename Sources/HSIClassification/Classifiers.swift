@@ -38,7 +38,9 @@ public enum Classifiers {
       Entry(GaussianMaximumLikelihood.self) { try TrainedGaussians($0, $1) },
       Entry(NearestNeighbours.self) { try TrainedNeighbours($0, $1) },
       Entry(LogisticRegression.self) { try TrainedLogistic($0, $1) },
+      Entry(ShrinkageDiscriminant.self) { try TrainedLogistic($0, $1) },
       Entry(RandomForest.self) { try TrainedForest($0, $1) },
+      Entry(ExtraTrees.self) { try TrainedForest($0, $1) },
       Entry(SupportVectorMachine.self) { try TrainedMachine($0, $1) },
       SpectralCNN.entry, PatchCNN.entry,
     ] + LoLAClassifier.entries + SegmenterClassifier.entries

@@ -26,6 +26,14 @@ struct CleanScene {
     CleanScene(name: "AVIRIS-90", path: "aviris-90/a_hsi_img_for_VI_demo.mat", variable: "hsi_img"),
   ]
 
+  /// Scenes that nothing about refinement was chosen on, for comparisons beside `keptOut`.
+  static let further = [
+    CleanScene(name: "AVIRIS-90", path: "aviris-90/a_hsi_img_for_VI_demo.mat", variable: "hsi_img"),
+    CleanScene(name: "Airport", path: "aviris-anomaly/abu-airport-2.mat", variable: "hsi"),
+    CleanScene(name: "Urban", path: "hydice-urban/HYDICE_162.mat", variable: "data"),
+    CleanScene(name: "Salinas-A", path: "salinas-a/SalinasA_corrected.mat", variable: nil),
+  ]
+
   /// The scene in [0, 1].
   ///
   /// - Parameter side: most lines and samples, cut from the middle and brought to multiples of `multiple`; nil for all of it.

@@ -11,6 +11,8 @@ struct RestorationAccuracy: ParsableCommand {
   @Option(help: "Folder with the data sets.") var data: String
   @Option(help: "Markdown file to write; a .json of the same name is written beside it.") var out: String
   @Option(help: "Seeds per scene and noise.") var seeds = 3
+  @Flag(help: "Four further scenes in place of those of the table.") var further = false
+  @Option(help: "Methods to run, separated by commas (default: all).") var methods: String?
   @Option(help: "Weights of HSDT (default: the bundled ones).") var weights: String?
   @Flag(help: "Keep the runs that the .json file already holds, and add what is missing.") var resume = false
 
@@ -32,16 +34,20 @@ struct RestorationAccuracy: ParsableCommand {
     ("non-iid", .noniid, nil), ("mixture", .mixture, nil),
   ]
 
+  private var scenes: [CleanScene] { further ? CleanScene.further : CleanScene.keptOut }
+
   func run() throws {
     let context = RunContext(memory: MemoryBudget(bytes: 8 << 30))
     let hsdt = try HSDTDenoiser(weights: weights)
     var records = resume ? try earlier() : []
-    let methods: [(String, any Restorer)] =
+    let wanted = methods.map { Set($0.split(separator: ",").map(String.init)) }
+    let all: [(String, any Restorer)] =
       try Restorers.classical.entries.filter { $0.description.id != "destripe" }.map {
         ($0.description.id, try $0.make([:], LearnedWeights()))
       } + [(hsdt.model.card.variant ?? "hsdt", hsdt)]
+    let methods = all.filter { wanted?.contains($0.0) ?? true }
     for seed in 0..<seeds {
-      for scene in CleanScene.keptOut {
+      for scene in scenes {
         let clean = try scene.load(data, context)
         for noise in RestorationAccuracy.noises {
           let missing = methods.filter { method in
@@ -153,7 +159,7 @@ struct RestorationAccuracy: ParsableCommand {
     for noise in RestorationAccuracy.noises {
       let here = records.filter { $0.noise == noise.name }
       guard !here.isEmpty else { continue }
-      let scenes = CleanScene.keptOut.map(\.name).filter { name in here.contains { $0.scene == name }
+      let scenes = scenes.map(\.name).filter { name in here.contains { $0.scene == name }
       }
       page +=
         "## \(noise.name)\n\n| method | \(scenes.joined(separator: " | ")) | mean MPSNR | mean MSSIM | mean SAM |\n"

@@ -151,7 +151,7 @@ enum LimitedMemoryBFGS {
 
 /// Weights and biases.
 struct TrainedLogistic: SpectralModel {
-  let id = LogisticRegression.description.id
+  let id: String
   let features: Features
   var classCount: Int { biases.count }
   let scratchPerPixel = 0
@@ -160,7 +160,12 @@ struct TrainedLogistic: SpectralModel {
   private let biases: [Float]
   private let packed: PackedMatrix
 
-  init(features: Features, weights: [Float], biases: [Float], curve: [TrainingPoint] = []) {
+  /// - Parameter id: of the classifier that learned them.
+  init(
+    id: String = LogisticRegression.description.id, features: Features, weights: [Float], biases: [Float],
+    curve: [TrainingPoint] = []
+  ) {
+    self.id = id
     (self.features, self.weights, self.biases, self.curve) = (features, weights, biases, curve)
     packed = PackedMatrix(transposing: weights, rows: biases.count, columns: features.dimension)
   }
@@ -169,7 +174,9 @@ struct TrainedLogistic: SpectralModel {
     let features = try Features(file)
     let (classes, weights) = try file.matrix("logistic.weight", columns: features.dimension)
     guard classes >= 2 else { throw ClassificationError.badModel(path: file.path, reason: "it has one class") }
-    self.init(features: features, weights: weights, biases: try file.vector("logistic.bias", count: classes))
+    self.init(
+      id: card.architecture, features: features, weights: weights,
+      biases: try file.vector("logistic.bias", count: classes))
   }
 
   var configuration: [String: String] { [:] }

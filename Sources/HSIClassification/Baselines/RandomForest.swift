@@ -260,7 +260,7 @@ struct TreeGrower {
 
 /// Trees one after the other in arrays.
 struct TrainedForest: SpectralModel {
-  let id = RandomForest.description.id
+  let id: String
   let features: Features
   let classCount: Int
   let scratchPerPixel = 0
@@ -270,7 +270,9 @@ struct TrainedForest: SpectralModel {
   private let first: [Int32]
   private let shares: [Float]
 
-  init(features: Features, classCount: Int, trees: [Tree]) {
+  /// - Parameter id: of the classifier that grew them.
+  init(id: String = RandomForest.description.id, features: Features, classCount: Int, trees: [Tree]) {
+    self.id = id
     self.features = features
     self.classCount = classCount
     var (roots, band, threshold, first, shares): ([Int32], [Int32], [Float], [Int32], [Float]) = ([], [], [], [], [])
@@ -303,6 +305,7 @@ struct TrainedForest: SpectralModel {
     guard first.count == band.count, isSound, !roots.isEmpty, features.components == nil else {
       throw ClassificationError.badModel(path: file.path, reason: "its trees are damaged")
     }
+    id = card.architecture
     self.features = features
     classCount = classes
     self.roots = roots.map(Int32.init)

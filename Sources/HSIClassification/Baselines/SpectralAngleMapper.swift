@@ -91,6 +91,7 @@ struct TrainedAngleMapper: SpectralModel {
   let classCount: Int
   let features: Features
   let scratchPerPixel = 0
+  let takesAnyUnits = true
   /// Classes × bands, each of length 1.
   private let directions: [Float]
   private let packed: PackedMatrix
