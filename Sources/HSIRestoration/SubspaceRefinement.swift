@@ -39,12 +39,12 @@ struct SubspaceRefinement {
   /// Leading components that are refined; weaker ones keep what the filter gives them.
   static let most = 48
   /// Images of this many places or fewer are probed whole.
-  var wholeLimit = 40_000
+  var wholeLimit = 16_384
   /// Side of a window that is probed.
-  var window = 100
+  var window = 64
   /// Bytes beside the noisy components and what the filter needs.
   static func workingBytes(pixels: Int, rank: Int) -> Int {
-    let probed = min(pixels, 40_000)
+    let probed = min(pixels, 16_384)
     return NonLocalBayes.workingBytes(pixels: pixels, rank: rank) + (8 * pixels + 24 * probed) * rank
   }
 

@@ -14,6 +14,7 @@ struct RestorationAccuracy: ParsableCommand {
   @Flag(help: "Four further scenes in place of those of the table.") var further = false
   @Option(help: "Methods to run, separated by commas (default: all).") var methods: String?
   @Option(help: "Weights of HSDT (default: the bundled ones).") var weights: String?
+  @Option(help: "Only scenes and kinds of noise whose names hold one of these, separated by commas.") var only: String?
   @Flag(help: "Keep the runs that the .json file already holds, and add what is missing.") var resume = false
 
   @Option(help: "Write the weights again with these figures in their card.") var card: String?
@@ -55,7 +56,10 @@ struct RestorationAccuracy: ParsableCommand {
               $0.scene == scene.name && $0.noise == noise.name && $0.seed == seed && $0.method == method.0
             }
           }
-          guard !missing.isEmpty else { continue }
+          let isWanted = only.map { list in
+            list.split(separator: ",").contains { scene.name.contains($0) || noise.name.contains($0) }
+          }
+          guard !missing.isEmpty, isWanted ?? true else { continue }
           let noisy = try add(noise.kind, noise.sigmas, to: clean, seed: UInt64(seed))
           func record(_ method: String, _ cube: Cube, _ seconds: Double) throws {
             var options = RestorationMetrics.Options()

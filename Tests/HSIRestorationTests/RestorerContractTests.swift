@@ -44,7 +44,9 @@ import Testing
     #expect(Set(names).count == names.count)
     let classical = Restorers.all.entries.filter { $0.models.isEmpty && $0.description.task == .denoise }
     #expect(Restorers.classical.descriptions.map(\.id) == classical.map(\.description.id))
-    #expect(Restorers.classical.descriptions.map(\.id) == ["pca", "mnf", "hyres", "fasthyde", "fasthymix", "destripe"])
+    #expect(
+      Restorers.classical.descriptions.map(\.id)
+        == ["pca", "mnf", "hyres", "fasthyde", "fasthymix", "fasthyde-nlb", "fasthymix-nlb", "destripe"])
   }
 
   /// Values of the refined grid are those of the coarse one, and its places on the map are where they were.
