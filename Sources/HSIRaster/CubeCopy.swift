@@ -28,7 +28,7 @@ public enum CubeCopy {
     let pieces = StripPiece.of(
       0..<window.lines, samples: 0..<window.samples, height: height,
       bytesPerPixel: bands.count * reader.sampleType.size,
-      room: max(1 << 20, context.memory.bytes / 4))
+      room: max(1 << 16, context.memory.bytes / 4))
     do {
       context.progress.report(phase: "converting", fraction: 0)
       for piece in pieces {

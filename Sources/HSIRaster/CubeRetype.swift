@@ -55,7 +55,7 @@ public enum CubeRetype {
       let pieces = StripPiece.of(
         0..<window.lines, samples: 0..<samples, height: height,
         bytesPerPixel: bands.count * (reader.sampleType.size + type.size),
-        room: max(1 << 20, context.memory.bytes / 8))
+        room: max(1 << 16, context.memory.bytes / 8))
       for piece in pieces {
         try context.checkCancellation()
         let (count, samples) = (piece.lines.count, piece.samples.count)

@@ -35,7 +35,8 @@ struct FuzzSession {
   func input(_ run: Int, of seeds: [FuzzTarget.Seed]) -> FuzzTarget.Seed {
     var random = CounterRandom(seed: seed, stream: UInt64(run))
     var chosen = seeds[random.index(below: seeds.count)]
-    for _ in 0...random.index(below: 3) {
+    // A file that is damaged in many places is refused for the first of them.
+    for _ in 0...max(0, random.index(below: 6) - 3) {
       chosen.bytes = FileMutation.mutated(chosen.bytes, heads: target.heads, &random)
     }
     return chosen
