@@ -104,8 +104,7 @@ struct SceneOptions: ParsableArguments {
     if let window {
       let parts = window.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
       guard parts.count == 4, !parts.contains(nil), let x = parts[0], let y = parts[1], let width = parts[2],
-        let height = parts[3], x >= 0, y >= 0, width > 0, height > 0,
-        parts.allSatisfy({ ($0 ?? 0) <= Int(Int32.max) })
+        let height = parts[3], x >= 0, y >= 0, width > 0, height > 0
       else {
         throw CoreError.invalidParameter(
           name: "--window", value: window, requirement: "X,Y,WIDTH,HEIGHT in pixels")
