@@ -20,6 +20,7 @@ let package = Package(
     .library(name: "HSIWorkflow", targets: ["HSIWorkflow"]),
     .executable(name: "hsi", targets: ["hsi"]),
     .executable(name: "hsi-benchmark", targets: ["hsi-benchmark"]),
+    .executable(name: "hsi-fuzz", targets: ["hsi-fuzz"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
@@ -95,9 +96,18 @@ let package = Package(
         "HSIKit", "CKernels", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
+    .executableTarget(
+      name: "hsi-fuzz",
+      dependencies: [
+        "HSIKit", "HSIMutation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+
+    .target(name: "HSIMutation", dependencies: ["HSICore"], path: "Tests/HSIMutation"),
     .target(
       name: "HSITestSupport",
-      dependencies: ["CKernels", "HSICore", "HSINumerics", "HSITransformer", "HSIRestoration", "HSIClassification"],
+      dependencies: [
+        "CKernels", "HSICore", "HSIMutation", "HSINumerics", "HSITransformer", "HSIRestoration", "HSIClassification",
+      ],
       path: "Tests/HSITestSupport"),
     .testTarget(name: "HSICoreTests", dependencies: ["HSICore", "HSITestSupport"]),
     .testTarget(

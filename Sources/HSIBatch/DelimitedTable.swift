@@ -51,8 +51,9 @@ struct DelimitedTable {
     guard !isQuoted else { throw TemplateProblem(detail: "line \(start): a quote is not closed") }
     guard let header = rows.first else { throw TemplateProblem(detail: "it is empty") }
     columns = header.fields
-    for (index, name) in columns.enumerated() {
-      guard !name.isEmpty, !columns[..<index].contains(name) else {
+    var known: Set<String> = []
+    for name in columns {
+      guard !name.isEmpty, known.insert(name).inserted else {
         throw TemplateProblem(detail: "line 1: a column has no name, or two have the name `\(name)`")
       }
     }

@@ -16,7 +16,10 @@ struct GlobPattern {
     let first = parts.firstIndex(where: GlobPattern.isPattern) ?? parts.count
     let start = text.hasPrefix("/") ? "/" : ""
     fixed = first == 0 ? start : start + parts[..<first].joined(separator: "/") + "/"
-    components = Array(parts[first...])
+    // Several `**` behind one another mean no more than one, and would look into every folder in as many ways.
+    components = parts[first...].reduce(into: []) { list, part in
+      if part != "**" || list.last != "**" { list.append(part) }
+    }
   }
 
   /// Deepest folder that `**` looks into; links to folders are not followed by it.

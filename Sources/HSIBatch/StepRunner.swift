@@ -104,7 +104,7 @@ final class StepRunner: Sendable {
   }
 
   private func pause(_ seconds: Double) {
-    let end = ContinuousClock.now + .milliseconds(Int(seconds * 1000))
+    let end = ContinuousClock.now + .milliseconds(Int(clamping: seconds * 1000))
     while ContinuousClock.now < end, !context.cancellation.isCancelled { usleep(20_000) }
   }
 

@@ -31,7 +31,7 @@ public struct Reliability: Sendable, Codable, Equatable {
   /// - Parameter confidence: from 0 to 1; other values are not counted.
   public mutating func add(confidence: Double, isRight: Bool) {
     guard (0...1.0001).contains(confidence) else { return }
-    let bin = min(Int(confidence * Double(Reliability.binCount)), Reliability.binCount - 1)
+    let bin = min(Int(clamping: confidence * Double(Reliability.binCount)), Reliability.binCount - 1)
     counts[bin] += 1
     rights[bin] += isRight ? 1 : 0
     sums[bin] += confidence

@@ -47,10 +47,14 @@ public struct PixelWindow: Hashable, Sendable, Codable, CustomStringConvertible 
 
   /// The part inside `shape`, which is empty (0 × 0) when they do not meet.
   public func clipped(to shape: CubeShape) -> PixelWindow {
+    func end(_ start: Int, _ size: Int) -> Int {
+      let (end, overflow) = start.addingReportingOverflow(size)
+      return overflow ? .max : end
+    }
     let top = max(0, line)
     let left = max(0, sample)
-    let height = min(line + lines, shape.lines) - top
-    let width = min(sample + samples, shape.samples) - left
+    let height = top < shape.lines ? min(end(line, lines), shape.lines) - top : 0
+    let width = left < shape.samples ? min(end(sample, samples), shape.samples) - left : 0
     guard height > 0, width > 0 else { return PixelWindow(line: top, sample: left, lines: 0, samples: 0) }
     return PixelWindow(line: top, sample: left, lines: height, samples: width)
   }

@@ -21,7 +21,7 @@ public struct MemoryBudget: Hashable, Sendable, Codable, CustomStringConvertible
     else {
       return nil
     }
-    bytes = Int(value * factor)
+    bytes = Int(clamping: value * factor)
   }
 
   /// A size as a person writes it, `1.5 GiB`.

@@ -23,7 +23,7 @@ public struct DotProgress: Sendable {
   /// The text to append when the work has come to `fraction` (0…1); empty where there is nothing new. The text of
   /// fraction 1 ends the line.
   public mutating func advance(to fraction: Double) -> String {
-    let target = fraction.isFinite ? Int(min(max(fraction, 0), 1) * 40) : 0
+    let target = fraction.isFinite ? Int(clamping: min(max(fraction, 0), 1) * 40) : 0
     var text = ""
     while tick < target {
       tick += 1
@@ -161,7 +161,7 @@ public final class ProgressDisplay: ProgressReporter {
     var text = "{\"phase\":\"\(ProgressDisplay.escaped(label))\","
     text += "\"done\":\(ProgressDisplay.decimal(phase.fraction))"
     if let eta = ProgressDisplay.remaining(phase.fraction, elapsed: now - phase.start) {
-      text += ",\"eta_s\":\(Int(eta.rounded(.up)))"
+      text += ",\"eta_s\":\(Int(clamping: eta.rounded(.up)))"
     }
     if let detail = phase.detail { text += ",\"detail\":\"\(ProgressDisplay.escaped(detail))\"" }
     write(text + "}\n")
@@ -204,7 +204,7 @@ public final class ProgressDisplay: ProgressReporter {
 
   /// `reading: 42 %, objective 12.3, 0:31 left`; the time from the second second on.
   static func line(_ label: String, _ fraction: Double, _ detail: String?, _ elapsed: Double) -> String {
-    var text = "\(label): \(Int(fraction * 100)) %"
+    var text = "\(label): \(Int(clamping: fraction * 100)) %"
     if let detail { text += ", \(detail)" }
     guard elapsed >= 2 else { return text }
     if let left = remaining(fraction, elapsed: elapsed) {
@@ -224,8 +224,8 @@ public final class ProgressDisplay: ProgressReporter {
 
   /// `4.2 s`, `1:05 min`, `2:07 h`.
   public static func duration(_ seconds: Double) -> String {
-    if seconds < 9.95 { return "\(Double(Int((seconds * 10).rounded())) / 10) s" }
-    let whole = Int(min(seconds, 1e9).rounded())
+    if seconds < 9.95 { return "\(Double(Int(clamping: (seconds * 10).rounded())) / 10) s" }
+    let whole = Int(clamping: min(seconds, 1e9).rounded())
     func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
     if whole < 60 { return "\(whole) s" }
     if whole < 3600 { return "\(whole / 60):\(two(whole % 60)) min" }

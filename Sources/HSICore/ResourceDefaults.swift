@@ -37,7 +37,7 @@ public struct ResourceDefaults: Sendable {
       if let text = environment[name], let count = Int(text), count > 0 { return Choice(value: count, rule: name) }
     }
     if let quota = processorQuota {
-      return Choice(value: max(1, min(cores, Int(quota.rounded(.up)))), rule: "quota of the control group")
+      return Choice(value: max(1, min(cores, Int(clamping: quota.rounded(.up)))), rule: "quota of the control group")
     }
     return Choice(value: cores, rule: "all cores")
   }
@@ -93,7 +93,7 @@ public struct ResourceDefaults: Sendable {
 
   private var controlGroupLimit: Int? {
     for path in ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"] {
-      if let value = readFile(path).flatMap(number), value > 0, value < 1e15 { return Int(value) }
+      if let value = readFile(path).flatMap(number), value > 0, value < 1e15 { return Int(clamping: value) }
     }
     return nil
   }

@@ -57,6 +57,26 @@ public final class ScratchFile {
     }
   }
 
+  /// Reads bytes at an offset.
+  ///
+  /// - Throws: `CoreError.cannotWrite` where they cannot be read.
+  public func read(_ bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws {
+    var done = 0
+    while let base = bytes.baseAddress, done < bytes.count {
+      let step = pread(descriptor, base + done, bytes.count - done, offset + done)
+      if step > 0 {
+        done += step
+      } else if step == 0 || errno != EINTR {
+        throw OutputFile.failure(step == 0 ? EIO : errno, path: "a scratch file in \(folder)")
+      }
+    }
+  }
+
+  /// Gives pages of the mapping back that have been read: they count as memory of this process and can be read again.
+  public func releasePages() {
+    if let mapping { madvise(UnsafeMutableRawPointer(mutating: mapping), max(1, size), MADV_DONTNEED) }
+  }
+
   /// All of it, mapped into memory.
   ///
   /// - Throws: `CoreError.cannotWrite` when it cannot be mapped.

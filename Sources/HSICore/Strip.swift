@@ -61,9 +61,10 @@ extension StripSource {
     _ context: RunContext, label: String, extraBytesPerPixel: Int = 0, _ body: (Strip) throws -> Void
   ) throws {
     let perLine = shape.samples * (shape.bands * 4 + 5 + extraBytesPerPixel) + workingBytesPerLine
-    guard perLine <= max(context.memory.bytes, 64 << 20) else {
+    // What is made of a line takes as much again.
+    guard perLine <= max(context.memory.bytes / 2, 64 << 20) else {
       throw CoreError.memory(
-        purpose: "one line of \(shape.samples) samples × \(shape.bands) bands", needed: perLine,
+        purpose: "one line of \(shape.samples) samples × \(shape.bands) bands", needed: .product(2, perLine),
         budget: context.memory.bytes)
     }
     let height = stripLines(context.memory, extraBytesPerPixel: extraBytesPerPixel)
@@ -82,12 +83,18 @@ extension StripSource {
 
   /// Reads everything into memory.
   ///
-  /// - Throws: `CoreError.memory` when the pixels alone exceed the budget.
+  /// - Throws: `CoreError.memory` when the pixels alone exceed the budget; `.invalidParameter` for more pixels than places can be
+  ///   numbered.
   public func load(_ context: RunContext, label: String = "reading") throws -> Cube {
-    let bytes = shape.pixels * (shape.bands * 4 + 4)
+    let bytes = Int.product(shape.lines, shape.samples, Int.sum(Int.product(shape.bands, 4), 4))
     guard bytes <= context.memory.bytes else {
       throw CoreError.memory(
         purpose: "holding \(shape) in memory", needed: bytes, budget: context.memory.bytes)
+    }
+    guard shape.pixels <= Int(Int32.max) else {
+      throw CoreError.invalidParameter(
+        name: "\(option: "window")", value: "\(shape.samples) × \(shape.lines) pixels",
+        requirement: "at most \(Int32.max) pixels for work that holds them all")
     }
     let pixels = PixelMatrix(rows: shape.pixels, columns: shape.bands)
     var positions: [Int32] = []

@@ -41,7 +41,7 @@ public struct SceneStatistics: Sendable {
     let needed = StatisticsAccumulator.bytes(bands: source.shape.bands, precision: precision)
     guard needed <= Double(max(context.memory.bytes, 64 << 20)) else {
       throw CoreError.memory(
-        purpose: "statistics of \(source.shape.bands) bands", needed: Int(min(needed, 5e18)),
+        purpose: "statistics of \(source.shape.bands) bands", needed: Int(clamping: min(needed, 5e18)),
         budget: context.memory.bytes)
     }
     let accumulator = StatisticsAccumulator(bands: source.shape.bands, precision: precision)

@@ -140,7 +140,10 @@ struct HDF5Source: CubeArraySource {
     shape = CubeShape(
       lines: shapes[0].lines, samples: shapes[0].samples, bands: segments.reduce(0) { $0 + $1.bands.count })
     type = first.array.type ?? .float32
-    for segment in segments { segment.array.setCache(bytes: HDF5Source.cacheBytes(segment, type: type)) }
+    for segment in segments {
+      try segment.array.examine()
+      segment.array.setCache(bytes: HDF5Source.cacheBytes(segment, type: type))
+    }
   }
 
   /// Room for the chunks that one row of windows meets: at most 64 MiB, at least 1 MiB and one chunk, which would be

@@ -27,7 +27,7 @@ public enum BandSelection: Hashable, Sendable {
       }
       guard (1...2).contains(ends.count), let first = ends[0], let last = ends[ends.count - 1], first >= 1,
         last >= 1,
-        abs(last - first) < 1_000_000
+        abs(last - first) < 1_000_000, result.count < 1_000_000
       else { throw wrong() }
       result += first <= last ? Array((first - 1)...(last - 1)) : ((last - 1)...(first - 1)).reversed()
     }

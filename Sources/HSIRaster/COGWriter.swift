@@ -59,9 +59,9 @@ public final class COGWriter: CubeWriter {
     }
   }
 
-  public func write(_ block: StoredBlock, lines: Range<Int>) throws {
+  public func write(_ block: StoredBlock, lines: Range<Int>, samples: Range<Int>) throws {
     do {
-      try plain.write(block, lines: lines)
+      try plain.write(block, lines: lines, samples: samples)
     } catch {
       discard()
       throw COGWriter.named(error, path)

@@ -20,7 +20,13 @@ enum CSVSpectra: SpectralLibraryFormat {
   }
 
   static func read(_ location: RasterLocation, options: OpenOptions, context: RunContext) throws -> SpectralLibrary {
-    try parse(VSI.contents(location.file, limit: 2 << 30), path: location.given, context: context)
+    // The text and its numbers.
+    let needed = Int.product(5, VSI.status(location.file)?.size ?? 0)
+    guard needed <= max(context.memory.bytes, 64 << 20) else {
+      throw CoreError.memory(
+        purpose: "reading the table \(location.given)", needed: needed, budget: context.memory.bytes)
+    }
+    return try parse(VSI.contents(location.file, limit: 2 << 30), path: location.given, context: context)
   }
 
   /// Parses a table.
@@ -29,6 +35,7 @@ enum CSVSpectra: SpectralLibraryFormat {
   static func parse(_ bytes: [UInt8], path: String, context: RunContext) throws -> SpectralLibrary {
     func wrong(_ reason: String) -> RasterError { .unreadable(path: path, reason: reason) }
     let table = SpectraTable(bytes)
+    guard !table.isRagged else { throw wrong("some of its rows are thousands of times as long as others") }
     guard table.width >= 1 else { throw wrong("it is empty") }
     guard table.count > 0 else { throw wrong("it has a header but no numbers") }
     if let rows = numbersAboveRows(table, path: path, context: context) { return rows }
@@ -138,7 +145,9 @@ enum CSVSpectra: SpectralLibraryFormat {
 
   /// Names of the rows: of the column that is called so, else of the first with a different text in every row.
   private static func rowNames(_ table: SpectraTable, _ titles: [String], beside bands: Set<Int>) -> [String] {
-    let candidates = (0..<table.width).filter { !bands.contains($0) && table.blanks[$0] < table.count }
+    // Every one of them is looked through; names do not stand behind scores of other columns.
+    let candidates = Array(
+      (0..<table.width).lazy.filter { !bands.contains($0) && table.blanks[$0] < table.count }.prefix(64))
     func texts(_ column: Int) -> [String] { (0..<table.count).map { table.text($0, column) } }
     func isNaming(_ column: Int) -> Bool {
       let all = texts(column)
@@ -163,7 +172,7 @@ enum CSVSpectra: SpectralLibraryFormat {
   private static func byColumns(_ table: SpectraTable, path: String, context: RunContext) throws -> SpectralLibrary {
     func wrong(_ reason: String) -> RasterError { .unreadable(path: path, reason: reason) }
     for index in 0..<table.count where table.row(index).allSatisfy(\.isNaN) {
-      let cells = (0..<table.width).map { table.text(index, $0) }
+      let cells = table.texts(ofRow: index)
       guard !cells.contains(where: { $0.lowercased() == "nan" }) else { continue }
       throw wrong(
         "row \(index + (table.hasHeader ? 2 : 1)) holds no number: \(cells.joined(separator: " ").prefix(60))")
@@ -215,7 +224,8 @@ enum CSVSpectra: SpectralLibraryFormat {
     }
     if !textual.isEmpty {
       context.logger.info("\(path): \(textual.count) columns without numbers are left out")
-      spectra.removeAll { textual.contains($0) }
+      let left = Set(textual)
+      spectra.removeAll { left.contains($0) }
     }
     guard !spectra.isEmpty else { throw wrong("it has wavelengths but no spectra") }
     let names = spectra.enumerated().map { titles[$1].isEmpty ? "spectrum \($0 + 1)" : titles[$1] }

@@ -7,6 +7,8 @@ public enum CubeCopy {
   /// - Parameters:
   ///   - window: the part to copy; its size is that of the writer.
   ///   - bands: bands of the reader in the order of the writer.
+  ///
+  /// Memory: strips of an eighth of the budget; lines longer than a quarter of it are copied in parts.
   /// - Returns: the files written.
   public static func run(
     from reader: any CubeReader, window: PixelWindow, bands: [Int], to writer: any CubeWriter,
@@ -23,24 +25,31 @@ public enum CubeCopy {
     let wanted = max(8 << 20, unit * perLine)
     let height = StripHeight.lines(bytesPerLine: perLine, unit: unit, most: min(64 << 20, wanted), context)
     let block = StoredBlock()
+    let pieces = StripPiece.of(
+      0..<window.lines, samples: 0..<window.samples, height: height,
+      bytesPerPixel: bands.count * reader.sampleType.size,
+      room: max(1 << 16, context.memory.bytes / 4))
     do {
-      var line = 0
       context.progress.report(phase: "converting", fraction: 0)
-      while line < window.lines {
+      for piece in pieces {
         try context.checkCancellation()
-        let end = min(window.lines, line + height)
-        try reader.read(
-          PixelWindow(
-            line: window.line + line, sample: window.sample, lines: end - line, samples: window.samples),
-          bands: bands, into: block)
-        try writer.write(block, lines: line..<end)
-        line = end
-        context.progress.report(phase: "converting", fraction: Double(line) / Double(window.lines))
+        try reader.read(window.part(piece), bands: bands, into: block)
+        try writer.write(block, lines: piece.lines, samples: piece.samples)
+        context.progress.report(phase: "converting", fraction: Double(piece.lines.upperBound) / Double(window.lines))
       }
       return try writer.finish()
     } catch {
       writer.discard()
       throw error
     }
+  }
+}
+
+extension PixelWindow {
+  /// A part of this window, in the coordinates of the cube.
+  func part(_ piece: StripPiece) -> PixelWindow {
+    PixelWindow(
+      line: line + piece.lines.lowerBound, sample: sample + piece.samples.lowerBound, lines: piece.lines.count,
+      samples: piece.samples.count)
   }
 }

@@ -82,7 +82,10 @@ extension CubeReader {
   public var datasetName: String? { nil }
 }
 
-/// A cube being written. A format is one type that conforms. Lines arrive in order, full width, all bands.
+/// A cube being written. A format is one type that conforms. Lines arrive in order, all bands, whole or, where a line is longer than
+/// what the budget holds, in parts from left to right.
+///
+/// Beside what it is given a writer needs little memory, whatever the shape (MATLAB: see there).
 ///
 /// Nothing appears under the final name before `finish()`.
 public protocol CubeWriter: AnyObject {
@@ -94,12 +97,44 @@ public protocol CubeWriter: AnyObject {
   var sampleType: SampleType { get }
   /// Windows whose height is a multiple of this write fastest.
   var blockLines: Int { get }
-  /// Writes the next full-width lines, samples as they are to be stored.
-  func write(_ block: StoredBlock, lines: Range<Int>) throws
+  /// Writes the next lines, or the next samples of the next line, samples as they are to be stored.
+  ///
+  /// - Parameter samples: all, or of a single line those that the block holds.
+  func write(_ block: StoredBlock, lines: Range<Int>, samples: Range<Int>) throws
   /// Completes the file and gives it its name.
   ///
   /// - Returns: every file written, sidecars included.
   func finish() throws -> [String]
   /// Deletes what was written so far.
   func discard()
+}
+
+extension CubeWriter {
+  /// Writes the next full-width lines, samples as they are to be stored.
+  public func write(_ block: StoredBlock, lines: Range<Int>) throws {
+    try write(block, lines: lines, samples: 0..<shape.samples)
+  }
+}
+
+/// What a writer has been given: lines, and samples of the next one.
+struct WritingPlace {
+  private let shape: CubeShape
+  /// Lines that are complete.
+  private(set) var lines = 0
+  private var samples = 0
+
+  init(_ shape: CubeShape) { self.shape = shape }
+
+  /// Whether everything has been given.
+  var isComplete: Bool { lines == shape.lines }
+
+  /// Moves on; stops the program where a caller breaks the order.
+  mutating func advance(_ range: Range<Int>, _ part: Range<Int>) {
+    precondition(range.lowerBound == lines && range.upperBound <= shape.lines, "lines arrive in order")
+    precondition(part.lowerBound == samples && part.upperBound <= shape.samples, "samples arrive in order")
+    let isWhole = part.upperBound == shape.samples
+    precondition(range.count == 1 || (isWhole && part.lowerBound == 0), "a part of a line comes alone")
+    lines = isWhole ? range.upperBound : range.lowerBound
+    samples = isWhole ? 0 : part.upperBound
+  }
 }

@@ -52,16 +52,19 @@ public enum CubeRetype {
     var outcome = Outcome()
     do {
       context.progress.report(phase: "converting", fraction: 0)
-      for top in stride(from: 0, to: window.lines, by: height) {
+      let pieces = StripPiece.of(
+        0..<window.lines, samples: 0..<samples, height: height,
+        bytesPerPixel: bands.count * (reader.sampleType.size + type.size),
+        room: max(1 << 16, context.memory.bytes / 8))
+      for piece in pieces {
         try context.checkCancellation()
-        let bottom = min(window.lines, top + height)
-        let part = PixelWindow(
-          line: window.line + top, sample: window.sample, lines: bottom - top, samples: samples)
-        try reader.read(part, bands: bands, into: stored)
-        target.prepare(
-          type: type, interleave: .bip, lines: bottom - top, samples: samples, bands: bands.count)
+        let (count, samples) = (piece.lines.count, piece.samples.count)
+        try reader.read(window.part(piece), bands: bands, into: stored)
+        target.prepare(type: type, interleave: .bip, lines: count, samples: samples, bands: bands.count)
         let counts = Mutex((clipped: 0, shifted: 0))
-        Parallel.forEach(bottom - top) { line in
+        // Every thread has a line of doubles.
+        let threads = max(1, context.memory.bytes / 4 / max(1, 8 * samples * bands.count))
+        Parallel.forEach(count, threads: min(threads, Int(Int32.max))) { line in
           var (clipped, shifted) = (0, 0)
           withUnsafeTemporaryAllocation(of: Double.self, capacity: samples * bands.count) { row in
             stored.numbers(ofLine: line, samples: samples, bands: bands.count, into: row)
@@ -75,8 +78,8 @@ public enum CubeRetype {
         let found = counts.withLock { $0 }
         outcome.clipped += found.clipped
         outcome.shifted += found.shifted
-        try writer.write(target, lines: top..<bottom)
-        context.progress.report(phase: "converting", fraction: Double(bottom) / Double(window.lines))
+        try writer.write(target, lines: piece.lines, samples: piece.samples)
+        context.progress.report(phase: "converting", fraction: Double(piece.lines.upperBound) / Double(window.lines))
       }
       outcome.files = try writer.finish()
       return outcome

@@ -43,10 +43,13 @@ public struct ENVIHeader: Sendable {
       var value = line[line.index(after: equals)...].trimmingCharacters(in: ENVIHeader.blank)
       if value.hasPrefix("{") {
         var parts = [value]
-        while !parts[parts.count - 1].contains("}"), at < lines.count {
+        var isOpen = !value.utf8.contains(UInt8(ascii: "}"))
+        while isOpen, at < lines.count {
           let next = lines[at].trimmingCharacters(in: ENVIHeader.blank)
           at += 1
-          if !next.hasPrefix(";"), !next.isEmpty { parts.append(next) }
+          guard !next.hasPrefix(";"), !next.isEmpty else { continue }
+          parts.append(next)
+          isOpen = !next.utf8.contains(UInt8(ascii: "}"))
         }
         value = parts.joined(separator: "\n")
         if let brace = value.firstIndex(of: "}") {

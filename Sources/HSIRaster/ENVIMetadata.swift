@@ -131,7 +131,7 @@ enum ENVIMetadata {
       let colour = (0..<3).map { channel -> UInt8 in
         let at = position * 3 + channel
         return at < lookup.count
-          ? UInt8(clamping: Int(max(0, min(255, lookup[at].isNaN ? 0 : lookup[at])))) : 0
+          ? UInt8(clamping: Int(clamping: max(0, min(255, lookup[at].isNaN ? 0 : lookup[at])))) : 0
       }
       return ClassEntry(name: name, colour: colour)
     }

@@ -18,7 +18,7 @@ public final class ENVIWriter: CubeWriter {
   private let headerFile: OutputFile
   private let descriptor: Int32
   private var isOpen = true
-  private var nextLine = 0
+  private var place: WritingPlace
   private let scratch = StoredBlock()
 
   /// Whether the last `SUFFIX` of creation options is `ADD`.
@@ -56,6 +56,7 @@ public final class ENVIWriter: CubeWriter {
     }
     self.path = path
     self.shape = shape
+    place = WritingPlace(shape)
     var order: Interleave?
     for option in options.creationOptions {
       let parts = option.split(separator: "=", maxSplits: 1).map { $0.lowercased() }
@@ -99,40 +100,67 @@ public final class ENVIWriter: CubeWriter {
 
   deinit { if isOpen { close(descriptor) } }
 
-  public func write(_ block: StoredBlock, lines: Range<Int>) throws {
-    precondition(lines.lowerBound == nextLine && lines.upperBound <= shape.lines, "lines arrive in order")
+  public func write(_ block: StoredBlock, lines: Range<Int>, samples: Range<Int>) throws {
+    place.advance(lines, samples)
     precondition(
       block.type == sampleType || (block.type == .int8 && sampleType == .int16), "samples as created")
-    nextLine = lines.upperBound
-    let (count, size) = (lines.count, sampleType.size)
     let isReady =
-      block.type == sampleType && !block.isByteSwapped
-      && hasOrder(block, lines: count)
-    if !isReady {
-      scratch.prepare(
-        type: sampleType, interleave: interleave, lines: count, samples: shape.samples, bands: shape.bands)
-      scratch.copySamples(
-        from: block, lines: count, samples: shape.samples, bands: shape.bands)
+      block.type == sampleType && !block.isByteSwapped && hasOrder(block, lines: lines.count, samples: samples.count)
+    if isReady, let base = block.bytes.baseAddress {
+      return try put(base, StripPiece(lines: lines, samples: samples))
     }
-    guard let base = (isReady ? block : scratch).bytes.baseAddress else { return }
-    switch interleave {
-    case .bip, .bil:
-      let line = shape.samples * shape.bands * size
-      try put(base, count: count * line, offset: lines.lowerBound * line)
-    case .bsq:
-      let row = shape.samples * size
-      for b in 0..<shape.bands {
+    let pieces = StripPiece.of(
+      lines, samples: samples, height: lines.count, bytesPerPixel: shape.bands * sampleType.size,
+      room: ENVIWriter.pieceBytes)
+    for piece in pieces {
+      let (count, width) = (piece.lines.count, piece.samples.count)
+      scratch.prepare(type: sampleType, interleave: interleave, lines: count, samples: width, bands: shape.bands)
+      scratch.copySamples(
+        from: block, first: piece.lines.lowerBound - lines.lowerBound, lines: count, samples: width, bands: shape.bands,
+        sample: piece.samples.lowerBound - samples.lowerBound)
+      if let base = scratch.bytes.baseAddress { try put(base, piece) }
+    }
+  }
+
+  /// Bytes that are brought into the order of the file at a time.
+  private static let pieceBytes = 16 << 20
+
+  /// Writes samples that lie packed in the order of the file to their places.
+  private func put(_ base: UnsafeMutableRawPointer, _ piece: StripPiece) throws {
+    let (size, bands, width) = (sampleType.size, shape.bands, piece.samples.count)
+    // Whole lines lie behind one another.
+    let (runs, run) = width == shape.samples ? (1, piece.lines.count) : (piece.lines.count, 1)
+    let left = piece.samples.lowerBound
+    for i in 0..<runs {
+      let line = piece.lines.lowerBound + i
+      switch interleave {
+      case .bip:
         try put(
-          base + b * count * row, count: count * row, offset: (b * shape.lines + lines.lowerBound) * row)
+          base + i * width * bands * size, count: run * width * bands * size,
+          offset: (line * shape.samples + left) * bands * size)
+      case .bil where width == shape.samples:
+        try put(base, count: run * width * bands * size, offset: line * width * bands * size)
+      case .bil:
+        for b in 0..<bands {
+          try put(
+            base + (i * bands + b) * width * size, count: width * size,
+            offset: ((line * bands + b) * shape.samples + left) * size)
+        }
+      case .bsq:
+        for b in 0..<bands {
+          try put(
+            base + (b * piece.lines.count + i) * width * size, count: run * width * size,
+            offset: ((b * shape.lines + line) * shape.samples + left) * size)
+        }
       }
     }
   }
 
   public func finish() throws -> [String] {
-    guard nextLine == shape.lines else {
+    guard place.isComplete else {
       discard()
       throw RasterError.inputOutput(
-        path: path, action: "writing", reason: "\(nextLine) of \(shape.lines) lines were written")
+        path: path, action: "writing", reason: "\(place.lines) of \(shape.lines) lines were written")
     }
     isOpen = false
     guard close(descriptor) == 0 else {
@@ -163,9 +191,9 @@ public final class ENVIWriter: CubeWriter {
   }
 
   /// True when the samples of a block lie as the file wants them.
-  private func hasOrder(_ block: StoredBlock, lines: Int) -> Bool {
+  private func hasOrder(_ block: StoredBlock, lines: Int, samples: Int) -> Bool {
     let wanted = StoredBlock.strides(
-      interleave, size: sampleType.size, lines: lines, samples: shape.samples, bands: shape.bands)
+      interleave, size: sampleType.size, lines: lines, samples: samples, bands: shape.bands)
     return (block.lineStride, block.pixelStride, block.bandStride) == wanted
   }
 

@@ -45,6 +45,11 @@ public final class FileSource: StripSource {
         name: "\(option: "window")", value: "\(area.sample),\(area.line),\(area.samples),\(area.lines)",
         requirement: "inside the image of \(reader.shape.samples) samples × \(reader.shape.lines) lines")
     }
+    guard CubeShape(lines: area.lines, samples: area.samples, bands: reader.shape.bands).isCountable else {
+      throw CoreError.invalidParameter(
+        name: "\(option: "window")", value: "\(area.samples) × \(area.lines) pixels of \(reader.shape.bands) bands",
+        requirement: "a part that is smaller by far")
+    }
     guard options.nodataPolicy != .values || options.acceptsMissingValues else {
       throw CoreError.invalidParameter(
         name: "the nodata policy", value: SelectionOptions.NodataPolicy.values.rawValue,

@@ -80,7 +80,7 @@ public final class GDALReader: CubeReader {
             GDALGetMetadataItem(band, "BLOCK_\(kind)_\(column)_\(row)", "TIFF").flatMap { Int(String(cString: $0)) }
           }
           // A block without a place is one of a sparse file, which counts as no data.
-          if let offset = item("OFFSET"), let length = item("SIZE") { end = max(end, offset + length) }
+          if let offset = item("OFFSET"), let length = item("SIZE") { end = max(end, Int.sum(offset, length)) }
         }
       }
     }
@@ -131,7 +131,7 @@ public final class GDALReader: CubeReader {
     let across = (shape.samples + Int(max(1, width)) - 1) / Int(max(1, width)) * Int(max(1, width))
     // Two rows of blocks, but not more than a quarter of the budget: smaller caches read blocks twice.
     GDAL.reserveCache(
-      min(2 * across * Int(max(1, height)) * bands * sampleType.size, context.memory.bytes / 4))
+      min(Int.product(2, across, Int(max(1, height)), bands, sampleType.size), context.memory.bytes / 4))
     furtherNodata = ["ISIS3", "ISIS2"].contains(format) ? GDALReader.specialPixels(sampleType) : []
     metadata = GDAL.collecting { _ in GDALMetadata.read(opened, bands: bands, path: given, context: context) }
     if hasAlpha { context.logger.info("\(given): the last band is opacity; pixels where it is 0 hold no data") }
@@ -159,7 +159,7 @@ public final class GDALReader: CubeReader {
       guard let offset = item("OFFSET"), let length = item("SIZE") else { return nil }
       if start == nil { (start, next) = (offset, offset) }
       guard offset == next else { return nil }
-      (next, found) = (offset + length, found + length)
+      (next, found) = (Int.sum(offset, length), Int.sum(found, length))
     }
     return found >= bytes ? start : nil
   }

@@ -4,7 +4,7 @@ import HSICore
 
 /// Writes a GeoTIFF through GDAL: tiled, compressed, with wavelengths in the three places where programs look.
 ///
-/// Defaults: 256 × 256 tiles, `BIGTIFF=IF_SAFER`, ZSTD level 1 (DEFLATE where compatible), predictor 2 or 3 (none for compatible floats), pixel
+/// Defaults: 256 × 256 tiles (64 × 64 and smaller where a tile holds many bands, none larger than the image), `BIGTIFF=IF_SAFER`, ZSTD level 1 (DEFLATE where compatible), predictor 2 or 3 (none for compatible floats), pixel
 /// interleaved for spectral cubes, band interleaved otherwise; creation options of the caller come last.
 public final class GeoTIFFWriter: CubeWriter {
   public let path: String
@@ -14,10 +14,9 @@ public final class GeoTIFFWriter: CubeWriter {
   private let output: OutputFile?
   private let name: String
   private var dataset: GDALDatasetH?
-  private var nextLine = 0
+  private var place: WritingPlace
   /// Lines of a row of tiles that is not complete.
-  private let pending = StoredBlock()
-  private let isPixelInterleaved: Bool
+  private let pending: TileRow
 
   /// Creates the file under a temporary name (`/vsi…` names: directly).
   ///
@@ -49,10 +48,10 @@ public final class GeoTIFFWriter: CubeWriter {
     name = target
     let settings = GeoTIFFWriter.creationOptions(
       shape: shape, type: type, metadata: metadata, options: options, path: path)
-    isPixelInterleaved = settings.contains { $0.uppercased() == "INTERLEAVE=PIXEL" }
+    let isPixelInterleaved = settings.contains { $0.uppercased() == "INTERLEAVE=PIXEL" }
     let list = GDALStrings(settings)
-    let across = (shape.samples + 255) / 256 * 256
-    GDAL.reserveCache(min(2 * across * 256 * shape.bands * type.size, context.memory.bytes / 4))
+    place = WritingPlace(shape)
+    GDAL.reserveCache(2 * TileRow.partBytes)
     do {
       dataset = try GDAL.collecting { messages in
         guard list.lend({ GDALValidateCreationOptions(GDALGetDriverByName("GTiff"), $0) }) != 0 else {
@@ -79,14 +78,16 @@ public final class GeoTIFFWriter: CubeWriter {
     var (width, height) = (Int32(0), Int32(0))
     GDALGetBlockSize(GDALGetRasterBand(dataset, 1), &width, &height)
     blockLines = max(1, min(Int(height), shape.lines))
+    pending = TileRow(
+      path: path, shape: shape, type: type, rows: blockLines, blockSamples: Int(width),
+      isPixelInterleaved: isPixelInterleaved, room: context.memory.bytes / 8)
   }
 
   deinit { if let dataset { GDAL.collecting { _ in GDALClose(dataset) } } }
 
-  public func write(_ block: StoredBlock, lines: Range<Int>) throws {
-    precondition(lines.lowerBound == nextLine && lines.upperBound <= shape.lines, "lines arrive in order")
+  public func write(_ block: StoredBlock, lines: Range<Int>, samples: Range<Int>) throws {
+    place.advance(lines, samples)
     precondition(block.type == sampleType, "samples as created")
-    nextLine = lines.upperBound
     guard let base = block.bytes.baseAddress else { return }
     var line = lines.lowerBound
     while line < lines.upperBound {
@@ -94,41 +95,32 @@ public final class GeoTIFFWriter: CubeWriter {
       let bottom = min(shape.lines, top + blockLines)
       let end = min(lines.upperBound, bottom)
       let first = line - lines.lowerBound
-      if line == top, end == bottom, !block.isByteSwapped {
-        try writeTiles(
-          base + first * block.lineStride, lines: line..<end,
-          (block.pixelStride, block.lineStride, block.bandStride))
+      if line == top, end == bottom, !block.isByteSwapped, samples.count == shape.samples {
+        try TileRow.parts(
+          of: base + first * block.lineStride,
+          strides: (block.pixelStride, block.lineStride, block.bandStride), lines: end - line, pending
+        ) { try writeTiles($0, lines: top..<bottom) }
       } else {
-        if line == top {
-          pending.prepare(
-            type: sampleType, interleave: isPixelInterleaved ? .bip : .bsq, lines: bottom - top,
-            samples: shape.samples, bands: shape.bands)
-        }
-        pending.copySamples(
-          from: block, first: first, to: line - top, lines: end - line, samples: shape.samples,
-          bands: shape.bands)
-        if end == bottom, let bytes = pending.bytes.baseAddress {
-          try writeTiles(
-            bytes, lines: top..<bottom, (pending.pixelStride, pending.lineStride, pending.bandStride))
+        try pending.put(block, first: first, lines: end - line, at: line - top, samples: samples)
+        if end == bottom, samples.upperBound == shape.samples {
+          try pending.deliver(lines: bottom - top) { try writeTiles($0, lines: top..<bottom) }
         }
       }
       line = end
     }
   }
 
-  /// Writes a whole row of tiles and sends it on its way: the order of tiles in the file, and with it every byte,
-  /// does not depend on how many lines come at a time.
-  private func writeTiles(
-    _ bytes: UnsafeMutableRawPointer, lines: Range<Int>, _ strides: (pixel: Int, line: Int, band: Int)
-  ) throws {
+  /// Writes whole tiles and sends them on their way: the order of tiles in the file, and with it every byte, does not depend on
+  /// how many lines come at a time, nor on the budget.
+  private func writeTiles(_ part: TileRow.Part, lines: Range<Int>) throws {
+    let (left, width, height) = (Int32(part.samples.lowerBound), Int32(part.samples.count), Int32(lines.count))
+    var bands = part.bands.map { Int32($0 + 1) }
     try GDAL.collecting { messages in
       let status = GDALDatasetRasterIOEx(
-        dataset, GF_Write, 0, Int32(lines.lowerBound), Int32(shape.samples), Int32(lines.count), bytes,
-        Int32(shape.samples), Int32(lines.count), GDALDataType(sampleType), Int32(shape.bands), nil,
-        GSpacing(strides.pixel), GSpacing(strides.line), GSpacing(strides.band), nil)
-      if status == CE_None {
-        for band in 1...shape.bands { GDALFlushRasterCache(GDALGetRasterBand(dataset, Int32(band))) }
-      }
+        dataset, GF_Write, left, Int32(lines.lowerBound), width, height, part.bytes, width, height,
+        GDALDataType(sampleType), Int32(bands.count), &bands, GSpacing(part.strides.pixel), GSpacing(part.strides.line),
+        GSpacing(part.strides.band), nil)
+      if status == CE_None { for band in bands { GDALFlushRasterCache(GDALGetRasterBand(dataset, band)) } }
       guard status == CE_None, !messages.hasError else {
         discard()
         throw GeoTIFFWriter.failure(messages, path)
@@ -137,10 +129,10 @@ public final class GeoTIFFWriter: CubeWriter {
   }
 
   public func finish() throws -> [String] {
-    guard nextLine == shape.lines else {
+    guard place.isComplete else {
       discard()
       throw RasterError.inputOutput(
-        path: path, action: "writing", reason: "\(nextLine) of \(shape.lines) lines were written")
+        path: path, action: "writing", reason: "\(place.lines) of \(shape.lines) lines were written")
     }
     try GDAL.collecting { messages in
       // GDAL writes what is left when it closes, and only says so in messages.
@@ -208,14 +200,19 @@ public final class GeoTIFFWriter: CubeWriter {
     // A stream takes the blocks of all bands together, line by line.
     let isPixel = isStream || options.interleave.map { $0 == .bip } ?? (metadata.axis.wavelengths != nil)
     var values = [
-      "TILED": "YES", "BLOCKXSIZE": "256", "BLOCKYSIZE": "256", "BIGTIFF": "IF_SAFER",
+      "TILED": "YES", "BIGTIFF": "IF_SAFER",
       "COMPRESS": options.isCompatible ? "DEFLATE" : "ZSTD", "PREDICTOR": type.isFloatingPoint ? "3" : "2",
       "INTERLEAVE": isPixel && shape.bands > 1 ? "PIXEL" : "BAND", "NUM_THREADS": "ALL_CPUS",
     ]
-    // Tiles of all bands grow large: 64 × 64 × 224 float32 is 3.5 MiB, as much as one tile should be.
+    // Tiles of all bands grow large: 64 × 64 × 224 float32 is 3.5 MiB, as much as one tile should be; of thousands of bands they
+    // are smaller yet. Tiles beyond the image would be packed for nothing.
+    var side = 256
     if values["INTERLEAVE"] == "PIXEL", shape.bands > 16 {
-      (values["BLOCKXSIZE"], values["BLOCKYSIZE"]) = ("64", "64")
+      side = 64
+      while side > 16, Int.product(side, side, shape.bands, type.size) > TileRow.partBytes { side /= 2 }
     }
+    values["BLOCKXSIZE"] = "\(min(side, (min(side, shape.samples) + 15) / 16 * 16))"
+    values["BLOCKYSIZE"] = "\(min(side, (min(side, shape.lines) + 15) / 16 * 16))"
     if !options.isCompatible { values["ZSTD_LEVEL"] = "1" }
     // Readers without further codecs undo the differences of integers but not of floats.
     if options.isCompatible, type.isFloatingPoint { values["PREDICTOR"] = nil }

@@ -63,8 +63,9 @@ struct GeolocationPoints {
     var distance = [Float](repeating: .infinity, count: lines * samples)
     for i in x.indices where x[i].isFinite {
       let (column, row) = (
-        Int(((x[i] - left) / stepX).rounded(.down)), Int(((top - y[i]) / stepY).rounded(.down))
+        Int(clamping: ((x[i] - left) / stepX).rounded(.down)), Int(clamping: ((top - y[i]) / stepY).rounded(.down))
       )
+      guard (-1...lines).contains(row), (-1...samples).contains(column) else { continue }
       // A point can be the nearest of its own cell and the cells around.
       for l in max(0, row - 1)...max(0, min(lines - 1, row + 1)) {
         for s in max(0, column - 1)...max(0, min(samples - 1, column + 1)) {

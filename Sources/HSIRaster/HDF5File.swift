@@ -14,11 +14,15 @@ final class HDF5File {
     let dimensions: [Int]
     /// Type of its numbers; nil for text, references and compounds.
     let type: SampleType?
+    /// The object itself, whatever path leads to it.
+    let object: HDF5Object
   }
 
   /// The file on disk.
   let path: String
   fileprivate let id: hid_t
+  /// Whether this process is the child that examines the file.
+  private let isProbed: Bool
 
   /// Opens a file.
   ///
@@ -31,6 +35,7 @@ final class HDF5File {
     if !isProbed { try HDF5Probe.check(path) }
     id = H5Fopen(path, 0, 0)
     self.path = path
+    self.isProbed = isProbed
     guard id >= 0 else { throw RasterError.unreadable(path: path, reason: "it is no valid HDF5 file") }
   }
 
@@ -44,29 +49,60 @@ final class HDF5File {
 
   /// Every array below `group`, in name order (depth and number are bounded, so that a damaged file ends).
   ///
-  /// - Parameter visiting: called with the path of every object on the way.
+  /// A group is entered once, whatever number of links leads to it and in however many circles; an array that several links of
+  /// such groups lead to is listed under each of its names (`distinct` keeps one).
+  /// - Parameter visiting: called once with a path of every object on the way.
   func arrays(below group: String = "/", visiting: (String) -> Void = { _ in }) -> [Entry] {
     var found: [Entry] = []
     var visited = 0
+    var known: Set<HDF5Object> = [object(at: group)?.object ?? HDF5Object(file: 0, address: 0)]
     func visit(_ path: String, depth: Int) {
       guard depth < 16, visited < 20_000 else { return }
       for name in children(of: path) {
         visited += 1
         let child = path == "/" ? "/" + name : path + "/" + name
-        let object = H5Oopen(id, child, 0)
-        guard object >= 0 else { continue }
-        let kind = H5Iget_type(object)
-        H5Oclose(object)
-        visiting(child)
+        guard let (object, kind) = object(at: child) else { continue }
+        let isNew = known.insert(object).inserted
+        if isNew { visiting(child) }
         if kind == H5I_GROUP {
-          if !name.hasPrefix("#") { visit(child, depth: depth + 1) }
+          if isNew, !name.hasPrefix("#") { visit(child, depth: depth + 1) }
         } else if kind == H5I_DATASET, let array = try? open(child) {
-          found.append(Entry(path: child, dimensions: array.dimensions, type: array.type))
+          found.append(Entry(path: child, dimensions: array.dimensions, type: array.type, object: object))
         }
       }
     }
     visit(group, depth: 0)
     return found
+  }
+
+  /// Arrays of which each is listed once, under the shortest of its names (the first of equally long ones).
+  static func distinct(_ entries: [Entry]) -> [Entry] {
+    var kept: [HDF5Object: Int] = [:]
+    for (index, entry) in entries.enumerated() {
+      if let other = kept[entry.object], entries[other].path.utf8.count <= entry.path.utf8.count { continue }
+      kept[entry.object] = index
+    }
+    return kept.values.sorted().map { entries[$0] }
+  }
+
+  /// What stands at a path, and its kind; nil where it cannot be opened.
+  private func object(at path: String) -> (object: HDF5Object, kind: H5I_type_t)? {
+    let object = H5Oopen(id, path, 0)
+    guard object >= 0 else { return nil }
+    defer { H5Oclose(object) }
+    var identity: (UInt64, UInt64) = (0, 0)
+    let isKnown = withUnsafeMutableBytes(of: &identity) {
+      hsi_h5_identity(object, $0.baseAddress?.assumingMemoryBound(to: CUnsignedLongLong.self)) == 0
+    }
+    guard isKnown else { return nil }
+    return (HDF5Object(file: identity.0, address: identity.1), H5Iget_type(object))
+  }
+
+  /// Lets a child process look at an array before its numbers are read, once.
+  ///
+  /// - Throws: the errors of `HDF5Probe.check`.
+  fileprivate func examine(_ array: String) throws {
+    if !isProbed { try HDF5Probe.check(path, array: array) }
   }
 
   /// Names of the members of a group, sorted.
@@ -161,7 +197,7 @@ final class HDF5File {
       return texts
     }
     let size = H5Tget_size(type)
-    guard size > 0, size <= 1 << 20, size * count <= 1 << 26 else { return nil }
+    guard size > 0, size <= 1 << 20, Int.product(size, count) <= 1 << 26 else { return nil }
     var bytes = [UInt8](repeating: 0, count: size * count)
     guard read(type, &bytes) >= 0 else { return nil }
     return (0..<count).map { index in
@@ -175,6 +211,14 @@ final class HDF5File {
     H5open()
     H5Eset_auto2(0, nil, nil)
   }
+}
+
+/// An object of an HDF5 file by its place, which all paths that lead to it share.
+struct HDF5Object: Hashable, Sendable {
+  /// Number of the file, for links may lead to others.
+  let file: UInt64
+  /// Place in the file.
+  let address: UInt64
 }
 
 /// The value of an attribute.
@@ -213,6 +257,8 @@ final class HDF5Array {
   let chunk: [Int]?
   private let file: HDF5File
   private var id: hid_t
+  private let elementSize: Int
+  private var isExamined = false
 
   fileprivate init(file: HDF5File, path: String) throws {
     self.file = file
@@ -235,6 +281,7 @@ final class HDF5Array {
       && H5Pget_chunk(properties, Int32(rank), &chunks) == Int32(rank)
     chunk = isChunked ? chunks.map { Int(clamping: $0) } : nil
     (type, typeName) = HDF5Array.classify(stored)
+    elementSize = H5Tget_size(stored)
   }
 
   deinit { if id >= 0 { H5Dclose(id) } }
@@ -248,6 +295,22 @@ final class HDF5Array {
       product = next
     }
     return product
+  }
+
+  /// Bytes of a chunk when it is unpacked, 0 for arrays that are not chunked.
+  var chunkBytes: Int { chunk.map { $0.reduce(elementSize) { Int.product($0, $1) } } ?? 0 }
+
+  /// Whether a look at the array costs next to nothing, so that the look at the whole file includes it: a list.
+  var isSmall: Bool { dimensions.count <= 1 && (count ?? .max) <= 1 << 16 && chunkBytes <= 1 << 20 }
+
+  /// Lets a child process read numbers at both ends first, where the library would have to unpack them and the look at the file
+  /// did not include this array.
+  ///
+  /// - Throws: `RasterError.unreadable` when the child did not survive or took too long.
+  func examine() throws {
+    guard !isExamined else { return }
+    if chunk != nil, !isSmall { try file.examine(path) }
+    isExamined = true
   }
 
   /// What speaks against the array being whole: an axis beyond any scene, or so many numbers that the file, which is
@@ -286,10 +349,10 @@ final class HDF5Array {
         path: file.path, reason: "it is damaged or hardly written: \(path) claims \(reason)")
     }
     guard let chunk, let type else { return }
-    let bytes = chunk.reduce(type.size, *)
+    let bytes = chunk.reduce(type.size) { Int.product($0, $1) }
     guard bytes <= max(context.memory.bytes / 2, 64 << 20) else {
       throw CoreError.memory(
-        purpose: "one chunk of \(file.path)\(path)", needed: 2 * bytes, budget: context.memory.bytes)
+        purpose: "one chunk of \(file.path)\(path)", needed: .product(2, bytes), budget: context.memory.bytes)
     }
   }
 
@@ -317,6 +380,7 @@ final class HDF5Array {
         path: file.path, feature: "\(path) of type \(typeName)",
         advice: "choose a numeric array with \(option: "variable")")
     }
+    try examine()
     let rank = dimensions.count
     let extents = zip(count, block ?? [Int](repeating: 1, count: rank)).map { $0 * $1 }
     guard start.count == rank, count.count == rank, shape.count == rank, origin.count == rank,
@@ -345,7 +409,9 @@ final class HDF5Array {
 
   /// All numbers as double, row-major; nil for other types or above a million of them.
   func doubles() -> [Double]? {
-    guard type != nil, let count, count > 0, count <= 1 << 20 else { return nil }
+    guard type != nil, let count, count > 0, count <= 1 << 20, implausible == nil, (try? examine()) != nil else {
+      return nil
+    }
     var values = [Double](repeating: 0, count: count)
     return H5Dread(id, hsi_h5_double(), 0, 0, 0, &values) >= 0 ? values : nil
   }
@@ -357,7 +423,9 @@ final class HDF5Array {
       H5Tclose(stored)
       H5Sclose(space)
     }
-    guard H5Tget_class(stored) == H5T_STRING, let count, count > 0, count <= 1 << 16 else { return nil }
+    guard H5Tget_class(stored) == H5T_STRING, let count, count > 0, count <= 1 << 16, (try? examine()) != nil else {
+      return nil
+    }
     return HDF5File.strings(type: stored, space: space, count: count) { H5Dread(id, $0, 0, 0, 0, $1) }
   }
 
@@ -367,7 +435,7 @@ final class HDF5Array {
     defer { H5Tclose(stored) }
     guard H5Tget_class(stored) == H5T_REFERENCE, H5Tequal(stored, hsi_h5_reference()) > 0, let count,
       count > 0,
-      count <= 1 << 16
+      count <= 1 << 16, (try? examine()) != nil
     else { return nil }
     var values = [hobj_ref_t](repeating: 0, count: count)
     guard H5Dread(id, hsi_h5_reference(), 0, 0, 0, &values) >= 0 else { return nil }

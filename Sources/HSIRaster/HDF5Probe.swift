@@ -6,33 +6,44 @@ import Synchronization
 /// Keeps a crash of the HDF5 library on a damaged file out of this process: a child process walks the file first.
 ///
 /// A library cannot know what to start, so a program that wants the protection names an executable with `install`,
-/// which `hsi` does with itself. The child (`examine`) opens every object, attribute and list as `hsi` would and reads
-/// one number at both ends of every array; it has 60 seconds. When it dies, the file is refused. Without `install`,
-/// and for damage inside the compressed pixels, the library is on its own.
+/// which `hsi` does with itself. The child (`examine`) opens every object and attribute as `hsi` would and reads short lists; before
+/// the numbers of another array are read that have to be unpacked, a second one reads one of them at both ends of it. So the cost
+/// is that of what is opened, however large its neighbours are. A child has 60 seconds of processor time: waiting for a disk or
+/// for other programs does not count. When it dies, the file is refused. Without `install`, and for damage inside the compressed
+/// pixels, the library is on its own.
 public enum HDF5Probe {
   private struct State {
     var command: [String] = []
-    var passed: Set<String> = []
+    var passed: Set<[String]> = []
   }
 
   private static let state = Mutex(State())
 
-  /// Names the executable and its arguments to which a file name is added; an empty list switches probing off.
+  /// Seconds of processor time that a child has.
+  private static let seconds = 60
+
+  /// Names the executable and its arguments to which the name of a file, and of an array in it, are added; an empty list switches
+  /// probing off.
   public static func install(_ command: [String]) { state.withLock { $0.command = command } }
 
-  /// The work of the child: touches everything in a file that opening it could touch.
+  /// The work of the child: touches everything in a file that opening it could touch, or the ends of an array.
   ///
   /// - Returns: true when the file could be opened.
-  public static func examine(_ path: String) -> Bool {
-    alarm(60)
+  public static func examine(_ path: String, array: String? = nil) -> Bool {
+    // The kernel ends the child with SIGXCPU then.
+    var limit = rlimit(rlim_cur: rlim_t(seconds), rlim_max: rlim_t(seconds + 10))
+    setrlimit(__rlimit_resource_t(RLIMIT_CPU.rawValue), &limit)
     // The parent ignores these, and children inherit that.
-    for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
+    for number in [SIGINT, SIGTERM, SIGXCPU] { signal(number, SIG_DFL) }
     var none = rlimit(rlim_cur: 0, rlim_max: 0)
     setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
-    let isOpen = walk(path)
+    let chunk = array.map { look(path, at: $0) }
+    let isOpen = chunk != nil || walk(path)
     var usage = rusage()
     getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-    if Int(usage.ru_maxrss) << 10 > largest(for: VSI.status(path)?.size ?? 0) { _exit(excess) }
+    // A chunk is held packed, unpacked and in between.
+    let allowed = Int.sum(largest(for: VSI.status(path)?.size ?? 0), .product(3, chunk ?? 0))
+    if Int(usage.ru_maxrss) << 10 > allowed { _exit(excess) }
     return isOpen
   }
 
@@ -42,20 +53,30 @@ public enum HDF5Probe {
   /// Memory that walking a file of so many bytes may take: damaged lengths of texts make the library ask for gigabytes.
   static func largest(for size: Int) -> Int { (1 << 30) + 2 * min(size, Int.max / 4) }
 
-  /// Opens every object of a file; true when the file itself could be opened.
-  static func walk(_ path: String) -> Bool {
+  /// Opens every object of a file and reads short lists; true when the file itself could be opened.
+  ///
+  /// - Parameter reading: called with the path of every array that is read.
+  static func walk(_ path: String, reading: (String) -> Void = { _ in }) -> Bool {
     guard let file = try? HDF5File(path, isProbed: true) else { return false }
     file.touchAttributes(of: "/")
-    for entry in file.arrays(visiting: { file.touchAttributes(of: $0) }).prefix(2000) {
-      guard let array = try? file.open(entry.path) else { continue }
-      if entry.dimensions.count <= 1 {
-        _ = array.doubles()
-        _ = array.texts()
-        _ = array.references()
-      }
+    for entry in HDF5File.distinct(file.arrays(visiting: { file.touchAttributes(of: $0) })).prefix(2000) {
+      guard let array = try? file.open(entry.path), array.isSmall else { continue }
+      reading(entry.path)
+      _ = array.doubles()
+      _ = array.texts()
+      _ = array.references()
       touchEnds(of: array)
     }
     return true
+  }
+
+  /// Reads the ends of an array.
+  ///
+  /// - Returns: bytes of its chunks, 0 where there is none such.
+  private static func look(_ path: String, at name: String) -> Int {
+    guard let file = try? HDF5File(path, isProbed: true), let array = file.array(name) else { return 0 }
+    touchEnds(of: array)
+    return array.chunkBytes
   }
 
   private static func touchEnds(of array: HDF5Array) {
@@ -70,24 +91,40 @@ public enum HDF5Probe {
     }
   }
 
-  /// Lets a child examine a file, once per file and process.
+  /// Lets a child examine a file, or an array of it, once per process.
   ///
   /// - Throws: `RasterError.unreadable` when the child did not survive.
-  static func check(_ path: String) throws {
-    let (command, isKnown) = state.withLock { ($0.command, $0.passed.contains(path)) }
+  static func check(_ path: String, array: String? = nil) throws {
+    let names = [path] + (array.map { [$0] } ?? [])
+    let (command, isKnown) = state.withLock { ($0.command, $0.passed.contains(names)) }
     guard let program = command.first, !isKnown else { return }
-    guard let status = run(program, command + [path]) else { return }
-    guard status & 0x7F == 0 else {
-      let reason =
-        status & 0x7F == SIGALRM ? "does not come to an end on it within a minute" : "crashes on it"
-      throw RasterError.unreadable(
-        path: path, reason: "it is damaged: the HDF5 library \(reason) (tried in a process of its own)")
+    guard let status = run(program, command + names) else { return }
+    try judge(status, path: path, array: array)
+    state.withLock { _ = $0.passed.insert(names) }
+  }
+
+  /// Whether a child that ended so found a file, or an array of it, whole.
+  ///
+  /// - Parameter status: as `waitpid` gives it.
+  /// - Throws: `RasterError.unreadable`.
+  static func judge(_ status: Int32, path: String, array: String?) throws {
+    func refused(_ reason: String) -> RasterError { .unreadable(path: path, reason: reason) }
+    let place = array.map { " at \($0)" } ?? ""
+    let signal = status & 0x7F
+    // The system ends what takes too much memory, too.
+    guard signal != SIGXCPU, signal != SIGKILL else {
+      throw refused(
+        "a look\(place.isEmpty ? " at it" : place) took longer than \(seconds) s of processor time, or was ended by the "
+          + "system (tried in a process of its own)")
+    }
+    guard signal == 0 else {
+      throw refused(
+        "it is damaged: the HDF5 library crashes on it\(place) (tried in a process of its own)")
     }
     guard status >> 8 != excess else {
-      throw RasterError.unreadable(
-        path: path, reason: "it is damaged: the HDF5 library takes more than 1 GiB of memory for a look at it")
+      throw refused(
+        "it is damaged: the HDF5 library takes more than 1 GiB of memory for a look at it\(place)")
     }
-    state.withLock { _ = $0.passed.insert(path) }
   }
 
   /// Starts a program without output and waits for it: its wait status, or nil when it cannot be started.

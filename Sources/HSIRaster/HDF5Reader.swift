@@ -93,13 +93,14 @@ public enum HDF5Format: CubeFormat {
   private static func choice(_ file: HDF5File, wanted: String?, path: String) throws -> HDF5Array {
     if let wanted {
       if let array = file.array(wanted) { return array }
-      let matches = file.arrays().filter { $0.path.hasSuffix(wanted) && $0.type != nil }
+      let matches = HDF5File.distinct(file.arrays().filter { $0.path.hasSuffix(wanted) && $0.type != nil })
       if matches.count == 1 { return try file.open(matches[0].path) }
       throw RasterError.ambiguous(
-        path: path, choices: listing(file.arrays().filter { $0.type != nil && $0.dimensions.count >= 2 }),
+        path: path,
+        choices: listing(HDF5File.distinct(file.arrays()).filter { $0.type != nil && $0.dimensions.count >= 2 }),
         advice: "there is no \(wanted); choose one with \(path)//ARRAY")
     }
-    let arrays = file.arrays().filter { $0.type != nil }
+    let arrays = HDF5File.distinct(file.arrays()).filter { $0.type != nil }
     let cubes = arrays.filter { ArrayAxes.counting($0.dimensions).count == 3 && !$0.dimensions.contains(0) }
     let planes = arrays.filter { $0.dimensions.count == 2 && !$0.dimensions.contains(0) }
     let wide = planes.filter { $0.dimensions.allSatisfy { $0 > 1 } }

@@ -53,6 +53,8 @@ final class MATLABFile {
   private let file: FileBytes
   private let isByteSwapped: Bool
   private let limit: Int
+  /// Places of variables by their names, the first of equal ones.
+  private lazy var names = Dictionary(variables.enumerated().map { ($0.element.name, $0.offset) }) { first, _ in first }
 
   /// True for the first bytes of a version 5 to 7 file.
   static func isVersion5(_ first: [UInt8]) -> Bool {
@@ -73,7 +75,7 @@ final class MATLABFile {
   init(_ path: String, limit: Int = 4 << 30) throws {
     self.path = path
     self.limit = limit
-    file = try FileBytes(path)
+    file = try FileBytes(path, limit: limit)
     let first = [UInt8](file.bytes.prefix(128))
     if MATLABFile.isVersion5(first) {
       format = "MATLAB 5"
@@ -101,9 +103,9 @@ final class MATLABFile {
         index = Int(field[field.index(after: open)...].dropLast()) ?? 0
         field = String(field[..<open])
       }
-      let siblings = try current.map { try members(of: $0) } ?? variables
       let key = current.map { $0.count > 1 ? "(\(element)).\(field)" : field } ?? field
-      guard let found = siblings.first(where: { $0.name == key }) else { throw missing(name) }
+      let sibling = try current.map { try members(of: $0).first { $0.name == key } } ?? names[key].map { variables[$0] }
+      guard let found = sibling else { throw missing(name) }
       var next = try loaded(found)
       if let index, next.kind == .cell {
         let cells = try members(of: next)
@@ -146,10 +148,19 @@ final class MATLABFile {
       isByteSwapped: variable.isByteSwapped)
   }
 
-  /// Texts of a variable: a char array's rows, or the texts of a cell array; nil for other kinds.
-  func texts(_ variable: MATLABVariable) throws -> [String]? {
+  /// Cells in cells that texts are looked for in: a list of names is one cell deep, a list of such lists two.
+  private static let deepest = 8
+
+  /// Texts of a variable: a char array's rows, or the texts of a cell array (the first one of a cell in it); nil for other kinds.
+  func texts(_ variable: MATLABVariable) throws -> [String]? { try texts(variable, depth: 0) }
+
+  private func texts(_ variable: MATLABVariable, depth: Int) throws -> [String]? {
     let variable = try loaded(variable)
-    if variable.kind == .cell { return try members(of: variable).map { try texts($0)?.first ?? "" } }
+    if variable.kind == .cell {
+      guard depth < MATLABFile.deepest else { return nil }
+      let cells = try members(of: variable)
+      return try (depth == 0 ? cells : Array(cells.prefix(1))).map { try texts($0, depth: depth + 1)?.first ?? "" }
+    }
     guard variable.kind == .text, variable.dimensions.count == 2, let bytes = variable.bytes else {
       return nil
     }
@@ -182,7 +193,7 @@ final class MATLABFile {
   private func missing(_ name: String) -> RasterError {
     .unreadable(
       path: path,
-      reason: "it has no variable \(name); it has " + variables.map { $0.summary }.joined(separator: ", "))
+      reason: "it has no variable \(name); it has " + variables.prefix(100).map { $0.summary }.joined(separator: ", "))
   }
 
   private func damaged(_ place: Int) -> RasterError {

@@ -55,11 +55,7 @@ struct MATLABEntry {
   var vectorLength: Int? { size.count == 2 && size.contains(1) ? max(size[0], size[1]) : nil }
   var isCube: Bool { type != nil && axes.count == 3 && !size.contains(0) }
   /// The axes that count: all, or those that are longer than 1 where there are more than three.
-  var axes: [Int] {
-    var kept = Array(size.indices)
-    while kept.count > 3, let single = kept.first(where: { size[$0] == 1 }) { kept.removeAll { $0 == single } }
-    return kept
-  }
+  var axes: [Int] { ArrayAxes.counting(size) }
   var isMatrix: Bool { type != nil && size.count == 2 && size[0] > 1 && size[1] > 1 }
 }
 
@@ -216,7 +212,7 @@ struct MATLABCube {
     let (bands, pixels) = (entry.size[0], entry.size[1])
     if let size = options.size { return size.lines * size.samples == pixels ? size.lines : nil }
     if let lines = declaredLines(of: entry) { return lines }
-    let side = Int(Double(pixels).squareRoot().rounded())
+    let side = Int(clamping: Double(pixels).squareRoot().rounded())
     let isUsualName = ["y", "v", "xt"].contains(entry.field.lowercased())
     guard side * side == pixels, side > 1, isUsualName || pixels >= 16 * bands else { return nil }
     context.logger.info("\(path): \(entry.name) is taken as a square image of \(side) × \(side) pixels")
@@ -408,7 +404,7 @@ struct MATLABFileContainer: MATLABContainer {
     }
     let array = StridedArray(
       base: base + variable.range.lowerBound, shape: shape, strides: strides, type: type,
-      isByteSwapped: variable.isByteSwapped)
+      isByteSwapped: variable.isByteSwapped, pages: bytes)
     return (array, bytes)
   }
 }
@@ -516,7 +512,7 @@ struct MATLAB73Container: MATLABContainer {
 
   private func text(of array: HDF5Array) -> String? {
     guard array.attribute("MATLAB_class")?.text == "char", let codes = array.doubles() else { return nil }
-    return String(decoding: codes.map { UInt16(clamping: Int($0)) }, as: UTF16.self)
+    return String(decoding: codes.map { UInt16(clamping: Int(clamping: $0)) }, as: UTF16.self)
   }
 
   func source(_ name: String, pixelLines: Int?, axes order: ArrayAxes?) throws -> (any CubeArraySource, AnyObject?) {

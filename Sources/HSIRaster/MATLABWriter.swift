@@ -23,7 +23,7 @@ public final class MATLABWriter: CubeWriter {
   private let output: OutputFile
   private let numbers: UnsafeMutableRawPointer
   private let scratch = StoredBlock()
-  private var nextLine = 0
+  private var position: WritingPlace
 
   /// Bytes that a variable of the format may take, its own header included.
   static let limit = Int(Int32.max)
@@ -43,7 +43,7 @@ public final class MATLABWriter: CubeWriter {
       throw CoreError.invalidParameter(
         name: "\(option: "creation option")", value: option, requirement: "left out for MATLAB files")
     }
-    let bytes = shape.pixels * shape.bands * type.size
+    let bytes = shape.bytes(of: type)
     guard bytes <= MATLABWriter.limit - 1024 else {
       throw CoreError.cannotWrite(
         path: path,
@@ -59,6 +59,7 @@ public final class MATLABWriter: CubeWriter {
     }
     self.path = path
     self.shape = shape
+    position = WritingPlace(shape)
     sampleType = type
     self.metadata = metadata
     guard let memory = malloc(max(bytes, 1)) else {
@@ -75,40 +76,49 @@ public final class MATLABWriter: CubeWriter {
 
   deinit { free(numbers) }
 
-  public func write(_ block: StoredBlock, lines: Range<Int>) throws {
-    precondition(lines.lowerBound == nextLine && lines.upperBound <= shape.lines, "lines arrive in order")
+  public func write(_ block: StoredBlock, lines: Range<Int>, samples: Range<Int>) throws {
+    position.advance(lines, samples)
     precondition(block.type == sampleType, "samples as created")
-    nextLine = lines.upperBound
-    let (height, samples, bands) = (lines.count, shape.samples, shape.bands)
-    // One band after the other, so that what is read and what is written both move on by few bytes.
-    scratch.prepare(type: sampleType, interleave: .bsq, lines: height, samples: samples, bands: bands)
-    scratch.copySamples(from: block, lines: height, samples: samples, bands: bands)
-    place(lines)
+    let pieces = StripPiece.of(
+      lines, samples: samples, height: lines.count, bytesPerPixel: shape.bands * sampleType.size, room: 16 << 20)
+    for piece in pieces {
+      let (height, width) = (piece.lines.count, piece.samples.count)
+      // One band after the other, so that what is read and what is written both move on by few bytes.
+      scratch.prepare(type: sampleType, interleave: .bsq, lines: height, samples: width, bands: shape.bands)
+      scratch.copySamples(
+        from: block, first: piece.lines.lowerBound - lines.lowerBound, lines: height, samples: width,
+        bands: shape.bands,
+        sample: piece.samples.lowerBound - samples.lowerBound)
+      place(piece)
+    }
   }
 
-  /// Transposes every band of the strip into its columns: sample (i, j) goes to `(b · samples + j) · lines + i`.
-  private func place(_ lines: Range<Int>) {
+  /// Transposes every band of a part into its columns: sample (i, j) goes to `(b · samples + j) · lines + i`.
+  private func place(_ piece: StripPiece) {
     guard let base = scratch.bytes.baseAddress else { return }
-    let (size, height, samples) = (sampleType.size, lines.count, shape.samples)
+    let (size, height, width) = (sampleType.size, piece.lines.count, piece.samples.count)
     var job = hsi_reorder_job()
-    (job.sample_size, job.pixels, job.bands) = (size, height, samples)
-    (job.source_pixel, job.source_band) = (samples * size, size)
+    (job.sample_size, job.pixels, job.bands) = (size, height, width)
+    (job.source_pixel, job.source_band) = (width * size, size)
     (job.target_pixel, job.target_band) = (size, shape.lines * size)
-    let (source, target) = (UnsafeRawPointer(base), numbers + lines.lowerBound * size)
-    let (plan, column) = (job, shape.lines * size)
+    let column = shape.lines * size
+    let (source, target) = (
+      UnsafeRawPointer(base), numbers + piece.lines.lowerBound * size + piece.samples.lowerBound * column
+    )
+    let (plan, samples) = (job, shape.samples)
     Parallel.forEach(shape.bands) { b in
       var job = plan
-      job.source = source + b * height * samples * size
+      job.source = source + b * height * width * size
       job.target = target + b * samples * column
       _ = hsi_reorder(&job)
     }
   }
 
   public func finish() throws -> [String] {
-    guard nextLine == shape.lines else {
+    guard position.isComplete else {
       discard()
       throw RasterError.inputOutput(
-        path: path, action: "writing", reason: "\(nextLine) of \(shape.lines) lines were written")
+        path: path, action: "writing", reason: "\(position.lines) of \(shape.lines) lines were written")
     }
     do {
       try writeFile()

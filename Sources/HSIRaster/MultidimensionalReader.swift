@@ -32,6 +32,12 @@ public enum MultidimensionalFormat: CubeFormat {
     let container = try MultidimensionalContainer(location.file, path: path)
     let wanted = (location.part ?? options.variable).map { $0.hasPrefix("/") ? $0 : "/" + $0 }
     let array = try choice(container, wanted: wanted, path: path)
+    // A block can only be unpacked whole.
+    guard array.blockBytes <= max(context.memory.bytes / 2, 64 << 20) else {
+      throw CoreError.memory(
+        purpose: "one block of \(path)\(array.name)", needed: .product(2, array.blockBytes),
+        budget: context.memory.bytes)
+    }
     let kept = ArrayAxes.counting(array.dimensions)
     let rank = kept.count
     guard rank == 2 || rank == 3 else {
@@ -193,7 +199,9 @@ final class MultidimensionalContainer {
   func arrays() -> [MultidimensionalArray] {
     GDAL.collecting { _ in
       var found: [MultidimensionalArray] = []
+      var visited = 0
       func visit(_ group: GDALGroupH, depth: Int) {
+        visited += 1
         let names = GDALGroupGetMDArrayNames(group, nil)
         for name in GDALStrings.array(names) where found.count < 5000 {
           if let handle = GDALGroupOpenMDArray(group, name, nil) {
@@ -203,7 +211,7 @@ final class MultidimensionalContainer {
         CSLDestroy(names)
         guard depth < 12 else { return }
         let groups = GDALGroupGetGroupNames(group, nil)
-        for name in GDALStrings.array(groups) {
+        for name in GDALStrings.array(groups) where visited < 20_000 {
           if let child = GDALGroupOpenGroup(group, name, nil) {
             visit(child, depth: depth + 1)
             GDALGroupRelease(child)
@@ -244,6 +252,9 @@ final class MultidimensionalArray {
   }
 
   deinit { GDALMDArrayRelease(handle) }
+
+  /// Bytes of a block when it is unpacked.
+  var blockBytes: Int { blockSizes.reduce(type?.size ?? 8) { Int.product($0, max(1, $1)) } }
 
   var unit: String? { GDALMDArrayGetUnit(handle).map { String(cString: $0) } }
   var nodata: Double? { optional { GDALMDArrayGetNoDataValueAsDouble(handle, $0) } }
@@ -293,7 +304,7 @@ final class MultidimensionalArray {
 
   /// All numbers of a 1-D array.
   func doubles() -> [Double]? {
-    guard dimensions.count == 1, dimensions[0] > 0, dimensions[0] <= 1 << 20 else { return nil }
+    guard dimensions.count == 1, dimensions[0] > 0, dimensions[0] <= 1 << 20, blockBytes <= 64 << 20 else { return nil }
     var values = [Double](repeating: 0, count: dimensions[0])
     let isRead = values.withUnsafeMutableBytes { memory in
       memory.baseAddress.map {
@@ -336,6 +347,10 @@ struct MultidimensionalSource: CubeArraySource {
     }
     (self.container, self.array, self.axes, self.path, self.type) = (container, array, axes, path, type)
     shape = axes.shape(array.dimensions)
+    guard shape.bands <= 1 << 22 else {
+      throw RasterError.unreadable(
+        path: path, reason: "\(array.name) has \(shape.bands) bands, more than any instrument")
+    }
   }
 
   var blockLines: Int { array.blockSizes.count > axes.line ? max(1, array.blockSizes[axes.line]) : 1 }

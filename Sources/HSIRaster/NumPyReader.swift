@@ -49,6 +49,8 @@ public struct NumPyHeader: Equatable, Sendable {
       $0.trimmingCharacters(in: .whitespaces)
     }
     .filter { !$0.isEmpty }
+    // NumPy itself knows 64 axes at most.
+    guard parts.count <= 64 else { throw wrong("it has \(parts.count) axes") }
     dimensions = []
     var total = 8
     for part in parts {
@@ -122,7 +124,7 @@ public enum NumPyFormat: CubeFormat {
       file = archive + "/" + chosen
       lists = vectors(of: archive, members.filter { $0 != chosen })
     }
-    let bytes = try FileBytes(file)
+    let bytes = try NumPyFormat.contents(file, given: location.given, budget: context.memory.bytes)
     let header = try NumPyHeader(parsing: bytes.bytes, path: location.given)
     let wavelengths =
       lists.first { SpectralNames.isCentre($0.name) }
@@ -151,6 +153,19 @@ public enum NumPyFormat: CubeFormat {
     return try ArrayReader(
       path: location.given, format: "NumPy", files: [location.file], metadata: metadata, source: array,
       owner: bytes)
+  }
+
+  /// The bytes of an array: of a member of an archive at most the budget, and no more than its header promises.
+  private static func contents(_ file: String, given: String, budget: Int) throws -> FileBytes {
+    guard file.hasPrefix("/vsi"), let header = header(file), let size = VSI.status(file)?.size else {
+      return try FileBytes(file, limit: budget)
+    }
+    let needed = Int.sum(header.dataOffset, header.byteCount)
+    guard max(size, needed) <= budget else {
+      throw CoreError.memory(
+        purpose: "holding \(PathName(file).name) of \(given)", needed: max(size, needed), budget: budget)
+    }
+    return try FileBytes(file, limit: budget)
   }
 
   /// `bhw` where only the first of three axes is as long as the list of wavelengths, `hbw` where only the second is; else nil.
@@ -191,7 +206,7 @@ public enum NumPyFormat: CubeFormat {
       strides: ArrayStrides(
         line: distances[kept[axes.line]], sample: distances[kept[axes.sample]],
         band: axes.band.map { distances[kept[$0]] } ?? step),
-      type: header.type, isByteSwapped: header.isBigEndian && size > 1, isHalf: header.isHalf)
+      type: header.type, isByteSwapped: header.isBigEndian && size > 1, isHalf: header.isHalf, pages: bytes)
   }
 
   private static func header(_ path: String) -> NumPyHeader? {
@@ -229,7 +244,7 @@ public enum NumPyFormat: CubeFormat {
       guard
         SpectralNames.isCentre(name) || SpectralNames.isWidth(name) || SpectralNames.isFlag(name)
           || SpectralNames.mayBeCentre(name),
-        let bytes = try? FileBytes(archive + "/" + member),
+        let bytes = try? FileBytes(archive + "/" + member, limit: 16 << 20),
         let header = try? NumPyHeader(parsing: bytes.bytes, path: member),
         header.dimensions.filter({ $0 > 1 }).count == 1, let count = header.dimensions.max(), count <= 1 << 20,
         let base = bytes.bytes.baseAddress, bytes.bytes.count >= header.dataOffset + header.byteCount

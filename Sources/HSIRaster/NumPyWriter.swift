@@ -11,7 +11,7 @@ public final class NumPyWriter: CubeWriter {
   public let blockLines = 1
   private let output: OutputFile
   private let handle: FileHandle
-  private var nextLine = 0
+  private var place: WritingPlace
   private let scratch = StoredBlock()
 
   /// Creates the file under a temporary name.
@@ -20,6 +20,7 @@ public final class NumPyWriter: CubeWriter {
   public init(_ path: String, shape: CubeShape, type: SampleType, overwrite: Bool, inputs: [String] = []) throws {
     self.path = path
     self.shape = shape
+    place = WritingPlace(shape)
     sampleType = type
     output = try OutputFile(path, overwrite: overwrite, inputs: inputs)
     guard
@@ -49,22 +50,30 @@ public final class NumPyWriter: CubeWriter {
     return NumPyHeader.signature + [1, 0, UInt8(length & 0xFF), UInt8(length >> 8)] + Array(text.utf8)
   }
 
-  public func write(_ block: StoredBlock, lines: Range<Int>) throws {
-    precondition(lines.lowerBound == nextLine && lines.upperBound <= shape.lines, "lines arrive in order")
+  public func write(_ block: StoredBlock, lines: Range<Int>, samples: Range<Int>) throws {
+    place.advance(lines, samples)
     precondition(block.type == sampleType, "samples as created")
-    nextLine = lines.upperBound
+    let pixel = shape.bands * sampleType.size
     let isReady =
       !block.isByteSwapped
       && (block.lineStride, block.pixelStride, block.bandStride)
         == StoredBlock.strides(
-          .bip, size: sampleType.size, lines: lines.count, samples: shape.samples, bands: shape.bands)
-    if !isReady {
-      scratch.prepare(
-        type: sampleType, interleave: .bip, lines: lines.count, samples: shape.samples, bands: shape.bands)
-      scratch.copySamples(from: block, lines: lines.count, samples: shape.samples, bands: shape.bands)
+          .bip, size: sampleType.size, lines: lines.count, samples: samples.count, bands: shape.bands)
+    if isReady, let base = block.bytes.baseAddress {
+      return try put(base, count: lines.count * samples.count * pixel)
     }
-    guard let base = (isReady ? block : scratch).bytes.baseAddress else { return }
-    let count = lines.count * shape.samples * shape.bands * sampleType.size
+    let pieces = StripPiece.of(lines, samples: samples, height: lines.count, bytesPerPixel: pixel, room: 16 << 20)
+    for piece in pieces {
+      let (count, width) = (piece.lines.count, piece.samples.count)
+      scratch.prepare(type: sampleType, interleave: .bip, lines: count, samples: width, bands: shape.bands)
+      scratch.copySamples(
+        from: block, first: piece.lines.lowerBound - lines.lowerBound, lines: count, samples: width, bands: shape.bands,
+        sample: piece.samples.lowerBound - samples.lowerBound)
+      if let base = scratch.bytes.baseAddress { try put(base, count: count * width * pixel) }
+    }
+  }
+
+  private func put(_ base: UnsafeMutableRawPointer, count: Int) throws {
     do {
       try handle.write(contentsOf: Data(bytesNoCopy: base, count: count, deallocator: .none))
     } catch {
@@ -74,10 +83,10 @@ public final class NumPyWriter: CubeWriter {
   }
 
   public func finish() throws -> [String] {
-    guard nextLine == shape.lines else {
+    guard place.isComplete else {
       discard()
       throw RasterError.inputOutput(
-        path: path, action: "writing", reason: "\(nextLine) of \(shape.lines) lines were written")
+        path: path, action: "writing", reason: "\(place.lines) of \(shape.lines) lines were written")
     }
     do {
       try handle.close()

@@ -127,7 +127,7 @@ public final class OrthoGrid: Sendable {
             cells.append(-1)
             continue
           }
-          let (column, row) = (Int(x) - 1, Int(y) - 1)
+          let (column, row) = (Int(clamping: x) - 1, Int(clamping: y) - 1)
           guard column < swath.samples, row < swath.lines else {
             throw RasterError.inconsistent(
               path: path,
@@ -178,10 +178,10 @@ public final class OrthoGrid: Sendable {
       throw RasterError.inconsistent(
         path: "the scene",
         reason:
-          "longitude and latitude jump: a grid would have \(Int(size.lines)) × \(Int(size.samples)) cells",
+          "longitude and latitude jump: a grid would have \(Int(clamping: size.lines)) × \(Int(clamping: size.samples)) cells",
         advice: "leave out \(option: "ortho")")
     }
-    let (lines, samples) = (Int(size.lines), Int(size.samples))
+    let (lines, samples) = (Int(clamping: size.lines), Int(clamping: size.samples))
     try requireRoom(lines, samples, path: "the scene", context)
     let (left, top) = (extent.west - stepX / 2, extent.north + step / 2)
     let nearest = points.nearest(

@@ -16,7 +16,7 @@ final class OrthoWriter: CubeWriter {
   private let packed = StoredBlock()
   private let fill: [UInt8]
   private let context: RunContext
-  private var nextLine = 0
+  private var place: WritingPlace
 
   private var pixelBytes: Int { shape.bands * sampleType.size }
 
@@ -25,32 +25,37 @@ final class OrthoWriter: CubeWriter {
     (self.target, self.grid, self.context) = (target, grid, context)
     path = target.path
     shape = swath
+    place = WritingPlace(swath)
     fill = nodata.flatMap { OrthoWriter.bytes($0, target.sampleType) }
     do {
-      scratch = try ScratchFile(for: target.path, size: swath.pixels * swath.bands * target.sampleType.size)
+      scratch = try ScratchFile(for: target.path, size: swath.bytes(of: target.sampleType))
     } catch {
       target.discard()
       throw error
     }
   }
 
-  func write(_ block: StoredBlock, lines: Range<Int>) throws {
-    guard lines.lowerBound == nextLine, lines.upperBound <= shape.lines else {
-      throw CoreError.cannotWrite(path: path, reason: "lines \(lines) arrived out of order")
+  func write(_ block: StoredBlock, lines: Range<Int>, samples: Range<Int>) throws {
+    place.advance(lines, samples)
+    let pieces = StripPiece.of(
+      lines, samples: samples, height: lines.count, bytesPerPixel: pixelBytes, room: 16 << 20)
+    for piece in pieces {
+      let (count, width) = (piece.lines.count, piece.samples.count)
+      packed.prepare(type: sampleType, interleave: .bip, lines: count, samples: width, bands: shape.bands)
+      packed.copySamples(
+        from: block, first: piece.lines.lowerBound - lines.lowerBound, lines: count, samples: width, bands: shape.bands,
+        sample: piece.samples.lowerBound - samples.lowerBound)
+      let bytes = UnsafeRawBufferPointer(start: packed.bytes.baseAddress, count: count * width * pixelBytes)
+      let first = piece.lines.lowerBound * shape.samples + piece.samples.lowerBound
+      // Several lines are whole ones.
+      try scratch.write(bytes, at: first * pixelBytes)
     }
-    packed.prepare(
-      type: sampleType, interleave: .bip, lines: lines.count, samples: shape.samples, bands: shape.bands)
-    packed.copySamples(from: block, lines: lines.count, samples: shape.samples, bands: shape.bands)
-    let bytes = UnsafeRawBufferPointer(
-      start: packed.bytes.baseAddress, count: lines.count * shape.samples * pixelBytes)
-    try scratch.write(bytes, at: lines.lowerBound * shape.samples * pixelBytes)
-    nextLine = lines.upperBound
   }
 
   func finish() throws -> [String] {
-    guard nextLine == shape.lines else {
+    guard place.isComplete else {
       discard()
-      throw CoreError.cannotWrite(path: path, reason: "only \(nextLine) of \(shape.lines) lines were written")
+      throw CoreError.cannotWrite(path: path, reason: "only \(place.lines) of \(shape.lines) lines were written")
     }
     do {
       let pixels = try scratch.mapped()
@@ -63,6 +68,7 @@ final class OrthoWriter: CubeWriter {
         block.prepare(
           type: sampleType, interleave: .bip, lines: bottom - top, samples: grid.samples, bands: shape.bands)
         gather(top * grid.samples..<bottom * grid.samples, from: pixels, into: block)
+        scratch.releasePages()
         try target.write(block, lines: top..<bottom)
         context.progress.report(phase: "orthorectifying", fraction: Double(bottom) / Double(grid.lines))
       }

@@ -171,7 +171,7 @@ public enum Quicklook {
     guard !sorted.isEmpty else { return 0...0 }
     sorted.sort()
     func at(_ percent: Double) -> Float {
-      sorted[max(0, min(sorted.count - 1, Int((percent / 100 * Double(sorted.count - 1)).rounded())))]
+      sorted[max(0, min(sorted.count - 1, Int(clamping: (percent / 100 * Double(sorted.count - 1)).rounded())))]
     }
     let low = at(stretch.lowerBound)
     return low...max(low, at(stretch.upperBound))

@@ -83,7 +83,11 @@ struct SensorXML {
   /// - Throws: `RasterError.unreadable` for broken XML or XML without bands.
   init(_ bytes: [UInt8], path: String) throws {
     let collector = BandCollector()
-    let parser = XMLParser(data: Data(bytes))
+    // The parser of Foundation stops the program at bytes that are not UTF-8.
+    guard let text = XMLText.utf8(bytes) else {
+      throw RasterError.unreadable(path: path, reason: "it is no valid XML (line \(XMLText.lineOfFault(bytes)))")
+    }
+    let parser = XMLParser(data: Data(text))
     parser.shouldResolveExternalEntities = false
     parser.delegate = collector
     guard parser.parse() else {

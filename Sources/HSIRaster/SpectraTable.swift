@@ -1,4 +1,5 @@
 import Foundation
+import HSICore
 
 /// A table of text as numbers: rows of cells, of which almost all are numbers.
 ///
@@ -25,6 +26,8 @@ struct SpectraTable {
   private var skippedTitles = 0
   /// Whether what looked like titles was found to be data.
   private(set) var isHeadless = false
+  /// Whether a few rows are so much longer than the others that the table would be many times as large as the file; it is empty then.
+  private(set) var isRagged = false
 
   private static let (tab, newline, carriage, blank, quote, comma, semicolon) = (
     UInt8(9), UInt8(10), UInt8(13), UInt8(32), UInt8(34), UInt8(44), UInt8(59)
@@ -87,6 +90,10 @@ struct SpectraTable {
     let table = self
     var width = 0
     for row in rows { table.forEachCell(row) { index, _ in width = max(width, index + 1) } }
+    guard Int.product(rows.count, width) <= 4 * bytes.count + (1 << 20) else {
+      (isRagged, rows, hasHeader) = (true, [], false)
+      return
+    }
     var numbers = [Double](repeating: .nan, count: rows.count * width)
     var (texts, blanks) = ([Int](repeating: 0, count: width), [Int](repeating: 0, count: width))
     for (place, row) in rows.enumerated() {
@@ -146,6 +153,12 @@ struct SpectraTable {
   func text(_ row: Int, _ column: Int) -> String {
     let all = cells(of: rows[row + (hasHeader ? 1 : 0)])
     return column < all.count ? text(all[column]) : ""
+  }
+
+  /// The texts of all cells of a row below the header.
+  func texts(ofRow row: Int) -> [String] {
+    let found = cells(of: rows[row + (hasHeader ? 1 : 0)]).map(text)
+    return found + [String](repeating: "", count: max(0, width - found.count))
   }
 
   /// The numbers of a column below the header.

@@ -78,28 +78,28 @@ public enum SpectralLibraryFile {
     _ folder: RasterLocation, options: OpenOptions, context: RunContext
   ) throws -> SpectralLibrary {
     var result: SpectralLibrary?
+    // One array that grows: adding libraries would copy all spectra before every file.
+    var (all, values): ([String], [Double]) = ([], [])
     let names = VSI.names(in: folder.file).sorted { naturalOrder($0, $1) }
     for name in names where !isAuxiliary(name) {
       guard let location = try? PathResolution.locate(folder.file + "/" + name), !location.isFolder,
         formats.contains(where: { $0.matches(location) }),
         let next = try? read(location, options: options, context: context)
       else { continue }
-      guard let soFar = result else {
-        result = next
-        continue
-      }
+      let soFar = result ?? next
+      if result == nil { result = next }
       guard soFar.bands == next.bands, soFar.axis.wavelengths == next.axis.wavelengths else {
         throw RasterError.inconsistent(
           path: folder.given, reason: "\(name) has other wavelengths than the spectra before it",
           advice: "put spectra of one spectrometer into the folder")
       }
-      result = SpectralLibrary(
-        names: soFar.names + next.names, axis: soFar.axis, values: soFar.values + next.values)
+      all += next.names
+      values += next.values
     }
     guard let result else {
       throw RasterError.unreadable(path: folder.given, reason: "the folder holds no spectra that hsi knows")
     }
-    return result
+    return SpectralLibrary(names: all, axis: result.axis, values: values)
   }
 
   /// Files beside spectra that are no spectra themselves.

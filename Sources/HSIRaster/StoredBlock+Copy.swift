@@ -20,9 +20,15 @@ extension StoredBlock {
   /// - Parameters:
   ///   - first: first line of the source to copy.
   ///   - place: line of this block where it goes.
-  func copySamples(from source: StoredBlock, first: Int = 0, to place: Int = 0, lines: Int, samples: Int, bands: Int) {
+  ///   - sample: first sample of the source to copy.
+  ///   - targetSample: sample of this block where it goes.
+  func copySamples(
+    from source: StoredBlock, first: Int = 0, to place: Int = 0, lines: Int, samples: Int, bands: Int, sample: Int = 0,
+    targetSample: Int = 0
+  ) {
     guard let origin = source.bytes.baseAddress, let target = bytes.baseAddress else { return }
-    let (from, to) = (origin + first * source.lineStride, target + place * lineStride)
+    let from = origin + first * source.lineStride + sample * source.pixelStride
+    let to = target + place * lineStride + targetSample * pixelStride
     if source.type == .int8, type == .int16 {
       Parallel.forEach(lines) { i in
         let (a, b) = (from + i * source.lineStride, to + i * self.lineStride)

@@ -22,6 +22,8 @@ struct StridedArray {
   var isByteSwapped = false
   /// True when the elements are 16-bit floats, which are widened on copying (`type` is then float32).
   var isHalf = false
+  /// The mapped file that the elements lie in, whose pages are given back as they have been read.
+  var pages: FileBytes?
 
   /// Bytes of one stored element.
   var elementSize: Int { isHalf ? 2 : type.size }
@@ -53,7 +55,10 @@ struct StridedArray {
     func offset(_ axis: Int, _ index: Int) -> Int {
       axis == 2 ? bands[index] * strides.band : index * (axis == 0 ? strides.line : strides.sample)
     }
+    // A run that is copied may touch one page more than it fills.
+    let touched = Int.product(first.2, Int.sum(.product(inner.2, isRun ? size : abs(inner.1)), 4096))
     for i in 0..<second.2 {
+      defer { pages?.count(touched: touched) }
       for j in 0..<first.2 {
         var source = origin + offset(second.0, i) + offset(first.0, j)
         let place = staged + i * step[second.0] + j * step[first.0]
@@ -139,9 +144,12 @@ struct ArrayAxes: Equatable, Sendable {
 
   /// The axes of an array that count: all, or, of more than three, those that are longer than 1.
   static func counting(_ dimensions: [Int]) -> [Int] {
-    var kept = Array(dimensions.indices)
-    while kept.count > 3, let single = kept.first(where: { dimensions[$0] == 1 }) { kept.removeAll { $0 == single } }
-    return kept
+    var surplus = dimensions.count - 3
+    return dimensions.indices.filter { axis in
+      guard surplus > 0, dimensions[axis] == 1 else { return true }
+      surplus -= 1
+      return false
+    }
   }
 
   /// The same axes among those of the array that `kept` lists.

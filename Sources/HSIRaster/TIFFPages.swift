@@ -17,7 +17,7 @@ enum TIFFPages {
     let summary = first.metadata.summary ?? ""
     let names = first.subdatasets.filter { $0.hasPrefix("GTIFF_DIR:") }
     let axes = extents(summary)
-    let declared = axes.reduce(1) { $0 * $1.count }
+    let declared = axes.reduce(1) { Int.product($0, $1.count) }
     func ambiguous(_ reason: String) -> RasterError {
       .ambiguous(
         path: path, choices: ["\(max(names.count, declared)) pages (\(reason))"],
@@ -86,8 +86,10 @@ enum TIFFPages {
     _ first: GDALReader, _ location: RasterLocation, count: Int, context: RunContext
   ) throws -> any CubeReader {
     let type = first.sampleType
-    let size = first.shape.lines * first.shape.samples * type.size
-    guard location.isLocal, let start = first.contiguousStart(bytes: size), location.size >= start + count * size else {
+    let size = Int.product(first.shape.lines, first.shape.samples, type.size)
+    guard location.isLocal, let start = first.contiguousStart(bytes: size),
+      location.size >= Int.sum(start, .product(count, size))
+    else {
       throw RasterError.unsupported(
         path: location.given, feature: "a stack of \(count) images of which the file describes one",
         advice: "write it again with all its pages")
@@ -100,7 +102,7 @@ enum TIFFPages {
     let array = StridedArray(
       base: base + start, shape: CubeShape(lines: first.shape.lines, samples: first.shape.samples, bands: count),
       strides: ArrayStrides(line: first.shape.samples * type.size, sample: type.size, band: size), type: type,
-      isByteSwapped: location.starts(with: Array("MM".utf8)) && type.size > 1)
+      isByteSwapped: location.starts(with: Array("MM".utf8)) && type.size > 1, pages: bytes)
     return try reader(first, source: array, owner: bytes, pages: [], location, context: context)
   }
 

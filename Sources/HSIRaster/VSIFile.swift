@@ -36,9 +36,18 @@ public enum VSI {
     GDAL.collecting { _ in
       guard let file = VSIFOpenL(path, "rb") else { return nil }
       defer { VSIFCloseL(file) }
-      var bytes = [UInt8](repeating: 0, count: count)
-      let found = VSIFReadL(&bytes, 1, count, file)
-      bytes.removeLast(count - found)
+      // What a file or an archive says of its size counts only when the bytes are there.
+      var bytes: [UInt8] = []
+      while bytes.count < count {
+        let step = min(count - bytes.count, max(1 << 16, bytes.count))
+        let start = bytes.count
+        bytes.append(contentsOf: repeatElement(0, count: step))
+        let found = bytes.withUnsafeMutableBytes { VSIFReadL($0.baseAddress.map { $0 + start }, 1, step, file) }
+        if found < step {
+          bytes.removeLast(step - found)
+          break
+        }
+      }
       return bytes
     }
   }

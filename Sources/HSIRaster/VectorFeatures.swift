@@ -171,7 +171,7 @@ private struct PolygonGrid {
     func range(_ values: [Double], _ count: Int) -> Range<Int>? {
       guard let least = values.min(), let most = values.max() else { return nil }
       let (low, high) = (max(0, least.rounded(.down)), min(Double(count), most.rounded(.down) + 1))
-      return low < high ? Int(low)..<Int(high) : nil
+      return low < high ? Int(clamping: low)..<Int(clamping: high) : nil
     }
     guard let columns = range(corners.map(\.0), samples), let rows = range(corners.map(\.1), lines) else { return nil }
     return PixelWindow(line: rows.lowerBound, sample: columns.lowerBound, lines: rows.count, samples: columns.count)

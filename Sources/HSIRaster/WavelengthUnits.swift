@@ -59,6 +59,9 @@ extension WavelengthUnit {
     return nil
   }
 
+  /// Wavelengths in nm that a spectrum can have: from X-rays of a hundredth of a nanometre to waves of a metre.
+  static let (shortest, longest) = (1e-2, 1e9)
+
   /// A width in nm, given in this unit at a centre in nm (for wavenumbers Δλ = 10⁻⁷·λ²·Δν).
   func nanometres(width: Double, at centre: Double) -> Double {
     self == .wavenumber ? width * centre * centre * 1e-7 : nanometres(width)
@@ -111,8 +114,9 @@ struct FoundWavelengths {
       metadata.sources["wavelengthUnit"] = .inferred
       context.logger.info("\(path): wavelength unit \(guess.rawValue) inferred from the values")
     }
-    let missing = values.indices.filter { !values[$0].isFinite || values[$0] <= 0 }
-    let centres = values.enumerated().map { missing.contains($0.offset) ? 0 : unit.nanometres($0.element) }
+    guard isPlausible(unit, path: path, context) else { return }
+    let missing = values.indices.filter { !FoundWavelengths.isGiven(values[$0]) }
+    let centres = values.map { FoundWavelengths.isGiven($0) ? unit.nanometres($0) : 0 }
     metadata.axis.unit = unit
     metadata.axis.wavelengths = centres
     for band in missing { metadata.axis.good[band] = false }
@@ -120,8 +124,13 @@ struct FoundWavelengths {
       context.warn("W-WL-BAD", "\(path): \(missing.count) bands have no wavelength and count as bad")
     }
     if let fwhm, fwhm.count == bands {
-      metadata.axis.fwhm = zip(fwhm, centres).map { unit.nanometres(width: $0, at: $1) }
-      metadata.sources["fwhm"] = source
+      let widths = zip(fwhm, centres).map { unit.nanometres(width: $0, at: $1) }
+      if widths.contains(where: { abs($0) > WavelengthUnit.longest }) {
+        context.warn("W-WL-UNIT", "\(path): the widths in \(place) are those of no spectrum; they are ignored")
+      } else {
+        metadata.axis.fwhm = widths
+        metadata.sources["fwhm"] = source
+      }
     } else if let fwhm {
       context.warn(
         "W-FWHM-COUNT", "\(path): \(fwhm.count) widths for \(bands) bands in \(place); they are ignored")
@@ -131,23 +140,48 @@ struct FoundWavelengths {
   }
 }
 
+extension FoundWavelengths {
+  private static func isGiven(_ value: Double) -> Bool { value.isFinite && value > 0 }
+
+  /// Whether every number in the unit is a wavelength that a spectrum can have; `W-WL-UNIT` where not.
+  private func isPlausible(_ unit: WavelengthUnit, path: String, _ context: RunContext) -> Bool {
+    let range = WavelengthUnit.shortest...WavelengthUnit.longest
+    let wrong = values.first { FoundWavelengths.isGiven($0) && !range.contains(unit.nanometres($0)) }
+    guard let wrong else { return true }
+    context.warn(
+      "W-WL-UNIT",
+      "\(path): \(PlainNumber.exact(wrong)) \(unit.rawValue) in \(place) is the wavelength of no spectrum; all are ignored"
+    )
+    return false
+  }
+}
+
 /// A band name without a trailing ` (NUMBER UNIT)` that only repeats the band's wavelength, so that round trips do
 /// not grow names.
+///
+/// Cost: linear in the name, whatever it repeats.
 func strippingWavelength(_ name: String, wavelength: Double?) -> String {
-  guard name.hasSuffix(")"), let open = name.lastIndex(of: "("), let wavelength else { return name }
-  let inner = name[name.index(after: open)...].dropLast().split(separator: " ", maxSplits: 1)
-  guard inner.count == 2, let value = parseNumber(String(inner[0])),
-    case .unit(let unit) = WavelengthUnit.reading(String(inner[1])),
-    abs(unit.nanometres(value) - wavelength) <= 1e-3 * max(1, abs(wavelength))
-  else { return name }
-  let rest = name[..<open].trimmingCharacters(in: .whitespaces)
-  return strippingWavelength(rest, wavelength: wavelength)
+  guard let wavelength else { return name }
+  var rest = name[...]
+  while rest.utf8.last == UInt8(ascii: ")"), let open = rest.utf8.lastIndex(of: UInt8(ascii: "(")) {
+    let inner = rest[rest.utf8.index(after: open)...].dropLast().split(separator: " ", maxSplits: 1)
+    guard inner.count == 2, let value = parseNumber(String(inner[0])),
+      case .unit(let unit) = WavelengthUnit.reading(String(inner[1])),
+      abs(unit.nanometres(value) - wavelength) <= 1e-3 * max(1, abs(wavelength))
+    else { break }
+    rest = rest[..<open]
+    let kept = rest.unicodeScalars.lastIndex { !CharacterSet.whitespaces.contains($0) }
+    rest = kept.map { rest[...$0] } ?? rest[..<rest.startIndex]
+  }
+  return rest.endIndex == name.endIndex ? name : rest.trimmingCharacters(in: .whitespaces)
 }
 
 /// A number with a unit of length inside a band description (`B012 (0.4821 um)`, `400.5 Nanometers`), in nm.
 func wavelengthInDescription(_ text: String) -> Double? {
   let pattern = #/(?<number>[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)\s*(?<unit>[A-Za-zµμ]+)\)?\s*$/#
-  guard let match = text.firstMatch(of: pattern), let value = Double(match.number),
+  // A number and a unit are short; a long text is searched at its end only, so that the cost stays linear.
+  let end = String(text.unicodeScalars.suffix(120))
+  guard let match = end.firstMatch(of: pattern), let value = Double(match.number),
     case .unit(let unit) = WavelengthUnit.reading(String(match.unit)), unit != .metres, unit != .millimetres
   else { return nil }
   let result = unit.nanometres(value)

@@ -111,8 +111,8 @@ extension LineChart {
     guard let top = sorted.compactMap(\.last).max(), let bottom = sorted.compactMap(\.first).min() else {
       return nil
     }
-    let high = sorted.map { $0[Int(0.95 * Double($0.count - 1))] }.max() ?? top
-    let low = sorted.map { $0[Int(0.05 * Double($0.count - 1))] }.min() ?? bottom
+    let high = sorted.map { $0[Int(clamping: 0.95 * Double($0.count - 1))] }.max() ?? top
+    let low = sorted.map { $0[Int(clamping: 0.05 * Double($0.count - 1))] }.min() ?? bottom
     let span = high - min(low, 0)
     guard span > 0, top > high + 0.4 * span || bottom < low - 0.4 * span else { return nil }
     return (bottom < low - 0.4 * span ? low - 0.25 * span : min(0, bottom))...min(top, high + 0.25 * span)

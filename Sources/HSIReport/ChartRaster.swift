@@ -61,8 +61,8 @@ private struct ChartRaster {
         let box = (own["viewBox"] ?? "").split(separator: " ").compactMap { Double($0) }
         guard box.count == 4 else { return }
         image = RGBImage(
-          width: Int(((box[2] + 2 * margin) * scale).rounded(.up)),
-          height: Int(((box[3] + 2 * margin) * scale).rounded(.up)))
+          width: Int(clamping: ((box[2] + 2 * margin) * scale).rounded(.up)),
+          height: Int(clamping: ((box[3] + 2 * margin) * scale).rounded(.up)))
         for n in image.pixels.indices { image.pixels[n] = 255 }
         groups = [["fill": own["fill"] ?? "#000000", "font-size": own["font-size"] ?? "13"]]
       case "clipPath": clip = own["id"]
@@ -179,7 +179,7 @@ private struct ChartRaster {
     var values: [Float]
 
     init(x: Double, y: Double, right: Double, bottom: Double, room: Double, _ image: RGBImage) {
-      func clamp(_ value: Double, _ most: Int) -> Int { Int(max(0, min(Double(most), value))) }
+      func clamp(_ value: Double, _ most: Int) -> Int { Int(clamping: max(0, min(Double(most), value))) }
       left = clamp(x - room, image.width)
       top = clamp(y - room, image.height)
       width = max(0, clamp(right + room + 1, image.width) - left)
@@ -200,8 +200,12 @@ private struct ChartRaster {
     /// Covers what lies within `radius` of a piece of line.
     mutating func add(_ a: SIMD2<Double>, _ b: SIMD2<Double>, radius: Double) {
       let reach = radius + 1
-      let (x0, x1) = (Int((min(a.x, b.x) - reach).rounded(.down)), Int((max(a.x, b.x) + reach).rounded(.up)))
-      let (y0, y1) = (Int((min(a.y, b.y) - reach).rounded(.down)), Int((max(a.y, b.y) + reach).rounded(.up)))
+      let (x0, x1) = (
+        Int(clamping: (min(a.x, b.x) - reach).rounded(.down)), Int(clamping: (max(a.x, b.x) + reach).rounded(.up))
+      )
+      let (y0, y1) = (
+        Int(clamping: (min(a.y, b.y) - reach).rounded(.down)), Int(clamping: (max(a.y, b.y) + reach).rounded(.up))
+      )
       let along = b - a
       let square = (along * along).sum()
       for y in max(y0, top)..<max(max(y0, top), min(y1, top + height)) {
@@ -242,7 +246,7 @@ private struct ChartRaster {
       func range(_ start: String, _ size: String, _ most: Int) -> Range<Int> {
         let low = min(Double(most), max(0, ((number(clip, start) + margin) * scale).rounded()))
         let high = min(Double(most), max(low, ((number(clip, start) + number(clip, size) + margin) * scale).rounded()))
-        return Int(low)..<Int(high)
+        return Int(clamping: low)..<Int(clamping: high)
       }
       (columns, rows) = (range("x", "width", image.width), range("y", "height", image.height))
     }

@@ -42,7 +42,7 @@ public struct ColourMap: Sendable {
     let colours = nodes.map { Colour($0) }
     table = (0..<256).map { index in
       let place = Double(index) / 255 * Double(colours.count - 1)
-      let node = min(Int(place), colours.count - 2)
+      let node = min(Int(clamping: place), colours.count - 2)
       let (a, b, t) = (colours[node], colours[node + 1], place - Double(node))
       func mix(_ u: UInt8, _ v: UInt8) -> UInt8 { UInt8((Double(u) * (1 - t) + Double(v) * t).rounded()) }
       return Colour(mix(a.red, b.red), mix(a.green, b.green), mix(a.blue, b.blue))
@@ -51,7 +51,7 @@ public struct ColourMap: Sendable {
 
   /// The colour at `fraction` of the way from low to high, clipped to 0…1.
   public func colour(at fraction: Double) -> Colour {
-    table[Int((min(max(fraction, 0), 1) * 255).rounded())]
+    table[Int(clamping: (min(max(fraction, 0), 1) * 255).rounded())]
   }
 
   /// A picture of a map: values between the ends of `range` go from the first to the last colour, values outside

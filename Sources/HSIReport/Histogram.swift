@@ -15,7 +15,7 @@ public struct Histogram: Sendable {
     let width = high > low ? high - low : 1
     var counts = [Int](repeating: 0, count: max(1, bins))
     for value in finite where value >= low && value <= low + width {
-      counts[min(counts.count - 1, Int((value - low) / width * Double(counts.count)))] += 1
+      counts[min(counts.count - 1, Int(clamping: (value - low) / width * Double(counts.count)))] += 1
     }
     self.range = low...(low + width)
     self.counts = counts

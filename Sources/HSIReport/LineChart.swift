@@ -130,8 +130,8 @@ private struct Drawing {
     yTicks =
       isLogarithmic
       ? Ticks.logarithmic(y.lowerBound, y.upperBound)
-      : Ticks.linear(y.lowerBound, y.upperBound, count: max(2, Int(height / 55)))
-    xTicks = Ticks.linear(x.lowerBound, x.upperBound, count: max(2, Int(width / 75)))
+      : Ticks.linear(y.lowerBound, y.upperBound, count: max(2, Int(clamping: height / 55)))
+    xTicks = Ticks.linear(x.lowerBound, x.upperBound, count: max(2, Int(clamping: width / 75)))
     legend = Legend(chart, width: width)
     left = (yTicks.labels.map(LineChart.textWidth).max() ?? 0) + 12
     right = width - 14
@@ -287,7 +287,7 @@ private struct Legend {
     guard !entries.isEmpty else { return }
     var (x, y) = (0.0, 15.0)
     for entry in entries {
-      let most = max(8, Int((width - 40) / (LineChart.fontSize * LineChart.advance)))
+      let most = max(8, Int(clamping: (width - 40) / (LineChart.fontSize * LineChart.advance)))
       let name = entry.name.count > most ? entry.name.prefix(most - 1) + "…" : entry.name
       let advance = 29 + LineChart.textWidth(name) + 20
       if x > 0, x + advance - 20 > width {
@@ -304,7 +304,7 @@ private struct Legend {
 
 /// A coordinate with one decimal, as short as it can be.
 private func f(_ value: Double) -> String {
-  let tenths = Int((value * 10).rounded())
+  let tenths = Int(clamping: (value * 10).rounded())
   let sign = tenths < 0 ? "-" : ""
   let size = abs(tenths)
   return size % 10 == 0 ? "\(sign)\(size / 10)" : "\(sign)\(size / 10).\(size % 10)"

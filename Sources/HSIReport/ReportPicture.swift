@@ -67,8 +67,8 @@ public struct ReportMap: Sendable {
   static func percentiles(_ values: [Float]) -> ClosedRange<Double> {
     let sorted = values.filter(\.isFinite).sorted()
     guard let last = sorted.last else { return 0...1 }
-    let low = Double(sorted[Int(0.02 * Double(sorted.count - 1))])
-    let high = Double(sorted[Int((0.98 * Double(sorted.count - 1)).rounded(.up))])
+    let low = Double(sorted[Int(clamping: 0.02 * Double(sorted.count - 1))])
+    let high = Double(sorted[Int(clamping: (0.98 * Double(sorted.count - 1)).rounded(.up))])
     return high > low ? low...high : low...max(low, Double(last))
   }
 }

@@ -19,9 +19,9 @@ struct Ticks {
     let values = stride(from: first, through: last, by: 1).map { $0 * step }
     let largest = values.map(abs).max() ?? 0
     if largest >= 1e5 || (largest > 0 && largest < 1e-3) {
-      let power = Int(Foundation.log10(largest).rounded(.down))
+      let power = Int(clamping: Foundation.log10(largest).rounded(.down))
       let unit = Foundation.pow(10, Double(power))
-      let digits = max(0, power - Int((Foundation.log10(step) + 1e-9).rounded(.down)))
+      let digits = max(0, power - Int(clamping: (Foundation.log10(step) + 1e-9).rounded(.down)))
       return Ticks(
         values: values,
         labels: values.map { value in
@@ -29,14 +29,17 @@ struct Ticks {
             ? "0" : String(format: "%.\(digits)f", value / unit) + "·10" + NumberText.superscript(power)
         })
     }
-    let digits = max(0, -Int((Foundation.log10(step) + 1e-9).rounded(.down)))
+    let digits = max(0, -Int(clamping: (Foundation.log10(step) + 1e-9).rounded(.down)))
     return Ticks(
       values: values, labels: values.map { NumberText.minus(String(format: "%.\(digits)f", $0 + 0.0)) })
   }
 
   /// Decades between `low` and `high`, with 2 and 5 in between where there are few.
   static func logarithmic(_ low: Double, _ high: Double) -> Ticks {
-    let (first, last) = (Int(Foundation.log10(low).rounded(.down)), Int(Foundation.log10(high).rounded(.up)))
+    guard low > 0, low.isFinite, high >= low, high.isFinite else { return Ticks(values: [], labels: []) }
+    let (first, last) = (
+      Int(clamping: Foundation.log10(low).rounded(.down)), Int(clamping: Foundation.log10(high).rounded(.up))
+    )
     let decades = last - first
     let factors: [Double] = decades <= 2 ? [1, 2, 5] : [1]
     let every = max(1, decades / 6)
@@ -49,7 +52,7 @@ struct Ticks {
         ticks.values.append(value)
         let power10 = "10" + NumberText.superscript(power)
         ticks.labels.append(
-          isPlain ? NumberText.short(value) : factor == 1 ? power10 : "\(Int(factor))·" + power10)
+          isPlain ? NumberText.short(value) : factor == 1 ? power10 : "\(Int(clamping: factor))·" + power10)
       }
     }
     return ticks
@@ -72,12 +75,12 @@ enum NumberText {
     if value == 0 { return "0" }
     let size = abs(value)
     if size >= 1e6 || size < 1e-4 {
-      let power = Int(Foundation.log10(size).rounded(.down))
+      let power = Int(clamping: Foundation.log10(size).rounded(.down))
       let mantissa = String(format: "%.3g", value / Foundation.pow(10, Double(power)))
       return minus("\(mantissa)·10\(superscript(power))")
     }
-    let decimals = max(0, digits - 1 - Int(Foundation.log10(size).rounded(.down)))
-    if decimals == 0 { return minus(grouped(Int(value.rounded()))) }
+    let decimals = max(0, digits - 1 - Int(clamping: Foundation.log10(size).rounded(.down)))
+    if decimals == 0 { return minus(grouped(Int(clamping: value.rounded()))) }
     var text = String(format: "%.\(decimals)f", value)
     while text.hasSuffix("0") { text.removeLast() }
     if text.hasSuffix(".") { text.removeLast() }

@@ -42,7 +42,7 @@ struct CubicResampling {
     }
     return (0..<newCount).flatMap { index in
       let place = place(index, count, newCount, grid)
-      let first = Int(place.rounded(.down)) - 1
+      let first = Int(clamping: place.rounded(.down)) - 1
       return (first..<(first + 4)).map {
         (min(max($0, 0), count - 1), Float(weight(place - Double($0))))
       }
@@ -51,7 +51,7 @@ struct CubicResampling {
 
   /// The nearest old pixel of every new one: lines and samples.
   static func nearest(_ count: Int, _ newCount: Int, _ grid: Grid) -> [Int] {
-    (0..<newCount).map { min(max(Int(place($0, count, newCount, grid).rounded()), 0), count - 1) }
+    (0..<newCount).map { min(max(Int(clamping: place($0, count, newCount, grid).rounded()), 0), count - 1) }
   }
 
   /// An image (lines · samples × bands) on the new grid (newLines · newSamples × bands).

@@ -15,7 +15,7 @@ enum FactorAnalysis {
   /// The largest number of factors that covariances of m bands can tell (Ledermann), at most 16.
   static func mostFactors(bands m: Int) -> Int {
     let bound = (Double(2 * m + 1) - (Double(8 * m + 1)).squareRoot()) / 2
-    return min(max(Int(bound + 1e-9), 1), 16, max(m - 1, 1))
+    return min(max(Int(clamping: bound + 1e-9), 1), 16, max(m - 1, 1))
   }
 
   /// - Parameters:

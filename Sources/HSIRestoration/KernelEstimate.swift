@@ -55,7 +55,7 @@ public struct KernelEstimate: Sendable {
       var list = [Candidate()]
       for tenths in stride(from: 6, through: 40, by: 2) {
         let sigma = Double(tenths) / 10
-        list.append(Candidate(kind: .gaussian, size: 2 * Int((4 * sigma).rounded(.up)) + 1, sigma: sigma))
+        list.append(Candidate(kind: .gaussian, size: 2 * Int(clamping: (4 * sigma).rounded(.up)) + 1, sigma: sigma))
       }
       for size in stride(from: 3, through: 21, by: 2) {
         let sigma = (BlurKernel.sigma(size: size) * 10).rounded() / 10

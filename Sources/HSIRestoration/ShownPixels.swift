@@ -25,7 +25,7 @@ public enum ShownPixels {
     let reach = order.count / 100
     var chosen: [Choice] = []
     for quantile in quantiles {
-      let middle = Int(quantile * Double(order.count - 1))
+      let middle = Int(clamping: quantile * Double(order.count - 1))
       let candidates = max(0, middle - reach)...min(order.count - 1, middle + reach)
       var best: (rank: Int, distance: Int)?
       for rank in candidates {

@@ -41,9 +41,10 @@ struct HSICommand: ParsableCommand {
   static func main() {
     _ = started
     let arguments = Array(CommandLine.arguments.dropFirst())
-    if arguments.count == 2, arguments[0] == probeWord {
+    if (2...3).contains(arguments.count), arguments[0] == probeWord {
+      let array = arguments.count == 3 ? arguments[2] : nil
       Foundation.exit(
-        HDF5Probe.examine(arguments[1]) ? 0 : ExitCodes.code(for: RasterError.notFound(path: "")))
+        HDF5Probe.examine(arguments[1], array: array) ? 0 : ExitCodes.code(for: RasterError.notFound(path: "")))
     }
     ProcessMemory.returnLargeBlocks()
     Interruption.install()
@@ -60,6 +61,7 @@ struct HSICommand: ParsableCommand {
       invocation = Invocation(
         arguments: [CommandLine.arguments[0]] + expanded.arguments, files: expanded.files)
       var command = try parseAsRoot(ArgumentSpelling.tolerated(expanded.arguments))
+      try OptionRanges.check(command)
       try command.run()
       TerminalProgress.stop()
       Interruption.clearLine()

@@ -27,6 +27,29 @@ final class HDF5Scratch {
     H5Sclose(space)
   }
 
+  /// An array of bytes in compressed chunks, with a number at both ends.
+  func chunked(_ name: String, _ dimensions: [Int], chunk: [Int]) {
+    let space = H5Screate_simple(Int32(dimensions.count), dimensions.map { hsize_t($0) }, nil)
+    let properties = H5Pcreate(hsi_h5_dataset_create())
+    H5Pset_chunk(properties, Int32(chunk.count), chunk.map { hsize_t($0) })
+    H5Pset_deflate(properties, 1)
+    let set = H5Dcreate2(file, name, hsi_h5_uint8(), space, 0, properties, 0)
+    let one = H5Screate_simple(1, [1], nil)
+    for place in [dimensions.map { _ in hsize_t(0) }, dimensions.map { hsize_t($0 - 1) }] {
+      H5Sselect_elements(space, H5S_SELECT_SET, 1, place)
+      H5Dwrite(set, hsi_h5_uint8(), one, space, 0, [UInt8(7)])
+    }
+    H5Sclose(one)
+    H5Dclose(set)
+    H5Pclose(properties)
+    H5Sclose(space)
+  }
+
+  /// Another name of an object, or a soft link to a path.
+  func link(_ path: String, _ name: String, isSoft: Bool = false) {
+    if isSoft { H5Lcreate_soft(path, file, name, 0, 0) } else { H5Lcreate_hard(file, path, file, name, 0, 0) }
+  }
+
   func attribute(_ name: String, of path: String, _ values: [Double]) {
     let space = H5Screate_simple(1, [hsize_t(values.count)], nil)
     let attribute = H5Acreate_by_name(file, path, name, hsi_h5_double(), space, 0, 0, 0)

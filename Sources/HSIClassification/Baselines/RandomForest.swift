@@ -46,7 +46,7 @@ public struct RandomForest: Classifier {
     let (pixels, labels) = task.spectra(of: task.training)
     let table = BinnedPixels(pixels, labels: labels, classes: task.classes.count)
     let bands = pixels.columns
-    let attempts = min(bands, tried ?? max(1, Int(Double(bands).squareRoot().rounded())))
+    let attempts = min(bands, tried ?? max(1, Int(clamping: Double(bands).squareRoot().rounded())))
     var grown = [Tree](repeating: Tree(), count: trees)
     // Rounds of trees, so that work can stop in between; the seed of a tree is its number.
     let round = 16

@@ -41,7 +41,7 @@ extension TrainedSegmenter: AdaptableClassifier {
     }
     let lora = LowRankAdapter.Configuration(
       rank: Int(try number("lora_rank", 1...4096)), alpha: try number(AdapterMerge.alphaKey, -1e6...1e6))
-    let classes = Int(try number("classes", 2...Double(ClassTable.limit)))
+    let classes = Int(clamping: try number("classes", 2...Double(ClassTable.limit)))
     let network = try copy(classes: classes, seed: 0, except: isHead)
     let added = Set(network.encoder.linears.attach(lora).flatMap { $0.parameters.map(\.name) })
     try network.store.load(

@@ -24,13 +24,13 @@ public struct SplitRequest: Sendable, Hashable {
     /// Parses `10%`, `0.1`, `500` or `10/class`.
     public init?(_ text: String) {
       if text.hasSuffix("/class") {
-        guard let count = Int(text.dropLast("/class".count)), count > 0 else { return nil }
+        guard let count = Int(text.dropLast("/class".count)), (1...1 << 40).contains(count) else { return nil }
         self = .perClass(count)
       } else if text.hasSuffix("%") {
         guard let value = Double(text.dropLast()), value > 0, value < 100 else { return nil }
         self = .share(value / 100)
       } else if let count = Int(text) {
-        guard count > 0 else { return nil }
+        guard (1...1 << 40).contains(count) else { return nil }
         self = .count(count)
       } else if let value = Double(text), value > 0, value < 1 {
         self = .share(value)
@@ -122,7 +122,7 @@ public struct SplitRequest: Sendable, Hashable {
     case (.fixed, .count(let count)), (_, .perClass(let count)):
       return counts.map { _ in count }
     case (.fixed, .share(let share)):
-      return counts.map { max(1, Int((Double($0) * share).rounded())) }
+      return counts.map { max(1, Int(clamping: (Double($0) * share).rounded())) }
     case (_, .share(let share)):
       return SplitRequest.apportioned(total - SplitRequest.ceiling((1 - share) * Double(total)), among: counts).map {
         max(1, $0)
@@ -139,7 +139,7 @@ public struct SplitRequest: Sendable, Hashable {
 
   private func validationCounts(_ counts: [Int], training: [Int]) -> [Int] {
     guard validation > 0 else { return counts.map { _ in 0 } }
-    let total = Int((Double(counts.reduce(0, +)) * validation).rounded())
+    let total = Int(clamping: (Double(counts.reduce(0, +)) * validation).rounded())
     // The rarest classes keep a pixel to be tested on.
     return zip(SplitRequest.apportioned(total, among: counts), zip(counts, training)).map { share, pixels in
       max(0, min(max(1, share), pixels.0 - pixels.1 - 1))
@@ -151,7 +151,7 @@ public struct SplitRequest: Sendable, Hashable {
   static func apportioned(_ total: Int, among counts: [Int]) -> [Int] {
     let sum = Double(max(1, counts.reduce(0, +)))
     let exact = counts.map { Double($0) / sum * Double(total) }
-    var result = exact.map { Int($0) }
+    var result = exact.map { Int(clamping: $0) }
     let missing = total - result.reduce(0, +)
     let order = counts.indices.sorted { a, b in
       let (x, y) = (exact[a] - Double(result[a]), exact[b] - Double(result[b]))
@@ -162,10 +162,10 @@ public struct SplitRequest: Sendable, Hashable {
   }
 
   /// The next whole number, forgiving what binary fractions add.
-  private static func ceiling(_ value: Double) -> Int { Int((value - 1e-9 * max(1, value)).rounded(.up)) }
+  private static func ceiling(_ value: Double) -> Int { Int(clamping: (value - 1e-9 * max(1, value)).rounded(.up)) }
 
   static func percent(_ share: Double) -> String {
     let value = (share * 1e6).rounded() / 1e4
-    return (value == value.rounded() ? "\(Int(value))" : "\(value)") + "%"
+    return (value == value.rounded() ? "\(Int(clamping: value))" : "\(value)") + "%"
   }
 }

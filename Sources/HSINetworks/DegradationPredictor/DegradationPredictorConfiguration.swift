@@ -49,7 +49,7 @@ public struct DegradationPredictorConfiguration: NetworkConfiguration {
   /// Local and global channels of the images behind stage k; stage −1 is the stem.
   func widths(after stage: Int) -> FastFourierConvolution.Widths {
     let all = width << max(stage, 0)
-    let global = (0..<3).contains(stage) ? Int(globalShare * Double(all)) : 0
+    let global = (0..<3).contains(stage) ? Int(clamping: globalShare * Double(all)) : 0
     return (all - global, global)
   }
 }

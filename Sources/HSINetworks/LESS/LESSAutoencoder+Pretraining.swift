@@ -63,9 +63,9 @@ extension LESSAutoencoder: PretrainableNetwork {
     let positions = side / encoder.patch * (side / encoder.patch)
     let keptBands = LESSMask.keptBands(of: bands, ratio: configuration.channelMaskRatio)
     let keptPositions = LESSMask.keptPositions(of: positions, ratio: configuration.maskRatio)
-    let inner = (keptBands + 1) * (keptPositions + 1) * encoder.width * encoder.depth
-    let outer = (bands + 1) * (positions + 1) * configuration.decoderWidth * configuration.decoderDepth
-    return 4 * 24 * batch * (inner + outer) + 16 * configuration.parameterCount
+    let inner = Int.product(keptBands + 1, keptPositions + 1, encoder.width, encoder.depth)
+    let outer = Int.product(bands + 1, positions + 1, configuration.decoderWidth, configuration.decoderDepth)
+    return .sum(.product(4 * 24, batch, .sum(inner, outer)), .product(16, configuration.parameterCount))
   }
 }
 

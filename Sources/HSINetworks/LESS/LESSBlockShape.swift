@@ -19,7 +19,7 @@ struct LESSBlockShape: Equatable, Sendable {
   /// Width of the sequence of positions.
   var spatialWidth: Int { spatialWidthPerHead * heads }
   /// Hidden width of the feed-forward network.
-  var hidden: Int { Int(Double(width) * expansion) }
+  var hidden: Int { Int(clamping: Double(width) * expansion) }
   /// Values that are turned by a position and by a wavelength.
   var rotaryWidths: (position: Int, band: Int) {
     attention == .full ? (width / heads / 2, width / heads / 2) : (spatialWidthPerHead, channelWidthPerHead)

@@ -34,9 +34,9 @@ public struct LESSEmbedding {
   /// Bytes of a pass and of the rows that are being blended.
   public func workingBytes(_ shape: CubeShape) -> Int {
     let patches = side / encoder.configuration.patch
-    let tokens = (mostBands + 1) * (patches * patches + 1)
-    return 4 * encoder.configuration.width * (16 * LESSEmbedding.batch * tokens + grid(shape).columns * 2 * patches)
-      + 8 * encoder.configuration.parameterCount
+    let tokens = Int.product(.sum(mostBands, 1), patches * patches + 1)
+    let values = Int.sum(.product(16, LESSEmbedding.batch, tokens), .product(grid(shape).columns, 2, patches))
+    return .sum(.product(4, encoder.configuration.width, values), .product(8, encoder.configuration.parameterCount))
   }
 
   /// Features of all patches, row by row of the grid, `columns × width` each.

@@ -62,11 +62,11 @@ public struct LESSMask: Sendable, Equatable {
 
   /// Bands that stay: `max(⌊C (1 − ratio)⌋, 2)`, all for a ratio of 0.
   public static func keptBands(of count: Int, ratio: Double) -> Int {
-    ratio == 0 ? count : min(count, max(Int(Double(count) * (1 - ratio)), 2))
+    ratio == 0 ? count : min(count, max(Int(clamping: Double(count) * (1 - ratio)), 2))
   }
 
   /// Positions that stay: `⌊N (1 − ratio)⌋`.
-  public static func keptPositions(of count: Int, ratio: Double) -> Int { Int(Double(count) * (1 - ratio)) }
+  public static func keptPositions(of count: Int, ratio: Double) -> Int { Int(clamping: Double(count) * (1 - ratio)) }
 
   /// Throws `LESSError` where masks of these ratios leave nothing, or hide nothing although they should.
   public static func check(bands: Int, positions: Int, bandRatio: Double, positionRatio: Double) throws {
@@ -98,7 +98,7 @@ public enum ChannelSampling {
   /// - Parameter dropped: one share a, for `max(1, ⌊C (1 − a)⌋)` bands, or two, least first, for a number between `⌊C (1 − a₂)⌋` and
   ///   `⌊C (1 − a₁)⌋`.
   public static func counts(of bands: Int, dropped: [Double]) -> ClosedRange<Int> {
-    func kept(_ share: Double) -> Int { max(1, Int(Double(bands) * (1 - share))) }
+    func kept(_ share: Double) -> Int { max(1, Int(clamping: Double(bands) * (1 - share))) }
     guard let most = dropped.max(), let least = dropped.min() else { return bands...bands }
     return kept(most)...kept(least)
   }

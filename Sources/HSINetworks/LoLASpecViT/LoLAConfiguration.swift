@@ -99,7 +99,7 @@ public struct LoLAConfiguration: PatchConfiguration {
   }
 
   /// Width of the feed-forward layer at a level.
-  package func hidden(_ level: Int) -> Int { Int(Double(width << level) * expansion) }
+  package func hidden(_ level: Int) -> Int { Int(clamping: Double(width << level) * expansion) }
 
   /// Width of the last level.
   package var lastWidth: Int { width << (depths.count - 1) }

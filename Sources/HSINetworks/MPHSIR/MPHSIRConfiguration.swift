@@ -86,7 +86,7 @@ public struct MPHSIRConfiguration: NetworkConfiguration {
   }
 
   /// Hidden width of a feed-forward network of a width: ⌊expansion · width⌋.
-  func hidden(_ width: Int) -> Int { Int(expansion * Double(width)) }
+  func hidden(_ width: Int) -> Int { Int(clamping: expansion * Double(width)) }
 
   /// The drop-path rate of block k of encoder and bottleneck, counted through the levels: `dropPath · k / (L − 1)`.
   func dropPathRate(_ k: Int) -> Double {

@@ -96,7 +96,7 @@ extension MPHSIR {
     configuration.refinement = depth("refinement")
     configuration.heads = try stages.map { try extent("\($0).blocks.0.attn.relative_position_bias_table", 1, of: 2) }
     let relative = try extent("latent.blocks.0.attn.relative_position_bias_table", 0, of: 2)
-    configuration.window = (Int(Double(relative).squareRoot()) + 1) / 2
+    configuration.window = (Int(clamping: Double(relative).squareRoot()) + 1) / 2
     configuration.prompts = try extent("latent.blocks.0.local_spectral_attn.prompt_param", 2, of: 4)
     let (width, hidden) = (4 * configuration.channels, try extent("latent.blocks.0.mlp.fc2.weight", 1, of: 2))
     if configuration.hidden(width) != hidden {

@@ -126,7 +126,7 @@ struct ImagePart: Equatable {
     let (batch, height, width, channels) = (map.shape[0], map.shape[1], map.shape[2], map.shape[3])
     func taps(_ place: Int, _ count: Int, _ whole: Int) -> (Int, Int, Float) {
       let source = max((Float(place) + 0.5) * Float(count) / Float(whole) - 0.5, 0)
-      let low = min(Int(source), count - 1)
+      let low = min(Int(clamping: source), count - 1)
       return (low, min(low + 1, count - 1), source - Float(low))
     }
     let result = Tensor(uninitialised: [batch, rows, columns, channels])

@@ -38,7 +38,7 @@ public struct SceneWindows: Sendable {
       let regular = Array(stride(from: 0, through: extent - side, by: step))
       return regular.last == extent - side ? regular : regular + [extent - side]
     }
-    let most = Int(mostMissing * Double(side * side))
+    let most = Int(clamping: mostMissing * Double(side * side))
     return starts(scene.shape.lines).flatMap { line in starts(scene.shape.samples).map { (line, $0) } }
       .filter { scene.missingPixels(line: $0.0, sample: $0.1, side: side) <= most }
       .map { (line: $0.0, sample: $0.1) }
@@ -64,7 +64,7 @@ public struct SceneWindows: Sendable {
     let line = min(place.line + random.index(below: step), image.shape.lines - side)
     let sample = min(place.sample + random.index(below: step), image.shape.samples - side)
     let symmetry = PatchSymmetry.all[random.index(below: 8)]
-    let most = Int(SceneWindows.mostMissing * Double(side * side))
+    let most = Int(clamping: SceneWindows.mostMissing * Double(side * side))
     let isGood = image.missingPixels(line: line, sample: sample, side: side) <= most
     return isGood ? (line, sample, symmetry) : (place.line, place.sample, symmetry)
   }

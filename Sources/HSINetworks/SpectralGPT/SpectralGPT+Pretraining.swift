@@ -57,6 +57,6 @@ extension SpectralGPT: PretrainableNetwork {
   public static func workingBytes(_ configuration: SpectralGPTConfiguration, batch: Int, side: Int, bands: Int) -> Int {
     let inner = configuration.keptTokens * configuration.width * configuration.depth
     let outer = configuration.tokens * configuration.decoderWidth * configuration.decoderDepth
-    return 4 * 24 * batch * (inner + outer) + 16 * configuration.parameterCount
+    return .sum(.product(4 * 24, batch, .sum(inner, outer)), .product(16, configuration.parameterCount))
   }
 }

@@ -83,7 +83,7 @@ public struct SpectralGPTConfiguration: NetworkConfiguration {
   }
 
   /// Tokens that stay: `⌊T L (1 − ratio)⌋`.
-  public var keptTokens: Int { Int(Double(tokens) * (1 - maskRatio)) }
+  public var keptTokens: Int { Int(clamping: Double(tokens) * (1 - maskRatio)) }
 
   private static func block(_ width: Int) -> Int { 12 * width * width + 13 * width }
 

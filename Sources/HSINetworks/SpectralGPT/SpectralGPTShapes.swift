@@ -32,7 +32,7 @@ struct SpectralGPTShapes {
 
   /// Patches on a side of a square of positions.
   func side(of positions: Int) throws -> Int {
-    let side = Int(Double(positions).squareRoot().rounded())
+    let side = Int(clamping: Double(positions).squareRoot().rounded())
     guard side * side == positions else {
       throw TransformerError.unknownArchitecture(
         path: file.path, task: task, detail: "\(positions) positions are no square")

@@ -63,7 +63,7 @@ struct ConfusionPicture {
     // Blue for right, orange for wrong; the root makes few mistakes visible.
     let strength = count == 0 ? 0 : 0.08 + 0.92 * share.squareRoot()
     let (r, g, b) = isDiagonal ? (0.0, 90.0, 150.0) : (200.0, 80.0, 0.0)
-    func mix(_ c: Double) -> Int { Int((255 + (c - 255) * strength).rounded()) }
+    func mix(_ c: Double) -> Int { Int(clamping: (255 + (c - 255) * strength).rounded()) }
     let fill = String(format: "#%02x%02x%02x", mix(r), mix(g), mix(b))
     var s = "<rect x=\"\(n(x))\" y=\"\(n(y))\" width=\"\(n(width - 2))\" height=\"\(n(height - 2))\" rx=\"2\" "
     s += "fill=\"\(count == 0 ? "#f4f5f7" : fill)\"/>"
@@ -87,12 +87,12 @@ struct ConfusionPicture {
   }
 
   private func shown(_ name: String, _ room: Double) -> String {
-    let most = max(4, Int(room / (Self.fontSize * LineChart.advance)))
+    let most = max(4, Int(clamping: room / (Self.fontSize * LineChart.advance)))
     return Markup.escape(name.count > most ? name.prefix(most - 1) + "…" : name)
   }
 
   private func n(_ value: Double) -> String {
     let tenths = (value * 10).rounded() / 10
-    return tenths == tenths.rounded() ? "\(Int(tenths))" : "\(tenths)"
+    return tenths == tenths.rounded() ? "\(Int(clamping: tenths))" : "\(tenths)"
   }
 }

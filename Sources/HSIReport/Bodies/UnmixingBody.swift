@@ -121,7 +121,7 @@ public struct UnmixingBody: ReportBody {
       guard let last = sorted.last else { return nil }
       mean = sorted.reduce(0.0) { $0 + Double($1) } / Double(sorted.count)
       median = Double(sorted[sorted.count / 2])
-      percentile95 = Double(sorted[min(sorted.count - 1, Int(0.95 * Double(sorted.count)))])
+      percentile95 = Double(sorted[min(sorted.count - 1, Int(clamping: 0.95 * Double(sorted.count)))])
       maximum = Double(last)
     }
   }

@@ -79,8 +79,8 @@ struct WaveletFilter {
     // Translations spread over one period of the coarsest grid by the golden ratio and its square.
     self.shifts = (0..<shifts).map { i in
       (
-        Int(Double(i) * 0.7548776662466927 * Double(unit)) % unit,
-        Int(Double(i) * 0.5698402909980532 * Double(unit)) % unit
+        Int(clamping: Double(i) * 0.7548776662466927 * Double(unit)) % unit,
+        Int(clamping: Double(i) * 0.5698402909980532 * Double(unit)) % unit
       )
     }
   }

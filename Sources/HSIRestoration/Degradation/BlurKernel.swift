@@ -122,7 +122,7 @@ public struct BlurKernel: Hashable, Sendable {
       let (dy, dx) = (Double(place / size) - centre, Double(place % size) - centre)
       let x = rounded(centre + cosine * dx - sine * dy)
       let y = rounded(centre + sine * dx + cosine * dy)
-      let (left, top) = (Int(x.rounded(.down)), Int(y.rounded(.down)))
+      let (left, top) = (Int(clamping: x.rounded(.down)), Int(clamping: y.rounded(.down)))
       let (fx, fy) = (x - Double(left), y - Double(top))
       let upper = (1 - fx) * value(top, left) + fx * value(top, left + 1)
       let lower = (1 - fx) * value(top + 1, left) + fx * value(top + 1, left + 1)

@@ -115,18 +115,18 @@ public struct Haze: ParameterDegradation {
     for octave in 0..<4 {
       let cell = longer / (clumps * pow(2, Double(octave)))
       let weight = pow(0.5, Double(octave))
-      let columns = Int(Double(shape.samples) / cell) + 2
-      let lattice = (0..<(Int(Double(shape.lines) / cell) + 2)).map { line in
+      let columns = Int(clamping: Double(shape.samples) / cell) + 2
+      let lattice = (0..<(Int(clamping: Double(shape.lines) / cell) + 2)).map { line in
         var random = NoiseStream.haze.random(seed, band: octave, line: line)
         return (0..<columns).map { _ in random.uniform() }
       }
       for line in 0..<shape.lines {
         let y = (Double(line) + 0.5) / cell
-        let (top, fy) = (Int(y), y - y.rounded(.down))
+        let (top, fy) = (Int(clamping: y), y - y.rounded(.down))
         let v = fy * fy * (3 - 2 * fy)
         for sample in 0..<shape.samples {
           let x = (Double(sample) + 0.5) / cell
-          let (left, fx) = (Int(x), x - x.rounded(.down))
+          let (left, fx) = (Int(clamping: x), x - x.rounded(.down))
           let u = fx * fx * (3 - 2 * fx)
           let upper = (1 - u) * lattice[top][left] + u * lattice[top][left + 1]
           let lower = (1 - u) * lattice[top + 1][left] + u * lattice[top + 1][left + 1]
@@ -180,7 +180,7 @@ enum SkyLight {
       Parallel.forEach(bands) { band in
         var values = (0..<count).map { pixels[$0 * bands + band] }.filter(\.isFinite)
         guard !values.isEmpty else { return }
-        let number = max(Int(Double(values.count) * share), 1)
+        let number = max(Int(clamping: Double(values.count) * share), 1)
         // What is before the rank is not larger than what is behind it.
         _ = select(&values, values.count - number)
         result[band] = values.suffix(number).reduce(0) { $0 + Double($1) } / Double(number)

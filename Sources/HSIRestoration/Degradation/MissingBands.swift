@@ -51,7 +51,7 @@ public struct MissingBands: ParameterDegradation, TakingDegradation {
 
   /// How many of some bands are lost. The small term keeps products such as 0.3 · 10 from falling below the whole number that they
   /// are.
-  private func lost(of active: Int) -> Int { Int(ratio * Double(active) + 1e-9) }
+  private func lost(of active: Int) -> Int { Int(clamping: ratio * Double(active) + 1e-9) }
 
   public func draw(_ target: DegradationTarget) -> Drawn {
     let active = target.active.indices.filter { target.active[$0] }

@@ -21,8 +21,8 @@ struct BandResampling: Sendable {
     let width = max(step, 1)
     down = (0..<count).map { index in
       let place = count > 1 ? Double(index) * step : Double(bands - 1) / 2
-      let first = max(0, Int((place - width).rounded(.down)))
-      let last = min(bands - 1, Int((place + width).rounded(.up)))
+      let first = max(0, Int(clamping: (place - width).rounded(.down)))
+      let last = min(bands - 1, Int(clamping: (place + width).rounded(.up)))
       let weights = (first...last).map { max(0, 1 - abs(Double($0) - place) / width) }
       let sum = weights.reduce(0, +)
       return (first, weights.map { Float($0 / sum) })

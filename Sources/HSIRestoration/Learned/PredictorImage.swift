@@ -82,7 +82,7 @@ enum PredictorImage {
     // Every 13th value: neither a divisor of usual numbers of bands nor of sizes.
     let count = picture.rows * picture.columns
     let sorted = stride(from: 0, to: count, by: count > 20_000 ? 13 : 1).map { picture.pointer[$0] }.sorted()
-    let skipped = Int(outside * Double(sorted.count))
+    let skipped = Int(clamping: outside * Double(sorted.count))
     let (low, high) = (sorted[skipped], sorted[sorted.count - 1 - skipped])
     guard low.isFinite, high.isFinite, high - low > 1e-6 * max(abs(low), abs(high)) else { return nil }
     let (result, factor) = (PixelMatrix(rows: picture.rows, columns: picture.columns), 1 / (high - low))

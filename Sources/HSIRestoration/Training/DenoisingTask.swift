@@ -123,9 +123,9 @@ public final class DenoisingTask: TrainingTask {
   /// width at full resolution, and weights with gradients, moments and average. Held to the truth by a test.
   public static func workingBytes(_ network: HSDT, batch: Int, size: Int) -> Int {
     let configuration = network.configuration
-    let values = batch * configuration.bands * size * size
     let parameters = network.store.parameters.reduce(0) { $0 + $1.value.count }
-    return 4 * values * (trainingVolumes(configuration) * configuration.channels + 8) + 6 * 4 * parameters
+    let volumes = trainingVolumes(configuration) * configuration.channels + 8
+    return .sum(.product(4, batch, configuration.bands, size, size, volumes), 6 * 4 * parameters)
   }
 
   /// Volumes of the head's width at full resolution that are alive at the end of a forward pass.

@@ -246,12 +246,12 @@ public struct PatchTraining<Subject: PatchSubject>: Sendable {
     for (scenes, recipe) in lists {
       for index in scenes.names.indices {
         let shape = try scenes.shape(index)
-        kept += TrainingPatches.workingBytes(shape, recipe: recipe)
-        largest = max(largest, shape.pixels * (4 * shape.bands + 4))
+        kept = .sum(kept, TrainingPatches.workingBytes(shape, recipe: recipe))
+        largest = max(largest, .product(shape.lines, shape.samples, .sum(.product(4, shape.bands), 4)))
       }
     }
     let step = Subject.workingBytes(network, batch: batch, size: patch)
-    let needed = kept + max(largest, step)
+    let needed = Int.sum(kept, max(largest, step))
     guard needed <= context.memory.bytes else {
       let count = Set(lists.flatMap(\.scenes.names)).count
       throw CoreError.memory(

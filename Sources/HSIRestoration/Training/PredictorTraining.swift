@@ -69,8 +69,8 @@ public struct PredictorSubject: PatchSubject {
     let configuration = network.configuration
     let parameters = network.store.parameters.reduce(0) { $0 + $1.value.count }
     let blocks = zip(configuration.blocks, [1.0, 0.5, 0.25, 0.125]).reduce(0) { $0 + Double($1.0) * $1.1 }
-    let volumes = Int((25 * blocks + 10) * Double(configuration.width)) + 4 * configuration.bands
+    let volumes = Int(clamping: (25 * blocks + 10) * Double(configuration.width)) + 4 * configuration.bands
     let judged = configuration.classes * PredictorLearning.judged * configuration.bands
-    return 4 * size * size * (batch * volumes + judged) + 6 * 4 * parameters
+    return .sum(.product(4, size, size, .sum(.product(batch, volumes), judged)), 6 * 4 * parameters)
   }
 }

@@ -75,6 +75,6 @@ public struct RestorationSubject: PatchSubject {
     let configuration = network.configuration
     let parameters = network.store.parameters.reduce(0) { $0 + $1.value.count }
     let volumes = 210 * configuration.channels + 10 * configuration.bands
-    return 4 * batch * size * size * volumes + 6 * 4 * parameters
+    return .sum(.product(4, batch, size, size, volumes), 6 * 4 * parameters)
   }
 }

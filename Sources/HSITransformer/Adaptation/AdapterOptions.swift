@@ -39,6 +39,6 @@ public struct AdapterOptions {
     guard let rank = values["r"], rank >= 1, rank <= 256, rank == rank.rounded() else {
       throw CoreError.invalidParameter(name: option, value: text, requirement: "r=RANK with a rank from 1 to 256")
     }
-    return Int(rank)
+    return Int(clamping: rank)
   }
 }

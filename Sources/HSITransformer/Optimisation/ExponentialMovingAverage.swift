@@ -50,7 +50,7 @@ public final class ExponentialMovingAverage {
   /// Restores what `state` gave.
   public func restore(_ tensor: (String) throws -> Tensor?) rethrows {
     guard let count = try tensor("steps") else { return }
-    steps = Int(count.values[0])
+    steps = min(max(0, Int(clamping: count.values[0])), 1 << 53)
     for (index, parameter) in store.parameters.enumerated() {
       if let value = try tensor(parameter.name), value.count == parameter.value.count {
         averages[index] = value.reshaped(parameter.shape)

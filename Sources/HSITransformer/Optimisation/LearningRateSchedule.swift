@@ -81,7 +81,7 @@ public enum LearningRateSchedule: Sendable, Equatable {
       let fraction = min(max((epoch - warmUp) / max(end - warmUp, 1e-12), 0), 1)
       return floor + (rate - floor) * (1 + cos(.pi * fraction)) / 2
     case .cosineRestarts(let rate, let floor, let period, let multiplier, let warmUp, let warmUpRate):
-      if Int(epoch) < warmUp { return (warmUpRate ?? rate) * (epoch.rounded(.down) + 1) / Double(warmUp) }
+      if Int(clamping: epoch) < warmUp { return (warmUpRate ?? rate) * (epoch.rounded(.down) + 1) / Double(warmUp) }
       var (start, length) = (0.0, period)
       while epoch - start >= length {
         start += length
@@ -90,7 +90,7 @@ public enum LearningRateSchedule: Sendable, Equatable {
       return floor + (rate - floor) * (1 + cos(.pi * (epoch - start) / length)) / 2
     case .sequence:
       let whole = epoch.rounded(.down)
-      return rate(at: TrainingTime(epoch: Int(whole), fraction: epoch - whole))
+      return rate(at: TrainingTime(epoch: Int(clamping: whole), fraction: epoch - whole))
     }
   }
 }

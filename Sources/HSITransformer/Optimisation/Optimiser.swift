@@ -118,7 +118,7 @@ public final class Optimiser {
     for parameter in groups.flatMap(\.parameters) {
       guard let steps = try tensor("\(parameter.name).steps") else { continue }
       var state = try rule.restored(parameter) { try tensor("\(parameter.name).\($0)") }
-      state.steps = Int(steps.values[0])
+      state.steps = min(max(0, Int(clamping: steps.values[0])), 1 << 53)
       states[parameter.name] = state
     }
   }

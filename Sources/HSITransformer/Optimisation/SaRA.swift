@@ -29,7 +29,7 @@ public struct SaRA: UpdateRule, Equatable {
   public static func threshold(share: Double, of parameters: [Parameter]) -> Double {
     let magnitudes = parameters.flatMap { $0.value.values.map { abs($0) } }.sorted()
     guard !magnitudes.isEmpty else { return 0 }
-    return Double(magnitudes[min(Int(share * Double(magnitudes.count)), magnitudes.count - 1)])
+    return Double(magnitudes[min(Int(clamping: share * Double(magnitudes.count)), magnitudes.count - 1)])
   }
 
   /// The learning rate that the paper gives for a θ, `10⁻³ · exp(−350 θ)`.

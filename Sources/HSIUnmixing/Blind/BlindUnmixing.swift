@@ -1,3 +1,4 @@
+import CKernels
 import Foundation
 import HSICore
 import HSINumerics
@@ -29,6 +30,8 @@ public enum BlindUnmixing {
     let claim = context.claimThreads()
     defer { claim.release() }
     let shape = source.shape
+    // Before anything is reckoned with the number.
+    try RobustStart.check(count: count, bands: shape.bands)
     let inCore =
       needed(method, pixels: shape.pixels, bands: shape.bands, count: count) <= context.memory.bytes
     let scene: Cube
@@ -73,9 +76,10 @@ public enum BlindUnmixing {
       kept: kept, result: result, start: begin, order: order, unitLength: unitLength)
   }
 
-  /// Bytes for a scene in memory and the method's work on it.
+  /// Bytes for a scene in memory and the method's work on it; `Int.max` for more endmembers than blind methods know.
   public static func needed(_ method: any BlindUnmixer, pixels: Int, bands: Int, count: Int) -> Int {
-    pixels * (4 * bands + 8) + method.workingBytes(pixels: pixels, bands: bands, endmembers: count)
+    guard (0...Int(HSI_NMF_MAX_ENDMEMBERS)).contains(count) else { return .max }
+    return pixels * (4 * bands + 8) + method.workingBytes(pixels: pixels, bands: bands, endmembers: count)
   }
 
   // MARK: - Pixels to factorise
@@ -133,6 +137,11 @@ public enum BlindUnmixing {
   ) throws -> Cube {
     let shape = source.shape
     let total = ranges.reduce(0) { $0 + $1.count }
+    guard shape.pixels <= Int(Int32.max) else {
+      throw CoreError.invalidParameter(
+        name: "\(option: "window")", value: "\(shape.samples) × \(shape.lines) pixels",
+        requirement: "at most \(Int32.max) pixels for blind unmixing")
+    }
     let pixels = PixelMatrix(rows: total * shape.samples, columns: shape.bands)
     var positions: [Int32] = []
     positions.reserveCapacity(total * shape.samples)

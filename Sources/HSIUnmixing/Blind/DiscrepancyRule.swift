@@ -94,7 +94,7 @@ struct LineSample: Sendable {
       return
     }
     let size = min(LineSample.block, lines)
-    let blocks = max(1, min(lines / size, Int(fraction * Double(lines) / Double(size))))
+    let blocks = max(1, min(lines / size, Int(clamping: fraction * Double(lines) / Double(size))))
     // The centre of block i is the centre of the i-th of `blocks` equal parts of the image.
     ranges = (0..<blocks).map { i in
       let centre = (2 * i + 1) * lines / (2 * blocks)

@@ -141,17 +141,24 @@ public struct RobustStart: Sendable {
     return sums.map { $0 / Double(max(pixels.rows, 1)) }
   }
 
-  static func check(_ scene: Cube, count: Int) throws {
+  /// Whether so many endmembers can be found in so many bands at all.
+  ///
+  /// - Throws: `CoreError.invalidParameter` below 2, `UnmixingError.tooManyEndmembers`.
+  static func check(count: Int, bands: Int) throws {
     guard count >= 2 else {
       throw CoreError.invalidParameter(
         name: "the number of endmembers", value: "\(count)", requirement: "at least 2 for blind unmixing")
     }
-    let limit = min(scene.shape.bands, Int(HSI_NMF_MAX_ENDMEMBERS))
+    let limit = min(bands, Int(HSI_NMF_MAX_ENDMEMBERS))
     guard count <= limit else {
       throw UnmixingError.tooManyEndmembers(
         count: count, limit: limit,
-        reason: limit < scene.shape.bands ? "blind methods go no further" : "the scene has \(limit) bands")
+        reason: limit < bands ? "blind methods go no further" : "the scene has \(limit) bands")
     }
+  }
+
+  static func check(_ scene: Cube, count: Int) throws {
+    try check(count: count, bands: scene.shape.bands)
     let needed = max(2 * count, 4)
     guard scene.count >= needed else {
       throw UnmixingError.tooFewPixels(valid: scene.count, needed: needed, purpose: "blind unmixing")

@@ -76,7 +76,7 @@ struct LeavesField: AbundanceLayout {
       2 * Double.pi * log(largest / smallest) / (1 / (smallest * smallest) - 1 / (largest * largest))
     let margin = largest
     let area = (Double(lines) + 2 * margin) * (Double(samples) + 2 * margin)
-    let count = max(1, Int((6 * area / (0.7 * meanArea)).rounded(.up)))
+    let count = max(1, Int(clamping: (6 * area / (0.7 * meanArea)).rounded(.up)))
     guard count <= 50_000_000 else {
       throw CoreError.invalidParameter(
         name: "layout", value: "leaves", requirement: "patches for a scene of this size")
@@ -112,9 +112,9 @@ struct LeavesField: AbundanceLayout {
     self.leaves = leaves
     var blocks = [[Int32]](repeating: [], count: (lines + Self.blockLines - 1) / Self.blockLines)
     for (index, leaf) in leaves.enumerated() {
-      let first = max(0, Int(((leaf.line - leaf.reach) / Double(Self.blockLines)).rounded(.down)))
+      let first = max(0, Int(clamping: ((leaf.line - leaf.reach) / Double(Self.blockLines)).rounded(.down)))
       let last = min(
-        blocks.count - 1, Int(((leaf.line + leaf.reach) / Double(Self.blockLines)).rounded(.down)))
+        blocks.count - 1, Int(clamping: ((leaf.line + leaf.reach) / Double(Self.blockLines)).rounded(.down)))
       if first <= last { for block in first...last { blocks[block].append(Int32(index)) } }
     }
     self.blocks = blocks

@@ -94,7 +94,7 @@ struct DenoisePictures {
       for band in 0..<count { sizes.append(abs(difference(row, band))) }
     }
     sizes = sizes.filter(\.isFinite).sorted()
-    let scale = sizes.isEmpty ? 1 : max(sizes[Int(0.99 * Double(sizes.count - 1))], .leastNormalMagnitude)
+    let scale = sizes.isEmpty ? 1 : max(sizes[Int(clamping: 0.99 * Double(sizes.count - 1))], .leastNormalMagnitude)
     var image = RGBImage(width: before.width, height: before.height)
     forEachShown { row, place in
       for c in 0..<3 {

@@ -87,8 +87,8 @@ public struct EmbedJob: Sendable {
   {
     let (rows, columns) = embedding.grid(open.source.shape)
     let width = embedding.encoder.configuration.width
-    let bytes = 8 * rows * columns * width
-    let needed = bytes + embedding.workingBytes(open.source.shape)
+    let bytes = Int.product(8, rows, columns, width)
+    let needed = Int.sum(bytes, embedding.workingBytes(open.source.shape))
     guard needed <= context.memory.bytes else {
       throw CoreError.memory(
         purpose: "features of \(rows) × \(columns) patches (\(option: "window") takes a part of the scene)",
@@ -121,7 +121,7 @@ private struct FeatureGrid {
     let (source, target) = (values.pointer, result.pointer)
     func taps(_ place: Int, _ count: Int) -> (low: Int, high: Int, share: Float) {
       let position = max((Float(place) + 0.5) / Float(patch) - 0.5, 0)
-      let low = min(Int(position), count - 1)
+      let low = min(Int(clamping: position), count - 1)
       return (low, min(low + 1, count - 1), min(position - Float(low), 1))
     }
     let samples = strip.window.samples

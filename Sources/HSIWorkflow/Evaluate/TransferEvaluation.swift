@@ -161,7 +161,7 @@ public struct TransferEvaluation: Sendable {
         advice: "give them with \(option: "wavelengths") or \(option: "sensor")")
     }
     let order = wavelengths.indices.sorted { (wavelengths[$0], $0) < (wavelengths[$1], $1) }
-    let count = Int((share * Double(order.count)).rounded())
+    let count = Int(clamping: (share * Double(order.count)).rounded())
     guard count >= 4, order.count - count >= 4 else {
       throw CoreError.invalidParameter(
         name: "\(option: "trained share")", value: "\(share)",

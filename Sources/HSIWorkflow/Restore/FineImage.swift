@@ -51,7 +51,7 @@ struct FineImage {
     _ method: String?, _ values: [String: Double], window: PixelWindow, _ context: RunContext
   ) throws -> Sharpening {
     var values = values
-    if let given = values.removeValue(forKey: "scale"), Int(given) != scale {
+    if let given = values.removeValue(forKey: "scale"), Int(clamping: given) != scale {
       throw CoreError.invalidParameter(
         name: "\(option: "scale")", value: PlainNumber.exact(given), requirement: "\(scale), as that of \(opened.path)")
     }

@@ -41,7 +41,7 @@ struct KernelChoice {
       let found = try KernelEstimate(scene, noise: noise, context)
       (kernel, margin, settings) = (found.kernel, found.margin, found.values)
       name = "estimated: \(found.name)"
-      let sure = "next: \(found.next), less likely by a factor of e^\(Int(found.margin.rounded()))"
+      let sure = "next: \(found.next), less likely by a factor of e^\(Int(clamping: found.margin.rounded()))"
       reason = "kernel estimated: \(found.name) (\(sure))"
       context.logger.notice("\(reason ?? "")")
       if found.margin < KernelEstimate.leastMargin {

@@ -161,7 +161,7 @@ public struct CubeFacts {
   private func source(_ fact: String) -> String { metadata.sources[fact].map { " [\($0.rawValue)]" } ?? "" }
 
   private func number(_ value: Double) -> String {
-    if value == value.rounded(), abs(value) < 1e12 { return String(Int(value)) }
+    if value == value.rounded(), abs(value) < 1e12 { return String(Int(clamping: value)) }
     return String(format: "%.10g", value)
   }
 

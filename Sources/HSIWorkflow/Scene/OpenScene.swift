@@ -98,7 +98,7 @@ public struct OpenScene {
         (t[1] * ($0.1 - t[3]) - t[4] * ($0.0 - t[0])) / determinant
       )
     }
-    func clamp(_ value: Double, _ limit: Int) -> Int { Int(max(0, min(Double(limit), value))) }
+    func clamp(_ value: Double, _ limit: Int) -> Int { Int(clamping: max(0, min(Double(limit), value))) }
     let (width, height) = (reader.shape.samples, reader.shape.lines)
     let left = clamp((corners.map(\.0).min()! + 1e-6).rounded(.down), width)
     let right = clamp((corners.map(\.0).max()! - 1e-6).rounded(.up), width)

@@ -14,7 +14,7 @@ public enum SceneColours {
   /// `650, 550, 470 nm` or `bands 10, 20, 30`.
   public static func caption(_ choice: Quicklook.BandChoice, _ metadata: CubeMetadata) -> String {
     if let wavelengths = metadata.axis.wavelengths {
-      return choice.bands.map { String(Int(wavelengths[$0].rounded())) }.joined(separator: ", ") + " nm"
+      return choice.bands.map { String(Int(clamping: wavelengths[$0].rounded())) }.joined(separator: ", ") + " nm"
     }
     return (choice.bands.count == 1 ? "band " : "bands ")
       + choice.bands.map { String($0 + 1) }.joined(separator: ", ")

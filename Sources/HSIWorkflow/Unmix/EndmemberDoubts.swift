@@ -57,7 +57,7 @@ enum EndmemberDoubts {
     guard pixels > 100, !single.isEmpty else { return }
     context.warn(
       "W-OUTLIERS",
-      "\(single.map(\.0).joined(separator: ", ")): the largest abundance in no more than \(Int(outlierPixels)) pixels; "
+      "\(single.map(\.0).joined(separator: ", ")): the largest abundance in no more than \(Int(clamping: outlierPixels)) pixels; "
         + "outliers rather than materials, or one endmember too many")
   }
 

@@ -123,6 +123,6 @@ enum MethodTable {
   }
 
   private static func number(_ value: Double) -> String {
-    value == value.rounded() && abs(value) < 1e7 ? String(Int(value)) : String(format: "%g", value)
+    value == value.rounded() && abs(value) < 1e7 ? String(Int(clamping: value)) : String(format: "%g", value)
   }
 }

@@ -57,7 +57,7 @@ struct QuicklookCommand: ParsableCommand {
 
   private func colours() throws -> QuicklookJob.Colours {
     if let bands {
-      return .bands(try numbers(bands, "--bands").map { Int($0) - 1 })
+      return .bands(try numbers(bands, "--bands").map { Int(clamping: max(0, $0)) - 1 })
     }
     guard let wavelengths else { return .automatic }
     let wanted = try numbers(wavelengths, "--wl")

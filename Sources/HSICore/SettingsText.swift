@@ -2,9 +2,9 @@
 /// whole and real numbers, truth values, lists of them, comments.
 ///
 /// An own reader, because the TOML library at hand ends the process by an assertion on some malformed files.
-struct SettingsText {
+package struct SettingsText {
   /// A value.
-  enum Value: Equatable {
+  package enum Value: Equatable {
     case text(String)
     case whole(Int)
     case real(Double)
@@ -13,16 +13,20 @@ struct SettingsText {
   }
 
   /// A value with the names that lead to it and its line, from 1.
-  struct Entry: Equatable {
-    var path: [String]
-    var value: Value
-    var line: Int
+  package struct Entry: Equatable {
+    package var path: [String]
+    package var value: Value
+    package var line: Int
+
+    package init(path: [String], value: Value, line: Int) { (self.path, self.value, self.line) = (path, value, line) }
   }
 
   /// What is wrong, and where.
-  struct Malformed: Error, Equatable {
-    var line: Int
-    var reason: String
+  package struct Malformed: Error, Equatable {
+    package var line: Int
+    package var reason: String
+
+    package init(line: Int, reason: String) { (self.line, self.reason) = (line, reason) }
   }
 
   private var scalars: [Unicode.Scalar]
@@ -35,7 +39,7 @@ struct SettingsText {
   /// All values of a text in order.
   ///
   /// - Throws: `Malformed`.
-  static func parse(_ text: String) throws -> [Entry] {
+  package static func parse(_ text: String) throws -> [Entry] {
     var parser = SettingsText(text)
     try parser.run()
     return parser.entries
@@ -49,6 +53,7 @@ struct SettingsText {
   private mutating func run() throws {
     var table: [String] = []
     var tables: Set<[String]> = []
+    var lines: [[String]: Int] = [:]
     while true {
       skipBlanksAndLines()
       guard let next = peek else { return }
@@ -65,9 +70,9 @@ struct SettingsText {
         let name = table + (try path())
         try expect("=", "a key")
         let value = try value(depth: 0)
-        if let earlier = entries.first(where: { $0.path == name }) {
+        if let earlier = lines.updateValue(start, forKey: name) {
           throw Malformed(
-            line: start, reason: "\(name.joined(separator: ".")) is set twice, first in line \(earlier.line)")
+            line: start, reason: "\(name.joined(separator: ".")) is set twice, first in line \(earlier)")
         }
         entries.append(Entry(path: name, value: value, line: start))
       }

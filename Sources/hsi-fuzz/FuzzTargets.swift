@@ -1,0 +1,131 @@
+import Foundation
+import HSIKit
+
+/// The parsers that are handed damaged files: a line for each.
+enum FuzzTargets {
+  static let all: [FuzzTarget] = [
+    FuzzTarget(name: "envi-header", seeds: { FuzzSeeds.texts("hdr", FuzzSeeds.headers) }) { seed, place in
+      try place.write("s.hdr", seed.bytes)
+      try scene(place.write("s.dat", pixels), place)
+    },
+    FuzzTarget(name: "wavelength-names", seeds: { FuzzSeeds.texts("txt", FuzzSeeds.bandNames) }) { seed, place in
+      try place.write("s.hdr", Array((FuzzSeeds.layout + "band names = {").utf8) + seed.bytes + Array("}\n".utf8))
+      try scene(place.write("s.dat", pixels), place)
+      // The names alone may be all that tells wavelengths.
+      let header = Array((FuzzSeeds.layout + "wavelength = {400, 500, 600, 700}\nwavelength units = ").utf8)
+      try place.write("s.hdr", header + seed.bytes + Array("\n".utf8))
+      try scene(place.folder + "/s.dat", place)
+    },
+    FuzzTarget(name: "spectra-table", seeds: { FuzzSeeds.texts("csv", FuzzSeeds.tables) }) { seed, place in
+      _ = try SpectralLibraryFile.read(place.write(seed.name, seed.bytes), context: place.context)
+    },
+    FuzzTarget(
+      name: "matlab",
+      seeds: {
+        try FuzzSeeds.fixtures(
+          formats, ["plain.mat", "packed.mat", "struct.mat", "v4.mat", "bundle.mat", "classes.mat", "sides.mat"])
+      }
+    ) { seed, place in
+      let path = try place.write("s.mat", seed.bytes)
+      // A file of spectra is none of a cube and the other way round.
+      _ = try? SpectralLibraryFile.read(path, context: place.context)
+      try scene(path, place)
+    },
+    FuzzTarget(
+      name: "numpy",
+      seeds: {
+        try FuzzSeeds.fixtures(
+          formats, ["c_order.npy", "f_order.npy", "half.npy", "version3.npy", "big.npy", "several.npz"])
+      }
+    ) { seed, place in
+      let isArchive = seed.name.hasSuffix("z")
+      try scene(place.write("s." + PathExtension.of(seed.name), seed.bytes), place, variable: isArchive ? "cube" : nil)
+    },
+    FuzzTarget(name: "sensor-xml", seeds: { FuzzSeeds.texts("xml", FuzzSeeds.metadata) }, heads: [2000, 300]) {
+      seed, place in
+      try place.write("X_SPECTRAL_IMAGE.hdr", Array(FuzzSeeds.layout.utf8))
+      try place.write("X_METADATA.XML", seed.bytes)
+      try scene(place.write("X_SPECTRAL_IMAGE.bsq", pixels), place)
+    },
+    FuzzTarget(
+      name: "hdf5", seeds: { try FuzzSeeds.fixtures(formats, ["generic.h5", "deflate.h5", "fwhm.h5", "v73.mat"]) },
+      heads: [4096, 200]
+    ) { seed, place in
+      // A name that has not been looked at yet.
+      let path = try place.write("s\(UInt64.random(in: 0 ... .max))." + PathExtension.of(seed.name), seed.bytes)
+      defer { unlink(path) }
+      try scene(path, place)
+    },
+    FuzzTarget(
+      name: "safetensors",
+      seeds: {
+        try FuzzSeeds.fixtures(checkpoints, ["training.safetensors", "views.safetensors", "lightning.safetensors"])
+      }
+    ) { seed, place in try weights(place.write("s.safetensors", seed.bytes)) },
+    FuzzTarget(
+      name: "pth",
+      seeds: {
+        try FuzzSeeds.fixtures(
+          checkpoints, ["training.pth", "deflated.pth", "legacy.pth", "views.pth", "lightning.ckpt"])
+      }
+    ) { seed, place in try weights(place.write("s.pth", seed.bytes)) },
+    FuzzTarget(name: "stac", seeds: { FuzzSeeds.texts("json", FuzzSeeds.items) }) { seed, place in
+      try place.write("s.hdr", Array(FuzzSeeds.layout.utf8))
+      try place.write("s.json", seed.bytes)
+      defer { unlink(place.folder + "/s.json") }
+      try scene(place.write("s.dat", pixels), place)
+    },
+    FuzzTarget(name: "settings", seeds: { FuzzSeeds.texts("toml", FuzzSeeds.settings) }) { seed, _ in
+      _ = try SettingsText.parse(String(decoding: seed.bytes, as: UTF8.self))
+    },
+    FuzzTarget(name: "job", seeds: { FuzzSeeds.texts("yaml", FuzzSeeds.jobs) }) { seed, place in
+      _ = try BatchJob(path: place.write("s.yaml", seed.bytes))
+    },
+    FuzzTarget(name: "class-names", seeds: { FuzzSeeds.texts("txt", FuzzSeeds.classNames) }) { seed, place in
+      _ = try ClassNames.read(place.write("s.txt", seed.bytes))
+    },
+    FuzzTarget(name: "polygons", seeds: { FuzzSeeds.texts("geojson", FuzzSeeds.polygons) }) { seed, place in
+      try place.write("s.hdr", Array(FuzzSeeds.headers[0].utf8))
+      let image = try RasterFormats.open(place.write("s.dat", pixels), context: place.context)
+      let path = try place.write("s.geojson", seed.bytes)
+      _ = try VectorFeatures.attributes(of: path)
+      _ = try VectorFeatures(path, attribute: "class", on: image, place.context)
+    },
+  ]
+
+  private static let formats = "HSIRasterTests/Fixtures/formats"
+  private static let checkpoints = "HSITransformerTests/Fixtures/checkpoints"
+  /// Samples of 2 × 3 × 4 of 16 bits, and some more.
+  private static let pixels = (0..<64).map { UInt8($0) }
+
+  /// Opens a scene and reads a line of it, as far as it fits the budget.
+  private static func scene(_ path: String, _ place: FuzzPlace, variable: String? = nil) throws {
+    var options = OpenOptions()
+    options.variable = variable
+    let reader = try RasterFormats.open(path, options: options, context: place.context)
+    let shape = reader.shape
+    guard Int.product(shape.samples, shape.bands, reader.sampleType.size) < 16 << 20 else { return }
+    let block = StoredBlock()
+    try reader.read(
+      PixelWindow(line: shape.lines - 1, sample: 0, lines: 1, samples: shape.samples), bands: Array(0..<shape.bands),
+      into: block)
+    var selection = SelectionOptions()
+    selection.window = PixelWindow(line: 0, sample: 0, lines: 1, samples: shape.samples)
+    let source = try FileSource(reader, selection, context: place.context)
+    try source.forEachStrip(place.context, label: "reading") { _ in }
+  }
+
+  /// Opens a file of weights and reads its tensors.
+  private static func weights(_ path: String) throws {
+    let file = try WeightFile.open(path)
+    for tensor in file.tensors where tensor.count < 1 << 20 {
+      _ = try? tensor.floats()
+      _ = try? tensor.ints()
+    }
+  }
+}
+
+/// The extension of a name.
+private enum PathExtension {
+  static func of(_ name: String) -> String { (name as NSString).pathExtension }
+}
