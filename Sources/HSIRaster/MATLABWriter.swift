@@ -205,7 +205,7 @@ public final class MATLABWriter: CubeWriter {
 
   /// What the system says when one more block is written; 0 when it takes it.
   private func pendingError() -> Int32 {
-    let descriptor = open(output.temporaryPath, O_WRONLY | O_CLOEXEC)
+    let descriptor = open(output.temporaryPath, O_WRONLY | O_NOFOLLOW | O_CLOEXEC)
     guard descriptor >= 0 else { return errno }
     defer { close(descriptor) }
     let block = [UInt8](repeating: 0, count: 4096)
@@ -217,8 +217,6 @@ public final class MATLABWriter: CubeWriter {
   }
 
   private func failure(_ code: Int32) -> CoreError {
-    if [ENOSPC, EDQUOT, EFBIG].contains(code) { return .diskFull(path: path) }
-    return .cannotWrite(
-      path: path, reason: code == 0 ? "the file is incomplete" : String(cString: strerror(code)))
+    code == 0 ? .cannotWrite(path: path, reason: "the file is incomplete") : OutputFile.failure(code, path: path)
   }
 }
