@@ -156,7 +156,9 @@ public final class MATLABWriter: CubeWriter {
     isComplete = Mat_Close(file) == 0 && isComplete
     // The library does not report failed writes: what counts is what can be read back.
     let found = (try? MATLABFile(output.temporaryPath))?.variables.map(\.name)
-    guard isComplete, found == written else { throw failure(pendingError()) }
+    guard isComplete, found == written, MATLABStructure.isWhole(output.temporaryPath) else {
+      throw failure(pendingError())
+    }
   }
 
   private func cube(_ name: String) -> UnsafeMutablePointer<matvar_t>? {

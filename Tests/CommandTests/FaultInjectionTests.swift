@@ -87,8 +87,8 @@ import Testing
           #expect(found.result.errorLines.count == 1, "\(what)")
           #expect([4, 6].contains(found.result.status), "\(what)")
         }
-        // matio keeps to itself why it cannot write.
-        if let status = error.status, !line.hasSuffix(".mat") {
+        // matio keeps to itself why it cannot write, and GDAL's driver of COG opens once.
+        if let status = error.status, !line.hasSuffix(".mat"), error.code != EINTR || !line.hasSuffix("COG") {
           #expect([0, status].contains(found.result.status), "\(what)")
         }
       }
