@@ -71,7 +71,9 @@ public enum Secrets {
       while place < bytes.count, bytes[place] != 10, !quotes.contains(bytes[place]),
         hasBlanks || !blanks.contains(bytes[place]) && bytes[place] != 13, isOption || bytes[place] != UInt8(ascii: "&")
       { place += 1 }
-      if place > first { result += Array(mask.utf8) }
+      // Messages say what is wanted: KEY=VALUE.
+      let isWord = bytes[first..<place].elementsEqual("VALUE".utf8)
+      if place > first { result += isWord ? Array(bytes[first..<place]) : Array(mask.utf8) }
     }
     return String(decoding: result, as: UTF8.self)
   }

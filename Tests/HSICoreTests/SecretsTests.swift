@@ -76,6 +76,8 @@ import Testing
     ("PG:host=h user=me password=S3KRET dbname=d", "PG:host=h user=me password=*** dbname=d"),
     ("key -----BEGIN PRIVATE KEY-----\nS3KRET\n-----END PRIVATE KEY----- end", "key *** end"),
     ("a report of 3 bands at 500 nm", "a report of 3 bands at 500 nm"),
+    ("--config is foo but must be KEY=VALUE", "--config is foo but must be KEY=VALUE"),
+    ("basic statistics, bearer instruments", "basic statistics, bearer instruments"),
   ])
   func forms(text: String, expected: String) {
     #expect(Secrets.masked(text) == expected)
