@@ -132,7 +132,7 @@ struct StepCheck {
   init(_ job: BatchJob, _ catalogue: CommandCatalogue) { (self.job, self.catalogue) = (job, catalogue) }
 
   /// Options that the job itself decides.
-  static let reserved = ["overwrite", "progress", "quiet", "help", "version"]
+  static let reserved = ["overwrite", "progress", "quiet", "help", "version", "allow-remote"]
 
   func run() throws {
     for step in job.steps {
@@ -211,20 +211,22 @@ struct ItemPlanner {
 
   func item(_ entry: JobInputs.Entry, index: Int) throws -> BatchItem {
     var values = entry.variables
-    func expand(_ template: PathTemplate, _ name: String, _ line: Int?) throws -> String {
+    let ids = Set(job.steps.map(\.id))
+    func expand(_ template: PathTemplate, _ name: String, _ line: Int?, isOutput: Bool = false) throws -> String {
       do {
-        let text = try template.expanded(values)
+        let text =
+          try isOutput
+          ? template.output(values, places: ids.union(PathVariables.places)) : template.expanded(values)
         guard !text.isEmpty else { throw TemplateProblem(detail: "it is empty for \(entry.path)") }
         return text
       } catch let problem as TemplateProblem {
         throw BatchError.badJob(path: job.path, line: line, detail: "`\(name)`: \(problem.detail)")
       }
     }
-    if let output = job.output { values["output"] = try expand(output, "output", nil) }
-    let ids = Set(job.steps.map(\.id))
+    if let output = job.output { values["output"] = try expand(output, "output", nil, isOutput: true) }
     var steps: [PlannedStep] = []
     for step in job.steps {
-      let output = try step.output.map { FilePaths.normalised(try expand($0, "out", step.line)) }
+      let output = try step.output.map { try expand($0, "out", step.line, isOutput: true) }
       let inputs = try step.inputs.map { source in
         switch source {
         case .item: entry.path
@@ -240,9 +242,11 @@ struct ItemPlanner {
         case .flag(let isOn): if isOn { options.append("--" + option.name) }
         case .texts(let texts):
           for text in texts {
-            let value = try expand(text, option.name, option.line)
-            options.append("--\(option.name)=\(value)")
             let known = command?.option(option.name)
+            let value = try expand(text, option.name, option.line)
+            if known?.role == .output { _ = try expand(text, option.name, option.line, isOutput: true) }
+            try requireSafe(option.name, value, option.line)
+            options.append("--\(option.name)=\(value)")
             for path in known?.paths(value) ?? [value] {
               switch known?.role ?? .plain {
               case .plain: if ItemPlanner.isFile(path) { others.append(path) }
@@ -262,6 +266,17 @@ struct ItemPlanner {
       if let output { values[step.id] = output }
     }
     return BatchItem(index: index, id: identifier(entry), path: entry.path, steps: steps)
+  }
+
+  /// A job that came with data must not load code or lead elsewhere by an option of GDAL.
+  private func requireSafe(_ option: String, _ value: String, _ line: Int) throws {
+    guard option == "config", let name = value.split(separator: "=").first, ForeignOptions.isUnsafe(String(name)) else {
+      return
+    }
+    throw BatchError.badJob(
+      path: job.path, line: line,
+      detail:
+        "\(name) may load code, weaken checks or lead elsewhere, which a job must not decide; pass it to hsi batch run")
   }
 
   /// A number or a word without dot and slash (`--endmembers 5`, `--model hsdt`) is no file.

@@ -35,8 +35,6 @@ public final class BatchRunner: Sendable {
   private let fingerprints: Fingerprints
   private let outputs: OutputCheck
   private let state = Mutex(State())
-  /// Records from this time on belong to runs that go on at the same time.
-  private let began = ManifestRecord.now()
 
   /// A runner.
   ///
@@ -66,6 +64,8 @@ public final class BatchRunner: Sendable {
   ///   `.cancelled` after a signal; failed items are no errors but counted.
   public func run() throws -> BatchOutcome {
     manifest.refresh()
+    // What is recorded from here on belongs to this run or to others that go on at the same time.
+    manifest.mark()
     if manifest.damagedLines > 0 { report(.damagedManifest(lines: manifest.damagedLines)) }
     let items = plan.items.filter { settings.shard?.contains($0.index) ?? true }
       .filter { item in
@@ -203,8 +203,9 @@ public final class BatchRunner: Sendable {
     var open: [PlannedStep] = []
     for step in item.steps {
       let record = manifest.record(item.id, step.id)
-      if let record, record.state == .failed, record.time >= began { return nil }
-      let isOld = settings.isForced && (record?.time ?? "") < began
+      let isRecent = manifest.isRecent(item.id, step.id)
+      if isRecent, record?.state == .failed { return nil }
+      let isOld = settings.isForced && !isRecent
       if isOld || !outputs.isCurrent(record, fingerprint: wanted[step.id], verifies: settings.verifies) {
         open.append(step)
       }

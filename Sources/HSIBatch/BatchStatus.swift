@@ -101,9 +101,9 @@ public struct BatchStatus: Codable, Sendable {
           trustsRecords || outputs.isCurrent(record, fingerprint: wanted[step.id], verifies: false)
         return Step(
           id: step.id, state: BatchStatus.state(record, isCurrent, isHeld: holder != nil),
-          outputs: step.outputs,
+          outputs: step.outputs.map(Secrets.masked),
           seconds: record?.seconds, exit: record?.exit, attempts: record?.attempt,
-          peakMemoryBytes: record?.peakMemoryBytes, message: record?.message)
+          peakMemoryBytes: record?.peakMemoryBytes, message: record?.message.map(Secrets.masked))
       }
       let states = Set(steps.map(\.state))
       let order: [State] = [.failed, .interrupted, .outdated]
@@ -116,7 +116,7 @@ public struct BatchStatus: Codable, Sendable {
       if state == .done { finished.append(seconds) }
       list.append(
         Item(
-          index: item.index, id: item.id, input: item.path, state: state, steps: steps,
+          index: item.index, id: item.id, input: Secrets.masked(item.path), state: state, steps: steps,
           worker: holder.map { "\($0.worker.host) \($0.worker.pid)" }, log: "logs/\(item.id).log"))
     }
     items = list

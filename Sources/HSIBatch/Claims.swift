@@ -21,6 +21,8 @@ final class Claims: Sendable {
   /// Seconds without renewal after which a claim is void.
   let staleAfter: Double
   private let held = Mutex<[String: Int]>([:])
+  /// Claims whose time lies ahead, as after a clock that went back: that time, and since when it has stood still.
+  private let ahead = Mutex<[String: (time: Double, since: ContinuousClock.Instant)]>([:])
 
   init(folder: String, heartbeat: Double = 30, staleAfter: Double = 300) {
     (self.folder, self.heartbeat, self.staleAfter) = (folder, heartbeat, staleAfter)
@@ -96,7 +98,14 @@ final class Claims: Sendable {
     let path = folder + "/" + item
     if let alive = Claims.holder(path)?.worker.isAlive { return !alive }
     guard let time = Claims.time(path), let now = fileSystemTime() else { return false }
-    return now - time > staleAfter
+    guard time > now else { return now - time > staleAfter }
+    // By that clock it would be fresh for as long as the clock went back.
+    let since = ahead.withLock { ahead -> ContinuousClock.Instant in
+      if let known = ahead[item], known.time == time { return known.since }
+      ahead[item] = (time, .now)
+      return .now
+    }
+    return since.duration(to: .now).seconds > staleAfter
   }
 
   /// Takes a void claim out of the way; one process at a time may do so for an item.
@@ -104,7 +113,7 @@ final class Claims: Sendable {
     let lock = "\(folder)/.lock-\(item)"
     guard mkdir(lock, 0o777) == 0 else {
       // Its maker may have died between the next lines.
-      if let time = Claims.time(lock), let now = fileSystemTime(), now - time > staleAfter { rmdir(lock) }
+      if let time = Claims.time(lock), let now = fileSystemTime(), abs(now - time) > staleAfter { rmdir(lock) }
       return false
     }
     defer { rmdir(lock) }
@@ -118,7 +127,8 @@ final class Claims: Sendable {
   private static func remove(_ path: String) {
     guard access(path, F_OK) == 0 else { return }
     unlink(path + "/owner.json")
-    rmdir(path)
+    // Whoever was killed while it wrote has left more than that.
+    if rmdir(path) != 0, errno == ENOTEMPTY || errno == EEXIST { try? FileManager.default.removeItem(atPath: path) }
   }
 
   private static func time(_ path: String) -> Double? {
@@ -131,7 +141,7 @@ final class Claims: Sendable {
 
   /// The present by the clock of the file server, which also dates the claims.
   private func fileSystemTime() -> Double? {
-    let descriptor = open(clockPath, O_WRONLY | O_CREAT | O_CLOEXEC, 0o666)
+    let descriptor = open(clockPath, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { return Date().timeIntervalSince1970 }
     defer { close(descriptor) }
     futimens(descriptor, nil)

@@ -6,6 +6,9 @@ enum PathVariables {
   /// Variables that every item has, and `output`.
   static let names = ["stem", "name", "dir", "index", "relpath", "output", "input"]
 
+  /// Those of them that say where an input or an output lies.
+  static let places: Set<String> = ["dir", "input", "output"]
+
   /// - Parameter base: the folder, with its slash, below which `{relpath}` counts.
   static func values(of path: String, index: Int, below base: String) -> [String: String] {
     var relative = FilePaths.stem(path)

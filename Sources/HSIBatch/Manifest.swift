@@ -5,7 +5,8 @@ import Synchronization
 
 /// What is known about the steps of a job: a folder with one file per process that worked on it, a JSON object per line.
 ///
-/// Nobody writes to a file of another process. Readers merge all files; the last record by time counts. A last line
+/// Nobody writes to a file of another process. Readers merge all files; the last record by sequence counts (a writer numbers its records
+/// behind all that it has read), whatever the clocks of the machines say. A last line
 /// without its end (a process was killed, the disk was full) is waited for, other lines that cannot be read are
 /// counted and passed over.
 final class Manifest: Sendable {
@@ -16,10 +17,24 @@ final class Manifest: Sendable {
 
   private struct State {
     var offsets: [String: UInt64] = [:]
-    var last: [Key: (record: ManifestRecord, writer: String)] = [:]
+    var last: [Key: (record: ManifestRecord, place: Place, isRecent: Bool)] = [:]
     /// Whether the file under a path is this job's, by the last record that names it.
-    var owners: [String: (time: String, owned: Bool)] = [:]
+    var owners: [String: (place: Place, owned: Bool)] = [:]
     var damaged = 0
+    /// Highest sequence number of all records.
+    var highest = 0
+    /// Whether what is read from now on is news.
+    var isMarked = false
+  }
+
+  /// Where a record stands in the order of all: time and writer decide among records without numbers, and between processes that did
+  /// not know of each other.
+  private struct Place: Comparable {
+    var sequence: Int
+    var time: String
+    var writer: String
+
+    static func < (a: Place, b: Place) -> Bool { (a.sequence, a.time, a.writer) < (b.sequence, b.time, b.writer) }
   }
 
   let folder: String
@@ -56,16 +71,34 @@ final class Manifest: Sendable {
       return
     }
     let key = Key(item: record.item, step: record.step)
-    if let other = state.last[key],
-      (other.record.time, other.writer) > (record.time, writer) && other.writer != writer
-    {
+    let sequence = record.sequence ?? 0
+    guard (0...Manifest.highestSequence).contains(sequence) else {
+      state.damaged += 1
       return
     }
-    state.last[key] = (record, writer)
+    state.highest = max(state.highest, sequence)
+    let place = Place(sequence: sequence, time: record.time, writer: writer)
+    // A writer's own records follow each other as they stand in its file.
+    if let other = state.last[key], other.place > place, other.place.writer != writer { return }
+    state.last[key] = (record, place, state.isMarked)
     for output in record.outputs {
-      if let other = state.owners[output.path], other.time > record.time { continue }
-      state.owners[output.path] = (record.time, record.owned)
+      if let other = state.owners[output.path], other.place > place, other.place.writer != writer { continue }
+      state.owners[output.path] = (place, record.owned)
     }
+  }
+
+  /// No job counts as far: behind a damaged number there must be room for others.
+  private static let highestSequence = 1 << 60
+
+  /// The number for a record that comes after all that were read.
+  var nextSequence: Int { state.withLock { $0.highest + 1 } }
+
+  /// Records that are read from now on are recent: they were written while this process looked on.
+  func mark() { state.withLock { $0.isMarked = true } }
+
+  /// Whether the last record of a step was written since `mark()`.
+  func isRecent(_ item: String, _ step: String) -> Bool {
+    state.withLock { $0.last[Key(item: item, step: step)]?.isRecent ?? false }
   }
 
   /// The last record of a step.
@@ -84,7 +117,7 @@ final class Manifest: Sendable {
 final class ManifestWriter: Sendable {
   private struct State {
     var descriptor: Int32 = -1
-    var lastTime = ""
+    var sequence = 0
   }
 
   private let folder: String
@@ -98,38 +131,28 @@ final class ManifestWriter: Sendable {
     if descriptor >= 0 { close(descriptor) }
   }
 
-  /// Writes a record and has it reach the disk; its time is set, later than that of all records before it.
+  /// Writes a record and has it reach the disk; its time is set, and its sequence number, above that of all records of this process.
   ///
+  /// - Parameter next: the least number that it may have, from the manifest as it was read.
   /// - Throws: `CoreError.diskFull`, `.cannotWrite`.
-  func append(_ record: ManifestRecord) throws {
+  func append(_ record: ManifestRecord, next: Int = 1) throws {
     try state.withLock { state in
       if state.descriptor < 0 { state.descriptor = try open() }
       var record = record
-      var date = Date()
-      record.time = ManifestRecord.text(date)
-      while record.time <= state.lastTime {
-        date += 1e-6
-        record.time = ManifestRecord.text(date)
-      }
-      state.lastTime = record.time
+      record.time = ManifestRecord.now()
+      state.sequence = max(state.sequence + 1, next)
+      record.sequence = state.sequence
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
       var line = try encoder.encode(record)
       line.append(0x0A)
-      var done = 0
-      while done < line.count {
-        let count = line.withUnsafeBytes {
-          write(state.descriptor, $0.baseAddress.map { $0 + done }, $0.count - done)
-        }
-        if count < 0, errno == EINTR { continue }
-        guard count > 0 else {
-          let code = count == 0 ? ENOSPC : errno
-          // What was written of the line must not meet the next one.
-          close(state.descriptor)
-          state.descriptor = -1
-          throw OutputFile.failure(code, path: folder)
-        }
-        done += count
+      do {
+        try line.withUnsafeBytes { try OutputBytes.write($0, to: state.descriptor, for: folder) }
+      } catch {
+        // What was written of the line must not meet the next one.
+        close(state.descriptor)
+        state.descriptor = -1
+        throw error
       }
       guard fsync(state.descriptor) == 0 || errno == EINVAL else {
         throw OutputFile.failure(errno, path: folder)

@@ -23,8 +23,10 @@ public struct ManifestRecord: Codable, Sendable {
     public var sha256: String?
   }
 
-  /// UTC, ISO 8601 with microseconds, so that the order of texts is that of times.
+  /// UTC, ISO 8601 with microseconds. For people: clocks go back and differ between machines.
   public var time: String
+  /// Place in the order of records: above that of every record that the writer knew of. Nil in records of version 0.1, which come first.
+  public var sequence: Int?
   public var item: String
   public var step: String
   public var state: State
@@ -44,7 +46,7 @@ public struct ManifestRecord: Codable, Sendable {
   public var message: String?
 
   private enum CodingKeys: String, CodingKey {
-    case time, item, step, state, fingerprint, outputs, owned, attempt, exit, seconds, message
+    case time, sequence, item, step, state, fingerprint, outputs, owned, attempt, exit, seconds, message
     case peakMemoryBytes = "peak_memory_bytes"
   }
 

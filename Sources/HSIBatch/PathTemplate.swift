@@ -64,6 +64,43 @@ public struct PathTemplate: Hashable, Sendable {
       }
     }.joined()
   }
+
+  /// The path of an output for given values, normalised. It lies in the folder that the text before the first variable names (or the
+  /// folder of the job), however its values are made: a table or a name may choose a folder below it, but not lead out of it. `..` in
+  /// the template's own text counts; and a template may begin with where an input or another output lies.
+  ///
+  /// - Parameter places: variables that say where something lies.
+  /// - Throws: a `TemplateProblem` where a variable has no value or the path leads elsewhere.
+  func output(_ values: [String: String], places: Set<String>) throws -> String {
+    let path = FilePaths.normalised(try expanded(values))
+    var (lead, rest) = ("", pieces[...])
+    leading: while let piece = rest.first {
+      switch piece {
+      case .text(let text): lead += text
+      case .variable(let name):
+        guard lead.isEmpty, places.contains(name) else { break leading }
+        lead = values[name] ?? ""
+      }
+      rest.removeFirst()
+    }
+    guard !rest.isEmpty else { return path }
+    var base = lead.lastIndex(of: "/").map { String(lead[...$0]) } ?? "."
+    // The part of a name that stands before a variable (`out/a{x}`) is no folder; `..` behind it is the author's own.
+    for case .text(let text) in rest {
+      base += text.split(separator: "/").filter { $0 == ".." }.map { "/\($0)" }.joined()
+    }
+    func parts(_ path: String) -> [Substring] { path.split(separator: "/").filter { $0 != "." } }
+    let (inner, outer) = (parts(path), parts(FilePaths.normalised(base)))
+    guard path.hasPrefix("/") == base.hasPrefix("/"), inner.starts(with: outer), inner.count > outer.count,
+      inner[outer.count] != ".."
+    else {
+      throw TemplateProblem(
+        detail:
+          "\(path) leads out of \(outer.isEmpty && !base.hasPrefix("/") ? "the folder of the job" : FilePaths.normalised(base))"
+      )
+    }
+    return path
+  }
 }
 
 /// What is wrong with a template.

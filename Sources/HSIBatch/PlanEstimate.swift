@@ -81,7 +81,8 @@ public struct PlanEstimate: Codable, Sendable {
       let size = measure(plan.job.resolved(item.path))
       let bytes = size.map { size in item.steps.reduce(0) { $0 + disk($1, size) } }
       return Item(
-        index: item.index, input: item.path, outputs: item.steps.flatMap(\.outputs), diskBytes: bytes,
+        index: item.index, input: Secrets.masked(item.path),
+        outputs: item.steps.flatMap(\.outputs).map(Secrets.masked), diskBytes: bytes,
         isDone: state.state == .done)
     }
     diskBytes = items.filter { !$0.isDone }.compactMap(\.diskBytes).reduce(0, +)

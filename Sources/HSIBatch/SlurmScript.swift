@@ -43,10 +43,11 @@ public struct SlurmScript: Sendable {
   ///   - maximum: `MaxArraySize` of the cluster; task numbers are below it.
   ///   - threads: of one task; nil leaves them to the cluster.
   ///   - memory: of one task; nil leaves it to the cluster.
+  /// - Throws: `BatchError.badJob` for a folder whose name no directive of Slurm can hold.
   public init(
     _ plan: BatchPlan, open: [Int], maximum: Int, threads: Int?, memory: MemoryBudget?, executable: String,
     _ options: Options
-  ) {
+  ) throws {
     let job = plan.job
     let limit = max(1, min(SlurmScript.defaultTasks, maximum - 1))
     let ranges = SlurmScript.ranges(open)
@@ -67,7 +68,7 @@ public struct SlurmScript: Sendable {
     if let time = options.time { lines.append("#SBATCH --time=\(SlurmScript.word(time))") }
     lines += [
       "#SBATCH --requeue", "#SBATCH --open-mode=append",
-      "#SBATCH --output=\"\(folder)/%A_%a.log\"", "#SBATCH --signal=B:TERM@60", "",
+      "#SBATCH --output=\"\(try SlurmScript.pattern(folder, job))/%A_%a.log\"", "#SBATCH --signal=B:TERM@60", "",
       "cd \(SlurmScript.quoted(job.folder)) || exit 3",
       "export HSI_NUM_THREADS=\"${SLURM_CPUS_PER_TASK:-1}\"",
       "export OPENBLAS_NUM_THREADS=1",
@@ -106,8 +107,23 @@ public struct SlurmScript: Sendable {
     return plain && !text.isEmpty ? text : "'" + text.replacingOccurrences(of: "'", with: "'\\''") + "'"
   }
 
+  /// A folder in a pattern of file names: a percent sign is doubled. Line breaks would begin lines of the script, and sbatch takes
+  /// quotation marks and backslashes for its own.
+  private static func pattern(_ folder: String, _ job: BatchJob) throws -> String {
+    guard folder.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F && $0 != "\"" && $0 != "\\" }) else {
+      throw BatchError.badJob(
+        path: job.path, line: nil,
+        detail: "Slurm takes no folder with a line break, another control character, a quotation mark or a backslash "
+          + "in its name")
+    }
+    return folder.replacing("%", with: "%%")
+  }
+
   /// For a comment line of sbatch, which takes no quotes everywhere.
   private static func word(_ text: String) -> String {
-    String(text.map { $0.isASCII && !$0.isWhitespace && !"\"'\\".contains($0) ? $0 : "_" })
+    String(
+      text.unicodeScalars.map {
+        $0.value > 0x20 && $0.value < 0x7F && !"\"'\\%#".unicodeScalars.contains($0) ? Character($0) : "_"
+      })
   }
 }

@@ -10,7 +10,7 @@ final class StepLog {
   ///
   /// - Throws: `CoreError.cannotWrite`, `.diskFull`.
   init(_ path: String) throws {
-    descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
+    descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw OutputFile.failure(errno, path: path) }
   }
 

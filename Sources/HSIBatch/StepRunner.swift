@@ -43,9 +43,9 @@ final class StepRunner: Sendable {
       record.owned = false
       record.exit = 4
       record.message =
-        CoreError.outputExists(path: foreign).problem
+        Secrets.masked(CoreError.outputExists(path: foreign).problem)
         + " and was not made by this job; remove it, or set overwrite"
-      try writer.append(record)
+      try append(record)
       return .failed(exit: 4, message: record.message ?? "")
     }
     let last = manifest.record(item.id, step.id)
@@ -56,7 +56,7 @@ final class StepRunner: Sendable {
     let files = BatchFiles(plan.job)
     while true {
       try context.checkCancellation()
-      try writer.append(record)
+      try append(record)
       let log = try StepLog(files.log(item.id))
       let line = commandLine(step, replaces: replaces)
       log.begin(step.id, attempt: record.attempt, line)
@@ -73,14 +73,14 @@ final class StepRunner: Sendable {
       if [130, 143].contains(outcome.exit) { pause(0.3) }
       if outcome.wasStopped || (outcome.exit != 0 && context.cancellation.isCancelled) {
         ended.state = .interrupted
-        try writer.append(ended)
+        try append(ended)
         return .interrupted
       }
       if outcome.exit == 0 {
         if let written = outputs.written(by: step) {
           ended.state = .done
           ended.outputs = written
-          try writer.append(ended)
+          try append(ended)
           return .done
         }
         ended.exit = 1
@@ -94,7 +94,7 @@ final class StepRunner: Sendable {
         ended.state = .failed
         // Without --overwrite, code 4 says that a product beside the output is somebody else's.
         ended.owned = !outputs.existing(step).isEmpty && (exit != 4 || replaces)
-        try writer.append(ended)
+        try append(ended)
         return .failed(exit: exit, message: ended.message ?? "")
       }
       pause(settings.retryPause * Double(1 << min(record.attempt - 1, 6)))
@@ -102,6 +102,8 @@ final class StepRunner: Sendable {
       replaces = replaces || outcome.exit > 128
     }
   }
+
+  private func append(_ record: ManifestRecord) throws { try writer.append(record, next: manifest.nextSequence) }
 
   private func pause(_ seconds: Double) {
     let end = ContinuousClock.now + .milliseconds(Int(clamping: seconds * 1000))
@@ -129,16 +131,12 @@ final class StepRunner: Sendable {
 
   /// Deletes unfinished outputs of a process that was killed: of `pid`, or of processes of this machine that are gone.
   private func removeLeftovers(_ step: PlannedStep, pid: pid_t? = nil) {
-    let manager = FileManager.default
-    for folder in Set(step.outputs.map { FilePaths.folder(plan.job.resolved($0)) }) {
-      for name in (try? manager.contentsOfDirectory(atPath: folder)) ?? [] where name.hasPrefix(".") {
-        guard let match = name.firstMatch(of: /\.([^.]+)\.([0-9]+)\.part(\.[^.]*)?$/),
-          match.1 == Worker.hostName, let owner = pid_t(match.2)
-        else { continue }
-        let isMine = step.outputs.contains { name.hasPrefix("." + FilePaths.name(FilePaths.stem($0))) }
-        if owner == pid || (pid == nil && isMine && kill(owner, 0) != 0 && errno == ESRCH) {
-          unlink(folder + "/" + name)
-        }
+    for output in step.outputs where !FilePaths.isRemote(output) {
+      UnfinishedFolder.removeLeftovers(beside: plan.job.resolved(output)) { name, owner in
+        if let pid { return owner == pid }
+        // `a.tif` has `a.hdr`, `a_report.html` and such beside it; long names are cut off.
+        let stem = FilePaths.name(FilePaths.stem(output))
+        return (name.hasPrefix(stem) || name.utf8.count > 60 && stem.hasPrefix(name)) && !Worker.isRunning(owner)
       }
     }
   }

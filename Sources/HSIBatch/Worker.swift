@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import HSICore
 
 /// A process that works on a job, such that others can tell whether it still lives.
 struct Worker: Codable, Hashable, Sendable {
@@ -19,14 +20,16 @@ struct Worker: Codable, Hashable, Sendable {
   }()
 
   /// The name of this machine up to the first dot.
-  static let hostName =
-    ProcessInfo.processInfo.hostName.split(separator: ".").first.map(String.init) ?? "host"
+  static let hostName = UnfinishedFolder.host
 
   /// Whether the process runs; nil where that cannot be told from here.
   var isAlive: Bool? {
     guard machine == Worker.current.machine, !machine.hasPrefix(" ") else { return nil }
     return Worker.startTime(of: pid) == started
   }
+
+  /// Whether there is a process of that number on this machine that is more than an entry waiting to be asked for.
+  static func isRunning(_ pid: Int32) -> Bool { startTime(of: pid) != nil }
 
   /// Field 22 of `/proc/PID/stat`; nil for processes that do not exist or are only waited for.
   private static func startTime(of pid: Int32) -> UInt64? {

@@ -117,6 +117,9 @@ public final class ProgressDisplay: ProgressReporter {
   public func report(phase label: String, fraction: Double, detail: String?) {
     let now = clock()
     let fraction = fraction.isFinite ? min(max(fraction, 0), 1) : 0
+    // Names of files and variables are parts of both.
+    let label = ControlCharacters.shown(label, keepsLines: false)
+    let detail = detail.map { ControlCharacters.shown($0, keepsLines: false) }
     state.withLock { state in
       // Work that reports its last step and then its end is done once.
       if fraction == 1, state.finished == label, state.phases[label] == nil { return }

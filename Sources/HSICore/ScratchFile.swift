@@ -46,15 +46,7 @@ public final class ScratchFile {
   ///
   /// - Throws: `CoreError.diskFull`, `.cannotWrite`.
   public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
-    var done = 0
-    while let base = bytes.baseAddress, done < bytes.count {
-      let step = pwrite(descriptor, base + done, bytes.count - done, offset + done)
-      if step > 0 {
-        done += step
-      } else if errno != EINTR {
-        throw OutputFile.failure(errno, path: "a scratch file in \(folder)")
-      }
-    }
+    try OutputBytes.write(bytes, to: descriptor, at: offset, for: "a scratch file in \(folder)")
   }
 
   /// Reads bytes at an offset.

@@ -12,6 +12,7 @@ public final class COGWriter: CubeWriter {
   public var blockLines: Int { plain.blockLines }
   private let plain: GeoTIFFWriter
   private let plainPath: String
+  private let scratch: UnfinishedFolder
   private let output: OutputFile
   private let creationOptions: [String]
 
@@ -37,8 +38,8 @@ public final class COGWriter: CubeWriter {
       context.warn("W-COG-BANDS", "\(path): a COG of \(shape.bands) bands shows single bands slowly")
     }
     output = try OutputFile(path, overwrite: options.overwrite, inputs: options.inputs)
-    let scratch = (output.temporaryPath as NSString).lastPathComponent
-    plainPath = ScratchFile.folder(for: path) + "/" + scratch + ".tmp.tif"
+    scratch = try UnfinishedFolder(in: ScratchFile.folder(for: path), for: PathName(path).name, output: path)
+    plainPath = scratch.path + "/plain.tif"
     var intermediate = OutputOptions()
     intermediate.overwrite = true
     intermediate.interleave = .bip
@@ -69,31 +70,22 @@ public final class COGWriter: CubeWriter {
   }
 
   public func finish() throws -> [String] {
-    defer {
-      unlink(plainPath)
-      unlink(plainPath + ".aux.xml")
-    }
     do {
       _ = try plain.finish()
       try copy()
+      scratch.remove()
+      let sidecar = try output.commitSidecar(".aux.xml")
+      try output.commit()
+      return [path] + (sidecar.map { [$0] } ?? [])
     } catch {
       discard()
       throw COGWriter.named(error, path)
     }
-    let sidecar = output.temporaryPath + ".aux.xml"
-    var written = [path]
-    if access(sidecar, F_OK) == 0, rename(sidecar, path + ".aux.xml") == 0 {
-      written.append(path + ".aux.xml")
-    } else {
-      unlink(path + ".aux.xml")
-    }
-    try output.commit()
-    return written
   }
 
   public func discard() {
     plain.discard()
-    unlink(output.temporaryPath + ".aux.xml")
+    scratch.remove()
     output.discard()
   }
 

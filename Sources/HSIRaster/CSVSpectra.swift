@@ -322,7 +322,8 @@ enum CSVSpectra: SpectralLibraryFormat {
   // MARK: - Writing
 
   /// The table of a library: `wavelength_nm` (or `band`, from 1) first, one column per spectrum, 9 digits; then `fwhm_nm` where there
-  /// are widths and `good` where there are bad bands. Line breaks in names become blanks.
+  /// are widths and `good` where there are bad bands. Line breaks in names become blanks, and a name that begins like a formula gets an
+  /// apostrophe (`SpreadsheetText`).
   static func text(_ library: SpectralLibrary) -> String {
     let axis = library.axis
     let hasFlags = axis.good.contains(false)
@@ -344,7 +345,8 @@ enum CSVSpectra: SpectralLibraryFormat {
     return text
   }
 
-  private static func cell(_ text: String) -> String {
+  private static func cell(_ name: String) -> String {
+    let text = SpreadsheetText.guarded(name)
     guard text.contains(where: { ",;\t\"".contains($0) || $0.isNewline }) || text.hasPrefix("#") || text.hasPrefix("%")
     else { return text }
     return "\"" + String(text.map { $0.isNewline ? " " : $0 }).replacing("\"", with: "\"\"") + "\""

@@ -16,8 +16,7 @@ public final class ENVIWriter: CubeWriter {
   private let header: ENVIHeader
   private let data: OutputFile
   private let headerFile: OutputFile
-  private let descriptor: Int32
-  private var isOpen = true
+  private let bytes: OutputBytes
   private var place: WritingPlace
   private let scratch = StoredBlock()
 
@@ -89,16 +88,8 @@ public final class ENVIWriter: CubeWriter {
       data.discard()
       throw error
     }
-    descriptor = open(data.temporaryPath, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else {
-      let reason = String(cString: strerror(errno))
-      data.discard()
-      headerFile.discard()
-      throw CoreError.cannotWrite(path: path, reason: reason)
-    }
+    bytes = try data.create()
   }
-
-  deinit { if isOpen { close(descriptor) } }
 
   public func write(_ block: StoredBlock, lines: Range<Int>, samples: Range<Int>) throws {
     place.advance(lines, samples)
@@ -162,13 +153,8 @@ public final class ENVIWriter: CubeWriter {
       throw RasterError.inputOutput(
         path: path, action: "writing", reason: "\(place.lines) of \(shape.lines) lines were written")
     }
-    isOpen = false
-    guard close(descriptor) == 0 else {
-      let code = errno
-      discard()
-      throw failure(code)
-    }
     do {
+      try bytes.close()
       try headerFile.write(Data(header.serialised.utf8))
     } catch {
       discard()
@@ -176,16 +162,12 @@ public final class ENVIWriter: CubeWriter {
     }
     // A sidecar of an older file of this name would mask the new header.
     unlink(path + ".aux.xml")
-    try data.commit()
-    try headerFile.commit()
+    try OutputFile.commit([data, headerFile])
     return [data.finalPath, headerFile.finalPath]
   }
 
   public func discard() {
-    if isOpen {
-      close(descriptor)
-      isOpen = false
-    }
+    try? bytes.close()
     data.discard()
     headerFile.discard()
   }
@@ -197,19 +179,12 @@ public final class ENVIWriter: CubeWriter {
     return (block.lineStride, block.pixelStride, block.bandStride) == wanted
   }
 
-  private func put(_ bytes: UnsafeMutableRawPointer, count: Int, offset: Int) throws {
-    var done = 0
-    while done < count {
-      let step = pwrite(descriptor, bytes + done, count - done, off_t(offset + done))
-      if step < 0 && errno == EINTR { continue }
-      guard step > 0 else {
-        let code = errno
-        discard()
-        throw failure(step == 0 ? ENOSPC : code)
-      }
-      done += step
+  private func put(_ start: UnsafeMutableRawPointer, count: Int, offset: Int) throws {
+    do {
+      try bytes.write(UnsafeRawBufferPointer(start: start, count: count), at: offset)
+    } catch {
+      discard()
+      throw error
     }
   }
-
-  private func failure(_ code: Int32) -> CoreError { OutputFile.failure(code, path: path) }
 }

@@ -19,7 +19,7 @@ enum FlatDomains {
   ///   - path: its final name, for errors.
   /// - Throws: `CoreError.cannotWrite`, `.diskFull`.
   static func restore(in file: String, path: String) throws {
-    let descriptor = open(file, O_RDWR | O_CLOEXEC)
+    let descriptor = open(file, O_RDWR | O_NOFOLLOW | O_CLOEXEC)
     guard descriptor >= 0 else { throw OutputFile.failure(errno, path: path) }
     defer { close(descriptor) }
     var head = [UInt8](repeating: 0, count: min(64 << 20, VSI.status(file)?.size ?? 0))
@@ -32,7 +32,6 @@ enum FlatDomains {
     let plain = xml.replacing(#/@@domain@([A-Za-z]+)@/#) { "\" domain=\"\($0.1)" }
     let bytes = Array(plain.utf8)
     guard bytes.count == stop.upperBound - start.lowerBound, plain != xml else { return }
-    let written = bytes.withUnsafeBytes { pwrite(descriptor, $0.baseAddress, $0.count, off_t(start.lowerBound)) }
-    guard written == bytes.count else { throw OutputFile.failure(written < 0 ? errno : ENOSPC, path: path) }
+    try bytes.withUnsafeBytes { try OutputBytes.write($0, to: descriptor, at: start.lowerBound, for: path) }
   }
 }

@@ -235,6 +235,7 @@ public final class GDALReader: CubeReader {
         path: GDAL.redacted(given), choices: names,
         advice: "pass one of these names, or \(option: "variable") with its last part")
     }
+    try ForeignReferences.check(subdataset: chosen, of: name)
     return try openOnce(chosen, given: given, openOptions: openOptions)
   }
 
@@ -243,8 +244,8 @@ public final class GDALReader: CubeReader {
     let ext = PathName(name).fileExtension.lowercased()
     return try GDAL.configured(GDAL.remoteOptions(name, hasSidecars: !["tif", "tiff"].contains(ext))) {
       try GDAL.collecting { messages in
-        let flags = UInt32(GDAL_OF_RASTER | GDAL_OF_VERBOSE_ERROR)
-        guard let handle = options.lendConstant({ GDALOpenEx(name, flags, nil, $0, nil) }) else {
+        let flags = GDAL_OF_RASTER | GDAL_OF_VERBOSE_ERROR
+        guard let handle = try options.lendConstant({ try GDAL.opened(name, flags, options: $0) }) else {
           throw RasterError.unreadable(
             path: GDAL.redacted(given),
             reason: GDAL.redacted(messages.reason ?? "GDAL does not know its format"))

@@ -31,7 +31,10 @@ public enum GDAL {
     var isDiskFull: Bool { list.contains { GDAL.meansDiskFull($0.text) } }
   }
 
-  private static let registered: Void = GDALAllRegister()
+  private static let registered: Void = {
+    GDALAllRegister()
+    RemoteAccess.restrict()
+  }()
 
   /// Registers all drivers, once per process.
   public static func register() { _ = registered }
@@ -39,6 +42,19 @@ public enum GDAL {
   /// GDAL's version, e.g. `3.6.2`.
   public static var version: String {
     GDALVersionInfo("RELEASE_NAME").map { String(cString: $0) } ?? "unknown"
+  }
+
+  /// Opens a dataset after a look at where it leads; nil where GDAL cannot.
+  ///
+  /// - Parameter flags: `GDAL_OF_…`.
+  /// - Throws: `RasterError.foreign` for a description that leads out of its folder.
+  static func opened(
+    _ name: String, _ flags: Int32, options: UnsafePointer<UnsafePointer<CChar>?>? = nil
+  ) throws -> GDALDatasetH? {
+    register()
+    RemoteAccess.asked(name)
+    try ForeignReferences.check(name)
+    return GDALOpenEx(name, UInt32(flags), nil, options, nil)
   }
 
   /// Runs `body` with GDAL's messages of this thread collected instead of printed.
@@ -96,19 +112,17 @@ public enum GDAL {
   }
 
   static func meansDiskFull(_ text: String) -> Bool {
-    // GDAL says of a short write of a VRT only that it was short.
-    [
-      "No space left", "Disk quota exceeded", "File too large", "disk full", "free disk space",
-      "Failed to write whole XML document",
-    ].contains { text.range(of: $0, options: .caseInsensitive) != nil }
+    ["No space left", "Disk quota exceeded", "File too large", "disk full", "free disk space"].contains {
+      text.range(of: $0, options: .caseInsensitive) != nil
+    }
   }
 
   /// A path or address without credentials, for messages, reports and provenance.
   public static func redacted(_ path: String) -> String {
     guard let query = path.firstIndex(of: "?"), path.contains("://") || path.hasPrefix("/vsi") else {
-      return path
+      return Secrets.masked(path)
     }
-    return path[..<query] + "?…"
+    return Secrets.masked(String(path[..<query])) + "?…"
   }
 }
 

@@ -147,33 +147,20 @@ public final class GeoTIFFWriter: CubeWriter {
       }
     }
     guard let output else { return path.hasPrefix("/vsistdout") ? [] : [path] }
-    let sidecar = output.temporaryPath + ".aux.xml"
-    var written = [path]
-    if access(sidecar, F_OK) == 0 {
-      // An output like any other, so that it goes when the rest of the work fails.
-      do {
-        let aside = try OutputFile(path + ".aux.xml", overwrite: true)
-        guard rename(sidecar, aside.temporaryPath) == 0 else {
-          throw OutputFile.failure(errno, path: path + ".aux.xml")
-        }
-        try aside.commit()
-      } catch {
-        discard()
-        throw error
-      }
-      written.append(path + ".aux.xml")
-    } else {
-      unlink(path + ".aux.xml")
+    do {
+      let sidecar = try output.commitSidecar(".aux.xml")
+      try output.commit()
+      return [path] + (sidecar.map { [$0] } ?? [])
+    } catch {
+      discard()
+      throw error
     }
-    try output.commit()
-    return written
   }
 
   public func discard() {
     if let dataset { GDAL.collecting { _ in GDALClose(dataset) } }
     dataset = nil
     if let output {
-      unlink(output.temporaryPath + ".aux.xml")
       output.discard()
     } else if !path.hasPrefix("/vsistdout") {
       VSI.delete(path)

@@ -210,6 +210,8 @@ final class HDF5File {
   private static func prepare() {
     H5open()
     H5Eset_auto2(0, nil, nil)
+    // Links into other files are a class of links that the library can go without.
+    if !RemoteAccess.isAllowed { H5Lunregister(H5L_TYPE_EXTERNAL) }
   }
 }
 
@@ -255,6 +257,8 @@ final class HDF5Array {
   let typeName: String
   /// Chunk shape, or nil when contiguous.
   let chunk: [Int]?
+  /// A file elsewhere that holds its numbers, which are not read then.
+  private let foreign: String?
   private let file: HDF5File
   private var id: hid_t
   private let elementSize: Int
@@ -271,6 +275,7 @@ final class HDF5Array {
       H5Tclose(stored)
       H5Pclose(properties)
     }
+    foreign = HDF5Array.foreignFile(properties)
     let rank = Int(H5Sget_simple_extent_ndims(space))
     var extents = [hsize_t](repeating: 0, count: max(rank, 1))
     if rank > 0 { H5Sget_simple_extent_dims(space, &extents, nil) }
@@ -285,6 +290,26 @@ final class HDF5Array {
   }
 
   deinit { if id >= 0 { H5Dclose(id) } }
+
+  /// A file outside the folder of this one in which numbers of the array lie (external storage, virtual arrays); nil where
+  /// there is none, or where arrays may lie anywhere.
+  private static func foreignFile(_ properties: hid_t) -> String? {
+    guard !RemoteAccess.isAllowed else { return nil }
+    var names: [String] = []
+    var buffer = [CChar](repeating: 0, count: 4097)
+    func text() -> String { String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) }
+    for index in 0..<max(H5Pget_external_count(properties), 0) {
+      if H5Pget_external(properties, UInt32(index), 4096, &buffer, nil, nil) >= 0 { names.append(text()) }
+    }
+    if H5Pget_layout(properties) == H5D_VIRTUAL {
+      var count = 0
+      guard H5Pget_virtual_count(properties, &count) >= 0 else { return "a virtual array" }
+      for index in 0..<count {
+        if H5Pget_virtual_filename(properties, index, &buffer, 4096) >= 0 { names.append(text()) }
+      }
+    }
+    return names.first { $0.hasPrefix("/") || $0.split(separator: "/").contains("..") }
+  }
 
   /// Number of elements; nil when it does not fit in memory arithmetic.
   var count: Int? {
@@ -344,6 +369,7 @@ final class HDF5Array {
   /// - Throws: `RasterError.unreadable` when the array is not plausible; `CoreError.memory` when one of its chunks,
   ///   which can only be read whole, does not fit.
   func require(_ context: RunContext) throws {
+    try requireOwn()
     if let reason = implausible {
       throw RasterError.unreadable(
         path: file.path, reason: "it is damaged or hardly written: \(path) claims \(reason)")
@@ -354,6 +380,11 @@ final class HDF5Array {
       throw CoreError.memory(
         purpose: "one chunk of \(file.path)\(path)", needed: .product(2, bytes), budget: context.memory.bytes)
     }
+  }
+
+  /// - Throws: `RasterError.foreign` when its numbers lie elsewhere.
+  private func requireOwn() throws {
+    if let foreign { throw RasterError.foreign(path: file.path + path, target: "a file elsewhere: \(foreign)") }
   }
 
   /// Reopens the array with a cache that holds `bytes` of decompressed chunks.
@@ -375,6 +406,7 @@ final class HDF5Array {
     into memory: UnsafeMutableRawPointer,
     shape: [Int], origin: [Int]
   ) throws {
+    try requireOwn()
     guard let type else {
       throw RasterError.unsupported(
         path: file.path, feature: "\(path) of type \(typeName)",
@@ -409,7 +441,7 @@ final class HDF5Array {
 
   /// All numbers as double, row-major; nil for other types or above a million of them.
   func doubles() -> [Double]? {
-    guard type != nil, let count, count > 0, count <= 1 << 20, implausible == nil, (try? examine()) != nil else {
+    guard foreign == nil, type != nil, let count, count > 0, count <= 1 << 20, implausible == nil, (try? examine()) != nil else {
       return nil
     }
     var values = [Double](repeating: 0, count: count)
@@ -423,7 +455,7 @@ final class HDF5Array {
       H5Tclose(stored)
       H5Sclose(space)
     }
-    guard H5Tget_class(stored) == H5T_STRING, let count, count > 0, count <= 1 << 16, (try? examine()) != nil else {
+    guard foreign == nil, H5Tget_class(stored) == H5T_STRING, let count, count > 0, count <= 1 << 16, (try? examine()) != nil else {
       return nil
     }
     return HDF5File.strings(type: stored, space: space, count: count) { H5Dread(id, $0, 0, 0, 0, $1) }
@@ -433,7 +465,7 @@ final class HDF5Array {
   func references() -> [String]? {
     let stored = H5Dget_type(id)
     defer { H5Tclose(stored) }
-    guard H5Tget_class(stored) == H5T_REFERENCE, H5Tequal(stored, hsi_h5_reference()) > 0, let count,
+    guard foreign == nil, H5Tget_class(stored) == H5T_REFERENCE, H5Tequal(stored, hsi_h5_reference()) > 0, let count,
       count > 0,
       count <= 1 << 16, (try? examine()) != nil
     else { return nil }

@@ -166,7 +166,9 @@ public final class MATLABWriter: CubeWriter {
     isComplete = Mat_Close(file) == 0 && isComplete
     // The library does not report failed writes: what counts is what can be read back.
     let found = (try? MATLABFile(output.temporaryPath))?.variables.map(\.name)
-    guard isComplete, found == written else { throw failure(pendingError()) }
+    guard isComplete, found == written, MATLABStructure.isWhole(output.temporaryPath) else {
+      throw failure(pendingError())
+    }
   }
 
   private func cube(_ name: String) -> UnsafeMutablePointer<matvar_t>? {
@@ -215,7 +217,7 @@ public final class MATLABWriter: CubeWriter {
 
   /// What the system says when one more block is written; 0 when it takes it.
   private func pendingError() -> Int32 {
-    let descriptor = open(output.temporaryPath, O_WRONLY | O_CLOEXEC)
+    let descriptor = open(output.temporaryPath, O_WRONLY | O_NOFOLLOW | O_CLOEXEC)
     guard descriptor >= 0 else { return errno }
     defer { close(descriptor) }
     let block = [UInt8](repeating: 0, count: 4096)
@@ -227,8 +229,6 @@ public final class MATLABWriter: CubeWriter {
   }
 
   private func failure(_ code: Int32) -> CoreError {
-    if [ENOSPC, EDQUOT, EFBIG].contains(code) { return .diskFull(path: path) }
-    return .cannotWrite(
-      path: path, reason: code == 0 ? "the file is incomplete" : String(cString: strerror(code)))
+    code == 0 ? .cannotWrite(path: path, reason: "the file is incomplete") : OutputFile.failure(code, path: path)
   }
 }

@@ -171,8 +171,8 @@ final class MultidimensionalContainer {
   private let root: GDALGroupH
 
   init(_ name: String, path: String) throws {
-    let opened = GDAL.collecting { messages in
-      (GDALOpenEx(name, UInt32(GDAL_OF_MULTIDIM_RASTER), nil, nil, nil), messages.reason)
+    let opened = try GDAL.collecting { messages in
+      (try GDAL.opened(name, GDAL_OF_MULTIDIM_RASTER), messages.reason)
     }
     guard let handle = opened.0 else {
       throw RasterError.unreadable(path: path, reason: opened.1 ?? "GDAL finds no arrays in it")

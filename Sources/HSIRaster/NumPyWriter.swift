@@ -10,29 +10,21 @@ public final class NumPyWriter: CubeWriter {
   public let sampleType: SampleType
   public let blockLines = 1
   private let output: OutputFile
-  private let handle: FileHandle
+  private let bytes: OutputBytes
   private var place: WritingPlace
   private let scratch = StoredBlock()
 
   /// Creates the file under a temporary name.
   ///
-  /// - Throws: `CoreError.outputExists`, `.cannotWrite`.
+  /// - Throws: `CoreError.outputExists`, `.cannotWrite`, `.diskFull`.
   public init(_ path: String, shape: CubeShape, type: SampleType, overwrite: Bool, inputs: [String] = []) throws {
     self.path = path
     self.shape = shape
     place = WritingPlace(shape)
     sampleType = type
     output = try OutputFile(path, overwrite: overwrite, inputs: inputs)
-    guard
-      FileManager.default.createFile(
-        atPath: output.temporaryPath, contents: Data(NumPyWriter.header(shape, type))),
-      let handle = FileHandle(forWritingAtPath: output.temporaryPath)
-    else {
-      output.discard()
-      throw CoreError.cannotWrite(path: path, reason: String(cString: strerror(errno)))
-    }
-    self.handle = handle
-    handle.seekToEndOfFile()
+    bytes = try output.create()
+    try bytes.write(NumPyWriter.header(shape, type))
   }
 
   /// Signature, version 1.0, length, dictionary; padded so that the numbers start at a multiple of 64 bytes.
@@ -75,10 +67,10 @@ public final class NumPyWriter: CubeWriter {
 
   private func put(_ base: UnsafeMutableRawPointer, count: Int) throws {
     do {
-      try handle.write(contentsOf: Data(bytesNoCopy: base, count: count, deallocator: .none))
+      try bytes.write(UnsafeRawBufferPointer(start: base, count: count))
     } catch {
       discard()
-      throw failure(error)
+      throw error
     }
   }
 
@@ -89,23 +81,17 @@ public final class NumPyWriter: CubeWriter {
         path: path, action: "writing", reason: "\(place.lines) of \(shape.lines) lines were written")
     }
     do {
-      try handle.close()
+      try bytes.close()
     } catch {
       output.discard()
-      throw failure(error)
+      throw error
     }
     try output.commit()
     return [path]
   }
 
   public func discard() {
-    try? handle.close()
+    try? bytes.close()
     output.discard()
-  }
-
-  private func failure(_ error: any Error) -> CoreError {
-    let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-    if (error as? CocoaError)?.code == .fileWriteOutOfSpace { return .diskFull(path: path) }
-    return OutputFile.failure(Int32(truncatingIfNeeded: (underlying ?? (error as NSError)).code), path: path)
   }
 }

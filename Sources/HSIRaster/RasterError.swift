@@ -14,6 +14,8 @@ public enum RasterError: HSIError {
   case ambiguous(path: String, choices: [String], advice: String)
   /// Parts of the input contradict each other.
   case inconsistent(path: String, reason: String, advice: String)
+  /// The file leads to another one that it should not be trusted with.
+  case foreign(path: String, target: String)
   /// A read or write failed half-way.
   case inputOutput(path: String, action: String, reason: String)
 
@@ -30,6 +32,7 @@ public enum RasterError: HSIError {
     case .unsupported: "E-UNSUPPORTED"
     case .ambiguous: "E-AMBIGUOUS"
     case .inconsistent: "E-INCONSISTENT"
+    case .foreign: "E-FOREIGN"
     case .inputOutput: "E-IO"
     }
   }
@@ -44,6 +47,7 @@ public enum RasterError: HSIError {
     case .ambiguous(let path, let choices, _):
       "\(path) holds several arrays: \(choices.joined(separator: ", "))"
     case .inconsistent(let path, let reason, _): "\(path): \(reason)"
+    case .foreign(let path, let target): "\(path) leads to \(target)"
     case .inputOutput(let path, let action, let reason): "\(action) \(path) failed: \(reason)"
     }
   }
@@ -54,6 +58,7 @@ public enum RasterError: HSIError {
     case .unreadable: "check that it is complete and of a format that hsi formats lists"
     case .truncated: "copy the file again, or pass \(option: "allow truncated") to treat the missing lines as no data"
     case .unsupported(_, _, let advice), .ambiguous(_, _, let advice), .inconsistent(_, _, let advice): advice
+    case .foreign: "if you trust the file, pass \(option: "allow remote")"
     case .inputOutput: nil
     }
   }

@@ -215,10 +215,10 @@ struct SpectraTable {
     bytes[range].allSatisfy { $0 == SpectraTable.blank || $0 == SpectraTable.tab || $0 == SpectraTable.quote }
   }
 
-  /// Without blanks around it; quotes enclose separators and, doubled, themselves.
+  /// Without blanks around it and the apostrophe of `SpreadsheetText`; quotes enclose separators and, doubled, themselves.
   private func text(_ range: Range<Int>) -> String {
     let trimmed = String(decoding: bytes[range], as: UTF8.self).trimmingCharacters(in: .whitespaces)
-    guard trimmed.contains("\"") else { return trimmed }
+    guard trimmed.contains("\"") else { return SpreadsheetText.plain(trimmed) }
     var result = ""
     var (isQuoted, previous): (Bool, Character) = (false, " ")
     for character in trimmed {
@@ -230,7 +230,7 @@ struct SpectraTable {
       }
       previous = character
     }
-    return result
+    return SpreadsheetText.plain(result)
   }
 
   /// The number that the bytes of a cell are: as `parseNumber`, and with a decimal comma where those are allowed.

@@ -134,7 +134,7 @@ public enum SpectralLibraryFile {
     do {
       try ENVIWriter.requireOwn(stem + ".hdr", beside: [stem + ".sli"])
       for (file, part) in zip(files, written) { try file.write(part.1) }
-      for file in files { try file.commit() }
+      try OutputFile.commit(files)
     } catch {
       for file in files { file.discard() }
       throw error

@@ -28,21 +28,22 @@ public enum VRTMosaic {
           path: reader.path, feature: "\(reader.format) in a virtual raster",
           advice: "convert it to GeoTIFF or ENVI first")
       }
-      return name
+      // Only an absolute name can be told to lie beside the description.
+      return VSI.isFile(name) ? URL(fileURLWithPath: name).standardizedFileURL.path : name
     }
     try check(readers)
     let output = try OutputFile(path, overwrite: options.overwrite, inputs: options.inputs)
     do {
-      try GDAL.collecting { messages in
+      let text = try GDAL.collecting { messages in
         // The view of a scene holds on to it until it is closed itself.
         var source: GDALDatasetH?
         defer { if let source { GDALClose(source) } }
         let dataset: GDALDatasetH?
         if readers.count == 1 {
           source = GDALOpenEx(names[0], UInt32(GDAL_OF_RASTER), nil, nil, nil)
-          dataset = source.flatMap { view(of: $0, window: window, bands: bands, at: output.temporaryPath) }
+          dataset = source.flatMap { view(of: $0, window: window, bands: bands) }
         } else {
-          dataset = built(names, bands: bands, at: output.temporaryPath)
+          dataset = built(names, bands: bands)
         }
         guard let dataset else { throw GeoTIFFWriter.failure(messages, path) }
         var described = metadata
@@ -52,15 +53,26 @@ public enum VRTMosaic {
           guard let nodata, let band = GDALGetRasterBand(dataset, Int32(b + 1)) else { continue }
           GDALSetRasterNoDataValue(band, nodata)
         }
+        let text = description(of: dataset, at: path)
         GDALClose(dataset)
-        if messages.hasError { throw GeoTIFFWriter.failure(messages, path) }
+        guard let text, !messages.hasError else { throw GeoTIFFWriter.failure(messages, path) }
+        return text
       }
+      try output.write(Data(text.utf8))
     } catch {
       output.discard()
       throw error
     }
     try output.commit()
     return [path]
+  }
+
+  /// The text of a description that is not written by GDAL: names of sources count from the folder of `path`.
+  private static func description(of dataset: GDALDatasetH, at path: String) -> String? {
+    GDALSetDescription(dataset, URL(fileURLWithPath: path).standardizedFileURL.path)
+    // Without a name GDAL does not write the file when it closes it.
+    defer { GDALSetDescription(dataset, "") }
+    return GDALStrings.array(GDALGetMetadata(dataset, "xml:VRT")).first
   }
 
   /// Tiles must have the same bands, and pixels of the same size on the same grid.
@@ -109,21 +121,19 @@ public enum VRTMosaic {
     return OSRIsSame(left, right) != 0
   }
 
-  private static func view(
-    of source: GDALDatasetH, window: PixelWindow, bands: [Int], at path: String
-  ) -> GDALDatasetH? {
+  private static func view(of source: GDALDatasetH, window: PixelWindow, bands: [Int]) -> GDALDatasetH? {
     let arguments =
       ["-of", "VRT", "-srcwin"] + [window.sample, window.line, window.samples, window.lines].map { "\($0)" }
       + bands.flatMap { ["-b", "\($0 + 1)"] }
     let options = GDALStrings(arguments).lend { GDALTranslateOptionsNew($0, nil) }
     defer { GDALTranslateOptionsFree(options) }
-    return GDALTranslate(path, source, options, nil)
+    return GDALTranslate("", source, options, nil)
   }
 
-  private static func built(_ names: [String], bands: [Int], at path: String) -> GDALDatasetH? {
+  private static func built(_ names: [String], bands: [Int]) -> GDALDatasetH? {
     let options = GDALStrings(["-strict", "-resolution", "highest"] + bands.flatMap { ["-b", "\($0 + 1)"] })
       .lend { GDALBuildVRTOptionsNew($0, nil) }
     defer { GDALBuildVRTOptionsFree(options) }
-    return GDALStrings(names).lendConstant { GDALBuildVRT(path, Int32(names.count), nil, $0, options, nil) }
+    return GDALStrings(names).lendConstant { GDALBuildVRT("", Int32(names.count), nil, $0, options, nil) }
   }
 }

@@ -16,7 +16,8 @@ public enum VSI {
 
   /// Size and kind of a file or folder, or nil when it does not exist.
   public static func status(_ path: String) -> Status? {
-    GDAL.collecting { _ in
+    RemoteAccess.asked(path)
+    return GDAL.collecting { _ in
       var info = stat()
       let flags = VSI_STAT_EXISTS_FLAG | VSI_STAT_NATURE_FLAG | VSI_STAT_SIZE_FLAG
       // GDAL's `VSIStatBufL` is `struct stat64`, which on 64-bit systems is laid out like `struct stat`.
@@ -33,7 +34,8 @@ public enum VSI {
 
   /// The first `count` bytes of a file (fewer where it is shorter), or nil when it cannot be opened.
   public static func prefix(_ path: String, count: Int) -> [UInt8]? {
-    GDAL.collecting { _ in
+    RemoteAccess.asked(path)
+    return GDAL.collecting { _ in
       guard let file = VSIFOpenL(path, "rb") else { return nil }
       defer { VSIFCloseL(file) }
       // What a file or an archive says of its size counts only when the bytes are there.
@@ -69,7 +71,8 @@ public enum VSI {
 
   /// Names in a folder, sorted by bytes; empty where it cannot be listed.
   public static func names(in folder: String) -> [String] {
-    GDAL.collecting { _ in
+    RemoteAccess.asked(folder)
+    return GDAL.collecting { _ in
       let list = VSIReadDir(folder)
       defer { CSLDestroy(list) }
       return GDALStrings.array(list).filter { $0 != "." && $0 != ".." }.sorted {

@@ -11,7 +11,7 @@ enum VectorFile {
   ) throws -> Value {
     guard VSI.status(path) != nil else { throw RasterError.notFound(path: path) }
     return try GDAL.collecting { messages in
-      guard let source = GDALOpenEx(path, UInt32(GDAL_OF_VECTOR), nil, nil, nil) else {
+      guard let source = try GDAL.opened(path, GDAL_OF_VECTOR) else {
         throw RasterError.unreadable(path: path, reason: messages.reason ?? "GDAL knows no vector format like it")
       }
       defer { GDALClose(source) }

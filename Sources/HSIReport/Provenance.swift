@@ -71,7 +71,9 @@ public struct Provenance: Codable, Sendable {
       host
     case started, finished, elapsedS, peakMemoryBytes, warnings
   }
-  private var clock = Date()
+  private let began = Date()
+  /// The time of day may go back.
+  private let clock = ContinuousClock.now
   private var epoch: Date?
 
   /// Provenance that begins now.
@@ -101,7 +103,7 @@ public struct Provenance: Codable, Sendable {
     warnings = []
     host = Host.current
     epoch = environment["SOURCE_DATE_EPOCH"].flatMap(Double.init).map { Date(timeIntervalSince1970: $0) }
-    started = Provenance.text(epoch ?? clock)
+    started = Provenance.text(epoch ?? began)
   }
 
   /// Adds files that were read. Headers (`.hdr`, `.xml`, `.json`, `.csv`, `.txt`, by extension, up to 16 MiB) get a
@@ -136,7 +138,7 @@ public struct Provenance: Codable, Sendable {
     }
     let end = Date()
     finished = Provenance.text(end)
-    elapsedS = (end.timeIntervalSince(clock) * 1000).rounded() / 1000
+    elapsedS = (clock.duration(to: .now) / .seconds(1) * 1000).rounded() / 1000
     peakMemoryBytes = Provenance.peakMemory
   }
 

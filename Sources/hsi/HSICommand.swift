@@ -59,7 +59,7 @@ struct HSICommand: ParsableCommand {
       }
       let expanded = try ResponseFile.expand(arguments)
       invocation = Invocation(
-        arguments: [CommandLine.arguments[0]] + expanded.arguments, files: expanded.files)
+        arguments: [CommandLine.arguments.first ?? "hsi"] + expanded.arguments, files: expanded.files)
       var command = try parseAsRoot(ArgumentSpelling.tolerated(expanded.arguments))
       try OptionRanges.check(command)
       try command.run()

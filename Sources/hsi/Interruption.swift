@@ -62,7 +62,7 @@ enum Interruption {
     OutputFile.discardAll(finishedToo: true)
     let number = received.load(ordering: .relaxed)
     // The terminal has written ^C, maybe behind a line of progress.
-    if Terminal.isInteractive { Terminal.write("\r\u{1B}[K") }
+    Terminal.wipeLine()
     Terminal.write("hsi: error: \(number == SIGTERM ? "terminated" : number == SIGHUP ? "hung up" : "interrupted")\n")
     _exit(128 + (number == 0 ? SIGINT : number))
   }

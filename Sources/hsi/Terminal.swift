@@ -9,20 +9,24 @@ enum Terminal {
   /// True when standard error is a terminal.
   static let isInteractive = isatty(STDERR_FILENO) == 1
 
-  /// Writes text as it is.
-  static func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+  /// Writes text without secrets, control characters of names and files shown as escapes.
+  static func write(_ text: String) {
+    FileHandle.standardError.write(Data(ControlCharacters.shown(Secrets.masked(text)).utf8))
+  }
 
-  /// Writes data to standard output, all of it.
+  /// One line that begins with `hsi:`.
+  static func note(_ text: String) { write("hsi: " + ControlCharacters.shown(text, keepsLines: false) + "\n") }
+
+  /// Goes back to the start of a line on which the terminal may have written, and wipes it.
+  static func wipeLine() { if isInteractive { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) } }
+
+  /// Writes data to standard output, all of it, control characters as escapes (which JSON knows).
   ///
   /// - Throws: `CoreError.diskFull`, `.cannotWrite` when it is not taken.
   static func output(_ text: String) throws {
     Interruption.clearLine()
-    var left = Array(text.utf8)[...]
-    while !left.isEmpty {
-      let count = left.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
-      if count > 0 { left = left.dropFirst(count) }
-      if count < 0, errno != EINTR { throw OutputFile.failure(errno, path: "standard output") }
-    }
+    let bytes = Array(ControlCharacters.shown(text).utf8)
+    try bytes.withUnsafeBytes { try OutputBytes.write($0, to: STDOUT_FILENO, for: "standard output") }
   }
 
   /// Writes what a job has to say to standard output.
@@ -39,7 +43,7 @@ enum Terminal {
     if let first = result.outputs.first {
       let more = result.outputs.count - 1
       parts.append(
-        "wrote \(Secrets.masked(first.path))" + (more > 0 ? " and \(more) more file\(more == 1 ? "" : "s")" : ""))
+        "wrote \(first.path)" + (more > 0 ? " and \(more) more file\(more == 1 ? "" : "s")" : ""))
     }
     let (seconds, attoseconds) = (ContinuousClock.now - HSICommand.started).components
     parts.append(ProgressDisplay.duration(Double(seconds) + Double(attoseconds) * 1e-18))
@@ -54,7 +58,7 @@ enum Terminal {
   /// One line that begins with `hsi: error:`.
   static func error(_ message: String) {
     Interruption.clearLine()
-    write("hsi: error: " + message.replacingOccurrences(of: "\n", with: " ") + "\n")
+    note("error: " + message)
   }
 }
 
@@ -72,13 +76,14 @@ struct TerminalLogHandler: LogHandler {
   func log(event: LogEvent) {
     Interruption.clearLine()
     if isJSON {
-      let object = ["level": event.level.rawValue, "message": event.message.description]
+      let message = Secrets.masked(event.message.description)
+      let object = ["level": event.level.rawValue, "message": message]
       if let data = try? JSONSerialization.data(withJSONObject: object, options: [.sortedKeys]) {
         Terminal.write(String(decoding: data, as: UTF8.self) + "\n")
       }
     } else {
       let level = event.level == .info || event.level == .notice ? "" : "\(event.level.rawValue): "
-      Terminal.write("hsi: \(level)\(event.message)\n")
+      Terminal.note(level + event.message.description)
     }
   }
 }

@@ -49,7 +49,7 @@ import Testing
     "unmix in/s.dat o/a.tif --count 3 --all", "unmix in/s.dat o/a.dat --endmembers in/s_endmembers.sli",
     "denoise in/s.dat o/a.tif --all", "denoise in/s.dat o/a.dat --ot same",
     "convert in/s.dat o/a.tif", "convert in/s.dat o/a.tif --of COG", "convert in/s.dat o/a.dat",
-    "convert in/s.dat o/a.npy", "quicklook in/s.dat o/a.png --bands 1,2,3",
+    "convert in/s.dat o/a.npy", "convert in/s.dat o/a.mat", "quicklook in/s.dat o/a.png --bands 1,2,3",
     "simulate scene o/a.dat --rows 20 --cols 20 --endmembers 2 --bands 20",
     "simulate noise in/s.dat o/a.tif",
     "spectra convert in/s_endmembers.sli o/a.sli",

@@ -84,6 +84,7 @@ final class BatchWorkplace: Sendable {
         .init(name: "fast", isFlag: true), .init(name: "overwrite", isFlag: true), .init(name: "threads"),
         .init(name: "memory"), .init(name: "seed"), .init(name: "weights", role: .model),
         .init(name: "library", role: .input), .init(name: "report", role: .output),
+        .init(name: "config", isRepeating: true),
       ]),
     CommandCatalogue.Command(words: ["deep", "work"], arguments: ["in", "out"], options: []),
   ])

@@ -59,7 +59,36 @@ struct ManifestTests {
     #expect(manifest.record("x", "a")?.state == .done && manifest.damagedLines == 3)
   }
 
-  @Test("writers have a file of their own and rising times")
+  @Test("order is that of numbers, not of times; numbers beyond all counting are damage")
+  func sequence() throws {
+    func numbered(_ item: String, _ state: ManifestRecord.State, _ time: String, _ sequence: Int) -> ManifestRecord {
+      var record = record(item, state, time)
+      record.sequence = sequence
+      return record
+    }
+    let place = try BatchWorkplace()
+    try place.write(
+      "m/w-a-1.jsonl", line(numbered("x", .failed, "2999-01-01", 7)) + line(record("y", .failed, "2999-01-01")))
+    try place.write(
+      "m/w-b-1.jsonl", line(numbered("x", .done, "2026-01-01", 8)) + line(numbered("y", .done, "2026-01-01", 1)))
+    try place.write(
+      "m/w-c-1.jsonl", line(numbered("x", .failed, "2026-01-01", .max)) + line(numbered("x", .failed, "2026-01-01", -1))
+    )
+    let manifest = Manifest(folder: place.path("m"))
+    manifest.refresh()
+    #expect(manifest.record("x", "a")?.state == .done && manifest.record("y", "a")?.state == .done)
+    #expect(manifest.damagedLines == 2 && manifest.nextSequence == 9)
+    #expect(!manifest.isRecent("x", "a"))
+    manifest.mark()
+    let writer = ManifestWriter(folder: place.path("m"))
+    try writer.append(record("x", .failed), next: manifest.nextSequence)
+    try writer.append(record("x", .interrupted), next: 1)
+    manifest.refresh()
+    #expect(manifest.record("x", "a")?.sequence == 10 && manifest.record("x", "a")?.state == .interrupted)
+    #expect(manifest.isRecent("x", "a") && !manifest.isRecent("y", "a"))
+  }
+
+  @Test("writers have a file of their own and rising numbers")
   func writers() throws {
     let place = try BatchWorkplace()
     let writers = [ManifestWriter(folder: place.path("m")), ManifestWriter(folder: place.path("m"))]
@@ -67,10 +96,11 @@ struct ManifestTests {
     try writers[1].append(record("x", .done))
     #expect(place.names("m").count == 2)
     for name in place.names("m") {
-      let times = try (place.text("m/" + name) ?? "").split(separator: "\n").map {
-        try JSONDecoder().decode(ManifestRecord.self, from: Data($0.utf8)).time
+      let records = try (place.text("m/" + name) ?? "").split(separator: "\n").map {
+        try JSONDecoder().decode(ManifestRecord.self, from: Data($0.utf8))
       }
-      #expect(times.count >= 50 && zip(times, times.dropFirst()).allSatisfy { $0 < $1 })
+      #expect(records.map(\.sequence) == (1...records.count).map { $0 } && records.count >= 50)
+      let times = records.map(\.time)
       #expect(times.allSatisfy { $0.wholeMatch(of: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z/) != nil })
     }
     let manifest = Manifest(folder: place.path("m"))

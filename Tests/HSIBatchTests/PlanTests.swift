@@ -52,6 +52,57 @@ struct PlanTests {
     #expect(table.items.map { $0.steps[0].output } == ["o/x, \"y\".tif", "o/k.tif"])
   }
 
+  @Test("keep outputs where the template puts them")
+  func outputsStayInside() throws {
+    let place = try BatchWorkplace()
+    try place.write("s/x.dat", "x")
+    func planned(_ value: String, _ template: String, _ step: String? = nil) throws -> [String] {
+      try place.write("t.csv", "path,site,more\ns/x.dat,\"\(value)\",.\n")
+      let plan = try place.plan(job("  - table: t.csv", step ?? one, output: template))
+      return plan.items.flatMap { $0.steps.flatMap(\.outputs) }
+    }
+    #expect(try planned("north", "out/{site}/{stem}") == ["out/north/x.tif"])
+    #expect(try planned("a/b/../c", "out/{site}/{stem}") == ["out/a/c/x.tif"])
+    #expect(try planned("/a", "out/{site}/{stem}") == ["out/a/x.tif"])
+    #expect(try planned("k", "{site}/{stem}") == ["k/x.tif"])
+    #expect(try planned("k", "../elsewhere/{site}") == ["../elsewhere/k.tif"])
+    #expect(try planned("k", "/tmp/r/{site}/../{stem}") == ["/tmp/r/x.tif"], "the author may go up")
+    #expect(try planned("k", "{dir}/{stem}_{site}") == ["s/x_k.tif"])
+    for (value, template) in [
+      ("../..", "out/{site}/{stem}"), ("a/../../b", "out/{site}/{stem}"), ("/etc", "{site}/{stem}"),
+      ("../x", "{site}/{stem}"), ("..", "out/{site}/{stem}"), (".", "out/{site}{more}/{stem}"),
+      ("/../../etc", "out/a{site}/{stem}"), ("../../etc", "/tmp/r/{site}/{stem}"), ("../../x", "../out/{site}/{stem}"),
+    ] {
+      let found = try? planned(value, template)
+      #expect(found == nil, "\(value) in \(template) gives \(found ?? [])")
+    }
+    let side = "  - { id: a, run: work, with: {report: \"r/{site}.json\"}, out: \"{output}.tif\" }"
+    #expect(try planned("k", "o/{stem}", side) == ["o/x.tif", "r/k.json"])
+    #expect(problem(place, job("  - table: t.csv", side)).contains("no error"))
+    #expect(throws: BatchError.self) { try planned("../../k", "o/{stem}", side) }
+    #expect(problem(place, job("  - table: t.csv", side)).contains("leads out of r"))
+  }
+
+  @Test("refuse options of GDAL that only the user may set")
+  func unsafeOptions() throws {
+    let place = try BatchWorkplace()
+    try place.write("s/x.dat", "x")
+    try place.write("t.csv", "path,opt\ns/x.dat,gdal_driver_path\n")
+    let step = "  - { id: a, run: work, with: {config: \"OPTION=x\"}, out: \"{output}.tif\" }"
+    func found(_ option: String) -> String {
+      problem(place, job("  - table: t.csv", step.replacingOccurrences(of: "OPTION", with: option)))
+    }
+    #expect(found("GDAL_CACHEMAX") == "no error")
+    for option in ["GDAL_DRIVER_PATH", "PYTHONSO", "{opt}"] {
+      #expect(found(option).contains("line 6") && found(option).contains("may load code"), "\(found(option))")
+    }
+    #expect(
+      problem(
+        place, job("  - table: t.csv", "  - { id: a, run: work, with: {allow_remote: true}, out: \"{output}.tif\" }")
+      )
+      .contains("decided by hsi batch"))
+  }
+
   @Test("fill in variables")
   func variables() throws {
     let place = try BatchWorkplace()

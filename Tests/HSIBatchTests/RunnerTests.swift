@@ -225,14 +225,19 @@ struct RunnerTests {
         outputs: [.init(path: "out/0.txt")],
         owned: true, attempt: 1))
     try place.write("out/0.txt", "old")
-    try place.write("out/.0.txt.\(Worker.hostName).99999999.part", "half")
+    try place.write("out/.0.txt.\(Worker.hostName).99999999.a1.part/0.txt", "half")
+    // A process that has ended but was not asked for is as good as gone; one that runs is not.
+    let zombie = try Zombie()
+    try place.write("out/.0.txt.\(Worker.hostName).\(zombie.pid).a1.part/0.txt.ovr.tmp", "half")
+    try place.write("out/.0.txt.\(Worker.hostName).\(getpid()).a1.part/0.txt", "half")
     var worker = Worker.current
     worker.started += 1
     let holder = try JSONEncoder().encode(Claims.Holder(worker: worker, number: 1))
     try place.write("job.claims/\(item)/owner.json", String(decoding: holder, as: UTF8.self))
     #expect(BatchStatus(plan, version: "test 1", seed: "0").count(.interrupted) == 1)
     #expect(try runBatch(plan, place.settings()).outcome.done == 1)
-    #expect(place.text("out/0.txt") == "x\n" && place.names("out") == ["0.txt"])
+    #expect(place.text("out/0.txt") == "x\n")
+    #expect(place.names("out") == [".0.txt.\(Worker.hostName).\(getpid()).a1.part", "0.txt"])
   }
 
   @Test("waits for an item of another machine, and takes it over when that gives no sign of life")
@@ -248,6 +253,49 @@ struct RunnerTests {
     let run = try runBatch(plan, settings)
     #expect(run.events == ["done in/1", "waiting", "done in/0"])
     #expect(run.outcome == BatchOutcome(total: 2, done: 2) && place.calls.count == 2)
+  }
+
+  /// As after a clock that was an hour ahead: the record of the failure lies in the future of this run.
+  @Test("runs what failed again, whatever the clock said when it failed")
+  func clockWentBack() throws {
+    let place = try place(["broken", "x"])
+    let plan = try place.plan(BatchWorkplace.simple)
+    #expect(try runBatch(plan, place.settings()).outcome == BatchOutcome(total: 2, done: 1, failed: 1))
+    for name in place.names("job.manifest") {
+      let text = try #require(place.text("job.manifest/" + name))
+      try place.write("job.manifest/" + name, text.replacing(/"time":"2\d\d\d-/, with: "\"time\":\"2999-"))
+    }
+    try place.write("in/0", "mended")
+    #expect(try runBatch(plan, place.settings()).outcome == BatchOutcome(total: 2, done: 2, skipped: 1))
+    #expect(BatchStatus(plan, version: "test 1", seed: "0").count(.done) == 2, "the later record counts")
+    var forced = place.settings()
+    forced.isForced = true
+    #expect(try runBatch(plan, forced).outcome == BatchOutcome(total: 2, done: 2))
+    #expect(place.calls.filter { $0.hasPrefix("out/1.txt ") }.count == 2)
+    // Nor do those of a clock that was behind hide it.
+    for name in place.names("job.manifest") {
+      let text = try #require(place.text("job.manifest/" + name))
+      try place.write("job.manifest/" + name, text.replacing(/"time":"2\d\d\d-/, with: "\"time\":\"2001-"))
+    }
+    #expect(try runBatch(plan, place.settings()).outcome.skipped == 2)
+  }
+
+  @Test("takes over a claim whose time lies ahead and stands still")
+  func claimAhead() throws {
+    let place = try place(["x"])
+    let plan = try place.plan(BatchWorkplace.simple)
+    let elsewhere = Worker(host: "elsewhere", pid: 1, started: 1, machine: "another boot")
+    let claim = "job.claims/\(plan.items[0].id)"
+    try place.write(
+      claim + "/owner.json",
+      String(decoding: JSONEncoder().encode(Claims.Holder(worker: elsewhere, number: 1)), as: UTF8.self))
+    try FileManager.default.setAttributes(
+      [.modificationDate: Date(timeIntervalSinceNow: 3600)], ofItemAtPath: place.path(claim))
+    var settings = place.settings()
+    settings.claimTimes = (heartbeat: 0.1, stale: 1)
+    let start = ContinuousClock.now
+    #expect(try runBatch(plan, settings).outcome.done == 1)
+    #expect(ContinuousClock.now - start > .seconds(1), "it might have been renewed")
   }
 
   @Test("says at once where it cannot write")
@@ -290,7 +338,7 @@ struct SlurmScriptTests {
     for index in 0..<items { try place.write("in/\(index)", "x") }
     var options = SlurmScript.Options()
     change(&options)
-    return SlurmScript(
+    return try SlurmScript(
       try place.plan(BatchWorkplace.simple), open: open, maximum: maximum, threads: threads, memory: memory,
       executable: "/opt/it's here/hsi", options)
   }
@@ -328,10 +376,55 @@ struct SlurmScriptTests {
     #expect(text.contains("/job.slurm/%A_%a.log"))
   }
 
+  @Test("directives hold no line break, and a percent sign is one")
+  func namesOfFolders() throws {
+    let place = try BatchWorkplace()
+    func script(_ folder: String) throws -> String {
+      try place.write(folder + "/in/x", "x")
+      try place.write(folder + "/job.yml", BatchWorkplace.simple)
+      let plan = try BatchPlan(BatchJob(path: place.path(folder + "/job.yml")), BatchWorkplace.catalogue)
+      return try SlurmScript(
+        plan, open: [0], maximum: 1001, threads: nil, memory: nil, executable: "/opt/hsi", SlurmScript.Options()
+      ).text
+    }
+    let text = try script("50% of it's #1")
+    #expect(text.contains("/50%% of it's #1/job.slurm/%A_%a.log\"\n"))
+    #expect(text.contains("/50% of it'\\''s #1' || exit 3"))
+    for folder in ["a\ntouch x #", "a\rb", "a\"b", "a\\b", "a\u{1B}b"] {
+      #expect(throws: BatchError.self) { try script(folder) }
+    }
+    let odd = try self.script([0]) { $0.time = "1:00\n#SBATCH --wrap=x %j" }.text
+    #expect(
+      odd.split(separator: "\n").filter { $0.hasPrefix("#SBATCH --time") } == [
+        "#SBATCH --time=1:00__SBATCH_--wrap=x__j"
+      ])
+  }
+
   @Test func statesAreCounted() {
     #expect(
       Slurm.count("RUNNING\nPENDING\nRUNNING\nslurm_load: x\n\nCANCELLED by 0\n") == [
         "RUNNING": 2, "PENDING": 1, "CANCELLED": 1,
       ])
   }
+}
+
+/// A child that has ended and is not waited for as long as this value lives.
+private final class Zombie {
+  let pid: pid_t
+
+  init() throws {
+    var child: pid_t = 0
+    var arguments: [UnsafeMutablePointer<CChar>?] = [strdup("/bin/true"), nil]
+    var none: [UnsafeMutablePointer<CChar>?] = [nil]
+    defer { free(arguments[0]) }
+    guard posix_spawn(&child, "/bin/true", nil, nil, &arguments, &none) == 0 else {
+      throw CocoaError(.fileNoSuchFile)
+    }
+    pid = child
+    var info = siginfo_t()
+    // Waits for its end and leaves the entry.
+    waitid(P_PID, id_t(child), &info, WEXITED | WNOWAIT)
+  }
+
+  deinit { waitpid(pid, nil, 0) }
 }

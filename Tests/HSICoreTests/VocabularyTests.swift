@@ -99,7 +99,7 @@ import Testing
     defer { try? FileManager.default.removeItem(at: folder) }
     let path = folder.appendingPathComponent("out.tif").path
     let file = try OutputFile(path, overwrite: false)
-    #expect(file.temporaryPath.hasSuffix(".part.tif"))
+    #expect(file.temporaryPath.hasSuffix(".part/out.tif"))
     try Data("half".utf8).write(to: URL(fileURLWithPath: file.temporaryPath))
     #expect(!FileManager.default.fileExists(atPath: path))
     file.discard()

@@ -93,3 +93,37 @@ import Testing
     #expect(scratch.names.isEmpty)
   }
 }
+
+/// The look at sizes that finds what the library does not tell.
+@Suite struct MATLABStructureTests {
+  @Test(arguments: [SampleType.uint8, .float32]) func gapsAreFound(type: SampleType) throws {
+    let scratch = try Scratch()
+    var metadata = CubeMetadata(bands: 3)
+    metadata.axis = SpectralAxis(wavelengths: [400, 500, 600], fwhm: [5, 5, 5], good: [true, false, true])
+    metadata.bandNames = ["a", "blue and more", "µ"]
+    let shape = CubeShape(lines: 5, samples: 3, bands: 3)
+    let writer = try RasterFormats.create(
+      scratch.path("a.mat"), shape: shape, type: type, metadata: metadata, context: RunContext())
+    let block = StoredBlock()
+    block.prepare(type: type, interleave: .bip, lines: 5, samples: 3, bands: 3)
+    block.bytes.initializeMemory(as: UInt8.self, repeating: 3)
+    try writer.write(block, lines: 0..<5)
+    _ = try writer.finish()
+    let whole = Array(try Data(contentsOf: URL(fileURLWithPath: scratch.path("a.mat"))))
+    func looksWhole(_ path: String, _ names: [String]) -> Bool {
+      MATLABStructure.isWhole(path) && (try? MATLABFile(path))?.variables.map(\.name) == names
+    }
+    let names = try MATLABFile(scratch.path("a.mat")).variables.map(\.name)
+    #expect(looksWhole(scratch.path("a.mat"), names))
+    var unseen: [String] = []
+    for (number, place) in (128..<whole.count).enumerated() {
+      let length = [1, 4, 8, 64][number % 4]
+      guard place + length <= whole.count else { continue }
+      let cut = Array(whole[..<place]) + whole[(place + length)...]
+      if looksWhole(try scratch.write(cut, to: "b.mat"), names) { unseen.append("\(length) at \(place)") }
+    }
+    #expect(unseen.isEmpty, "gaps that are not seen")
+    #expect(!MATLABStructure.isWhole(try scratch.write(whole + [0], to: "b.mat")))
+    #expect(!MATLABStructure.isWhole(scratch.path("none.mat")))
+  }
+}

@@ -260,29 +260,6 @@ import Testing
     #expect(scratch.names.isEmpty)
   }
 
-  /// The temporary name is a link to `/dev/full`, which takes nothing.
-  @Test(
-    .enabled(if: FileManager.default.fileExists(atPath: "/dev/full")), arguments: ["a.tif", "a.dat", "a.mat"])
-  func fullDisk(name: String) throws {
-    let scratch = try Scratch()
-    let temporary = try OutputFile(scratch.path(name), overwrite: false).temporaryPath
-    try FileManager.default.createSymbolicLink(atPath: temporary, withDestinationPath: "/dev/full")
-    var options = OutputOptions()
-    options.creationOptions = name.hasSuffix("tif") ? ["COMPRESS=NONE"] : []
-    let identifier = errorIdentifier {
-      let writer = try RasterFormats.create(
-        scratch.path(name), shape: CubeShape(lines: 600, samples: 600, bands: 3), type: .float32,
-        metadata: CubeMetadata(bands: 3), options: options, context: RunContext())
-      let block = StoredBlock()
-      block.prepare(type: .float32, interleave: .bip, lines: 600, samples: 600, bands: 3)
-      block.bytes.initializeMemory(as: UInt8.self, repeating: 7)
-      try writer.write(block, lines: 0..<600)
-      _ = try writer.finish()
-    }
-    #expect(identifier == "E-DISK-FULL")
-    #expect(scratch.names.isEmpty, "\(scratch.names)")
-  }
-
   @Test func memoryFiles() throws {
     let name = "/vsimem/hsi-test-\(UUID().uuidString).tif"
     defer { VSI.delete(name) }

@@ -145,16 +145,17 @@ public struct Pretraining<N: PretrainableNetwork>: Sendable {
     model.card.source = base?.name
     model.card.normalisation = "every band to [0, 1] between its mean less and plus two standard deviations"
     card(&model.card)
+    var replaces = session.replaces
     return try trainer.run(session, context) { trainer in
       let record = trainer.record
-      model.card.training =
-        "\(summary); best at step \(record.bestStep) of \(trainer.steps), "
-        + String(format: "%.0f s of training", record.seconds)
+      model.card.training = "\(summary); best at step \(record.bestStep) of \(trainer.steps)"
       model.card.metrics = [
         .init(
           name: "PSNR", value: record.best ?? .nan, unit: "dB", conditions: "hidden values of validation windows")
       ]
-      try model.write(to: out, overwrite: true)
+      try model.write(to: out, overwrite: replaces)
+      // From now on it is this run's own.
+      replaces = true
       OutputFile.keepFinished()
     }
   }

@@ -221,17 +221,18 @@ public struct PatchTraining<Subject: PatchSubject>: Sendable {
     model.card.parameters = network.store.parameterCount
     model.card.source = base?.name
     card(&model.card)
+    var replaces = session.replaces
     return try trainer.run(session, context) { trainer in
       let record = trainer.record
-      model.card.training =
-        "\(summary); best at step \(record.bestStep) of \(trainer.steps), "
-        + String(format: "%.0f s of training", record.seconds)
+      model.card.training = "\(summary); best at step \(record.bestStep) of \(trainer.steps)"
       model.card.metrics = [
         .init(
           name: Subject.measure.name, value: record.best ?? .nan, unit: Subject.measure.unit,
           conditions: Subject.conditions)
       ]
-      try model.write(to: out, overwrite: true)
+      try model.write(to: out, overwrite: replaces)
+      // From now on it is this run's own.
+      replaces = true
       OutputFile.keepFinished()
     }
   }

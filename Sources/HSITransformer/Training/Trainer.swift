@@ -23,6 +23,8 @@ public final class Trainer {
   private var best: [Tensor]?
   /// The last losses, for the display.
   private var recent: [Double] = []
+  /// Whether the state under its name is one of this run.
+  private var hasSaved = false
 
   /// A trainer at the beginning of a run.
   public init(_ task: any TrainingTask) {
@@ -58,23 +60,22 @@ public final class Trainer {
         context.warn("W-TRAINING-ANEW", "there is no state \(path) yet: the training begins anew")
       }
     }
-    let start = Date()
+    // The time of day may go back.
+    let start = ContinuousClock.now
     var saved = start
-    let secondsBefore = record.seconds
     let patience = session.patience ?? plan.patience
     var isPending = false
     var isDue = false
     while record.step < steps, !record.hasEnded {
-      let now = Date()
-      record.seconds = secondsBefore + now.timeIntervalSince(start)
+      let now = ContinuousClock.now
       if !isPending {
-        let isOver = session.timeLimit.map { now.timeIntervalSince(start) > $0 } ?? false
+        let isOver = session.timeLimit.map { start.duration(to: now) / .seconds(1) > $0 } ?? false
         if context.cancellation.isCancelled || isOver {
           try save(session)
           try context.checkCancellation()
           return end(session, isComplete: false)
         }
-        if now.timeIntervalSince(saved) > session.saveEvery {
+        if saved.duration(to: now) / .seconds(1) > session.saveEvery {
           try save(session)
           saved = now
         }
@@ -87,7 +88,7 @@ public final class Trainer {
         try evaluate(batch, rate: rate, context, onBest)
         if let patience, record.stale >= patience, record.step < steps { record.hasEnded = true }
         try save(session)
-        saved = Date()
+        saved = .now
       }
       report(context)
     }
@@ -203,7 +204,9 @@ public final class Trainer {
   }
 
   private func save(_ session: TrainingSession) throws {
-    if let path = session.statePath { try state.save(record, to: path) }
+    guard let path = session.statePath else { return }
+    try state.save(record, to: path, overwrite: session.replaces || hasSaved)
+    hasSaved = true
   }
 
   /// Continues from a saved state.

@@ -57,8 +57,6 @@ public struct TrainingRecord: Codable, Sendable, Equatable {
   public var bestStep = 0
   /// Evaluations since then.
   public var stale = 0
-  /// Seconds of training so far.
-  public var seconds = 0.0
   /// Sum of losses, times their weights, since the last point of the curve.
   public var lossSum = 0.0
   /// Sum of their weights.
@@ -72,7 +70,7 @@ public struct TrainingRecord: Codable, Sendable, Equatable {
   public init(settings: String) { self.settings = settings }
 
   private enum Key: String, CodingKey {
-    case step, curve, best, bestSecond, bestStep, stale, seconds, lossSum, lossWeight, hasEnded, settings
+    case step, curve, best, bestSecond, bestStep, stale, lossSum, lossWeight, hasEnded, settings
   }
 
   /// States of versions before 0.2 lack what was not known then.
@@ -84,7 +82,6 @@ public struct TrainingRecord: Codable, Sendable, Equatable {
     bestSecond = try values.decodeIfPresent(Double.self, forKey: .bestSecond)
     bestStep = try values.decode(Int.self, forKey: .bestStep)
     stale = try values.decodeIfPresent(Int.self, forKey: .stale) ?? 0
-    seconds = try values.decode(Double.self, forKey: .seconds)
     lossSum = try values.decodeIfPresent(Double.self, forKey: .lossSum) ?? 0
     lossWeight = try values.decodeIfPresent(Double.self, forKey: .lossWeight) ?? 0
     hasEnded = try values.decodeIfPresent(Bool.self, forKey: .hasEnded) ?? false

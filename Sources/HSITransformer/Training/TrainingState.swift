@@ -28,18 +28,23 @@ public struct TrainingState {
 
   /// Writes the file; an earlier one stays until the new one is complete. What was finished so far, this file included,
   /// then stays whatever fails later: it is what a run is resumed from.
-  public func save<Record: Codable>(_ record: Record, to path: String) throws {
+  ///
+  /// - Parameter overwrite: whether a file of that name may be replaced.
+  /// - Throws: the errors of `SafetensorsWriter.write`.
+  public func save<Record: Codable>(_ record: Record, to path: String, overwrite: Bool = true) throws {
     let parts = TrainingState.parts
     var contents = store.contents().map { (name: "\(parts.weights)\($0.name)", content: $0.content) }
     contents += optimiser.state.map { ("\(parts.optimiser)\($0.name)", .floats($0.value)) }
     contents += (average?.state ?? []).map { ("\(parts.average)\($0.name)", .floats($0.value)) }
     if let best { contents += zip(store.parameters, best).map { ("\(parts.best)\($0.name)", .floats($1)) } }
     let encoder = JSONEncoder()
+    // Equal runs write equal bytes.
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     encoder.nonConformingFloatEncodingStrategy = .convertToString(
       positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     let json = String(decoding: try encoder.encode(record), as: UTF8.self)
     try SafetensorsWriter.write(
-      contents, metadata: [TrainingState.recordKey: json], to: path, overwrite: true)
+      contents, metadata: [TrainingState.recordKey: json], to: path, overwrite: overwrite)
     OutputFile.keepFinished()
   }
 

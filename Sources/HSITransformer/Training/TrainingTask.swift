@@ -145,19 +145,22 @@ public struct TrainingSession: Sendable {
   public var patience: Int?
   /// Seconds between states that are kept beside those of evaluations.
   public var saveEvery: Double
+  /// Whether files that are there before the run writes its own may be replaced; those of the run that is resumed are.
+  public var replaces: Bool
   /// Told where the run ended.
   public var onEnd: (@Sendable (TrainingOutcome) -> Void)?
 
   /// By default nothing is saved and nothing stops the run.
   public init(
     statePath: String? = nil, resumes: Bool = false, timeLimit: Double? = nil, patience: Int? = nil,
-    saveEvery: Double = 300, onEnd: (@Sendable (TrainingOutcome) -> Void)? = nil
+    saveEvery: Double = 300, replaces: Bool = true, onEnd: (@Sendable (TrainingOutcome) -> Void)? = nil
   ) {
     self.statePath = statePath
     self.resumes = resumes
     self.timeLimit = timeLimit
     self.patience = patience
     self.saveEvery = saveEvery
+    self.replaces = replaces || resumes
     self.onEnd = onEnd
   }
 }

@@ -78,10 +78,10 @@ public enum SafetensorsWriter {
     let header = try header(tensors, metadata)
     let file = try OutputFile(path, overwrite: overwrite, inputs: inputs)
     do {
-      let output = try Output(file)
-      try header.withUnsafeBytes { try output.write($0) }
+      let output = try file.create()
+      try output.write(header)
       for (_, content) in tensors { try content.withBytes { try output.write($0) } }
-      try output.close()
+      try output.close(synchronised: true)
     } catch {
       file.discard()
       throw error
@@ -141,43 +141,5 @@ public enum SafetensorsWriter {
       }
     }
     return result + "\""
-  }
-
-  /// The temporary file of an output, written piece by piece.
-  private final class Output {
-    private var descriptor: Int32
-    private let path: String
-
-    init(_ file: OutputFile) throws {
-      path = file.finalPath
-      descriptor = Foundation.open(file.temporaryPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
-      guard descriptor >= 0 else { throw OutputFile.failure(errno, path: path) }
-    }
-
-    func write(_ bytes: UnsafeRawBufferPointer) throws {
-      var done = 0
-      while let base = bytes.baseAddress, done < bytes.count {
-        let step = Foundation.write(descriptor, base + done, bytes.count - done)
-        if step > 0 {
-          done += step
-        } else if step == 0 {
-          throw OutputFile.failure(ENOSPC, path: path)
-        } else if errno != EINTR {
-          throw OutputFile.failure(errno, path: path)
-        }
-      }
-    }
-
-    /// Waits until the disk has everything, so that a name never stands for a file that a power cut emptied.
-    func close() throws {
-      let synced = fsync(descriptor) == 0 ? 0 : errno
-      let closed = Foundation.close(descriptor) == 0 ? 0 : errno
-      descriptor = -1
-      for code in [synced, closed] where code != 0 && code != EINVAL && code != EROFS {
-        throw OutputFile.failure(code, path: path)
-      }
-    }
-
-    deinit { if descriptor >= 0 { _ = Foundation.close(descriptor) } }
   }
 }

@@ -59,12 +59,11 @@ public struct FinetuneJob: Sendable {
     try task.check()
     try trained.checkUnits(of: training.scene, named: model, isTold: scene.opening.factor != nil, context)
     let classes = training.labels.classes
-    var clock = Stopwatch()
     let learned = try base.finetuned(
       task, lora: adapter, keepsHead: classes.values == trained.classes.values, epochs: epochs, rate: rate,
       output.session(context), context)
     let facts = TrainedFacts(
-      task: task, split: training.split.facts, scene: scene.path, labels: labels.path, seconds: clock.lap(),
+      task: task, split: training.split.facts, scene: scene.path, labels: labels.path,
       seed: context.seed)
     var card = ModelCard(architecture: trained.classifier.id)
     facts.write(on: &card)

@@ -57,15 +57,13 @@ public struct ClassifierTraining {
     ) { classifier.trainingBytes($0, samples: $1, classes: $2) }
     let task = training.task(isTransductive: isTransductive)
     try task.check()
-    var clock = Stopwatch()
     let trained = try Classifiers.train(classifier, task, session, context)
-    let seconds = clock.lap()
     var result = ClassificationModel(
       trained, classes: training.labels.classes, axis: training.scene.metadata.axis,
       trainingCounts: task.trainingCounts, split: training.split.facts)
     result.brightness = BrightnessRange(task)
     let facts = TrainedFacts(
-      task: task, split: training.split.facts, scene: scene.path, labels: labels.path, seconds: seconds,
+      task: task, split: training.split.facts, scene: scene.path, labels: labels.path,
       seed: context.seed)
     facts.write(on: &result.card)
     result.card.normalisation = isTransductive ? "fitted on all pixels of the scene" : "fitted on training pixels"

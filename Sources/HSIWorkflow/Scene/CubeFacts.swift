@@ -52,7 +52,7 @@ public struct CubeFacts {
     let shape = reader.shape
     var lines: [(String, String)] = []
     let order = shape.bands > 1 ? ", \(reader.interleave.rawValue.uppercased())" : ""
-    lines.append(("file", reader.path))
+    lines.append(("file", Secrets.masked(reader.path)))
     lines.append(("format", "\(reader.format), \(reader.sampleType.rawValue)\(order)"))
     let bytes = shape.pixels * shape.bands * reader.sampleType.size
     lines.append(
@@ -86,11 +86,13 @@ public struct CubeFacts {
     if let classes = metadata.classes {
       lines.append(("classes", classes.map(\.name).joined(separator: ", ")))
     }
-    if reader.files.count > 1 { lines.append(("files", reader.files.joined(separator: ", "))) }
+    if reader.files.count > 1 { lines.append(("files", reader.files.map(Secrets.masked).joined(separator: ", "))) }
     if let validPixels, let totalPixels { lines.append(("valid", "\(validPixels) of \(totalPixels) pixels")) }
     let width = lines.map(\.0.count).max() ?? 0
-    var text = lines.map { "\($0.0.padding(toLength: width, withPad: " ", startingAt: 0))  \($0.1)\n" }
-      .joined()
+    // What a file says stays on the line of its fact.
+    var text = lines.map {
+      "\($0.0.padding(toLength: width, withPad: " ", startingAt: 0))  \(ControlCharacters.shown($0.1, keepsLines: false))\n"
+    }.joined()
     if statistics != nil || noise != nil { text += bandTable }
     return text
   }
@@ -192,7 +194,8 @@ public struct CubeFacts {
     }
     let shape = reader.shape
     var object: [String: Any] = [
-      "file": reader.path, "files": reader.files, "format": reader.format, "lines": shape.lines,
+      "file": Secrets.masked(reader.path), "files": reader.files.map(Secrets.masked), "format": reader.format,
+      "lines": shape.lines,
       "samples": shape.samples, "bands": shape.bands, "type": reader.sampleType.rawValue,
       "interleave": reader.interleave.rawValue, "blockLines": reader.blockLines,
       "quantity": fact(metadata.quantity.rawValue, "quantity"),

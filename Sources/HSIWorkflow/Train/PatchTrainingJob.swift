@@ -64,15 +64,13 @@ public struct PatchTrainingJob<Subject: PatchSubject>: Sendable {
     let outcome = try training.run(
       training.startingModel(seed: context.seed), training: cubes(learning, context),
       judging: cubes(judging, context), to: output,
-      TrainingSession(statePath: statePath, resumes: resumes, timeLimit: timeLimit), context
+      TrainingSession(statePath: statePath, resumes: resumes, timeLimit: timeLimit, replaces: overwrites), context
     ) {
       $0.trainingData = data
       $0.createdBy = Toolkit.name
     }
     let record = outcome.record
-    try OutputFile.write(
-      TrainingCurve.picture(record, Subject.measure, of: "the validation patches"), to: curvePath, overwrite: true,
-      inputs: plan.protected)
+    try plan.store(TrainingCurve.picture(record, Subject.measure, of: "the validation patches"), at: curvePath)
     outcome.warnIfStopped(record.best == nil ? nil : output, context)
     if let best = record.best {
       let trained = outcome.isComplete ? "trained \(record.step) of \(outcome.steps) steps, " : ""

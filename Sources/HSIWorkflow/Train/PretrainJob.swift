@@ -65,16 +65,14 @@ public struct PretrainJob<N: PretrainableNetwork>: Sendable {
     let data = scenes.map { ($0.path as NSString).lastPathComponent }.joined(separator: ", ")
     let outcome = try training.run(
       model, windows: windows, judges: judged, to: output,
-      TrainingSession(statePath: statePath, resumes: resumes, timeLimit: timeLimit), context
+      TrainingSession(statePath: statePath, resumes: resumes, timeLimit: timeLimit, replaces: overwrites), context
     ) {
       $0.trainingData = data
       $0.createdBy = Toolkit.name
     }
     let record = outcome.record
     let measure = TrainingMeasure(name: "PSNR of hidden values", unit: "dB", digits: 2)
-    try OutputFile.write(
-      TrainingCurve.picture(record, measure, of: "validation windows"), to: curvePath, overwrite: true,
-      inputs: plan.protected)
+    try plan.store(TrainingCurve.picture(record, measure, of: "validation windows"), at: curvePath)
     outcome.warnIfStopped(record.best == nil ? nil : output, context)
     if let best = record.best {
       let trained = outcome.isComplete ? "trained \(record.step) of \(outcome.steps) steps, " : ""
@@ -86,7 +84,7 @@ public struct PretrainJob<N: PretrainableNetwork>: Sendable {
       let picture = PretrainExamples.picture(
         try Model<N>.read(output).network, judged, training.sampler(judged))
     {
-      try OutputFile.write(try PNG.encode(picture), to: picturePath, overwrite: true, inputs: plan.protected)
+      try plan.store(try PNG.encode(picture), at: picturePath)
       outputs.append(ReportOutput(path: picturePath, content: "examples"))
     }
     outputs += [

@@ -76,7 +76,7 @@ enum BatchExecution {
     settings.onlyFailed = onlyFailed
     settings.verifies = verifies
     settings.overwrites = arguments.overwrite
-    settings.commonOptions = options.run.config.map { "--config=" + $0 }
+    settings.commonOptions = options.run.config.map { "--config=" + $0 } + (options.run.allowRemote ? ["--allow-remote"] : [])
     let display = context.progress as? ProgressDisplay
     let runner = BatchRunner(plan, settings, context) { event in
       if case .damagedManifest(let lines) = event {
@@ -84,7 +84,7 @@ enum BatchExecution {
       }
       guard !quiet, let line = line(event) else { return }
       display?.clear()
-      Terminal.write("hsi: \(line)\n")
+      Terminal.note(line)
     }
     let outcome = try runner.run()
     try finish(plan, outcome, setting, quiet: quiet)
@@ -110,7 +110,7 @@ enum BatchExecution {
     if outcome.failed > 0 { parts.append("\(outcome.failed) failed") }
     if outcome.left > 0 { parts.append("\(outcome.left) not begun") }
     if !quiet {
-      Terminal.write("hsi: \(outcome.total) items: \(parts.joined(separator: ", ")); report \(report)\n")
+      Terminal.note("\(outcome.total) items: \(parts.joined(separator: ", ")); report \(report)")
     }
     guard outcome.failed > 0 else { return }
     throw outcome.done > 0

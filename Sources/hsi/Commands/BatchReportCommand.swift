@@ -44,6 +44,6 @@ struct BatchReportCommand: ParsableCommand {
       file.discard()
       throw error
     }
-    if !options.run.quiet { Terminal.write("hsi: \(status.total) items in \(path)\n") }
+    if !options.run.quiet { Terminal.note("\(status.total) items in \(path)") }
   }
 }

@@ -59,13 +59,13 @@ struct BatchSubmitCommand: ParsableCommand {
     let open = status.items.filter { onlyFailed ? $0.state == .failed : $0.state != .done }.map(\.index)
     guard !open.isEmpty else {
       if !options.run.quiet {
-        Terminal.write("hsi: nothing to submit: no item \(onlyFailed ? "failed" : "is left")\n")
+        Terminal.note("nothing to submit: no item \(onlyFailed ? "failed" : "is left")")
       }
       return
     }
     let defaults = setting.plan.job.defaults
     let request = scriptOptions()
-    let script = SlurmScript(
+    let script = try SlurmScript(
       setting.plan, open: open, maximum: Slurm.maximumArraySize(),
       threads: options.run.threads == "auto" ? defaults.threads : context.threads,
       memory: options.run.memory == nil ? defaults.memory : context.memory,
@@ -76,7 +76,7 @@ struct BatchSubmitCommand: ParsableCommand {
     }
     let submission = try Slurm.submit(script, setting.plan.job, request)
     if !options.run.quiet {
-      Terminal.write("hsi: \(open.count) items in \(submission.tasks) tasks; see hsi batch status \(job)\n")
+      Terminal.note("\(open.count) items in \(submission.tasks) tasks; see hsi batch status \(job)")
     }
     try Terminal.output(submission.id + "\n")
   }
@@ -93,6 +93,7 @@ struct BatchSubmitCommand: ParsableCommand {
     if let memory = options.run.memory { request.runOptions += ["--memory", memory] }
     if let seed = options.seed { request.runOptions += ["--seed", seed] }
     request.runOptions += options.run.config.flatMap { ["--config", $0] }
+    if options.run.allowRemote { request.runOptions.append("--allow-remote") }
     return request
   }
 

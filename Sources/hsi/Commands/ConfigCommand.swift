@@ -85,22 +85,22 @@ struct ConfigShowCommand: ParsableCommand {
       Row(
         key: "model_path", value: configuration.values["model_path"]?.text ?? "",
         origin: origin("model_path", "default")),
+      Row(
+        key: "allow_remote", value: options.run.allowRemote ? "yes" : configuration.values["allow_remote"]?.text ?? "no",
+        origin: options.run.allowRemote ? .commandLine("--allow-remote") : origin("allow_remote", "default")),
     ]
     let given = Set(options.run.config.compactMap { $0.split(separator: "=").first.map(String.init) })
     for (name, value) in configuration.gdal.sorted(by: { $0.key < $1.key }) where !given.contains(name) {
       let set = configuration.environment[name]
-      // A setting whose name speaks of a secret is not shown.
-      let shown = Secrets.masked("\(name)=\(set ?? value.text)").dropFirst(name.count + 1)
+      let shown = Secrets.masked(set ?? value.text, of: name)
       rows.append(
-        Row(key: "gdal.\(name)", value: String(shown), origin: set == nil ? value.origin : .environment(name))
+        Row(key: "gdal.\(name)", value: shown, origin: set == nil ? value.origin : .environment(name))
       )
     }
     for entry in options.run.config {
-      let parts = Secrets.masked(entry).split(separator: "=", maxSplits: 1)
-      guard parts.count == 2 else {
-        throw CoreError.invalidParameter(name: "--config", value: entry, requirement: "KEY=VALUE")
-      }
-      rows.append(Row(key: "gdal.\(parts[0])", value: String(parts[1]), origin: .commandLine("--config")))
+      let (name, value) = try RunOptions.setting(entry)
+      rows.append(
+        Row(key: "gdal.\(name)", value: Secrets.masked(value, of: name), origin: .commandLine("--config")))
     }
     return rows
   }

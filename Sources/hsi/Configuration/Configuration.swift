@@ -51,6 +51,7 @@ struct Configuration {
       add(file) { .user(file: path, line: $0) }
     }
     if let file = try SettingsFile(projectFile, environment: environment) {
+      try file.requireSafe()
       add(file) { .project(file: projectFile, line: $0) }
     }
     for setting in Setting.all {

@@ -13,6 +13,8 @@ struct Setting: Sendable {
   let requirement: String
   /// True for a file or folder, or a list of them: `~` and names relative to the file are resolved.
   var isPath = false
+  /// Whether only the user may say it, and not the file of a folder.
+  var isUsersOwn = false
   /// Whether a text is a value.
   let accepts: @Sendable (String) -> Bool
 
@@ -49,5 +51,10 @@ struct Setting: Sendable {
       key: "model_path", variable: "HSI_MODEL_PATH", meaning: "folders of model files",
       requirement: "folders",
       isPath: true, accepts: { !$0.isEmpty }),
+    Setting(
+      key: "allow_remote", variable: RemoteAccess.variable,
+      meaning: "whether files may lead to the network and to other folders", requirement: "yes or no",
+      isUsersOwn: true,
+      accepts: { (RemoteAccess.affirmations + ["no", "false", "off", "0"]).contains($0.lowercased()) }),
   ]
 }

@@ -93,6 +93,18 @@ struct SettingsFile {
     gdal.append((entry.path[1], Entry(text: text, line: entry.line)))
   }
 
+  /// Refuses settings and options of GDAL that the file of a folder must not make.
+  ///
+  /// - Throws: `ConfigurationError.unsafeOption`.
+  func requireSafe() throws {
+    for setting in Setting.all where setting.isUsersOwn {
+      guard let entry = settings[setting.key] else { continue }
+      throw ConfigurationError.unsafeOption(place: place(entry.line), name: setting.key)
+    }
+    guard let option = gdal.first(where: { ForeignOptions.isUnsafe($0.name) }) else { return }
+    throw ConfigurationError.unsafeOption(place: place(option.entry.line), name: option.name)
+  }
+
   /// The texts of a value: of numbers and truth values too, of a list of texts where that is allowed.
   private static func texts(_ value: SettingsText.Value, allowsList: Bool) -> [String]? {
     switch value {

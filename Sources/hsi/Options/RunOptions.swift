@@ -27,6 +27,19 @@ struct RunOptions: ParsableArguments {
   @Option(help: ArgumentHelp("GDAL configuration, KEY=VALUE, repeatable.", valueName: "key=value"))
   var config: [String] = []
 
+  @Flag(help: "Let files lead to the network and to other folders (virtual rasters, web services, HDF5 links).")
+  var allowRemote = false
+
+  /// The name and the value of `KEY=VALUE`.
+  ///
+  /// - Throws: `CoreError.invalidParameter`.
+  static func setting(_ entry: String) throws -> (name: String, value: String) {
+    guard let split = entry.firstIndex(of: "="), split != entry.startIndex else {
+      throw CoreError.invalidParameter(name: "--config", value: entry, requirement: "KEY=VALUE")
+    }
+    return (String(entry[..<split]), String(entry[split...].dropFirst()))
+  }
+
   /// The context of this run; threads, GDAL configuration and what configuration files say take effect.
   ///
   /// - Parameter seed: `--seed` of commands that draw.
@@ -34,12 +47,11 @@ struct RunOptions: ParsableArguments {
     let configuration = try Configuration()
     let settings = try RunSettings(self, seed: seed, configuration)
     configuration.install()
+    if allowRemote { RemoteAccess.allow() }
     Parallel.setThreads(settings.threads.value)
     for entry in config {
-      guard let split = entry.firstIndex(of: "="), split != entry.startIndex else {
-        throw CoreError.invalidParameter(name: "--config", value: entry, requirement: "KEY=VALUE")
-      }
-      GDAL.setConfiguration(String(entry[..<split]), String(entry[entry.index(after: split)...]))
+      let (name, value) = try RunOptions.setting(entry)
+      GDAL.setConfiguration(name, value)
     }
     let (level, isJSON) = (settings.log.value, settings.logFormat.value == "json")
     let logger = Logger(label: "hsi") { _ in TerminalLogHandler(logLevel: level, isJSON: isJSON) }

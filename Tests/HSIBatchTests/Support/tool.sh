@@ -15,7 +15,8 @@ if [ -n "$wait" ]; then sleep "$wait"; fi
 if grep -q broken "$@"; then echo "hsi: error: $1 is broken" >&2; exit 3; fi
 if grep -q once "$@" && [ $n = 1 ]; then echo "hsi: error: not yet" >&2; exit 1; fi
 if grep -q killed "$@" && [ $n = 1 ]; then
-  echo part > "$(dirname "$out")/.$(basename "$out").$(hostname -s).$$.part"; kill -9 $$
+  part="$(dirname "$out")/.$(basename "$out").$(hostname -s).$$.a1.part"; mkdir "$part"; echo half > "$part/$(basename "$out")"
+  kill -9 $$
 fi
 if grep -q silent "$@"; then exit 0; fi
 [ -n "$report" ] && echo report > "$report"
