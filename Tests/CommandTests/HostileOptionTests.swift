@@ -38,7 +38,7 @@ import Testing
         #expect(error?.identifier == "E-PARAMETER" && error?.description.contains(number) ?? false)
       }
     }
-    let usual = try HSICommand.parseAsRoot(["simulate", "scene", "o.dat", "--rows", "1000000", "--bands", "-1"])
+    let usual = try HSICommand.parseAsRoot(["simulate", "scene", "o.dat", "--rows", "1000000", "--bands=-1"])
     try OptionRanges.check(usual)
   }
 
