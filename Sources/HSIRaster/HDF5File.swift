@@ -441,7 +441,9 @@ final class HDF5Array {
 
   /// All numbers as double, row-major; nil for other types or above a million of them.
   func doubles() -> [Double]? {
-    guard foreign == nil, type != nil, let count, count > 0, count <= 1 << 20, implausible == nil, (try? examine()) != nil else {
+    guard foreign == nil, type != nil, let count, count > 0, count <= 1 << 20, implausible == nil,
+      (try? examine()) != nil
+    else {
       return nil
     }
     var values = [Double](repeating: 0, count: count)
@@ -455,7 +457,9 @@ final class HDF5Array {
       H5Tclose(stored)
       H5Sclose(space)
     }
-    guard foreign == nil, H5Tget_class(stored) == H5T_STRING, let count, count > 0, count <= 1 << 16, (try? examine()) != nil else {
+    guard foreign == nil, H5Tget_class(stored) == H5T_STRING, let count, count > 0, count <= 1 << 16,
+      (try? examine()) != nil
+    else {
       return nil
     }
     return HDF5File.strings(type: stored, space: space, count: count) { H5Dread(id, $0, 0, 0, 0, $1) }

@@ -76,7 +76,8 @@ enum BatchExecution {
     settings.onlyFailed = onlyFailed
     settings.verifies = verifies
     settings.overwrites = arguments.overwrite
-    settings.commonOptions = options.run.config.map { "--config=" + $0 } + (options.run.allowRemote ? ["--allow-remote"] : [])
+    settings.commonOptions =
+      options.run.config.map { "--config=" + $0 } + (options.run.allowRemote ? ["--allow-remote"] : [])
     let display = context.progress as? ProgressDisplay
     let runner = BatchRunner(plan, settings, context) { event in
       if case .damagedManifest(let lines) = event {

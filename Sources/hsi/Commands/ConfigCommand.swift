@@ -86,7 +86,8 @@ struct ConfigShowCommand: ParsableCommand {
         key: "model_path", value: configuration.values["model_path"]?.text ?? "",
         origin: origin("model_path", "default")),
       Row(
-        key: "allow_remote", value: options.run.allowRemote ? "yes" : configuration.values["allow_remote"]?.text ?? "no",
+        key: "allow_remote",
+        value: options.run.allowRemote ? "yes" : configuration.values["allow_remote"]?.text ?? "no",
         origin: options.run.allowRemote ? .commandLine("--allow-remote") : origin("allow_remote", "default")),
     ]
     let given = Set(options.run.config.compactMap { $0.split(separator: "=").first.map(String.init) })
