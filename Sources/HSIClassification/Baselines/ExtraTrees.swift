@@ -44,7 +44,7 @@ public struct ExtraTrees: Classifier {
     defer { claim.release() }
     try task.check()
     let (pixels, labels) = task.spectra(of: task.training)
-    let attempts = min(pixels.columns, tried ?? max(1, Int(Double(pixels.columns).squareRoot().rounded())))
+    let attempts = min(pixels.columns, tried ?? max(1, Int(clamping: Double(pixels.columns).squareRoot().rounded())))
     var grown = [Tree](repeating: Tree(), count: trees)
     // Rounds of trees, so that work can stop in between; the seed of a tree is its number.
     let round = 16
