@@ -53,7 +53,7 @@ struct Setting: Sendable {
       isPath: true, accepts: { !$0.isEmpty }),
     Setting(
       key: "allow_remote", variable: RemoteAccess.variable,
-      meaning: "whether files may lead to the network and to other folders", requirement: "yes or no",
+      meaning: "whether files may lead out of their folder", requirement: "yes or no",
       isUsersOwn: true,
       accepts: { (RemoteAccess.affirmations + ["no", "false", "off", "0"]).contains($0.lowercased()) }),
   ]
