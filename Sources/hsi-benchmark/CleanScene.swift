@@ -26,7 +26,7 @@ struct CleanScene {
     CleanScene(name: "AVIRIS-90", path: "aviris-90/a_hsi_img_for_VI_demo.mat", variable: "hsi_img"),
   ]
 
-  /// Scenes that nothing about refinement was chosen on, for comparisons beside `keptOut`.
+  /// Four more scenes, for comparisons beside `keptOut`; constants of classical methods were chosen on three of them.
   static let further = [
     CleanScene(name: "AVIRIS-90", path: "aviris-90/a_hsi_img_for_VI_demo.mat", variable: "hsi_img"),
     CleanScene(name: "Airport", path: "aviris-anomaly/abu-airport-2.mat", variable: "hsi"),

@@ -137,9 +137,10 @@ import Testing
     // Band 0 says nothing, band 1 separates 0 from the rest at 3.5, then 1 from 2 at 7.
     let pixels = PixelMatrix(
       rows: 8, columns: 2, values: [5, 1, 5, 2, 5, 3, 5, 4, 5, 5, 5, 9, 5, 9, 5, 10])
-    let table = BinnedPixels(pixels, labels: [0, 0, 0, 1, 1, 2, 2, 2], classes: 3)
-    var grower = TreeGrower(
-      table, bandsPerSplit: 2, leaf: 1, depth: 64, random: CounterRandom(seed: 0), bootstraps: false)
+    let labels = [0, 0, 0, 1, 1, 2, 2, 2]
+    let table = BinnedPixels(pixels, labels: labels, classes: 3)
+    let cuts = BestCuts(table, tried: 2, leaf: 1, random: CounterRandom(seed: 0))
+    var grower = TreeGrower(cuts, (0..<8).map { $0 }, labels: labels, classes: 3, leaf: 1, depth: 64)
     let tree = grower.grow()
     #expect(tree.band == [1, -1, 1, -1, -1])
     #expect(tree.threshold[0] == 3.5 && tree.threshold[2] == 7)

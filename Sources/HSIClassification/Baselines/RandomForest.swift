@@ -13,12 +13,7 @@ public struct RandomForest: Classifier {
     task: .classify, citation: "L. Breiman, Random forests, Machine Learning 45, 2001",
     cost: "N T log n, training T n √L log n",
     advice: "Robust with its defaults; needs no scaling, says little about bands that are alike.",
-    parameters: [
-      ParameterDescription("trees", 300, in: 1...10000, "number of trees T"),
-      ParameterDescription("bands", nil, in: 1...10000, "bands tried per split (rule: square root of all)"),
-      ParameterDescription("leaf", 1, in: 1...10000, "fewest training pixels in a leaf"),
-      ParameterDescription("depth", 64, in: 1...64, "most splits from root to leaf"),
-    ], aliases: ["rf", "forest"])
+    parameters: Tree.parameters, aliases: ["rf", "forest"])
 
   private let trees: Int
   private let tried: Int?
@@ -47,35 +42,14 @@ public struct RandomForest: Classifier {
     let table = BinnedPixels(pixels, labels: labels, classes: task.classes.count)
     let bands = pixels.columns
     let attempts = min(bands, tried ?? max(1, Int(clamping: Double(bands).squareRoot().rounded())))
-    var grown = [Tree](repeating: Tree(), count: trees)
-    // Rounds of trees, so that work can stop in between; the seed of a tree is its number.
-    let round = 16
-    for first in stride(from: 0, to: trees, by: round) {
-      try context.checkCancellation()
-      let count = min(round, trees - first)
-      grown.withUnsafeMutableBufferPointer { buffer in
-        guard let base = buffer.baseAddress else { return }
-        Parallel.forEach(count) { i in
-          var grower = TreeGrower(
-            table, bandsPerSplit: attempts, leaf: leaf, depth: depth,
-            random: CounterRandom(seed: context.seed, stream: UInt64(first + i)))
-          base[first + i] = grower.grow()
-        }
-      }
-      context.progress.report(phase: "growing trees", fraction: Double(first + count) / Double(trees))
+    let grown = try Tree.forest(trees, context) { stream in
+      var cuts = BestCuts(table, tried: attempts, leaf: leaf, random: stream)
+      let pixels = cuts.bootstrap()
+      var grower = TreeGrower(cuts, pixels, labels: labels, classes: task.classes.count, leaf: leaf, depth: depth)
+      return grower.grow()
     }
     return TrainedForest(features: try Features.fit(.raw, pixels), classCount: task.classes.count, trees: grown)
   }
-}
-
-/// One tree in arrays: node i asks `x[band] <= threshold`; yes goes to `first`, no to `first + 1`. A leaf has band −1 and
-/// its row of shares in `first`.
-struct Tree {
-  var band: [Int32] = []
-  var threshold: [Float] = []
-  var first: [Int32] = []
-  /// Leaves × classes.
-  var shares: [Float] = []
 }
 
 /// Training pixels with every value replaced by its place among the quantiles of its band.
@@ -129,86 +103,42 @@ struct BinnedPixels {
   }
 }
 
-/// Grows one tree.
-struct TreeGrower {
+/// The best of all borders between bins of some bands drawn at random.
+struct BestCuts: TreeSplitter {
   private let table: BinnedPixels
-  private let bandsPerSplit: Int
+  private let tried: Int
   private let leaf: Int
-  private let depth: Int
   private var random: CounterRandom
-  private var tree = Tree()
-  private var pixels: [Int32]
   private var histogram: [Int32]
   private var order: [Int]
 
-  init(_ table: BinnedPixels, bandsPerSplit: Int, leaf: Int, depth: Int, random: CounterRandom, bootstraps: Bool = true)
-  {
-    self.table = table
-    self.bandsPerSplit = bandsPerSplit
-    self.leaf = leaf
-    self.depth = depth
-    self.random = random
-    pixels = (0..<table.count).map { Int32($0) }
-    if bootstraps { for i in pixels.indices { pixels[i] = Int32(self.random.index(below: table.count)) } }
+  /// - Parameter tried: bands per split.
+  init(_ table: BinnedPixels, tried: Int, leaf: Int, random: CounterRandom) {
+    (self.table, self.tried, self.leaf, self.random) = (table, tried, leaf, random)
     histogram = [Int32](repeating: 0, count: 256 * table.classes)
     order = Array(0..<table.bands)
   }
 
-  mutating func grow() -> Tree {
-    append()
-    // Nodes wait with their pixels, a range of `pixels`.
-    var waiting = [(node: 0, range: 0..<pixels.count, depth: 0)]
-    while let (node, range, level) = waiting.popLast() {
-      guard let split = level < depth ? bestSplit(range) : nil else {
-        finish(node, range)
-        continue
-      }
-      let middle = partition(range, split.band, split.bin)
-      tree.band[node] = Int32(split.band)
-      tree.threshold[node] = table.borders[split.band][split.bin]
-      let first = tree.band.count
-      tree.first[node] = Int32(first)
-      append()
-      append()
-      waiting.append((first + 1, middle..<range.upperBound, level + 1))
-      waiting.append((first, range.lowerBound..<middle, level + 1))
-    }
-    return tree
-  }
+  /// As many pixels as there are, drawn with replacement.
+  mutating func bootstrap() -> [Int32] { (0..<table.count).map { _ in Int32(random.index(below: table.count)) } }
 
-  private mutating func append() {
-    tree.band.append(-1)
-    tree.threshold.append(0)
-    tree.first.append(0)
-  }
-
-  private mutating func finish(_ node: Int, _ range: Range<Int>) {
-    var shares = [Float](repeating: 0, count: table.classes)
-    for n in range { shares[table.labels[Int(pixels[n])]] += 1 }
-    tree.first[node] = Int32(tree.shares.count / table.classes)
-    for share in shares { tree.shares.append(share / Float(range.count)) }
-  }
-
-  /// The split of lowest weighted Gini impurity among some random bands: highest Σ n_c²/n of the two sides. Bands that do
-  /// not vary here do not count as tried.
-  private mutating func bestSplit(_ range: Range<Int>) -> (band: Int, bin: Int)? {
+  /// Bands that do not vary here do not count as tried.
+  mutating func split(_ pixels: ArraySlice<Int32>) -> TreeSplit? {
     let classes = table.classes
-    let first = table.labels[Int(pixels[range.lowerBound])]
-    guard range.count >= 2 * leaf, range.contains(where: { table.labels[Int(pixels[$0])] != first }) else { return nil }
-    var (best, winner): (Double, (band: Int, bin: Int)?) = (-1, nil)
-    var tried = 0
+    var (best, winner): (Double, TreeSplit?) = (-1, nil)
+    var seen = 0
     var left = [Int](repeating: 0, count: classes)
     var total = left
-    for n in range { total[table.labels[Int(pixels[n])]] += 1 }
-    for k in 0..<order.count where tried < bandsPerSplit {
+    for n in pixels { total[table.labels[Int(n)]] += 1 }
+    for k in 0..<order.count where seen < tried {
       order.swapAt(k, k + random.index(below: order.count - k))
       let band = order[k]
       let bins = table.borders[band].count + 1
       guard bins > 1 else { continue }
       for i in 0..<(bins * classes) { histogram[i] = 0 }
       let base = band * table.count
-      for n in range {
-        let pixel = Int(pixels[n])
+      for n in pixels {
+        let pixel = Int(n)
         histogram[Int(table.bins[base + pixel]) * classes + table.labels[pixel]] += 1
       }
       for c in 0..<classes { left[c] = 0 }
@@ -222,39 +152,22 @@ struct TreeGrower {
         }
         guard here > 0 else { continue }
         below += here
-        let above = range.count - below
+        let above = pixels.count - below
         guard above > 0 else { break }
         varies = true
         guard below >= leaf, above >= leaf else { continue }
-        var (a, b) = (0.0, 0.0)
-        for c in 0..<classes {
-          a += Double(left[c] * left[c])
-          b += Double((total[c] - left[c]) * (total[c] - left[c]))
+        let score = TreeSplit.purity(left, of: total, below: below, above: above)
+        if score > best * (1 + 1e-12) {
+          (best, winner) = (score, TreeSplit(band: band, threshold: table.borders[band][bin], bin: bin))
         }
-        let score = a / Double(below) + b / Double(above)
-        if score > best * (1 + 1e-12) { (best, winner) = (score, (band, bin)) }
       }
-      if varies { tried += 1 }
+      if varies { seen += 1 }
     }
     return winner
   }
 
-  /// Moves the pixels at or below a bin to the front, keeping their order; returns where the others begin.
-  private mutating func partition(_ range: Range<Int>, _ band: Int, _ bin: Int) -> Int {
-    let base = band * table.count
-    var above: [Int32] = []
-    var place = range.lowerBound
-    for n in range {
-      let pixel = pixels[n]
-      if Int(table.bins[base + Int(pixel)]) <= bin {
-        pixels[place] = pixel
-        place += 1
-      } else {
-        above.append(pixel)
-      }
-    }
-    for (i, pixel) in above.enumerated() { pixels[place + i] = pixel }
-    return place
+  func isBelow(_ pixel: Int, _ split: TreeSplit) -> Bool {
+    Int(table.bins[split.band * table.count + pixel]) <= split.bin
   }
 }
 

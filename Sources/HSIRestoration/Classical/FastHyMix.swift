@@ -40,21 +40,10 @@ public struct FastHyMix: ClassicalDenoiser {
   }
 
   public func denoise(_ scene: Cube, noise: NoiseLevels, _ context: RunContext) throws -> RestoredScene {
-    try FastHyMix.alternate(scene, noise: noise, parameters, refinement: nil, context)
-  }
-
-  /// The alternation.
-  ///
-  /// - Parameter refinement: what follows on the filter in the last round.
-  static func alternate(
-    _ scene: Cube, noise: NoiseLevels, _ parameters: MethodParameters, refinement: SubspaceRefinement?,
-    _ context: RunContext
-  ) throws -> RestoredScene {
     let separation = OutlierSeparation(scene, levels: noise, threshold: Float(parameters.value("outlier")))
     let filling = PlaneFilling(scene)
     let rounds = Int(parameters.value("rounds"))
     var rank = 0
-    var outcome = SubspaceRefinement.Outcome()
     for round in 0..<rounds {
       try context.checkCancellation()
       let corrected = scene.replacingPixels(by: separation.corrected)
@@ -65,8 +54,6 @@ public struct FastHyMix: ClassicalDenoiser {
       let components = subspace.project(corrected.pixels, rank: rank)
       if round + 2 < rounds {
         _ = try WaveletFilter(filling, levels: 5, shifts: 2).apply(to: components, context)
-      } else if let refinement, round + 1 == rounds {
-        outcome = try refinement.apply(to: components, filling, context) { try BlockMatching().apply(to: $0, $1, $2) }
       } else {
         try BlockMatching().apply(to: components, filling, context)
       }
@@ -74,9 +61,8 @@ public struct FastHyMix: ClassicalDenoiser {
       separation.update(estimate)
       context.logger.debug("round \(round + 1): rank \(rank), outliers \(separation.outlierShare)")
     }
-    var facts = ["outliers": separation.outlierShare, "stripedColumns": separation.stripedShare]
-    facts.merge(outcome.facts) { $1 }
     return RestoredScene(
-      scene: scene.replacingPixels(by: separation.estimate), noise: separation.levels, rank: rank, facts: facts)
+      scene: scene.replacingPixels(by: separation.estimate), noise: separation.levels, rank: rank,
+      facts: ["outliers": separation.outlierShare, "stripedColumns": separation.stripedShare])
   }
 }
