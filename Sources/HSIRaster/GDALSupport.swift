@@ -33,6 +33,8 @@ public enum GDAL {
 
   private static let registered: Void = {
     GDALAllRegister()
+    // What is said outside `collecting`, on GDAL's own threads too, is not for the terminal; debugging that was asked for is.
+    CPLSetErrorHandler(CPLQuietErrorHandler)
     RemoteAccess.restrict()
   }()
 

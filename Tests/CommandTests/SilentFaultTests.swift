@@ -172,6 +172,24 @@ import Testing
     try run("unmix in/s.dat o/a.dat --count 3 --overwrite --spectra-scale 2", place, 2, "--spectra-scale")
   }
 
+  /// A GeoTIFF that ends anywhere: what is printed are our lines, not those of the libraries below.
+  @Test func messagesOfLibrariesStayInside() throws {
+    let place = try SampleScene.workplace()
+    try run("convert in/s.dat o/s.tif", place)
+    let whole = try Data(contentsOf: place.url.appendingPathComponent("o/s.tif"))
+    for part in [1, 4, 16, 64, 200, 250] {
+      let path = place.url.appendingPathComponent("o/cut\(part).tif")
+      try whole.prefix(whole.count * part / 256).write(to: path)
+      for line in ["info o/cut\(part).tif", "quicklook o/cut\(part).tif o/cut\(part).png"] {
+        let result = try Tool.run(words(line), in: place.url)
+        #expect([0, 3].contains(result.status), "\(line): \(result.errors)")
+        #expect(result.errorLines.count == (result.status == 0 ? 0 : 1), "\(line): \(result.errors)")
+        let lines = result.errors.split(separator: "\n")
+        #expect(lines.allSatisfy { $0.hasPrefix("hsi: ") }, "\(line): \(result.errors)")
+      }
+    }
+  }
+
   /// A model meets a scene in other units: refused with the factor, the same map when it is given, believed when 1 is. Models that
   /// are blind to brightness, or bring a scene to their range, map it.
   @Test func scenesInOtherUnitsThanTheModel() throws {
@@ -206,6 +224,8 @@ import Testing
         try run(line + " --scene-scale 1", place)
       }
     }
+    // Believed although it is wrong: the map says so itself.
+    try run("classify predict o/f.dat o/w.dat --model gml.safetensors --scene-scale 1e-6", place, 0, "W-ONE-CLASS")
     // An ensemble is as strict as its members, and so is fine-tuning, whose adapter knows the units that it learned.
     try run(
       "classify predict o/f.dat o/e.dat --model sam.safetensors --with svm.safetensors", place, 7,

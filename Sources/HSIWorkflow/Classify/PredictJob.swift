@@ -117,6 +117,7 @@ public struct PredictJob: Sendable {
       }
       return try sink.finish()
     }
+    facts.warnOfOneClass(context)
     if let path = paths.quicklook, let picture = facts.picture {
       try run.write(
         picture.image, to: path, georeference: prediction.metadata.georeference, step: picture.step,
@@ -201,6 +202,16 @@ private struct PredictFacts {
     return ClassPicture.image(
       shown.with(classes.union(shown.classes)), longestSide: max(preview.width, preview.height)
     ).image
+  }
+
+  /// Says that all of many pixels are of one class, which units or bands of another kind than the model's make of any scene.
+  func warnOfOneClass(_ context: RunContext) {
+    let total = counts.reduce(0, +)
+    guard total >= 100, counts.count > 1, let only = counts.firstIndex(of: total) else { return }
+    context.warn(
+      "W-ONE-CLASS",
+      "all \(total) pixels have one class, \(classes.names[only]): if that cannot be, compare the units of the scene "
+        + "(\(option: "scene scale")) and its bands with those that the model was trained on")
   }
 
   /// `5 classes on 1200 pixels, mean confidence 93 %`.
