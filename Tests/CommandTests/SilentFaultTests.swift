@@ -177,7 +177,7 @@ import Testing
     let place = try SampleScene.workplace()
     try run("convert in/s.dat o/s.tif", place)
     let whole = try Data(contentsOf: place.url.appendingPathComponent("o/s.tif"))
-    for part in [1, 4, 16, 64, 200, 250] {
+    for part in [1, 16, 200] {
       let path = place.url.appendingPathComponent("o/cut\(part).tif")
       try whole.prefix(whole.count * part / 256).write(to: path)
       for line in ["info o/cut\(part).tif", "quicklook o/cut\(part).tif o/cut\(part).png"] {
@@ -198,14 +198,13 @@ import Testing
     try run("convert in/s.dat o/f.dat --ot float32", place)
     let path = place.url.appendingPathComponent("o/f.dat")
     try SampleScene.floats(path).map { $0 * 10_000 }.withUnsafeBytes { try Data($0).write(to: path) }
+    // One of the pixel-wise classifiers, which share the check, one of LIBSVM, one blind to brightness, and two networks.
     let models = [
-      "gml": "", "knn": "", "logistic": "", "random-forest": "--set trees=10", "svm": "", "sam": "",
-      "cnn-1d": "--set epochs=1",
-      "lola-specvit-tiny": "--set epochs=1", "less-tiny": "--set epochs=1",
+      "gml": "", "svm": "", "sam": "", "lola-specvit-tiny": "--set epochs=1", "less-tiny": "--set epochs=1",
     ]
     for (model, settings) in models {
       try run(
-        "classify train in/s.dat l.dat --train 20% --guard 0 -q --model \(model) \(settings) --out \(model).safetensors",
+        "classify train in/s.dat l.dat --train 8/class --guard 0 -q --model \(model) \(settings) --out \(model).safetensors",
         place)
       let line = "classify predict o/f.dat \(model).dat --overwrite --model \(model).safetensors"
       switch model {
@@ -221,17 +220,17 @@ import Testing
           SampleScene.floats(place.url.appendingPathComponent("o/b.dat"))
         )
         #expect(a.count == b.count && zip(a, b).allSatisfy { abs($0 - $1) < 2e-3 }, "\(model)")
-        try run(line + " --scene-scale 1", place)
       }
     }
-    // Believed although it is wrong: the map says so itself.
+    // Believed where it is said, also where it is wrong: the map says so itself.
+    try run("classify predict o/f.dat o/told.dat --model svm.safetensors --scene-scale 1", place)
     try run("classify predict o/f.dat o/w.dat --model gml.safetensors --scene-scale 1e-6", place, 0, "W-ONE-CLASS")
     // An ensemble is as strict as its members, and so is fine-tuning, whose adapter knows the units that it learned.
     try run(
       "classify predict o/f.dat o/e.dat --model sam.safetensors --with svm.safetensors", place, 7,
       "--scene-scale 0.0001")
     let tune =
-      "classify finetune o/f.dat l.dat --train 20% --guard 0 -q --from lola-specvit-tiny.safetensors --lora r=2"
+      "classify finetune o/f.dat l.dat --train 8/class --guard 0 -q --from lola-specvit-tiny.safetensors --lora r=2"
     try run(tune + " --epochs 1 --out t.safetensors", place, 7, "--scene-scale 0.0001")
     try run(tune + " --epochs 1 --out t.safetensors --scene-scale 0.0001", place)
     let adapted = "--model lola-specvit-tiny.safetensors --adapter t.safetensors"
