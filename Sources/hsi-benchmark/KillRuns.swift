@@ -128,7 +128,10 @@ struct KillRuns: ParsableCommand {
     process.executableURL = URL(fileURLWithPath: hsi)
     process.arguments = words + ["-q"]
     process.currentDirectoryURL = folder
-    process.environment = ProcessInfo.processInfo.environment.merging(["SOURCE_DATE_EPOCH": "1700000000"]) { $1 }
+    process.environment = ProcessInfo.processInfo.environment.merging([
+      // Records tell the time and the budget, which would be a share of what is free.
+      "SOURCE_DATE_EPOCH": "1700000000", "HSI_MEMORY": "1G",
+    ]) { $1 }
     process.standardOutput = FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice
     try process.run()
