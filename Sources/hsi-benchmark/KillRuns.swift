@@ -157,7 +157,13 @@ struct KillRuns: ParsableCommand {
       // Who did what when: names and times differ from run to run.
       guard !["job.manifest/", "logs/"].contains(where: name.hasPrefix), name != "job.report.json" else { continue }
       let isRecord = name.hasSuffix(".prov.json")
-      result[name] = isRecord ? Data() : try Data(contentsOf: url)
+      var data = isRecord ? Data() : try Data(contentsOf: url)
+      // A report quotes its command line, to which a resumption adds --overwrite.
+      if name.hasSuffix(".json") {
+        let lines = String(decoding: data, as: UTF8.self).split(separator: "\n")
+        data = Data(lines.filter { !$0.contains("\"command_line\"") }.joined(separator: "\n").utf8)
+      }
+      result[name] = data
     }
     return result
   }
