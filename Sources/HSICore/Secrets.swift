@@ -23,20 +23,34 @@ public enum Secrets {
     return result
   }
 
-  /// Private keys in their usual wrapping, whole.
+  /// Private keys in their usual wrapping, whole: in one pass, however many there are.
   private static func maskedKeys(_ text: String) -> String {
-    let dashes = String(repeating: "-", count: 5)
-    guard text.contains(dashes + "BEGIN ") else { return text }
-    var (result, rest) = ("", text[...])
-    while let begin = rest.range(of: dashes + "BEGIN ") {
-      result += rest[..<begin.lowerBound] + mask
-      rest = rest[begin.upperBound...]
-      guard let end = rest.range(of: dashes + "END "), let close = rest[end.upperBound...].range(of: dashes) else {
-        return result
+    let dashes = Array(repeating: UInt8(ascii: "-"), count: 5)
+    let (opening, closing) = (dashes + Array("BEGIN ".utf8), dashes + Array("END ".utf8))
+    let bytes = Array(text.utf8)
+    func place(of word: [UInt8], from start: Int) -> Int? {
+      guard bytes.count >= word.count else { return nil }
+      var place = start
+      while place <= bytes.count - word.count {
+        if bytes[place] == word[0], bytes[place..<(place + word.count)].elementsEqual(word) { return place }
+        place += 1
       }
-      rest = rest[close.upperBound...]
+      return nil
     }
-    return result + rest
+    guard var begin = place(of: opening, from: 0) else { return text }
+    var result: [UInt8] = []
+    var rest = 0
+    while true {
+      result += bytes[rest..<begin] + Array(mask.utf8)
+      guard let end = place(of: closing, from: begin + opening.count),
+        let last = place(of: dashes, from: end + closing.count)
+      else { return String(decoding: result, as: UTF8.self) }
+      rest = last + dashes.count
+      guard let next = place(of: opening, from: rest) else {
+        return String(decoding: result + bytes[rest...], as: UTF8.self)
+      }
+      begin = next
+    }
   }
 
   private static let longestName = 64

@@ -44,11 +44,16 @@ public final class COGWriter: CubeWriter {
     intermediate.overwrite = true
     intermediate.interleave = .bip
     let codec = options.isCompatible ? "DEFLATE" : "ZSTD"
+    // A tile holds all bands, and GDAL holds some tiles for every thread.
+    func tile(_ side: Int) -> Int { .product(side, side, shape.bands, type.size) }
+    let side = tile(256) > TileRow.partBytes ? 128 : 256
     creationOptions =
       [
-        "BLOCKSIZE=256", "COMPRESS=\(codec)",
+        "BLOCKSIZE=\(side)", "COMPRESS=\(codec)",
         options.isCompatible && type.isFloatingPoint ? "PREDICTOR=NO" : "PREDICTOR=YES", "BIGTIFF=IF_SAFER",
-        "NUM_THREADS=ALL_CPUS",
+        "NUM_THREADS=\(tile(side) > TileRow.partBytes ? "1" : "ALL_CPUS")",
+        // What fits a screen needs no smaller copies.
+        max(shape.samples, shape.lines) <= 512 ? "OVERVIEWS=NONE" : "OVERVIEWS=AUTO",
       ] + options.creationOptions
     do {
       plain = try GeoTIFFWriter(

@@ -133,7 +133,7 @@ enum ForeignReferences {
   ]
 
   /// The file in a name of a dataset: `NETCDF:"f.nc":v`, `GTIFF_DIR:2:f.tif`, `vrt://f.tif?bands=1`, `/vsizip/a.zip/f.tif`.
-  private static func file(of name: String) -> String {
+  static func file(of name: String) -> String {
     var text = Substring(name)
     if text.hasPrefix("vrt://") {
       text = text.dropFirst(6)

@@ -49,13 +49,14 @@ public enum GDAL {
   /// Opens a dataset after a look at where it leads; nil where GDAL cannot.
   ///
   /// - Parameter flags: `GDAL_OF_…`.
-  /// - Throws: `RasterError.foreign` for a description that leads out of its folder.
+  /// - Throws: `RasterError.foreign` for a description that leads out of its folder, `.unreadable` for a damaged NetCDF header.
   static func opened(
     _ name: String, _ flags: Int32, options: UnsafePointer<UnsafePointer<CChar>?>? = nil
   ) throws -> GDALDatasetH? {
     register()
     RemoteAccess.asked(name)
     try ForeignReferences.check(name)
+    try NetCDFHeader.check(ForeignReferences.file(of: name))
     return GDALOpenEx(name, UInt32(flags), nil, options, nil)
   }
 

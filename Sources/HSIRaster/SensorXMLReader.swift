@@ -87,7 +87,11 @@ struct SensorXML {
     guard let text = XMLText.utf8(bytes) else {
       throw RasterError.unreadable(path: path, reason: "it is no valid XML (line \(XMLText.lineOfFault(bytes)))")
     }
-    let parser = XMLParser(data: Data(text))
+    guard let safe = XMLText.parsable(text) else {
+      throw RasterError.unreadable(
+        path: path, reason: "it declares entities, attributes or notations of its own, which hsi does not read")
+    }
+    let parser = XMLParser(data: Data(safe))
     parser.shouldResolveExternalEntities = false
     parser.delegate = collector
     guard parser.parse() else {

@@ -18,6 +18,33 @@ enum XMLText {
     return String(validating: bytes, as: UTF8.self) == nil ? nil : usable(bytes)
   }
 
+  /// UTF-8 that the parser of Foundation can be given: processing instructions and the declaration are blanks (it stops the program at
+  /// one without data, `<?a?>`); nil where entities, attributes or notations are declared, at some of which it stops, too.
+  ///
+  /// Looks at bytes and not at where they stand: what the parser takes for markup is among what is found. Linear.
+  static func parsable(_ text: [UInt8]) -> [UInt8]? {
+    let declarations = ["<!ENTITY", "<!ATTLIST", "<!NOTATION"].map { Array($0.utf8) }
+    for place in text.indices where text[place] == UInt8(ascii: "<") {
+      if declarations.contains(where: { text[place...].starts(with: $0) }) { return nil }
+    }
+    let question = UInt8(ascii: "?")
+    var result = text
+    var place = 0
+    while place + 1 < text.count {
+      guard text[place] == UInt8(ascii: "<"), text[place + 1] == question else {
+        place += 1
+        continue
+      }
+      var end = place + 2
+      while end + 1 < text.count, text[end] != question || text[end + 1] != UInt8(ascii: ">") { end += 1 }
+      // One without an end is an error of the file.
+      guard end + 1 < text.count else { break }
+      for i in place..<(end + 2) where text[i] != UInt8(ascii: "\n") { result[i] = UInt8(ascii: " ") }
+      place = end + 2
+    }
+    return result
+  }
+
   /// The line, from 1, of the first byte that is no UTF-8.
   static func lineOfFault(_ bytes: [UInt8]) -> Int {
     var (low, high) = (0, bytes.count)

@@ -67,18 +67,19 @@ struct KillRuns: ParsableCommand {
     let chosen = KillRuns.subjects.filter { only.isEmpty || only.split(separator: ",").contains(Substring($0.name)) }
     print("| command | seconds | killed | killed before the end | resumed | other bytes | left behind |")
     print("|---|---|---|---|---|---|---|")
+    // Reports name the folder that a command ran in: all runs are in one.
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("hsi-kill-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: folder) }
     for subject in chosen {
-      let whole = try place(subject)
-      defer { try? FileManager.default.removeItem(at: whole) }
+      try fill(folder, subject)
       let begin = Date()
-      guard try launch(subject.words, in: whole).status == 0 else { throw ExitCode.failure }
+      guard try launch(subject.words, in: folder).status == 0 else { throw ExitCode.failure }
       let seconds = Date().timeIntervalSince(begin)
-      let expected = try products(whole)
+      let expected = try products(folder)
       var (hit, resumed, different, left): (Int, Int, [String], Set<String>) = (0, 0, [], [])
       let count = runs / chosen.count
       for number in 0..<count {
-        let folder = try place(subject)
-        defer { try? FileManager.default.removeItem(at: folder) }
+        try fill(folder, subject)
         let killed = try launch(subject.words, in: folder, killAfter: random.uniform() * 1.05 * seconds)
         if killed.wasKilled { hit += 1 }
         var status: Int32 = 1
@@ -93,7 +94,8 @@ struct KillRuns: ParsableCommand {
         if status == 0 { resumed += 1 }
         let found = try products(folder)
         for (name, digest) in expected where found[name] != digest { different.append("\(number): \(name)") }
-        left.formUnion(Set(found.keys).subtracting(expected.keys))
+        // The number of the process and the draw in the names of unfinished files differ from run to run.
+        left.formUnion(Set(found.keys).subtracting(expected.keys).map { $0.hasPrefix(".") ? ".….part" : $0 })
       }
       print(
         "| \(subject.name) | \(String(format: "%.1f", seconds)) | \(count) | \(hit) | \(resumed) | \(different.count) | \(left.count) |"
@@ -102,10 +104,10 @@ struct KillRuns: ParsableCommand {
     }
   }
 
-  /// A folder with three copies of the sample scene, its labels and the files of a command.
-  private func place(_ subject: Subject) throws -> URL {
+  /// Fills a folder anew: three copies of the sample scene, its labels and the files of a command.
+  private func fill(_ folder: URL, _ subject: Subject) throws {
     let manager = FileManager.default
-    let folder = manager.temporaryDirectory.appendingPathComponent("hsi-kill-\(UUID().uuidString)")
+    try? manager.removeItem(at: folder)
     try manager.createDirectory(at: folder, withIntermediateDirectories: true)
     let source = URL(fileURLWithPath: sample)
     for part in ["dat", "hdr"] {
@@ -117,7 +119,6 @@ struct KillRuns: ParsableCommand {
         at: source.appendingPathComponent("scene_labels.\(part)"), to: folder.appendingPathComponent("labels.\(part)"))
     }
     for (name, text) in subject.files { try Data(text.utf8).write(to: folder.appendingPathComponent(name)) }
-    return folder
   }
 
   private func launch(
@@ -127,7 +128,10 @@ struct KillRuns: ParsableCommand {
     process.executableURL = URL(fileURLWithPath: hsi)
     process.arguments = words + ["-q"]
     process.currentDirectoryURL = folder
-    process.environment = ProcessInfo.processInfo.environment.merging(["SOURCE_DATE_EPOCH": "1700000000"]) { $1 }
+    process.environment = ProcessInfo.processInfo.environment.merging([
+      // Records tell the time and the budget, which would be a share of what is free.
+      "SOURCE_DATE_EPOCH": "1700000000", "HSI_MEMORY": "1G",
+    ]) { $1 }
     process.standardOutput = FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice
     try process.run()
@@ -151,9 +155,15 @@ struct KillRuns: ParsableCommand {
         continue
       }
       // Who did what when: names and times differ from run to run.
-      guard !name.contains("job.manifest/"), !name.contains("job.logs/") else { continue }
+      guard !["job.manifest/", "logs/"].contains(where: name.hasPrefix), name != "job.report.json" else { continue }
       let isRecord = name.hasSuffix(".prov.json")
-      result[name] = isRecord ? Data() : try Data(contentsOf: url)
+      var data = isRecord ? Data() : try Data(contentsOf: url)
+      // A report quotes its command line, to which a resumption adds --overwrite.
+      if name.hasSuffix(".json") {
+        let lines = String(decoding: data, as: UTF8.self).split(separator: "\n")
+        data = Data(lines.filter { !$0.contains("\"command_line\"") }.joined(separator: "\n").utf8)
+      }
+      result[name] = data
     }
     return result
   }

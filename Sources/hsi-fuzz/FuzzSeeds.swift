@@ -87,8 +87,9 @@ enum FuzzSeeds {
     </bandCharacterisation></level_X>
     """,
     """
-    <!DOCTYPE x [<!ENTITY e "1">]>
-    <x><mission>DESIS</mission><!-- c --><![CDATA[ d ]]><bandCharacterisation><band><bandNumber>&e;</bandNumber>\
+    <?xml version="1.0"?><?a b?>
+    <!DOCTYPE x SYSTEM "y">
+    <x><mission>DESIS</mission><!-- c --><![CDATA[ d ]]><bandCharacterisation><band><bandNumber>&#49;</bandNumber>\
     <wavelengthWidthOfBand>3</wavelengthWidthOfBand><wavelengthCenterOfBand>400</wavelengthCenterOfBand></band></bandCharacterisation></x>
     """,
   ]
@@ -100,9 +101,136 @@ enum FuzzSeeds {
     {"eo:center_wavelength": 0.6}, {"eo:center_wavelength": 0.7}]}}}
     """,
     """
-    {"assets": {"a": {"href": "s.dat", "eo:bands": [{"center_wavelength": 0.4}, {"center_wavelength": 0.5}, \
+    {"stac_version": "1.0.0", "assets": {"a": {"href": "s.dat", "eo:bands": [{"center_wavelength": 0.4}, {"center_wavelength": 0.5}, \
     {"center_wavelength": 6e2}, {"center_wavelength": 0.7}]}}, "properties": {}}
     """,
+  ]
+
+  /// ECOSTRESS, Spectral Evolution, Spectra Vista.
+  static let fieldSpectra: [FuzzTarget.Seed] = [
+    (
+      "txt",
+      "Name: Grass\nSample No.: 7\nX Units: Wavelength (micrometers)\nY Units: Reflectance (percentage)\n\n0.4 10.5\n0.5 20\n0.6 30\n"
+    ),
+    (
+      "sed",
+      """
+      Comment: none
+      Version: 2.3
+      Columns [4]
+      Data:
+      Wvl\tRad. (Target)\tRad. (Ref.)\tReflect. %
+      400\t1.5\t3\t50
+      500\t1,5\t3\t50,1
+      600\t1E0\t3\t33.3
+
+      """
+    ),
+    ("sig", "/*** Spectra Vista SIG Data ***/\nname= a\ndata=\n400.0  1.00  2.00  50.00\n500.0  1.00  2.00  50.00\n"),
+  ].map { FuzzTarget.Seed(name: "s." + $0.0, bytes: Array($0.1.utf8)) }
+
+  static let usgs = [
+    " splib07a Record=123: Alunite GDS84 ASDFRb AREF\n 0.25\n -1.23e34\n 0.75\n 1.0E-1\n",
+    "s07_AV95 Record=3: Grass\n0.1\n0.2\n0.3\n0.4\n",
+  ]
+
+  static let libraryHeaders = [
+    """
+    ENVI
+    samples = 4
+    lines = 3
+    bands = 1
+    header offset = 0
+    file type = ENVI Spectral Library
+    data type = 4
+    interleave = bsq
+    byte order = 0
+    wavelength units = Nanometers
+    reflectance scale factor = 100.0
+    spectra names = {grass, "tree, old", soil}
+    wavelength = {400, 500, 600, 700}
+    fwhm = {5, 5, 5, 5}
+    bbl = {1, 1, 0, 1}
+
+    """
+  ]
+
+  /// A reflectance of 6 channels with its white reference, as ASD's instruments write it.
+  static var asd: [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: 484)
+    func put<T>(_ value: T, at place: Int) {
+      withUnsafeBytes(of: value) { for (i, byte) in $0.enumerated() { bytes[place + i] = byte } }
+    }
+    bytes.replaceSubrange(0..<3, with: Array("as7".utf8))
+    (bytes[179], bytes[186], bytes[199]) = (7, 1, 0)
+    put(Float(350), at: 191)
+    put(Float(1), at: 195)
+    put(UInt16(6), at: 204)
+    func append(_ values: [Float]) { for value in values { withUnsafeBytes(of: value) { bytes += $0 } } }
+    append([1, 2, 3, 4, 5, 6])
+    bytes += [1, 0] + [UInt8](repeating: 0, count: 16) + [3, 0] + Array("ref".utf8)
+    append([2, 4, 6, 8, 10, 12])
+    return bytes
+  }
+
+  /// 3 × 2 pixels of 4 bands of 16 bits, uncompressed, with GDAL's metadata of bands and a place on the map.
+  static var geoTIFF: [UInt8] {
+    let metadata =
+      Array(
+        """
+        <GDALMetadata><Item name="DESCRIPTION" sample="0" role="description">a (400 nm)</Item>\
+        <Item name="wavelength" sample="0">400</Item><Item name="wavelength_units" sample="0">nm</Item>\
+        <Item name="SCALE" sample="1" role="scale">0.5</Item><Item name="OFFSET" sample="1" role="offset">1</Item>\
+        <Item name="CENTRAL_WAVELENGTH_UM" sample="2" domain="IMAGERY">0.6</Item></GDALMetadata>
+        """.utf8) + [0]
+    let nodata = Array("-9999".utf8) + [0]
+    var numbers: [UInt8] = []
+    func append(_ values: [Double]) { for value in values { withUnsafeBytes(of: value) { numbers += $0 } } }
+    let entries = 16
+    let extra = 8 + 2 + 12 * entries + 4
+    // Behind the directory: four times 16 bits twice, the grid, texts, samples.
+    var tail: [UInt8] = []
+    func place(_ bytes: [UInt8]) -> Int {
+      if tail.count % 2 == 1 { tail.append(0) }
+      tail += bytes
+      return extra + tail.count - bytes.count
+    }
+    let bits = place([16, 0, 16, 0, 16, 0, 16, 0])
+    let format = place([2, 0, 2, 0, 2, 0, 2, 0])
+    append([30, 30, 0])
+    let scale = place(numbers)
+    numbers = []
+    append([0, 0, 0, 500_000, 4_000_000, 0])
+    let tie = place(numbers)
+    let keys = place(
+      [1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1, 32633].flatMap { (n: Int) -> [UInt8] in
+        [UInt8(n & 255), UInt8(n >> 8)]
+      })
+    let text = place(metadata)
+    let hole = place(nodata)
+    let samples = place((0..<48).map { UInt8($0) })
+    let directory: [(tag: Int, kind: Int, count: Int, value: Int)] = [
+      (256, 3, 1, 3), (257, 3, 1, 2), (258, 3, 4, bits), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, samples),
+      (277, 3, 1, 4), (278, 3, 1, 2), (279, 4, 1, 48), (284, 3, 1, 1), (339, 3, 4, format), (33550, 12, 3, scale),
+      (33922, 12, 6, tie), (34735, 3, 16, keys), (42112, 2, metadata.count, text), (42113, 2, nodata.count, hole),
+    ]
+    func little(_ value: Int, _ width: Int) -> [UInt8] { (0..<width).map { UInt8(value >> (8 * $0) & 255) } }
+    var bytes: [UInt8] = [0x49, 0x49, 42, 0, 8, 0, 0, 0] + little(directory.count, 2)
+    for entry in directory {
+      bytes += little(entry.tag, 2) + little(entry.kind, 2) + little(entry.count, 4) + little(entry.value, 4)
+    }
+    return bytes + little(0, 4) + tail
+  }
+
+  static let virtualRasters = [
+    """
+    <VRTDataset rasterXSize="3" rasterYSize="2"><SRS>EPSG:32633</SRS><GeoTransform>500000, 30, 0, 4000000, 0, -30</GeoTransform>
+    <VRTRasterBand dataType="Int16" band="1" subClass="VRTRawRasterBand"><SourceFilename relativeToVRT="1">s.dat</SourceFilename>
+    <ImageOffset>0</ImageOffset><PixelOffset>2</PixelOffset><LineOffset>6</LineOffset><ByteOrder>LSB</ByteOrder></VRTRasterBand>
+    <VRTRasterBand dataType="Int16" band="2"><Description>b (500 nm)</Description><SimpleSource>
+    <SourceFilename relativeToVRT="1">s.tif</SourceFilename><SourceBand>2</SourceBand><SrcRect xOff="0" yOff="0" xSize="3" ySize="2"/>
+    <DstRect xOff="0" yOff="0" xSize="3" ySize="2"/></SimpleSource></VRTRasterBand></VRTDataset>
+    """
   ]
 
   static let settings = [

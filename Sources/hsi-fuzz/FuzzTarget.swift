@@ -9,6 +9,9 @@ struct FuzzTarget: Sendable {
     var bytes: [UInt8]
   }
 
+  /// The parser passed over the file, as it passes over files that are not meant for it; counts as refused.
+  struct PassedOver: Error {}
+
   /// Name on the command line.
   let name: String
   /// Valid files, small.

@@ -3,7 +3,9 @@ import HSIKit
 
 /// The parsers that are handed damaged files: a line for each.
 enum FuzzTargets {
-  static let all: [FuzzTarget] = [
+  static let all: [FuzzTarget] = files + FuzzNetworks.targets
+
+  private static let files: [FuzzTarget] = [
     FuzzTarget(name: "envi-header", seeds: { FuzzSeeds.texts("hdr", FuzzSeeds.headers) }) { seed, place in
       try place.write("s.hdr", seed.bytes)
       try scene(place.write("s.dat", pixels), place)
@@ -18,6 +20,41 @@ enum FuzzTargets {
     },
     FuzzTarget(name: "spectra-table", seeds: { FuzzSeeds.texts("csv", FuzzSeeds.tables) }) { seed, place in
       _ = try SpectralLibraryFile.read(place.write(seed.name, seed.bytes), context: place.context)
+    },
+    FuzzTarget(name: "envi-library", seeds: { FuzzSeeds.texts("hdr", FuzzSeeds.libraryHeaders) }) { seed, place in
+      try place.write("l.hdr", seed.bytes)
+      _ = try SpectralLibraryFile.read(place.write("l.sli", pixels), context: place.context)
+    },
+    FuzzTarget(name: "field-spectrum", seeds: { FuzzSeeds.fieldSpectra }) { seed, place in
+      _ = try SpectralLibraryFile.read(place.write(seed.name, seed.bytes), context: place.context)
+    },
+    FuzzTarget(name: "usgs-spectrum", seeds: { FuzzSeeds.texts("txt", FuzzSeeds.usgs) }) { seed, place in
+      let columns = ["\n 0.4\n 0.5\n 0.6\n 0.7\n", "\n 0.4\n 0.5\n 0.6\n"]
+      for (i, column) in columns.enumerated() {
+        try place.write(
+          "splib07a_Wavelengths_ASD_\(i)_ch.txt", Array((" splib07a Record=1: Wavelengths" + column).utf8))
+      }
+      // The spectrum itself, and as the wavelengths of another.
+      _ = try SpectralLibraryFile.read(place.write("s.txt", seed.bytes), context: place.context)
+      try place.write("splib07a_Wavelengths_ASD_0_ch.txt", seed.bytes)
+      try place.write("s.txt", Array(FuzzSeeds.usgs[0].utf8))
+      _ = try SpectralLibraryFile.read(place.folder + "/s.txt", context: place.context)
+    },
+    FuzzTarget(name: "asd", seeds: { [.init(name: "s.asd", bytes: FuzzSeeds.asd)] }) { seed, place in
+      _ = try SpectralLibraryFile.read(place.write("s.asd", seed.bytes), context: place.context)
+    },
+    FuzzTarget(name: "geotiff", seeds: { [.init(name: "s.tif", bytes: FuzzSeeds.geoTIFF)] }) { seed, place in
+      try scene(place.write("s.tif", seed.bytes), place)
+    },
+    FuzzTarget(name: "vrt", seeds: { FuzzSeeds.texts("vrt", FuzzSeeds.virtualRasters) }, heads: [2000, 300]) {
+      seed, place in
+      try place.write("s.dat", pixels)
+      try place.write("s.tif", FuzzSeeds.geoTIFF)
+      try scene(place.write("s.vrt", seed.bytes), place)
+    },
+    FuzzTarget(name: "netcdf-3", seeds: { try FuzzSeeds.fixtures(formats, ["byte_nc3_golden.nc", "scale_offset.nc"]) })
+    {
+      seed, place in try scene(place.write("s.nc", seed.bytes), place)
     },
     FuzzTarget(
       name: "matlab",
@@ -73,7 +110,9 @@ enum FuzzTargets {
       try place.write("s.hdr", Array(FuzzSeeds.layout.utf8))
       try place.write("s.json", seed.bytes)
       defer { unlink(place.folder + "/s.json") }
-      try scene(place.write("s.dat", pixels), place)
+      // An item that does not fit is no item: only one whose wavelengths were taken has been read.
+      let metadata = try scene(place.write("s.dat", pixels), place)
+      guard metadata.axis.wavelengths != nil else { throw FuzzTarget.PassedOver() }
     },
     FuzzTarget(name: "settings", seeds: { FuzzSeeds.texts("toml", FuzzSeeds.settings) }) { seed, _ in
       _ = try SettingsText.parse(String(decoding: seed.bytes, as: UTF8.self))
@@ -99,12 +138,13 @@ enum FuzzTargets {
   private static let pixels = (0..<64).map { UInt8($0) }
 
   /// Opens a scene and reads a line of it, as far as it fits the budget.
-  private static func scene(_ path: String, _ place: FuzzPlace, variable: String? = nil) throws {
+  @discardableResult
+  private static func scene(_ path: String, _ place: FuzzPlace, variable: String? = nil) throws -> CubeMetadata {
     var options = OpenOptions()
     options.variable = variable
     let reader = try RasterFormats.open(path, options: options, context: place.context)
     let shape = reader.shape
-    guard Int.product(shape.samples, shape.bands, reader.sampleType.size) < 16 << 20 else { return }
+    guard Int.product(shape.samples, shape.bands, reader.sampleType.size) < 16 << 20 else { return reader.metadata }
     let block = StoredBlock()
     try reader.read(
       PixelWindow(line: shape.lines - 1, sample: 0, lines: 1, samples: shape.samples), bands: Array(0..<shape.bands),
@@ -113,6 +153,7 @@ enum FuzzTargets {
     selection.window = PixelWindow(line: 0, sample: 0, lines: 1, samples: shape.samples)
     let source = try FileSource(reader, selection, context: place.context)
     try source.forEachStrip(place.context, label: "reading") { _ in }
+    return reader.metadata
   }
 
   /// Opens a file of weights and reads its tensors.

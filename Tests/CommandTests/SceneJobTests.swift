@@ -262,6 +262,24 @@ import Testing
     #expect(a == b)
   }
 
+  @Test("Two adaptations of one model write the same bytes")
+  func adaptedTwice() throws {
+    let place = try SceneJobTests.workplace()
+    let base = "classify train s.dat l.dat --model lola-specvit-tiny --set epochs=1 --set components=4"
+    let made = try run("\(base) \(Self.few) --out lola.safetensors", in: place)
+    try #require(made.status == 0, "\(made.errors)")
+    var files: [Data] = []
+    for folder in ["one", "two"] {
+      try FileManager.default.createDirectory(atPath: place.path(folder), withIntermediateDirectories: true)
+      let result = try run(
+        "classify finetune s.dat l.dat --from lola.safetensors --lora r=2 --epochs 2 \(Self.few) --out \(folder)/a.safetensors",
+        in: place)
+      #expect(result.status == 0, "\(result.errors)")
+      files.append(try Data(contentsOf: URL(fileURLWithPath: place.path("\(folder)/a.safetensors"))))
+    }
+    #expect(files[0] == files[1])
+  }
+
   @Test("What learns in one go has nothing to resume")
   func oneGo() throws {
     let place = try SceneJobTests.workplace()

@@ -103,4 +103,25 @@ import Testing
       #expect(ContinuousClock.now - start < .seconds(5), "\(text)")
     }
   }
+
+  /// Eight times the text takes some eight times as long, and not sixty-four times.
+  @Test(
+    .timeLimit(.minutes(5)),
+    arguments: [
+      "-----BEGIN A----------END A-----", "-----BEGIN A", "://a@", "bearer ", "authorization: ",
+    ])
+  func timeGrowsWithTheText(_ text: String) {
+    func seconds(_ bytes: Int) -> Double {
+      let long = String(repeating: text, count: bytes / text.utf8.count)
+      return (0..<2).map { _ in ContinuousClock().measure { _ = Secrets.masked(long) } / .seconds(1) }.min() ?? 0
+    }
+    let (short, long) = (seconds(100_000), seconds(800_000))
+    #expect(long < 30 * short + 0.2, "\(text): \(short) s and \(long) s")
+  }
+
+  @Test func manyKeys() {
+    let (begin, end) = ("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----")
+    #expect(Secrets.masked("a \(begin)\nq\n\(end) ä \(begin)r\(end)\n") == "a *** ä ***\n")
+    #expect(Secrets.masked("a \(begin) \(end) \(begin) b") == "a *** ***")
+  }
 }

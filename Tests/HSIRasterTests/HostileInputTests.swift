@@ -137,6 +137,34 @@ import Testing
     }
   }
 
+  /// Foundation's parser stops the program at instructions without data and at some declarations.
+  @Test func markupThatStopsTheParser() throws {
+    let text = HostileInputTests.band.replacing("\u{FC}", with: "ü")
+    for start in [
+      "<?a?>", "<?a ?>\n", "<?xml?>\n", "<?xml version=\"1.0\"?><?b?>", "<!-- <?a?> -->",
+      "<?xml version='1.0' encoding='x'?>",
+      "<!DOCTYPE level_X SYSTEM \"m.dtd\">", "\u{FEFF}<?a?>",
+    ] {
+      #expect(try xml(Array((start + text).utf8)).get().bands.first?["nameofband"] == "grün", "\(start)")
+    }
+    let inside = text.replacing("500<", with: "500<?a?><?b c?><")
+    #expect(try xml(Array(inside.utf8)).get().bands.first?["wavelengthcenterofband"] == "500")
+    for declaration in [
+      "<!NOTATION n SYSTEM \"x\">", "<!NOTATION n PUBLIC \"x\">", "<!ENTITY e SYSTEM \"x\" NDATA n>",
+      "<!ATTLIST level_X b CDATA #IMPLIED>", "<!ENTITY % p \"<!NOTATION n SYSTEM 'x'>\">%p;",
+      "<!-- <? --><!NOTATION n SYSTEM \"x\">",
+    ] {
+      #expect(throws: RasterError.self, "\(declaration)") {
+        try xml(Array(("<!DOCTYPE level_X [" + declaration + "]>" + text).utf8)).get()
+      }
+    }
+    for broken in [
+      "<?", "<?a", "<a><?b", "<?>", "<a><? --><!-- <? -->?></a>", "<a>" + String(repeating: "<?", count: 100_000),
+    ] {
+      #expect(throws: RasterError.self) { try xml(Array(broken.utf8)).get() }
+    }
+  }
+
   @Test func deepAndWideXML() {
     for bytes in [
       String(repeating: "<a>", count: 200_000), String(repeating: "<a b='1'>x</a>", count: 50_000),
