@@ -41,7 +41,8 @@ let package = Package(
     .target(
       name: "CKernels",
       exclude: ["README.md"],
-      cSettings: ["Common", "Scene", "Unmixing", "Restoration", "Network"].map { .headerSearchPath($0) }),
+      cSettings: ["Common", "Scene", "Unmixing", "Restoration", "Classification", "Network"]
+        .map { .headerSearchPath($0) }),
     .target(
       name: "HSICore",
       dependencies: [.product(name: "Logging", package: "swift-log")]),

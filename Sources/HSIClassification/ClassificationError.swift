@@ -26,10 +26,12 @@ public enum ClassificationError: HSIError {
   case notStepped(name: String)
   /// The classifier has no encoder that could be pre-trained.
   case notPretrained(name: String)
+  /// A classifier whose probabilities have no guide to be smoothed by.
+  case notRefined(name: String)
 
   public var category: ErrorCategory {
     switch self {
-    case .notStepped, .notPretrained: .usage
+    case .notStepped, .notPretrained, .notRefined: .usage
     case .badLabels, .noLabels, .grid, .tooFewPixels, .tooFewClasses, .constantSpectra: .input
     case .badModel, .otherBase, .modelMismatch, .notAdaptable: .model
     }
@@ -49,6 +51,7 @@ public enum ClassificationError: HSIError {
     case .notAdaptable: "E-MODEL-ADAPT"
     case .notStepped: "E-ONE-GO"
     case .notPretrained: "E-NO-ENCODER"
+    case .notRefined: "E-REFINE"
     }
   }
 
@@ -68,6 +71,8 @@ public enum ClassificationError: HSIError {
     case .notAdaptable(let model, let kind): "\(model) is a \(kind), which has no weights that LoRA could adapt"
     case .notStepped(let name): "\(name) learns in one go: there is no run to keep, resume or limit"
     case .notPretrained(let name): "\(name) cannot start from pre-trained weights"
+    case .notRefined(let name):
+      "the probabilities of \(name) are not smoothed: it maps scenes of any bands, for which it has no guide"
     }
   }
 
@@ -81,6 +86,7 @@ public enum ClassificationError: HSIError {
     case .badModel: "use a file that hsi classify train wrote"
     case .otherBase: "give the model that the adapter was made from"
     case .notStepped: "leave that out, or choose a network (hsi methods)"
+    case .notRefined: "leave \(option: "refine") out: its windows overlap and smooth already"
     case .notPretrained: "choose a network that can, such as \(option: "model") less-tiny"
     case .notAdaptable: "train it anew with hsi classify train, or adapt a lola-specvit model"
     }

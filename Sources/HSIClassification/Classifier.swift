@@ -62,6 +62,8 @@ public protocol Classifier: Sendable {
   init(_ parameters: MethodParameters) throws
   /// Half the side of the neighbourhood that decides about a pixel; 0 for its spectrum alone.
   var patchRadius: Int { get }
+  /// Pixels on either side of a labelled one that are needed to learn from it; `patchRadius` by default.
+  var contextRadius: Int { get }
   /// Bytes needed beside the scene while learning.
   func trainingBytes(_ shape: CubeShape, samples: Int, classes: Int) -> Int
   /// Learns.
@@ -76,6 +78,8 @@ public protocol TrainedClassifier: Sendable {
   var id: String { get }
   /// Half the side of the neighbourhood that decides about a pixel.
   var patchRadius: Int { get }
+  /// Pixels on either side that take part in a pixel's probabilities, however little; `patchRadius` by default.
+  var contextRadius: Int { get }
   /// Bands that a scene must have.
   var bands: Int { get }
   /// Whether it maps scenes of any bands that have wavelengths; false by default.
@@ -91,7 +95,7 @@ public protocol TrainedClassifier: Sendable {
   /// Probabilities of the classes at the valid pixels of some lines, `pixels × classes`, rows sum to 1.
   ///
   /// - Parameters:
-  ///   - scene: at least the wanted lines and `patchRadius` more on either side, where the scene has them.
+  ///   - scene: at least the wanted lines and `contextRadius` more on either side, where the scene has them.
   ///   - lines: the wanted lines, in the coordinates of `scene`.
   func probabilities(_ scene: Cube, lines: Range<Int>, _ context: RunContext) throws -> PixelMatrix
   /// The classifier as it is for a scene, which it may read first; itself by default.
@@ -112,7 +116,12 @@ public protocol TrainedClassifier: Sendable {
   var curve: [TrainingPoint] { get }
 }
 
+extension Classifier {
+  public var contextRadius: Int { patchRadius }
+}
+
 extension TrainedClassifier {
+  public var contextRadius: Int { patchRadius }
   public var takesAnyBands: Bool { false }
   public var takesAnyUnits: Bool { false }
   public var lineMultiple: Int { 1 }

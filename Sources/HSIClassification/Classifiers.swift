@@ -30,10 +30,11 @@ public enum Classifiers {
     }
   }
 
-  /// All of them, simplest first.
+  /// All of them, the default first, then the simplest.
   public static let all = MethodRegistry<Entry>(
     "classifier",
     [
+      Entry(AutomaticClassifier.self) { try Committee($0, $1) },
       Entry(SpectralAngleMapper.self) { try TrainedAngleMapper($0, $1) },
       Entry(GaussianMaximumLikelihood.self) { try TrainedGaussians($0, $1) },
       Entry(NearestNeighbours.self) { try TrainedNeighbours($0, $1) },

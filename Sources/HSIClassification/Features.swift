@@ -131,12 +131,18 @@ public struct Features: Sendable {
   // MARK: - Model files
 
   /// What a model file holds.
-  public var contents: [(name: String, content: SafetensorsWriter.Content)] {
+  public var contents: [(name: String, content: SafetensorsWriter.Content)] { contents(named: Features.name) }
+
+  /// The name that its tensors begin with.
+  static let name = "features"
+
+  /// What a model file holds under another name.
+  func contents(named name: String) -> [(name: String, content: SafetensorsWriter.Content)] {
     var list: [(name: String, content: SafetensorsWriter.Content)] = [
-      ("features.mean", .floats(Tensor([bands], mean))), ("features.factor", .floats(Tensor([bands], factor))),
+      ("\(name).mean", .floats(Tensor([bands], mean))), ("\(name).factor", .floats(Tensor([bands], factor))),
     ]
     if let components {
-      list.append(("features.components", .floats(Tensor([components.rows, bands], components.values))))
+      list.append(("\(name).components", .floats(Tensor([components.rows, bands], components.values))))
     }
     return list
   }
@@ -145,12 +151,15 @@ public struct Features: Sendable {
   ///
   /// - Throws: `TransformerError`, `ClassificationError.badModel` for sizes that contradict each other and numbers that
   ///   are not finite.
-  public init(_ file: WeightFile) throws {
-    let mean = try file.vector("features.mean")
-    let factor = try file.vector("features.factor", count: mean.count)
+  public init(_ file: WeightFile) throws { try self.init(file, named: Features.name) }
+
+  /// Reads what `contents(named:)` wrote.
+  init(_ file: WeightFile, named name: String) throws {
+    let mean = try file.vector("\(name).mean")
+    let factor = try file.vector("\(name).factor", count: mean.count)
     var components: Matrix<Float>?
-    if file["features.components"] != nil {
-      let (shape, values) = try file.matrix("features.components", columns: mean.count)
+    if file["\(name).components"] != nil {
+      let (shape, values) = try file.matrix("\(name).components", columns: mean.count)
       components = Matrix(rows: shape, columns: mean.count, values: values)
     }
     self.init(mean: mean, factor: factor, components: components)

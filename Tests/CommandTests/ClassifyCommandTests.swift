@@ -414,7 +414,7 @@ import Testing
   @Test func interruptedTraining() throws {
     let place = try Place()
     let script = """
-      \(Tool.executable.path) classify train in/s.dat l.dat --set epochs=100000 --guard 1 --out o/m.safetensors & p=$!
+      \(Tool.executable.path) classify train in/s.dat l.dat --model lola-specvit-tiny --set epochs=100000 --guard 1 --out o/m.safetensors & p=$!
       sleep 2; kill -INT $p; wait $p
       """
     let result = try Tool.launch(["bash", "-c", script], in: place.folder.url)

@@ -38,7 +38,7 @@ public func checkClassifier(
 
   // Strips that hold no more than the promised neighbourhood, and begin where they may.
   let (shape, multiple) = (task.scene.shape, trained.lineMultiple)
-  let radius = (trained.patchRadius + multiple - 1) / multiple * multiple
+  let radius = (trained.contextRadius + multiple - 1) / multiple * multiple
   let step = (2 + multiple) / multiple * multiple
   var pieces: [Float] = []
   for line in stride(from: 0, to: shape.lines, by: step) {

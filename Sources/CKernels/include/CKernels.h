@@ -31,6 +31,7 @@
 #include "hsi_nn_norm.h"
 #include "hsi_nn_resample.h"
 #include "hsi_nn_rows.h"
+#include "hsi_planes.h"
 #include "hsi_pool.h"
 #include "hsi_products.h"
 #include "hsi_reorder.h"

@@ -25,11 +25,11 @@ public struct LoLAClassifier: SteppedClassifier {
     }
   }
 
-  /// The offers, the default first.
+  /// The offers, the smallest first.
   public static let presets = [
     Preset(
       id: "lola-specvit-tiny", network: "lola-specvit-tiny", recipe: "default",
-      advice: "The default of the networks: learns a scene of a few thousand labels on two cores in minutes.",
+      advice: "Learns a scene of a few thousand labels on two cores in minutes.",
       aliases: ["lola-tiny", "lola"]),
     Preset(
       id: "lola-specvit-small", network: "lola-specvit-small", recipe: "default", rate: 1e-3,

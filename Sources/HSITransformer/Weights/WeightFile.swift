@@ -23,6 +23,16 @@ public struct WeightFile: Sendable {
 
   private var positions: [String: Int]
 
+  /// The tensors whose names begin with a prefix, under what follows it.
+  public func part(_ prefix: String) -> WeightFile {
+    let members = tensors.filter { $0.name.hasPrefix(prefix) }.map { tensor in
+      var tensor = tensor
+      tensor.name.removeFirst(prefix.count)
+      return tensor
+    }
+    return WeightFile(path: path, format: format, tensors: members, metadata: metadata)
+  }
+
   init(path: String, format: Format, tensors: [WeightTensor], metadata: [String: String]) {
     self.path = path
     self.format = format

@@ -101,7 +101,7 @@ struct OpenPrediction {
     /// Lines on either side that decide about a line: so many that what is read begins at a multiple of the classifier's.
     var margin: Int {
       let multiple = classifier.lineMultiple
-      return (classifier.patchRadius + multiple - 1) / multiple * multiple
+      return (classifier.contextRadius + multiple - 1) / multiple * multiple
     }
   }
 

@@ -27,12 +27,22 @@ public struct ClassifierTraining {
   public var isTransductive = false
   /// Pre-trained weights to start from; nil for none.
   public var start: ClassifierStart?
+  /// Whether its probabilities are smoothed; nil for what is usual: decided by a check for the classifier `auto`, never for others.
+  public var refinement: Refinement?
 
   /// A classifier for a scene.
   public init(_ scene: SceneRequest, _ labels: LabelFile, model: String) {
     self.scene = scene
     self.labels = labels
     self.model = model
+  }
+
+  /// The classifier that learns.
+  static func classifier(
+    _ model: String, _ values: [String: Double], _ start: ClassifierStart?, _ refinement: Refinement?
+  ) throws -> any Classifier {
+    let classifier = try ClassifierStart.apply(start, to: Classifiers.named(model, values))
+    return try refinement.map { try AutomaticClassifier.refining(classifier, $0) } ?? classifier
   }
 
   /// Learns in memory.
@@ -50,10 +60,10 @@ public struct ClassifierTraining {
   }
 
   func learned(_ session: TrainingSession, _ context: RunContext) throws -> Learned {
-    let classifier = try ClassifierStart.apply(start, to: Classifiers.named(model, values))
+    let classifier = try ClassifierTraining.classifier(model, values, start, refinement)
     let training = try TrainingScene.load(
       scene.open(context), labels: labels, division: division, loadsAll: isTransductive,
-      patchRadius: classifier.patchRadius, context
+      patchRadius: classifier.patchRadius, contextRadius: classifier.contextRadius, context
     ) { classifier.trainingBytes($0, samples: $1, classes: $2) }
     let task = training.task(isTransductive: isTransductive)
     try task.check()
@@ -147,6 +157,8 @@ public struct TrainJob: Sendable {
   public var isTransductive = false
   /// Pre-trained weights to start from; nil for none.
   public var start: ClassifierStart?
+  /// Whether its probabilities are smoothed; nil for what is usual: decided by a check for the classifier `auto`, never for others.
+  public var refinement: Refinement?
   /// What is written.
   public var output: TrainingOutputRequest
 
@@ -165,12 +177,13 @@ public struct TrainJob: Sendable {
     let claim = context.claimThreads()
     defer { claim.release() }
     let description = try Classifiers.entry(model).description
-    _ = try ClassifierStart.apply(start, to: Classifiers.named(model, values))
-    let provenance = Provenance(
+    _ = try ClassifierTraining.classifier(model, values, start, refinement)
+    var provenance = Provenance(
       options: values.mapValues { "\($0)" }.merging(
         [
           "scene": scene.path, "labels": labels.path, "model": description.id, "transductive": "\(isTransductive)",
         ]) { $1 }, isClassification: true, context)
+    if let refinement { provenance.options["refine"] = refinement.rawValue }
     var plan = try output.plan(context)
     plan.read(scene.named + [labels.path] + division.files + [start?.path].compactMap { $0 })
     try plan.check()
@@ -179,6 +192,7 @@ public struct TrainJob: Sendable {
     training.division = division
     training.isTransductive = isTransductive
     training.start = start
+    training.refinement = refinement
     let learned = try training.learned(try output.session(context), context)
     plan = try output.plan(hasLearned: true, context)
     plan.read(learned.training.files + [start?.path].compactMap { $0 })
@@ -189,7 +203,7 @@ public struct TrainJob: Sendable {
     run.outputs.append(ReportOutput(path: output.path, content: "model"))
     plan.record(on: &run.provenance)
     var result = try run.finish(context)
-    result.summary = "\(description.id) learned from \(learned.facts.summary)"
+    result.summary = "\(learned.model.classifier.id) learned from \(learned.facts.summary)"
     return result
   }
 }

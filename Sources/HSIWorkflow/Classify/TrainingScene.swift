@@ -19,10 +19,13 @@ struct TrainingScene {
   ///   - loadsAll: whether pixels far from all labels are needed too.
   ///   - matching: bands of a model that the scene must serve, and the name of the model; nil for the good bands or those
   ///     that were named.
+  ///   - patchRadius: half the side of the neighbourhood that decides about a pixel.
+  ///   - contextRadius: pixels on either side of a labelled one that are read; nil for `patchRadius`.
   ///   - needed: bytes of learning beside the scene, given shape, labelled pixels and classes.
   static func load(
     _ opened: OpenScene, labels file: LabelFile, division: LabelDivision, loadsAll: Bool = false,
-    matching: (axis: SpectralAxis, model: String)? = nil, patchRadius: Int, _ context: RunContext,
+    matching: (axis: SpectralAxis, model: String)? = nil, patchRadius: Int, contextRadius: Int? = nil,
+    _ context: RunContext,
     needed: (CubeShape, Int, Int) -> Int
   ) throws -> TrainingScene {
     let reader = opened.reader
@@ -30,7 +33,7 @@ struct TrainingScene {
     let all = try file.aligned(to: reader, window: window, context)
     var files = opened.reader.files + file.files + opened.selectionFiles
     let (source, offered) = try SceneBands.source(opened, for: matching?.axis, model: matching?.model ?? "", context)
-    let wanted = loadsAll ? nil : all.neighbourhood(radius: patchRadius)
+    let wanted = loadsAll ? nil : all.neighbourhood(radius: contextRadius ?? patchRadius)
     let count = wanted?.reduce(0) { $0 + ($1 ? 1 : 0) } ?? source.shape.pixels
     let bytes = count * (offered.shape.bands * 4 + 4) + source.shape.pixels * 8
     let total = bytes + needed(offered.shape, all.labelled, all.classes.count)

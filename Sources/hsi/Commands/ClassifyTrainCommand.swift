@@ -10,9 +10,11 @@ struct ClassifyTrainCommand: ParsableCommand {
       Learns from the training pixels of --split, or of a split made here (disjoint blocks by default; --split-out \
       keeps it). Scaling and components are fitted on training pixels only unless --transductive. The model file \
       holds everything: classes with values, names and colours, wavelengths, features, how pixels were divided. \
-      Models and their parameters: hsi methods.
+      Without --model it compares classifiers, features and smoothing on folds of the training pixels that lie \
+      apart, and takes what tells most of them right. Models and their parameters: hsi methods.
 
       Examples:
+        hsi classify train scene.tif labels.tif --out model.safetensors
         hsi classify train scene.tif labels.tif --model svm --out model.safetensors
         hsi classify train scene.tif plots.geojson --attribute crop --model svm \
       --out model.safetensors
@@ -31,11 +33,17 @@ struct ClassifyTrainCommand: ParsableCommand {
   var labels: InputPath
 
   @Option(help: "Classifier; see hsi methods.", completion: NameCompletion.methods(.classify))
-  var model = "lola-specvit-tiny"
+  var model = "auto"
 
   @Option(
     help: ArgumentHelp("Parameter of the classifier, repeatable; see hsi methods NAME.", valueName: "name=value"))
   var set: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Smooth the map along edges: none, epf, or auto, where that helps.",
+      discussion: "Decided on spatial folds of the training pixels; auto for the model auto, none for others."))
+  var refine: Refinement?
 
   @Flag(help: "Fit scaling and components on all pixels of the scene, not only on training pixels.")
   var transductive = false
@@ -56,6 +64,9 @@ struct ClassifyTrainCommand: ParsableCommand {
     job.division = try output.division(division)
     job.isTransductive = transductive
     job.start = try start.request
+    job.refinement = refine
     try Terminal.finish(job.run(context), context)
   }
 }
+
+extension Refinement: ExpressibleByArgument {}

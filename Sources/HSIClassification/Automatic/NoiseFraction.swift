@@ -1,0 +1,65 @@
+import HSICore
+import HSINumerics
+
+extension Features {
+  /// Fits noise fractions: directions in which pixels vary most in units of the noise, which comes out with unit variance.
+  ///
+  /// With bands of unit deviation, covariance S of the pixels and covariance N of the noise, the components are the rows of
+  /// `Vᵀ D^{−½} Uᵀ`, where `N = U D Uᵀ` and V holds the leading eigenvectors of `D^{−½} Uᵀ S U D^{−½}`. N is that of the differences of
+  /// neighbouring pixels of one class over √2, shrunk after Ledoit and Wolf, so that few pairs will do. The coefficient of largest
+  /// magnitude of each is positive. Cost N L² + 2 L³.
+  ///
+  /// - Parameters:
+  ///   - wanted: at most so many components.
+  ///   - pixels: pixels × bands.
+  ///   - pairs: rows of neighbouring pixels of one class.
+  /// - Returns: nil for fewer than eight pairs, from which no noise can be told.
+  /// - Throws: `ClassificationError.constantSpectra` when no band varies.
+  /// Source: A. A. Green et al., IEEE TGRS 26(1), 1988.
+  static func noiseFractions(_ wanted: Int, _ pixels: PixelMatrix, pairs: [(Int, Int)]) throws -> Features? {
+    guard pairs.count >= 8 else { return nil }
+    let scaling = try fit(.standardised, pixels)
+    let bands = pixels.columns
+    let values = scaling.apply(pixels)
+    let differences = Matrix<Double>(rows: pairs.count, columns: bands) { row, band in
+      Double(values[pairs[row].0, band] - values[pairs[row].1, band]) / 2.0.squareRoot()
+    }
+    let noise = try ShrinkageDiscriminant.shrunk(differences).symmetricEigen()
+    let floor = 1e-9 * max(noise.values[0], .leastNormalMagnitude)
+    let whitening = Matrix<Double>(rows: bands, columns: bands) { band, k in
+      noise.vectors[band, k] / max(noise.values[k], floor).squareRoot()
+    }
+    let accumulator = StatisticsAccumulator(bands: bands, precision: .double)
+    accumulator.add(values)
+    let covariance = accumulator.finish().covariance
+    let white = whitening.multiplied(by: covariance, .transposed, .none).multiplied(by: whitening)
+    let eigen = try white.symmetricEigen()
+    let count = min(wanted, eigen.values.prefix { $0 > 1e-12 * max(eigen.values[0], 0) }.count)
+    guard count > 0 else { throw ClassificationError.constantSpectra }
+    let directions = whitening.multiplied(by: eigen.vectors)
+    let components = Matrix<Float>(rows: count, columns: bands) { k, band in
+      let peak = (0..<bands).reduce(0.0) { abs(directions[$1, k]) > abs($0) ? directions[$1, k] : $0 }
+      return Float(peak < 0 ? -directions[band, k] : directions[band, k])
+    }
+    return Features(
+      mean: scaling.mean, factor: scaling.factor, components: components, variances: Array(eigen.values.prefix(count)))
+  }
+}
+
+extension ClassificationTask {
+  /// Rows of the spectra of the training pixels (`spectra(of: training)`) that lie beside or below each other and have one class.
+  var trainingPairs: [(Int, Int)] {
+    let (rows, labels) = rows(of: training)
+    var place: [Int32: Int] = [:]
+    for (n, row) in rows.enumerated() { place[scene.positions[row]] = n }
+    let samples = Int32(scene.shape.samples)
+    var pairs: [(Int, Int)] = []
+    for (n, row) in rows.enumerated() {
+      let position = scene.positions[row]
+      for other in [(position % samples + 1 < samples) ? position + 1 : -1, position + samples] {
+        if let m = place[other], labels[m] == labels[n] { pairs.append((n, m)) }
+      }
+    }
+    return pairs
+  }
+}
