@@ -80,7 +80,8 @@ public enum Restorers {
   /// All of them: denoisers first, then task by task; simplest first in each.
   public static let all = RestorerRegistry([
     RestorerEntry(PrincipalComponents.self), RestorerEntry(MNF.self), RestorerEntry(HyRes.self),
-    RestorerEntry(FastHyDe.self), RestorerEntry(FastHyMix.self), RestorerEntry(Destriping.self),
+    RestorerEntry(FastHyDe.self), RestorerEntry(FastHyMix.self), RestorerEntry(RefinedFastHyDe.self),
+    RestorerEntry(RefinedFastHyMix.self), RestorerEntry(Destriping.self),
     RestorerEntry(HSDTDenoiser.self), RestorerEntry(MPHSIRRestorer.self),
     RestorerEntry(SpectralInterpolation.self), RestorerEntry(LowRankCompletion.self), RestorerEntry(FastHyIn.self),
     RestorerEntry(WienerDeconvolution.self), RestorerEntry(TotalVariationDeconvolution.self),
