@@ -71,55 +71,6 @@ struct BlockMatching {
   }
 }
 
-/// Images of components, at least as large as a block, with room behind each for the reads of the kernels.
-private final class ComponentPlanes: @unchecked Sendable {
-  let rank, lines, samples: Int
-  private let values: PixelMatrix
-
-  init(rank: Int, _ filling: PlaneFilling) {
-    self.rank = rank
-    lines = max(filling.lines, Int(HSI_BM3D_BLOCK))
-    samples = max(filling.samples, Int(HSI_BM3D_BLOCK))
-    values = PixelMatrix(rows: rank, columns: lines * samples + Int(HSI_BM3D_MARGIN))
-  }
-
-  /// Images of values at valid pixels, filled, and mirrored where smaller than a block.
-  convenience init(_ components: PixelMatrix, _ filling: PlaneFilling) {
-    self.init(rank: components.rows, filling)
-    let isLarge = lines == filling.lines && samples == filling.samples
-    let (planes, source) = (self, components)
-    Parallel.forEach(rank) { component in
-      let (target, given) = (planes.plane(component), source.pointer + component * source.columns)
-      guard !isLarge else { return filling.spread(given, into: target) }
-      let image = PixelMatrix(rows: filling.lines, columns: filling.samples)
-      filling.spread(given, into: image.pointer)
-      for line in 0..<planes.lines {
-        for sample in 0..<planes.samples {
-          target[line * planes.samples + sample] =
-            image[
-              mirrored(line, filling.lines), mirrored(sample, filling.samples)]
-        }
-      }
-    }
-  }
-
-  var count: Int { lines * samples }
-  var size: hsi_bm3d_size { hsi_bm3d_size(lines: lines, samples: samples, stride: samples) }
-  func plane(_ component: Int) -> UnsafeMutablePointer<Float> { values.pointer + component * values.columns }
-
-  /// The values of a plane of this size at valid pixels.
-  func crop(_ plane: UnsafePointer<Float>, _ filling: PlaneFilling, into target: UnsafeMutablePointer<Float>) {
-    guard lines != filling.lines || samples != filling.samples else {
-      return filling.gather(plane, into: target)
-    }
-    let image = PixelMatrix(rows: filling.lines, columns: filling.samples)
-    for line in 0..<filling.lines {
-      (image.pointer + line * filling.samples).update(from: plane + line * samples, count: filling.samples)
-    }
-    filling.gather(image.pointer, into: target)
-  }
-}
-
 /// Groups of similar blocks, one per reference block.
 private final class Groups: @unchecked Sendable {
   let count, capacity: Int

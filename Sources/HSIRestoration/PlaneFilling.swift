@@ -33,6 +33,13 @@ struct PlaneFilling: Sendable {
     isComplete = positions.count == lines * samples
   }
 
+  /// For every place whether its pixel is valid.
+  var valid: [Bool] {
+    var result = [Bool](repeating: false, count: lines * samples)
+    for place in positions { result[Int(place)] = true }
+    return result
+  }
+
   /// Writes the image of `values` (one per valid pixel) to `plane`, lines × samples. The two may be the same
   /// memory only when nothing is missing.
   func spread(_ values: UnsafePointer<Float>, into plane: UnsafeMutablePointer<Float>) {

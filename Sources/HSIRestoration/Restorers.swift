@@ -80,7 +80,8 @@ public enum Restorers {
   /// All of them: denoisers first, then task by task; simplest first in each.
   public static let all = RestorerRegistry([
     RestorerEntry(PrincipalComponents.self), RestorerEntry(MNF.self), RestorerEntry(HyRes.self),
-    RestorerEntry(FastHyDe.self), RestorerEntry(FastHyMix.self), RestorerEntry(Destriping.self),
+    RestorerEntry(FastHyDe.self), RestorerEntry(FastHyMix.self), RestorerEntry(RefinedFastHyDe.self),
+    RestorerEntry(RefinedFastHyMix.self), RestorerEntry(Destriping.self),
     RestorerEntry(HSDTDenoiser.self), RestorerEntry(MPHSIRRestorer.self),
     RestorerEntry(SpectralInterpolation.self), RestorerEntry(LowRankCompletion.self), RestorerEntry(FastHyIn.self),
     RestorerEntry(WienerDeconvolution.self), RestorerEntry(TotalVariationDeconvolution.self),
@@ -97,8 +98,8 @@ public enum Restorers {
     RestorerRegistry(all.entries.filter { $0.description.task == task })
   }
 
-  /// The denoiser for a scene from its noise: `FastHyMix` where impulses, dead columns or stripes show, else
-  /// `FastHyDe`. The choice and its reason are logged.
+  /// The denoiser for a scene from its noise: `RefinedFastHyMix` where impulses, dead columns or stripes show, else
+  /// `RefinedFastHyDe`; the same without refinement, said in a line, where only that fits the memory. The choice and its reason are logged.
   ///
   /// - Parameter noise: levels per band, or nil to estimate them.
   public static func automatic(for scene: Cube, noise: NoiseLevels?, _ context: RunContext) throws -> AutomaticChoice {
@@ -107,18 +108,29 @@ public enum Restorers {
     if let noise { try noise.check(bands: scene.shape.bands) }
     let levels = try noise ?? NoiseLevels.estimate(scene, context)
     try context.checkCancellation()
-    return try automatic(noise: levels, evidence: MixedNoiseEvidence(scene, noise: levels), context)
+    return try automatic(scene.shape, noise: levels, evidence: MixedNoiseEvidence(scene, noise: levels), context)
   }
 
   /// The same where the noise has been looked at.
+  ///
+  /// - Parameter shape: that of the scene, from which follows what fits the memory.
   public static func automatic(
-    noise levels: NoiseLevels, evidence: MixedNoiseEvidence, _ context: RunContext
+    _ shape: CubeShape, noise levels: NoiseLevels, evidence: MixedNoiseEvidence, _ context: RunContext
   ) throws -> AutomaticChoice {
     func percent(_ share: Double) -> String { "\((share * 1e4).rounded() / 100) %" }
     let figures =
       "impulses \(percent(evidence.impulses)) of values, dead \(percent(evidence.deadColumns)) and striped "
       + "\(percent(evidence.stripedColumns)) of columns"
-    let denoiser: any ClassicalDenoiser = evidence.isMixed ? try FastHyMix() : try FastHyDe()
+    var denoiser: any ClassicalDenoiser = evidence.isMixed ? try RefinedFastHyMix() : try RefinedFastHyDe()
+    if (try? denoiser.requireMemory(for: shape, context)) == nil {
+      let plain: any ClassicalDenoiser = evidence.isMixed ? try FastHyMix() : try FastHyDe()
+      if (try? plain.requireMemory(for: shape, context)) != nil {
+        context.logger.notice(
+          "denoising with \(plain.description.id): \(denoiser.description.id) on \(shape) needs more memory than it may use"
+        )
+        denoiser = plain
+      }
+    }
     let reason = (evidence.isMixed ? "noise is mixed: " : "noise looks Gaussian: ") + figures
     context.logger.info("denoising with \(denoiser.description.id): \(reason)")
     return AutomaticChoice(denoiser: denoiser, reason: reason, noise: levels, evidence: evidence)

@@ -24,6 +24,7 @@ struct CleanScene {
     CleanScene(name: "Moffett", path: "moffett/moffett.mat", variable: "Y", size: (50, 50)),
     CleanScene(name: "Salinas-A", path: "salinas-a/SalinasA_corrected.mat", variable: nil),
     CleanScene(name: "AVIRIS-90", path: "aviris-90/a_hsi_img_for_VI_demo.mat", variable: "hsi_img"),
+    CleanScene(name: "Gulfport", path: "muufl-crops/an_hsi_image_sub_for_demo.mat", variable: "hsi_img_sub"),
   ]
 
   /// Four more scenes, for comparisons beside `keptOut`; constants of classical methods were chosen on three of them.

@@ -12,6 +12,7 @@ struct RestorationAccuracy: ParsableCommand {
   @Option(help: "Markdown file to write; a .json of the same name is written beside it.") var out: String
   @Option(help: "Seeds per scene and noise.") var seeds = 3
   @Flag(help: "Four further scenes in place of those of the table.") var further = false
+  @Flag(help: "The scenes that constants are chosen on, in place of those of the table.") var tuning = false
   @Option(help: "Methods to run, separated by commas (default: all).") var methods: String?
   @Option(help: "Weights of HSDT (default: the bundled ones).") var weights: String?
   @Option(help: "Only scenes and kinds of noise whose names hold one of these, separated by commas.") var only: String?
@@ -35,7 +36,9 @@ struct RestorationAccuracy: ParsableCommand {
     ("non-iid", .noniid, nil), ("mixture", .mixture, nil),
   ]
 
-  private var scenes: [CleanScene] { further ? CleanScene.further : CleanScene.keptOut }
+  private var scenes: [CleanScene] {
+    tuning ? CleanScene.tuning : further ? CleanScene.further : CleanScene.keptOut
+  }
 
   func run() throws {
     let context = RunContext(memory: MemoryBudget(bytes: 8 << 30))

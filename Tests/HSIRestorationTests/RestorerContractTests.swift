@@ -46,7 +46,7 @@ import Testing
     #expect(Restorers.classical.descriptions.map(\.id) == classical.map(\.description.id))
     #expect(
       Restorers.classical.descriptions.map(\.id)
-        == ["pca", "mnf", "hyres", "fasthyde", "fasthymix", "destripe"])
+        == ["pca", "mnf", "hyres", "fasthyde", "fasthymix", "fasthyde-nlb", "fasthymix-nlb", "destripe"])
   }
 
   /// Values of the refined grid are those of the coarse one, and its places on the map are where they were.

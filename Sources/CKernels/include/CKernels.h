@@ -15,6 +15,7 @@
 #define HSI_CKERNELS_H
 
 #include "hsi_bm3d.h"
+#include "hsi_patches.h"
 #include "hsi_convert.h"
 #include "hsi_convolution.h"
 #include "hsi_levels.h"

@@ -22,7 +22,7 @@ public struct FastHyMix: ClassicalDenoiser {
       "L. Zhuang and M. K. Ng, Hyperspectral mixed noise removal by l1-norm-based subspace representation, IEEE JSTARS "
       + "13, 2020; FastHyMix: fast and parameter-free hyperspectral image mixed noise removal, IEEE TNNLS 34(8), 2023",
     cost: "rounds (N L² + L³ + N L) + 30 000 N p flops",
-    advice: "Impulses, dead lines or stripes beside Gaussian noise.",
+    advice: "Impulses, dead lines or stripes beside Gaussian noise; faster than fasthymix-nlb.",
     parameters: [
       .rank("those above the spectrum of pure noise"),
       ParameterDescription("rounds", 8, in: 2...50, "alternations between scene and outliers"),
@@ -40,10 +40,21 @@ public struct FastHyMix: ClassicalDenoiser {
   }
 
   public func denoise(_ scene: Cube, noise: NoiseLevels, _ context: RunContext) throws -> RestoredScene {
+    try FastHyMix.alternate(scene, noise: noise, parameters, refinement: nil, context)
+  }
+
+  /// The alternation.
+  ///
+  /// - Parameter refinement: what follows on the filter in the last round.
+  static func alternate(
+    _ scene: Cube, noise: NoiseLevels, _ parameters: MethodParameters, refinement: SubspaceRefinement?,
+    _ context: RunContext
+  ) throws -> RestoredScene {
     let separation = OutlierSeparation(scene, levels: noise, threshold: Float(parameters.value("outlier")))
     let filling = PlaneFilling(scene)
     let rounds = Int(parameters.value("rounds"))
     var rank = 0
+    var outcome = SubspaceRefinement.Outcome()
     for round in 0..<rounds {
       try context.checkCancellation()
       let corrected = scene.replacingPixels(by: separation.corrected)
@@ -54,6 +65,8 @@ public struct FastHyMix: ClassicalDenoiser {
       let components = subspace.project(corrected.pixels, rank: rank)
       if round + 2 < rounds {
         _ = try WaveletFilter(filling, levels: 5, shifts: 2).apply(to: components, context)
+      } else if let refinement, round + 1 == rounds {
+        outcome = try refinement.apply(to: components, filling, context) { try BlockMatching().apply(to: $0, $1, $2) }
       } else {
         try BlockMatching().apply(to: components, filling, context)
       }
@@ -61,8 +74,9 @@ public struct FastHyMix: ClassicalDenoiser {
       separation.update(estimate)
       context.logger.debug("round \(round + 1): rank \(rank), outliers \(separation.outlierShare)")
     }
+    var facts = ["outliers": separation.outlierShare, "stripedColumns": separation.stripedShare]
+    facts.merge(outcome.facts) { $1 }
     return RestoredScene(
-      scene: scene.replacingPixels(by: separation.estimate), noise: separation.levels, rank: rank,
-      facts: ["outliers": separation.outlierShare, "stripedColumns": separation.stripedShare])
+      scene: scene.replacingPixels(by: separation.estimate), noise: separation.levels, rank: rank, facts: facts)
   }
 }

@@ -151,7 +151,9 @@ public struct RestoreJob: Sendable {
       restorer = chosen
     } else {
       let choice =
-        try recognition?.noise.map { try Restorers.automatic(noise: $0.levels, evidence: $0.evidence, context) }
+        try recognition?.noise.map {
+          try Restorers.automatic(before.shape, noise: $0.levels, evidence: $0.evidence, context)
+        }
         ?? Restorers.automatic(for: before, noise: noise, context)
       (restorer, reason) = (choice.denoiser, choice.reason)
     }

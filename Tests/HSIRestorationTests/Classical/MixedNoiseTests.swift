@@ -129,12 +129,33 @@ import Testing
       try Restorers.automatic(for: scene, noise: nil, RunContext())
     }
     let plain = try choice(gaussian)
-    #expect(plain.denoiser.description.id == "fasthyde" && plain.reason.contains("Gaussian"))
+    #expect(plain.denoiser.description.id == "fasthyde-nlb" && plain.reason.contains("Gaussian"))
     let impulses = try choice(MixedNoiseTests.mixed(gaussian, dead: false, stripes: false))
-    #expect(impulses.denoiser.description.id == "fasthymix" && impulses.evidence.isMixed)
+    #expect(impulses.denoiser.description.id == "fasthymix-nlb" && impulses.evidence.isMixed)
     let dead = try choice(MixedNoiseTests.mixed(gaussian, impulses: false, stripes: false))
-    #expect(dead.denoiser.description.id == "fasthymix" && dead.evidence.deadColumns > 0.01)
+    #expect(dead.denoiser.description.id == "fasthymix-nlb" && dead.evidence.deadColumns > 0.01)
     let striped = try choice(MixedNoiseTests.mixed(gaussian, impulses: false, dead: false))
-    #expect(striped.denoiser.description.id == "fasthymix" && striped.evidence.stripedColumns > 0.01)
+    #expect(striped.denoiser.description.id == "fasthymix-nlb" && striped.evidence.stripedColumns > 0.01)
+  }
+
+  /// Where the refined method does not fit the memory, the plain one does the work, and where neither does, the error is that of the refined.
+  @Test func theChoiceFollowsTheMemory() throws {
+    let gaussian = SyntheticScene.noisy(MixedNoiseTests.clean(), sigma: 0.08)
+    let mixed = MixedNoiseTests.mixed(gaussian, dead: false, stripes: false)
+    for (scene, plain, refined) in [
+      (gaussian, try FastHyDe() as any ClassicalDenoiser, try RefinedFastHyDe() as any ClassicalDenoiser),
+      (mixed, try FastHyMix(), try RefinedFastHyMix()),
+    ] {
+      let own = scene.shape.pixels * (scene.shape.bands * 4 + 4)
+      let (least, most) = (own + plain.workingBytes(scene.shape), own + refined.workingBytes(scene.shape))
+      #expect(least < most)
+      for (bytes, id) in [
+        (most, refined.description.id), (most - 1, plain.description.id), (least, plain.description.id),
+        (least - 1, refined.description.id),
+      ] {
+        let context = RunContext(memory: MemoryBudget(bytes: bytes))
+        #expect(try Restorers.automatic(for: scene, noise: nil, context).denoiser.description.id == id)
+      }
+    }
   }
 }
