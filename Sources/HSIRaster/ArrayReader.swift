@@ -8,8 +8,17 @@ protocol CubeArraySource {
   var blockLines: Int { get }
   /// Storage order nearest to the array's.
   var interleave: Interleave { get }
+  /// Whether the files themselves say by masks which pixels hold data; false by default.
+  var hasMask: Bool { get }
   /// Reads the given bands of a window (both checked by the caller).
   func read(_ window: PixelWindow, bands: [Int], into block: StoredBlock) throws
+  /// Reads the mask, as `CubeReader.readMask`.
+  func readMask(_ window: PixelWindow) throws -> [UInt8]
+}
+
+extension CubeArraySource {
+  var hasMask: Bool { false }
+  func readMask(_ window: PixelWindow) throws -> [UInt8] { [UInt8](repeating: 255, count: window.pixels) }
 }
 
 /// A cube that is an array of a general container (MATLAB, HDF5, NumPy …): a source of numbers with metadata.
@@ -24,6 +33,7 @@ final class ArrayReader: ConcurrentCubeReader {
   let files: [String]
   let lookup: GeometryLookup?
   let furtherNodata: [Double]
+  var hasMask: Bool { source.hasMask }
   var allowsConcurrentReads: Bool { source is StridedArray }
   private let source: any CubeArraySource
   /// What `source` points into.
@@ -53,6 +63,8 @@ final class ArrayReader: ConcurrentCubeReader {
     interleave = source.interleave
     blockLines = max(1, min(source.blockLines, shape.lines))
   }
+
+  func readMask(_ window: PixelWindow) throws -> [UInt8] { try source.readMask(window) }
 
   func read(_ window: PixelWindow, bands: [Int], into block: StoredBlock) throws {
     guard window.line >= 0, window.sample >= 0, window.lines > 0, window.samples > 0,

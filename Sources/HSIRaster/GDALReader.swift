@@ -53,11 +53,11 @@ public final class GDALReader: CubeReader {
   private let dataset: GDALDatasetH
   public let datasetName: String?
   public let furtherNodata: [Double]
-  public var hasMask: Bool { mask != nil }
+  public var hasMask: Bool { !masks.isEmpty }
   /// Names of further datasets in the file.
   let subdatasets: [String]
-  /// A mask of all bands, or the alpha band.
-  private let mask: GDALRasterBandH?
+  /// A mask of all bands, or the alpha band, or those that bands have of their own: what any of them leaves out is no data.
+  private let masks: [GDALRasterBandH]
   private let dataType: GDALDataType
 
   /// Refuses a GeoTIFF whose blocks do not all lie within the file; other formats pass.
@@ -114,7 +114,13 @@ public final class GDALReader: CubeReader {
     let bands = hasAlpha ? count - 1 : count
     let flags = count > 0 ? GDALGetMaskFlags(GDALGetRasterBand(opened, 1)) : 0
     let hasOwn = flags & GMF_PER_DATASET != 0 && flags & GMF_ALL_VALID == 0
-    mask = hasAlpha ? last : hasOwn ? GDALGetMaskBand(GDALGetRasterBand(opened, 1)) : nil
+    // No flag at all: a band has a mask of its own.
+    let own = (0..<bands).compactMap { GDALGetRasterBand(opened, Int32($0 + 1)) }.filter { GDALGetMaskFlags($0) == 0 }
+    masks =
+      hasAlpha
+      ? [last].compactMap { $0 }
+      : hasOwn
+        ? [GDALGetMaskBand(GDALGetRasterBand(opened, 1))].compactMap { $0 } : own.compactMap { GDALGetMaskBand($0) }
     subdatasets = GDALStrings.pairs(GDALGetMetadata(opened, "SUBDATASETS")).filter { $0.key.hasSuffix("_NAME") }.map(
       \.value)
     shape = CubeShape(
@@ -135,7 +141,9 @@ public final class GDALReader: CubeReader {
     furtherNodata = ["ISIS3", "ISIS2"].contains(format) ? GDALReader.specialPixels(sampleType) : []
     metadata = GDAL.collecting { _ in GDALMetadata.read(opened, bands: bands, path: given, context: context) }
     if hasAlpha { context.logger.info("\(given): the last band is opacity; pixels where it is 0 hold no data") }
-    if hasOwn, !hasAlpha { context.logger.info("\(given): its mask says which pixels hold data") }
+    if !masks.isEmpty, !hasAlpha {
+      context.logger.info("\(given): its mask\(masks.count > 1 ? "s say" : " says") which pixels hold data")
+    }
     let list = GDALGetFileList(opened)
     files = GDALStrings.array(list)
     CSLDestroy(list)
@@ -176,15 +184,19 @@ public final class GDALReader: CubeReader {
 
   public func readMask(_ window: PixelWindow) throws -> [UInt8] {
     var flags = [UInt8](repeating: 255, count: window.pixels)
-    guard let mask, window.pixels > 0 else { return flags }
-    try GDAL.collecting { messages in
-      let status = GDALRasterIO(
-        mask, GF_Read, Int32(window.sample), Int32(window.line), Int32(window.samples), Int32(window.lines), &flags,
-        Int32(window.samples), Int32(window.lines), GDT_Byte, 0, 0)
-      guard status == CE_None, !messages.hasError else {
-        throw RasterError.inputOutput(
-          path: GDAL.redacted(path), action: "reading", reason: "its mask: \(messages.reason ?? "no reason given")")
+    guard window.pixels > 0 else { return flags }
+    var own = flags
+    for mask in masks {
+      try GDAL.collecting { messages in
+        let status = GDALRasterIO(
+          mask, GF_Read, Int32(window.sample), Int32(window.line), Int32(window.samples), Int32(window.lines), &own,
+          Int32(window.samples), Int32(window.lines), GDT_Byte, 0, 0)
+        guard status == CE_None, !messages.hasError else {
+          throw RasterError.inputOutput(
+            path: GDAL.redacted(path), action: "reading", reason: "its mask: \(messages.reason ?? "no reason given")")
+        }
       }
+      for i in flags.indices where own[i] == 0 { flags[i] = 0 }
     }
     return flags
   }

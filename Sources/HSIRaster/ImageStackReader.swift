@@ -5,7 +5,8 @@ import HSICore
 /// A cube as one image file per band: a folder or a pattern (`scene/*.png`) of PNG, TIFF or JPEG 2000 files of equal size.
 ///
 /// Bands are in natural order of the names (`ms_2` before `ms_10`). 31 files whose names hold `_ms_` are a CAVE scene:
-/// 400 to 700 nm every 10 nm. Of colour images the first channel counts (`W-STACK-COLOUR`).
+/// 400 to 700 nm every 10 nm. Of colour images the first channel counts (`W-STACK-COLOUR`). A pixel that the mask or alpha band of any image
+/// leaves out is no data.
 public enum ImageStackFormat: CubeFormat {
   public static let name = "image stack"
 
@@ -116,6 +117,14 @@ final class ImageStackSource: CubeArraySource {
     shape = CubeShape(lines: first.shape.lines, samples: first.shape.samples, bands: readers.count)
     type = first.sampleType
     blockLines = readers.map { $0.blockLines }.max() ?? 1
+  }
+
+  var hasMask: Bool { readers.contains { $0.hasMask } }
+
+  func readMask(_ window: PixelWindow) throws -> [UInt8] {
+    try readers.filter(\.hasMask).reduce([UInt8](repeating: 255, count: window.pixels)) { whole, reader in
+      zip(whole, try reader.readMask(window)).map { $0 & ($1 == 0 ? 0 : 255) }
+    }
   }
 
   func read(_ window: PixelWindow, bands: [Int], into block: StoredBlock) throws {

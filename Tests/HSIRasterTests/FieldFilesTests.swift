@@ -198,6 +198,53 @@ struct FieldFilesTests {
     #expect(lower == [12, 13, 22, 23])
   }
 
+  /// Masks that bands have of their own, and those of the images of a stack: what any of them leaves out is no data.
+  @Test func masksOfBands() throws {
+    GDAL.register()
+    CPLSetConfigOption("GDAL_TIFF_INTERNAL_MASK", "NO")
+    defer { CPLSetConfigOption("GDAL_TIFF_INTERNAL_MASK", nil) }
+    func write(_ name: String, bands: Int, masked: [Int: Int]) {
+      let dataset = GDALCreate(GDALGetDriverByName("GTiff"), folder.file(name), 4, 3, Int32(bands), GDT_UInt16, nil)
+      for number in 1...bands {
+        let band = GDALGetRasterBand(dataset, Int32(number))
+        var numbers = (0..<12).map { Int32(100 * number + $0) }
+        _ = GDALRasterIO(band, GF_Write, 0, 0, 4, 3, &numbers, 4, 3, GDT_Int32, 0, 0)
+        guard let out = masked[number] else { continue }
+        GDALCreateMaskBand(band, 0)
+        var mask = (0..<12).map { Int32($0 == out ? 0 : 255) }
+        _ = GDALRasterIO(GDALGetMaskBand(band), GF_Write, 0, 0, 4, 3, &mask, 4, 3, GDT_Int32, 0, 0)
+      }
+      GDALClose(dataset)
+    }
+    write("bands.tif", bands: 3, masked: [1: 2, 2: 5, 3: 5])
+    let reader = try openCube(folder.file("bands.tif"))
+    #expect(reader.shape.bands == 3 && reader.files.contains { $0.hasSuffix("bands.tif.msk") })
+    #expect(try validPixels(reader) == 10)
+    #expect(try reader.number(0, 3, 1) == 203)
+    #expect(try validPixels(openCube(folder.file("bands.tif")) { $0.nodata = OpenOptions.Nodata.none }) == 12)
+
+    write("image_1.tif", bands: 1, masked: [1: 0])
+    write("image_2.tif", bands: 1, masked: [:])
+    write("image_3.tif", bands: 1, masked: [1: 7])
+    let stack = try openCube(folder.file("image_*.tif"))
+    #expect(stack.shape == CubeShape(lines: 3, samples: 4, bands: 3))
+    #expect(try validPixels(stack) == 10)
+    #expect(try stack.number(0, 1, 2) == 101)
+  }
+
+  /// A virtual raster would lose the mask of a scene: it is refused, with what to do.
+  @Test func mosaicsOfMaskedScenes() throws {
+    masked("m.tif", bands: 2, type: GDT_UInt16, isInternal: true)
+    let reader = try openCube(folder.file("m.tif"))
+    #expect(
+      errorIdentifier {
+        _ = try VRTMosaic.write(
+          [reader], window: reader.shape.window, bands: [0, 1], metadata: reader.metadata, to: folder.file("m.vrt"),
+          options: OutputOptions())
+      } == "E-UNSUPPORTED")
+    #expect(!FileManager.default.fileExists(atPath: folder.file("m.vrt")))
+  }
+
   /// A map of 0 and 255 with a mask of its own keeps both numbers.
   @Test func maskedMap() throws {
     GDAL.register()
