@@ -174,15 +174,17 @@ import Testing
     !["lola", "cnn", "less"].contains { id.hasPrefix($0) }
   }
 
-  /// The contract of all classifiers that look at spectra alone.
+  /// The contract of all classifiers but networks.
   @Test(arguments: names) func contract(name: String) throws {
     let (scene, labels) = TestTask.fields()
     let split = try SplitRequest(scheme: .random, training: .share(0.3)).split(labels, RunContext(seed: 2))
     let task = ClassificationTask(
       scene: scene, training: split.pixels(.training, of: labels), classes: labels.classes.entries)
     let context = RunContext(seed: 4)
-    let trained = try Classifiers.named(name).train(task, context)
-    #expect(trained.id == name && trained.classCount == 3 && trained.bands == 8 && trained.patchRadius == 0)
+    let classifier = try Classifiers.named(name)
+    let trained = try classifier.train(task, context)
+    #expect(trained.id == name && trained.classCount == 3 && trained.bands == 8)
+    #expect(trained.patchRadius == classifier.patchRadius && (trained.patchRadius == 0) == (name != "auto"))
     let whole = try trained.probabilities(scene, lines: 0..<18, context)
     #expect(whole.rows == scene.count)
     for n in 0..<whole.rows {

@@ -92,13 +92,20 @@ public struct AutomaticClassifier: SteppedClassifier {
   }
 
   public func trainingBytes(_ shape: CubeShape, samples: Int, classes: Int) -> Int {
-    let profile = MorphologicalProfile()
-    let seen = 2 * components + profile.added(to: components)
-    let perPixel = profile.bytesPerPixel(columns: components, threads: Parallel.threads) + 4 * (seen + 4 * classes)
     let own = fixed ?? (try? Classifiers.named("extra-trees"))
-    // Every member is kept, for all training pixels.
-    return shape.pixels * perPixel + 10 * (own?.trainingBytes(shape, samples: samples, classes: classes) ?? 0)
-      + 64 * shape.bands * shape.bands
+    // Members one by one while they are compared, then those that vote.
+    return 3 * (own?.trainingBytes(shape, samples: samples, classes: classes) ?? 0) + 64 * shape.bands * shape.bands
+  }
+
+  /// Whether profiles and smoothing, whose planes are as large as the scene, fit into a quarter of the memory.
+  private func comparesPlanes(_ shape: CubeShape, classes: Int, _ context: RunContext) -> Bool {
+    let profile = MorphologicalProfile().bytesPerPixel(columns: components, threads: Parallel.threads)
+    let smoothing = 4 * (6 + 3 * Parallel.threads + 2 * classes)
+    guard shape.pixels > context.memory.bytes / 4 / (profile + smoothing) else { return true }
+    context.logger.notice(
+      "\(shape.lines) × \(shape.samples) pixels are too many for \(option: "memory") \(context.memory): no profiles and no smoothing are "
+        + "compared")
+    return false
   }
 
   // MARK: - Learning
@@ -153,9 +160,9 @@ public struct AutomaticClassifier: SteppedClassifier {
     let trained = try Classifiers.train(classifier, task, session, context)
     var isSmoothed = refinement == .epf
     var text = ""
-    if refinement == .auto {
+    if refinement == .auto, comparesPlanes(task.scene.shape, classes: task.classes.count, context) {
       let (scores, judged) = try judge(
-        [Candidate(name: trained.id, members: [0])], [classifier], [task.scene], task, pixels, context)
+        [Candidate(name: trained.id, members: [0])], [classifier], [task.scene], smooths: true, task, pixels, context)
       let best = scores.min(by: Score.isBetter)
       isSmoothed = best?.isSmoothed ?? false
       text = AutomaticClassifier.text(best, scores, [trained.id], judged)
@@ -179,7 +186,9 @@ public struct AutomaticClassifier: SteppedClassifier {
       guard sight != .spectra, let fractions else { return task.scene }
       return SpatialView(projection: fractions, profile: sight == .profiles ? profile : nil)(task.scene)
     }
-    let sights: [Committee.Sight] = fractions == nil ? [.spectra] : [.spectra, .fractions, .profiles]
+    let hasPlanes = comparesPlanes(task.scene.shape, classes: task.classes.count, context)
+    var sights: [Committee.Sight] = fractions == nil ? [.spectra] : [.spectra, .fractions]
+    if fractions != nil, hasPlanes { sights.append(.profiles) }
     let scenes = Dictionary(uniqueKeysWithValues: sights.map { ($0, scene($0)) })
     var seats: [Seat] = []
     var candidates: [Candidate] = []
@@ -194,12 +203,13 @@ public struct AutomaticClassifier: SteppedClassifier {
           members: own.compactMap { seats.firstIndex(of: $0) }, isLinear: isLinear))
     }
     add("knn and extra-trees", ["knn", "extra-trees"], [.spectra, .fractions])
-    if fractions != nil { add("knn and extra-trees", ["knn", "extra-trees"], [.profiles]) }
+    if sights.contains(.profiles) { add("knn and extra-trees", ["knn", "extra-trees"], [.profiles]) }
     add("lda and logistic", ["lda", "logistic"], [.spectra, .fractions], isLinear: true)
 
     let classifiers = try seats.map { try Classifiers.named($0.classifier) }
     let (scores, judged) = try judge(
-      candidates, classifiers, seats.map { scenes[$0.sight] ?? task.scene }, task, pixels, context)
+      candidates, classifiers, seats.map { scenes[$0.sight] ?? task.scene }, smooths: hasPlanes && refinement != .none,
+      task, pixels, context)
     let winner = best(scores, candidates, judged: judged)
     let text = AutomaticClassifier.text(winner, scores, candidates.map(\.name), judged)
     context.logger.notice("auto: \(text)")
@@ -225,7 +235,7 @@ public struct AutomaticClassifier: SteppedClassifier {
     func right(_ candidate: Int, _ kind: Int) -> Int {
       scores.filter { $0.candidate == candidate }.reduce(0) { $0 + $1.right[kind] }
     }
-    let ways = refinement == .none ? 1 : 2
+    let ways = scores.contains { $0.isSmoothed } ? 2 : 1
     var winner = 0
     for index in candidates.indices.dropFirst() where right(index, 1) >= right(winner, 1) {
       let (wrong, earlier) = (ways * judged - right(index, 0), ways * judged - right(winner, 0))
@@ -243,8 +253,8 @@ public struct AutomaticClassifier: SteppedClassifier {
   ///   - classifiers: the members of all candidates.
   ///   - scenes: what each of them sees of the scene.
   private func judge(
-    _ candidates: [Candidate], _ classifiers: [any Classifier], _ scenes: [Cube], _ task: ClassificationTask,
-    _ pixels: PixelMatrix, _ context: RunContext
+    _ candidates: [Candidate], _ classifiers: [any Classifier], _ scenes: [Cube], smooths: Bool,
+    _ task: ClassificationTask, _ pixels: PixelMatrix, _ context: RunContext
   ) throws -> (scores: [Score], judged: Int) {
     var quiet = context
     quiet.progress = SilentProgress()
@@ -257,8 +267,7 @@ public struct AutomaticClassifier: SteppedClassifier {
     // Where there is nothing to choose between but smoothing, pieces decide.
     if candidates.count > 1 { kinds.append(SpatialFolds.regions(positions, samples: samples)) }
     let smoothing =
-      refinement == .none
-      ? nil : try ProbabilitySmoothing(fittedTo: pixels, radius: AutomaticClassifier.smoothingRadius)
+      smooths ? try ProbabilitySmoothing(fittedTo: pixels, radius: AutomaticClassifier.smoothingRadius) : nil
     let guide = smoothing?.guide(task.scene.pixels) ?? []
     var scores: [Score] = []
     for index in candidates.indices {

@@ -94,6 +94,16 @@ import Testing
         == trained.probabilities(small.scene, lines: lines, RunContext()).values)
   }
 
+  /// Planes that do not fit the memory are not compared: spectra and noise fractions vote.
+  @Test func scenesThatAreTooLarge() throws {
+    let small = SmallScene(lines: 24, samples: 20, bands: 10)
+    var context = RunContext(seed: 2)
+    context.memory = MemoryBudget(bytes: 100_000)
+    let trained = try Classifiers.named("auto", ["components": 4]).train(small.task(step: 4), context)
+    #expect(trained.contextRadius == 0)
+    #expect(try small.accuracy(trained) > 0.9)
+  }
+
   /// With and without smoothing where it is told; `auto` smooths fields of noisy spectra.
   @Test func refinements() throws {
     let (scene, labels) = Self.fields()
