@@ -102,9 +102,8 @@ public struct AutomaticClassifier: SteppedClassifier {
     let profile = MorphologicalProfile().bytesPerPixel(columns: components, threads: Parallel.threads)
     let smoothing = 4 * (6 + 3 * Parallel.threads + 2 * classes)
     guard shape.pixels > context.memory.bytes / 4 / (profile + smoothing) else { return true }
-    context.logger.notice(
-      "\(shape.lines) × \(shape.samples) pixels are too many for \(option: "memory") \(context.memory): no profiles and no smoothing are "
-        + "compared")
+    let size = "\(shape.lines) × \(shape.samples) pixels are too many for \(context.memory)"
+    context.logger.notice("\(size): no profiles and no smoothing are compared; raise \(option: "memory")")
     return false
   }
 
