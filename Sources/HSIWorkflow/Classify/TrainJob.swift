@@ -203,7 +203,8 @@ public struct TrainJob: Sendable {
     run.outputs.append(ReportOutput(path: output.path, content: "model"))
     plan.record(on: &run.provenance)
     var result = try run.finish(context)
-    result.summary = "\(learned.model.classifier.id) learned from \(learned.facts.summary)"
+    let choice = learned.model.classifier.configuration["choice"].map { ": \($0)" } ?? ""
+    result.summary = "\(learned.model.classifier.id) learned from \(learned.facts.summary)\(choice)"
     return result
   }
 }
