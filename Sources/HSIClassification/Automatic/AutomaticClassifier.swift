@@ -20,15 +20,15 @@ public enum Refinement: String, Sendable, CaseIterable {
 /// that are compared, the more the winner owes to chance. So means of probabilities are compared, few of them, and what is less
 /// usual has to earn it, nearby and far away (`SpatialFolds`):
 ///
-/// 1. nearest neighbours and extremely randomised trees on spectra and on noise fractions (MNF), unless
-/// 2. the same two on noise fractions with morphological profiles, for fields with a shape, get more of the held-out pieces right and no fewer of
+/// 1. nearest neighbours and extremely randomised trees on spectra and on MNF components, unless
+/// 2. the same two on MNF components with morphological profiles, for fields with a shape, get more of the held-out pieces right and no fewer of
 ///    the held-out regions, or
-/// 3. shrinkage discriminant analysis and logistic regression on spectra and noise fractions get at most 0.7 times as many of the
+/// 3. shrinkage discriminant analysis and logistic regression on spectra and MNF components get at most 0.7 times as many of the
 ///    pieces wrong, and no fewer of the regions right.
 ///
 /// Right is counted plain and smoothed together. Probabilities are smoothed where that gets more of the pieces right, in a tie where the mean
 /// logarithm of the probability of the right class is larger. Nothing but training pixels takes part. Without eight neighbouring pairs
-/// of training pixels of one class there are no noise fractions. `docs/accuracy-classification.md` has the row.
+/// of training pixels of one class there are no MNF components. `docs/accuracy-classification.md` has the row.
 public struct AutomaticClassifier: SteppedClassifier {
   public static let description = MethodDescription(
     id: "auto", name: "Automatic choice (auto)", task: .classify,
@@ -40,7 +40,7 @@ public struct AutomaticClassifier: SteppedClassifier {
     parameters: [
       ParameterDescription("folds", 5, in: 2...20, "spatial folds of the training pixels"),
       ParameterDescription("search", 2000, in: 20...1e6, "most training pixels that the choice looks at"),
-      ParameterDescription("components", 20, in: 1...200, "noise fractions"),
+      ParameterDescription("components", 20, in: 1...200, "MNF components"),
     ], aliases: ["automatic"])
 
   private let folds: Int
@@ -281,7 +281,6 @@ public struct AutomaticClassifier: SteppedClassifier {
       let elsewhere = Set(known.indices.filter { !isInside[$0] }.map { known[$0] })
       let held = known.indices.filter { isInside[$0] && elsewhere.contains(known[$0]) }
       guard !held.isEmpty else { continue }
-      if kind == 0 { judged += held.count }
       let learned = AutomaticClassifier.apart(
         from: held, positions, known, samples: samples, radius: kinds[kind].guardRadius)
       // Rows of the scene whose probabilities take part.
@@ -300,9 +299,16 @@ public struct AutomaticClassifier: SteppedClassifier {
         var part = task.showing(scenes[index])
         part.training = LabelledPixels(positions: learned.map { positions[$0] }, labels: learned.map { known[$0] })
         part.validation = LabelledPixels()
-        parts.append(
-          try classifier.train(part, quiet).probabilities(scenes[index].selecting(near), lines: 0..<lines, quiet))
+        do {
+          parts.append(
+            try classifier.train(part, quiet).probabilities(scenes[index].selecting(near), lines: 0..<lines, quiet))
+        } catch ClassificationError.tooFewPixels {
+          // What is left of a class is enough for the classifier only together with the fold, which is not judged then.
+          break
+        }
       }
+      guard parts.count == classifiers.count else { continue }
+      if kind == 0 { judged += held.count }
       for candidate in candidates.indices {
         let plain = AutomaticClassifier.mean(candidates[candidate].members.map { parts[$0] })
         let smoothed = smoothing?.apply(
@@ -358,7 +364,7 @@ public struct AutomaticClassifier: SteppedClassifier {
     return scene.positions.indices.filter { wide[Int(scene.positions[$0])] }
   }
 
-  /// `knn and extra-trees on spectra and noise fractions, smoothed (98.9 % of 530 held-out training pixels right); next …`.
+  /// `knn and extra-trees on spectra and MNF components, smoothed (98.9 % of 530 held-out training pixels right); next …`.
   private static func text(_ winner: Score?, _ scores: [Score], _ names: [String], _ judged: Int) -> String {
     guard let winner else { return "\(names[0]) (too few training pixels to compare)" }
     func share(_ score: Score) -> String {

@@ -3,9 +3,9 @@ import HSICore
 import HSINumerics
 import HSITransformer
 
-/// What a classifier sees in place of spectra: noise fractions, with their profiles where there are some.
+/// What a classifier sees in place of spectra: MNF components, with their profiles where there are some.
 struct SpatialView: Sendable {
-  /// Noise fractions.
+  /// MNF components.
   let projection: Features
   /// Profiles beside them; nil for none.
   let profile: MorphologicalProfile?
@@ -36,10 +36,10 @@ struct Committee: TrainedClassifier {
   enum Sight: String, Sendable, Codable, CaseIterable {
     /// The bands.
     case spectra
-    /// Noise fractions.
-    case fractions = "noise fractions"
-    /// Noise fractions and their profiles.
-    case profiles = "noise fractions with profiles"
+    /// MNF components.
+    case fractions = "MNF components"
+    /// MNF components and their profiles.
+    case profiles = "MNF components with morphological profiles"
   }
 
   /// A classifier and what it sees.
@@ -50,9 +50,9 @@ struct Committee: TrainedClassifier {
 
   /// Those that vote; at least one, with the same classes.
   let members: [Member]
-  /// Noise fractions; nil where all members see spectra.
+  /// MNF components; nil where all members see spectra.
   let projection: Features?
-  /// Profiles of the noise fractions; nil where no member sees them.
+  /// Profiles of the MNF components; nil where no member sees them.
   let profile: MorphologicalProfile?
   /// What becomes of the probabilities; nil for nothing.
   let smoothing: ProbabilitySmoothing?

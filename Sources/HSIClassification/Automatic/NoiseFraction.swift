@@ -2,7 +2,7 @@ import HSICore
 import HSINumerics
 
 extension Features {
-  /// Fits noise fractions: directions in which pixels vary most in units of the noise, which comes out with unit variance.
+  /// Fits the components of the minimum noise fraction (MNF): directions in which pixels vary most in units of the noise, which comes out with unit variance.
   ///
   /// With bands of unit deviation, covariance S of the pixels and covariance N of the noise, the components are the rows of
   /// `Vᵀ D^{−½} Uᵀ`, where `N = U D Uᵀ` and V holds the leading eigenvectors of `D^{−½} Uᵀ S U D^{−½}`. N is that of the differences of

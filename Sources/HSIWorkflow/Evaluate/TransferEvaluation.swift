@@ -106,7 +106,8 @@ public struct TransferEvaluation: Sendable {
     }
     let radius = classifiers.map(\.patchRadius).max() ?? 0
     let loaded = try TrainingScene.load(
-      scene.open(context), labels: labels.read(for: scene, context), division: division, patchRadius: radius, context
+      scene.open(context), labels: labels.read(for: scene, context), division: division, patchRadius: radius,
+      contextRadius: classifiers.map(\.contextRadius).max(), context
     ) { shape, samples, classes in
       // The scene as it is shown, beside what learning takes.
       shape.pixels * shape.bands * 8

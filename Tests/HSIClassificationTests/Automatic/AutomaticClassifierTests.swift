@@ -8,7 +8,7 @@ import Testing
 
 /// The choice of a classifier, and what it rests on.
 @Suite(.serialized) struct AutomaticClassifierTests {
-  /// Noise has unit variance in noise fractions, which are uncorrelated; units of bands do not matter.
+  /// Noise has unit variance in MNF components, which are uncorrelated; units of bands do not matter.
   @Test func noiseFractions() throws {
     let (rows, bands) = (400, 6)
     var random = CounterRandom(seed: 21)
@@ -94,7 +94,7 @@ import Testing
         == trained.probabilities(small.scene, lines: lines, RunContext()).values)
   }
 
-  /// Planes that do not fit the memory are not compared: spectra and noise fractions vote.
+  /// Planes that do not fit the memory are not compared: spectra and MNF components vote.
   @Test func scenesThatAreTooLarge() throws {
     let small = SmallScene(lines: 24, samples: 20, bands: 10)
     var context = RunContext(seed: 2)
@@ -144,6 +144,21 @@ import Testing
     return (Cube(lines: 30, samples: 30, pixels: pixels), labels)
   }
 
+  /// A class that a fold leaves with too few pixels for the classifier is no error: that fold is not judged.
+  @Test func foldsThatLeaveTooLittle() throws {
+    let (scene, labels) = Self.fields()
+    let bright = labels.indices.filter { labels[$0] == 1 }
+    let kept = labels.indices.filter { labels[$0] == 0 && $0 % 7 == 0 } + [bright[0], bright[bright.count - 1]]
+    let training = kept.sorted()
+    let task = ClassificationTask(
+      scene: scene,
+      training: LabelledPixels(positions: training.map { Int32($0) }, labels: training.map { labels[$0] }),
+      classes: [ClassEntry(name: "dark", colour: [0, 0, 0]), ClassEntry(name: "bright", colour: [255, 255, 255])])
+    let svm = try Classifiers.named("svm", ["C": 10, "gamma": 1])
+    let trained = try AutomaticClassifier.refining(svm, .auto).train(task, RunContext())
+    #expect(trained.configuration["members"]?.contains("svm") ?? false)
+  }
+
   /// Files whose parts contradict each other are refused.
   @Test func contradictions() throws {
     let small = SmallScene(lines: 24, samples: 20, bands: 10)
@@ -172,7 +187,7 @@ import Testing
     }
     #expect(try !refused({ $0 }, member("lda", "spectra")))
     for settings in [
-      member("auto", "spectra"), member("", "spectra"), member("svm", "spectra"), member("lda", "noise fractions"),
+      member("auto", "spectra"), member("", "spectra"), member("svm", "spectra"), member("lda", "MNF components"),
       member("lda", "elsewhere"), ["members": "[]"], ["members": "{"], ["profile": "{}"],
       ["profile": "{\"components\":4,\"radii\":[-1],\"steps\":6}"],
     ] {
