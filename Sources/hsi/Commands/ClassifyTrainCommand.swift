@@ -10,8 +10,8 @@ struct ClassifyTrainCommand: ParsableCommand {
       Learns from the training pixels of --split, or of a split made here (disjoint blocks by default; --split-out \
       keeps it). Scaling and components are fitted on training pixels only unless --transductive. The model file \
       holds everything: classes with values, names and colours, wavelengths, features, how pixels were divided. \
-      Without --model it compares classifiers, features and smoothing on folds of the training pixels that lie \
-      apart, and takes what tells most of them right. Models and their parameters: hsi methods.
+      Without --model it compares committees of classifiers, their features and smoothing on folds of the training \
+      pixels that lie apart, and says what it takes. Models and their parameters: hsi methods.
 
       Examples:
         hsi classify train scene.tif labels.tif --out model.safetensors

@@ -78,7 +78,7 @@ import Testing
     let task = small.task(step: 4)
     let trained = try Classifiers.named("auto", ["components": 4]).train(task, RunContext(seed: 2))
     let choice = try #require(trained.configuration["choice"])
-    #expect(choice.contains("held-out training pixels right") && choice.contains("; next "))
+    #expect(choice.contains("held-out training pixels: ") && choice.contains(" far away); next "))
     #expect(trained.configuration["members"]?.contains("extra-trees") ?? false)
     #expect(try small.accuracy(trained) > 0.95)
     let path = FileManager.default.temporaryDirectory.appendingPathComponent("auto-\(UUID()).safetensors").path
