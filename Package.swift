@@ -15,6 +15,7 @@ let package = Package(
     .library(name: "HSINetworks", targets: ["HSINetworks"]),
     .library(name: "HSIRestoration", targets: ["HSIRestoration"]),
     .library(name: "HSIClassification", targets: ["HSIClassification"]),
+    .library(name: "HSIDetection", targets: ["HSIDetection"]),
     .library(name: "HSIBatch", targets: ["HSIBatch"]),
     .library(name: "HSIReport", targets: ["HSIReport"]),
     .library(name: "HSIWorkflow", targets: ["HSIWorkflow"]),
@@ -41,7 +42,7 @@ let package = Package(
     .target(
       name: "CKernels",
       exclude: ["README.md"],
-      cSettings: ["Common", "Scene", "Unmixing", "Restoration", "Classification", "Network"]
+      cSettings: ["Common", "Scene", "Unmixing", "Restoration", "Classification", "Detection", "Network"]
         .map { .headerSearchPath($0) }),
     .target(
       name: "HSICore",
@@ -67,6 +68,7 @@ let package = Package(
     .target(
       name: "HSIClassification",
       dependencies: ["CKernels", "CLibSVM", "HSICore", "HSINumerics", "HSINetworks", "HSITransformer"]),
+    .target(name: "HSIDetection", dependencies: ["CKernels", "HSICore", "HSINumerics", "HSISpectral"]),
     .target(
       name: "HSIBatch",
       dependencies: [
@@ -77,13 +79,13 @@ let package = Package(
       name: "HSIWorkflow",
       dependencies: [
         "HSICore", "HSINumerics", "HSISpectral", "HSIRaster", "HSITransformer", "HSINetworks", "HSIUnmixing",
-        "HSIRestoration", "HSIClassification", "HSIReport",
+        "HSIRestoration", "HSIClassification", "HSIDetection", "HSIReport",
       ]),
     .target(
       name: "HSIKit",
       dependencies: [
         "HSICore", "HSINumerics", "HSISpectral", "HSIRaster", "HSITransformer", "HSINetworks", "HSIUnmixing",
-        "HSIRestoration", "HSIClassification", "HSIBatch", "HSIReport", "HSIWorkflow",
+        "HSIRestoration", "HSIClassification", "HSIDetection", "HSIBatch", "HSIReport", "HSIWorkflow",
       ]),
     .executableTarget(
       name: "hsi",
@@ -133,6 +135,9 @@ let package = Package(
     .testTarget(
       name: "HSIClassificationTests",
       dependencies: ["CKernels", "HSIClassification", "HSINetworks", "HSITransformer", "HSITestSupport"],
+      resources: [.copy("Fixtures")]),
+    .testTarget(
+      name: "HSIDetectionTests", dependencies: ["CKernels", "HSIDetection", "HSITestSupport"],
       resources: [.copy("Fixtures")]),
     .testTarget(
       name: "HSIBatchTests", dependencies: ["HSIBatch", "HSITestSupport"], exclude: ["Support"]),

@@ -1,6 +1,7 @@
 @_exported import HSIBatch
 @_exported import HSIClassification
 @_exported import HSICore
+@_exported import HSIDetection
 @_exported import HSINetworks
 @_exported import HSINumerics
 @_exported import HSIRaster

@@ -8,6 +8,9 @@ public protocol DenseScalar: BinaryFloatingPoint & Sendable {
     into c: UnsafeMutablePointer<Self>, m: Int, n: Int, k: Int)
   /// The lower triangle of `c = a · aᵀ`, a being n × k.
   static func gram(_ a: UnsafePointer<Self>, into c: UnsafeMutablePointer<Self>, n: Int, k: Int)
+  /// The lower triangle of `c = c + alpha · aᵀ · a`, a being k × n.
+  static func addOuter(
+    _ a: UnsafePointer<Self>, alpha: Self, to c: UnsafeMutablePointer<Self>, n: Int, k: Int)
   /// Replaces the lower triangle of a symmetric positive definite matrix by its Cholesky factor; false where it is not one.
   static func factorise(_ a: UnsafeMutablePointer<Self>, order: Int) -> Bool
   /// `b = L⁻¹ b` for a lower triangle L (order × order) and b, order × columns.
@@ -28,6 +31,12 @@ extension Float: DenseScalar {
 
   public static func gram(_ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, n: Int, k: Int) {
     cblas_ssyrk(CblasRowMajor, CblasLower, CblasNoTrans, Int32(n), Int32(k), 1, a, Int32(k), 0, c, Int32(n))
+  }
+
+  public static func addOuter(
+    _ a: UnsafePointer<Float>, alpha: Float, to c: UnsafeMutablePointer<Float>, n: Int, k: Int
+  ) {
+    cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, Int32(n), Int32(k), alpha, a, Int32(n), 1, c, Int32(n))
   }
 
   public static func factorise(_ a: UnsafeMutablePointer<Float>, order: Int) -> Bool {
@@ -60,6 +69,12 @@ extension Double: DenseScalar {
 
   public static func gram(_ a: UnsafePointer<Double>, into c: UnsafeMutablePointer<Double>, n: Int, k: Int) {
     cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, Int32(n), Int32(k), 1, a, Int32(k), 0, c, Int32(n))
+  }
+
+  public static func addOuter(
+    _ a: UnsafePointer<Double>, alpha: Double, to c: UnsafeMutablePointer<Double>, n: Int, k: Int
+  ) {
+    cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, Int32(n), Int32(k), alpha, a, Int32(n), 1, c, Int32(n))
   }
 
   public static func factorise(_ a: UnsafeMutablePointer<Double>, order: Int) -> Bool {

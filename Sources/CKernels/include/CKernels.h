@@ -36,6 +36,7 @@
 #include "hsi_pool.h"
 #include "hsi_products.h"
 #include "hsi_reorder.h"
+#include "hsi_scores.h"
 #include "hsi_sunsal.h"
 #include "hsi_wavelet.h"
 

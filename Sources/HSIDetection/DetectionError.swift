@@ -1,0 +1,43 @@
+import HSICore
+
+/// Errors of detection.
+public enum DetectionError: HSIError {
+  /// Too few valid pixels for what was asked.
+  case tooFewPixels(valid: Int, needed: Int, purpose: String)
+  /// All pixels are the same in all bands.
+  case noVariation
+  /// A target has no values that count, or cannot be told from the background.
+  case badTarget(name: String, reason: String, advice: String)
+  /// Truth without pixels of one kind.
+  case badTruth(path: String, reason: String)
+
+  public var category: ErrorCategory { .input }
+
+  public var identifier: String {
+    switch self {
+    case .tooFewPixels: "E-FEW-PIXELS"
+    case .noVariation: "E-CONSTANT"
+    case .badTarget: "E-TARGET"
+    case .badTruth: "E-TRUTH"
+    }
+  }
+
+  public var problem: String {
+    switch self {
+    case .tooFewPixels(let valid, let needed, let purpose):
+      "\(purpose) needs at least \(needed) valid pixels but the scene has \(valid)"
+    case .noVariation: "all pixels of the scene are the same: there is no background to tell anything from"
+    case .badTarget(let name, let reason, _): "target \(name) \(reason)"
+    case .badTruth(let path, let reason): "\(path): \(reason)"
+    }
+  }
+
+  public var advice: String? {
+    switch self {
+    case .tooFewPixels: "check \(option: "nodata"), \(option: "mask") and \(option: "window")"
+    case .noVariation: "check the bands, \(option: "nodata") and \(option: "window")"
+    case .badTarget(_, _, let advice): advice
+    case .badTruth: "pixels of targets are those with a class above 0, all others are background"
+    }
+  }
+}
