@@ -63,7 +63,7 @@ func detector(
   @Test(arguments: settings) func reference(_ id: String, _ values: [String: Double]) throws {
     let fixture = try DetectionFixture.load()
     let wanted = try #require(fixture.scores[id])
-    try atEveryKernelLevel {
+    try atEveryKernelLevel { _ in
       let found = try detector(id, fixture.library, in: fixture.cube, values).scores(fixture.cube)
       #expect(found.count == wanted.count)
       let size = wanted.map(abs).max() ?? 0

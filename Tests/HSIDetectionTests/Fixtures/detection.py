@@ -128,8 +128,47 @@ truth = np.zeros(count, int)
 for line, sample in [(3, 4), (9, 11), (12, 2), (0, 0)]:
     truth[line * samples + sample] = 1
 areas = {name: float(roc_auc_score(truth, value[:, 0] * (-1 if name in ("sam", "sid") else 1))) for name, value in scores.items()}
+# Enhancements of a gas by columns: plain and sparse matched filter (Foote et al. 2020), brightness from the plain mean.
+plume_lines, plume_samples, plume_bands, rounds, epsilon = 60, 3, 6, 5, 1e-9
+absorption = np.array([0.0, 0.1, 0.5, 0.9, 0.4, 0.05]) * 1e-2
+light = np.exp(rng.normal(size=(plume_lines, plume_samples, 1)) * 0.2)
+base = light * (np.linspace(5, 8, plume_bands) + rng.normal(size=(plume_lines, plume_samples, plume_bands)) * 0.05)
+amount = np.zeros((plume_lines, plume_samples))
+amount[10:14, 1] = [4, 9, 7, 2]
+plume = (base * np.exp(-amount[..., None] * absorption) + np.arange(plume_samples)[:, None] * 0.3).astype(np.float32).astype(float)
+
+
+def filtered(x, sparse, logarithmic):
+    x = np.log(x) if logarithmic else x
+    m = x.mean(0)
+    r = np.ones(len(x)) if logarithmic else x @ m / (m @ m)
+    signature = lambda m: -absorption if logarithmic else -m * absorption
+    t = signature(m)
+    c = np.cov(x, rowvar=False, bias=True)
+    w = np.linalg.solve(c, t)
+    a = (x - m) @ w / (r * (t @ w))
+    if sparse:
+        a = np.maximum(a, 0)
+        for _ in range(rounds):
+            y = x - (r * a)[:, None] * t
+            m = y.mean(0)
+            t, c = signature(m), np.cov(y, rowvar=False, bias=True)
+            w = np.linalg.solve(c, t)
+            a = np.maximum(0, ((x - m) @ w - 1 / (r * (a + epsilon))) / (r * (t @ w)))
+    return np.stack([a, 1 / (r * np.sqrt(t @ w))], 1)
+
+
+enhancements = {
+    name: np.stack([filtered(plume[:, c], *how) for c in range(plume_samples)], 1).reshape(-1).tolist()
+    for name, how in {"plain": (False, False), "sparse": (True, False), "logarithmic": (False, True)}.items()
+}
 json.dump(
     {
+        "plume": {
+            "lines": plume_lines, "samples": plume_samples, "bands": plume_bands, "rounds": rounds,
+            "absorption": absorption.tolist(), "pixels": plume.reshape(-1).tolist(), "amounts": amount.reshape(-1).tolist(),
+            "enhancements": enhancements,
+        },
         "lines": lines, "samples": samples, "bands": bands, "pixels": pixels.astype(np.float32).reshape(-1).tolist(),
         "targets": targets.reshape(-1).tolist(), "truth": truth.tolist(), "areas": areas,
         "scores": {name: value.reshape(-1).tolist() for name, value in scores.items()},
