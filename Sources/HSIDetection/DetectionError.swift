@@ -10,6 +10,8 @@ public enum DetectionError: HSIError {
   case badTarget(name: String, reason: String, advice: String)
   /// Truth without pixels of one kind.
   case badTruth(path: String, reason: String)
+  /// Scores whose tail cannot be fitted.
+  case noTail
 
   public var category: ErrorCategory { .input }
 
@@ -19,6 +21,7 @@ public enum DetectionError: HSIError {
     case .noVariation: "E-CONSTANT"
     case .badTarget: "E-TARGET"
     case .badTruth: "E-TRUTH"
+    case .noTail: "E-TAIL"
     }
   }
 
@@ -29,6 +32,7 @@ public enum DetectionError: HSIError {
     case .noVariation: "all pixels of the scene are the same: there is no background to tell anything from"
     case .badTarget(let name, let reason, _): "target \(name) \(reason)"
     case .badTruth(let path, let reason): "\(path): \(reason)"
+    case .noTail: "the scores of the scene hardly differ, so that no false-alarm rate can be told"
     }
   }
 
@@ -37,6 +41,7 @@ public enum DetectionError: HSIError {
     case .tooFewPixels: "check \(option: "nodata"), \(option: "mask") and \(option: "window")"
     case .noVariation: "check the bands, \(option: "nodata") and \(option: "window")"
     case .badTarget(_, _, let advice): advice
+    case .noTail: "use another method or other bands, or leave \(option: "cfar") out"
     case .badTruth: "pixels of targets are those with a class above 0, all others are background"
     }
   }

@@ -134,5 +134,7 @@ public enum Detectors {
   ) { $0.description }
 
   /// What is known about every detector.
-  public static var descriptions: [MethodDescription] { target.descriptions + anomaly.descriptions }
+  public static var descriptions: [MethodDescription] {
+    target.descriptions + [PlumeFilter.description] + anomaly.descriptions
+  }
 }

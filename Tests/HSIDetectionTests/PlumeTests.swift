@@ -25,7 +25,7 @@ import Testing
 
   private func run(_ filter: PlumeFilter, _ cube: Cube, _ context: RunContext = RunContext()) throws -> [Float] {
     var all: [Float] = []
-    try filter.run(in: cube, context) { all += $0[.enhancement]?.values ?? [] }
+    try filter.detect(in: cube, context) { all += $0[.detection]?.values ?? [] }
     return all
   }
 

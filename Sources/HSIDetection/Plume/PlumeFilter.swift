@@ -3,11 +3,6 @@ import Foundation
 import HSICore
 import HSINumerics
 
-extension ProductName {
-  /// Enhancement of a gas and its uncertainty, N × 2.
-  public static let enhancement: ProductName = "enhancement"
-}
-
 /// Matched filter for plumes of a gas: the column enhancement of every pixel in the units of the absorption (mostly ppm·m), with its
 /// uncertainty.
 ///
@@ -28,9 +23,11 @@ extension ProductName {
 /// ```swift
 /// var filter = PlumeFilter(absorption: methane)     // one value per band of the source, above 0 where the gas absorbs
 /// filter.byColumn = true
-/// try filter.run(in: source, RunContext()) { strip in … strip[.enhancement] … }
+/// try filter.detect(in: source, RunContext()) { strip in … strip[.detection] … }
 /// ```
-public struct PlumeFilter: Sendable {
+public struct PlumeFilter: Detector {
+  public let bands = [DetectionBand("enhancement"), DetectionBand("uncertainty", isScore: false)]
+  public var facts: [String: Double] { [:] }
   /// What users and documents are told.
   public static let description = MethodDescription(
     id: "plume", name: "Matched filter for plumes", task: .target,
@@ -68,14 +65,14 @@ public struct PlumeFilter: Sendable {
     shrinkage = parameters["shrinkage"]
   }
 
-  /// Delivers `ProductName.enhancement` (pixels × 2: α and σ) for all valid pixels, strip by strip.
+  /// Delivers `ProductName.detection` (pixels × 2: α and σ) for all valid pixels, strip by strip.
   ///
   /// Holds the pixels of a group; columns are done as many at a time as the budget allows, each lot with a reading of the scene.
   /// Pixels that cannot be told about (no brightness, or not above 0 for the logarithm) get NaN.
   ///
   /// - Throws: `DetectionError.tooFewPixels` where a group has fewer than three pixels, `.noVariation`; the errors of reading;
   ///   `CoreError.memory`, `.cancelled`.
-  public func run(
+  public func detect(
     in source: any StripSource, _ context: RunContext, deliver: (ProductStrip) throws -> Void
   ) throws {
     let claim = context.claimThreads()
@@ -111,7 +108,7 @@ public struct PlumeFilter: Sendable {
         (values[n, 0], values[n, 1]) = (all[place], all[place + 1])
       }
       var result = ProductStrip(window: strip.window, positions: strip.positions)
-      result[.enhancement] = values
+      result[.detection] = values
       try deliver(result)
     }
   }

@@ -15,7 +15,7 @@ struct Subspace {
 
   /// The subspace of a scene.
   ///
-  /// - Parameter most: largest number of components that leaves room for targets.
+  /// - Parameter targets: dimensions that are left to targets and noise at least.
   /// - Throws: `DetectionError.tooFewPixels`, `.noVariation`; `CoreError.invalidParameter` for a dimension that leaves no room.
   init(
     of source: any StripSource, room targets: Int, _ parameters: MethodParameters, _ context: RunContext
@@ -35,7 +35,7 @@ struct Subspace {
       guard dimension <= most else {
         throw CoreError.invalidParameter(
           name: "dimension", value: "\(dimension)",
-          requirement: "at most \(most): \(bands) bands, of which \(targets) are for targets")
+          requirement: "at most \(max(most, 0)): \(bands) bands, of which \(targets) are for targets and noise")
       }
     } else {
       var held = 0.0
@@ -136,7 +136,7 @@ public struct MatchedSubspace: TargetDetector, PixelDetector {
     let claim = context.claimThreads()
     defer { claim.release() }
     try TargetFilters.check(targets, bands: source.shape.bands)
-    let subspace = try Subspace(of: source, room: 1, parameters, context)
+    let subspace = try Subspace(of: source, room: targets.count + 1, parameters, context)
     let rests = try subspace.rests(targets)
     let size = subspace.complement.columns
     // The span of the targets in what is left, by the eigenvectors of their second moment.

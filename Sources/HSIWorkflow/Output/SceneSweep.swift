@@ -24,7 +24,7 @@ struct SceneSweep {
   /// The open file.
   let opened: OpenScene
   /// The pixels and bands that are used.
-  let source: FileSource
+  private(set) var source: FileSource
   /// Names of the main output and of what goes by its stem.
   let paths: OutputPaths
   /// Everything that is read and written.
@@ -34,6 +34,8 @@ struct SceneSweep {
   private let writing: RasterWriting
   private let records: RecordRequest
   private let context: RunContext
+  private let excludesZeroSpectra: Bool
+  private let acceptsMissingValues: Bool
   private var grid: OrthoGrid?
 
   /// Opens a scene.
@@ -52,6 +54,7 @@ struct SceneSweep {
     options: [String: String], writing: RasterWriting, records: RecordRequest, _ context: RunContext
   ) throws {
     (self.writing, self.records, self.context) = (writing, records, context)
+    (self.excludesZeroSpectra, self.acceptsMissingValues) = (excludesZeroSpectra, acceptsMissingValues)
     provenance = Provenance(options: ["scene": scene.path].merging(options) { $1 }, context)
     opened = try scene.open(context)
     source = try opened.source(
@@ -61,6 +64,17 @@ struct SceneSweep {
     plan = OutputPlan(overwrites: writing.overwrites, context)
     plan.read(opened.files, digested: records.digestsInputs)
     try plan.writeRaster(output, writing)
+  }
+
+  /// Leaves bands out that what is compared with the scene does not have.
+  ///
+  /// - Parameter bands: of the file, 0-based.
+  /// - Throws: the errors of opening.
+  mutating func use(bands: [Int]) throws {
+    guard bands != source.bands else { return }
+    source = try opened.source(
+      bands: .list(bands), excludesZeroSpectra: excludesZeroSpectra, acceptsMissingValues: acceptsMissingValues, context
+    )
   }
 
   /// Declares further files that are read; those that decide about results are digested whole.

@@ -40,13 +40,6 @@ public struct ExtractSpectraJob: Sendable {
     (self.scene, self.output, self.places) = (scene, output, places)
   }
 
-  /// The pixels of one spectrum, or of one mean.
-  private struct Group {
-    var name: String
-    /// Places in the file, ascending.
-    var places: [Int]
-  }
-
   /// Does the work; the text of the result is a table of the spectra with their numbers of pixels.
   ///
   /// - Throws: `CoreError.invalidParameter` for pixels outside the image or without data, and deviations of single pixels;
@@ -60,16 +53,16 @@ public struct ExtractSpectraJob: Sendable {
     plan.read(opened.files + placeFiles)
     for file in SpectraOutput.files(output) + (deviations.map(SpectraOutput.files) ?? []) { plan.write(file) }
     try plan.check()
-    var groups = try groups(opened, context)
+    var placed = try PlacedPixels(places, in: opened, context)
     if case .pixels = places {
       try requireMeans()
     } else if takesEveryPixel {
       try requireMeans()
-      groups = try singles(groups, opened, context)
+      placed.groups = try singles(placed.groups, opened, context)
     }
     let source = try opened.source(bands: scene.bands ?? .all, context)
-    let statistics = try measure(groups, source, opened.reader.shape.samples, context)
-    let library = try library(groups, statistics, source, context)
+    let statistics = try placed.measure(source, samples: opened.reader.shape.samples, context)
+    let library = try library(placed.groups, statistics, source, context)
     var files = try SpectraOutput.write(library.mean, to: output, overwrite: overwrites, inputs: plan.protected)
     var result = JobResult(outputs: files.map { ReportOutput(path: $0, content: "spectra") })
     if let deviations {
@@ -99,48 +92,10 @@ public struct ExtractSpectraJob: Sendable {
       requirement: "left out where every pixel is a spectrum of its own")
   }
 
-  private func groups(_ opened: OpenScene, _ context: RunContext) throws -> [Group] {
-    let shape = opened.reader.shape
-    let window = try opened.window()
-    switch places {
-    case .pixels(let positions):
-      return try positions.map { pixel in
-        let isInside =
-          (window.line..<(window.line + window.lines)).contains(pixel.line)
-          && (window.sample..<(window.sample + window.samples)).contains(pixel.sample)
-        guard isInside else {
-          throw CoreError.invalidParameter(
-            name: "\(option: "pixel")", value: "\(pixel.sample),\(pixel.line)",
-            requirement: "inside the image of \(shape.samples) samples × \(shape.lines) lines"
-              + (window == shape.window ? "" : " and its \(option: "window")"))
-        }
-        return Group(name: pixel.title, places: [pixel.line * shape.samples + pixel.sample])
-      }
-    case .polygons(let path, let attribute):
-      let vectors = try VectorFeatures(path, attribute: attribute, on: opened.reader, context)
-      let repeated = Dictionary(grouping: vectors.features.compactMap(\.text)) { $0 }.filter { $1.count > 1 }
-      var seen: [String: Int] = [:]
-      return vectors.features.compactMap { feature in
-        var name = "polygon \(feature.number)"
-        if let text = feature.text {
-          seen[text, default: 0] += 1
-          name = repeated[text] == nil ? text : "\(text) \(seen[text] ?? 1)"
-        }
-        return feature.places.isEmpty ? nil : Group(name: name, places: feature.places)
-      }
-    case .classes(let request):
-      let labels = try request.read(on: opened.reader, context).aligned(
-        to: opened.reader, window: shape.window, context)
-      var groups = labels.classes.names.map { Group(name: $0, places: []) }
-      for (place, index) in labels.indices.enumerated() where index >= 0 {
-        groups[Int(index)].places.append(place)
-      }
-      return groups
-    }
-  }
-
   /// Every pixel as a group of its own, named after its group and its place.
-  private func singles(_ groups: [Group], _ opened: OpenScene, _ context: RunContext) throws -> [Group] {
+  private func singles(_ groups: [PlacedPixels.Group], _ opened: OpenScene, _ context: RunContext) throws
+    -> [PlacedPixels.Group]
+  {
     let count = groups.reduce(0) { $0 + $1.places.count }
     let bands = opened.reader.shape.bands
     let needed = count * (bands * 40 + 120)
@@ -152,58 +107,9 @@ public struct ExtractSpectraJob: Sendable {
     return groups.flatMap { group in
       group.places.map { place in
         let pixel = PixelPosition(line: place / samples, sample: place % samples)
-        return Group(name: "\(group.name) \(pixel.title)", places: [place])
+        return PlacedPixels.Group(name: "\(group.name) \(pixel.title)", places: [place])
       }
     }
-  }
-
-  /// Adds up the spectra of all groups.
-  ///
-  /// - Parameter samples: pixels in a line of the file.
-  private func measure(
-    _ groups: [Group], _ source: FileSource, _ samples: Int, _ context: RunContext
-  ) throws -> GroupStatistics {
-    // A pixel may belong to several polygons.
-    var members = groups.indices.flatMap { index in groups[index].places.map { (place: $0, group: Int32(index)) } }
-    members.sort { ($0.place, $0.group) < ($1.place, $1.group) }
-    var statistics = GroupStatistics(groups: groups.count, bands: source.shape.bands)
-    let window = source.window
-    var next = 0
-    let strip = Strip()
-    let pieces = ExtractSpectraJob.pieces(members.map { $0.place / samples - window.line }, source, context)
-    for (index, lines) in pieces.enumerated() {
-      try context.checkCancellation()
-      context.progress.report(phase: "spectra", fraction: Double(index) / Double(pieces.count))
-      try source.read(lines: lines, into: strip)
-      for (row, position) in strip.positions.enumerated() {
-        let line = window.line + strip.window.line + Int(position) / window.samples
-        let place = line * samples + window.sample + Int(position) % window.samples
-        while next < members.count, members[next].place < place { next += 1 }
-        while next < members.count, members[next].place == place {
-          statistics.add(strip.pixels.row(row), to: Int(members[next].group))
-          next += 1
-        }
-      }
-    }
-    context.progress.report(phase: "spectra", fraction: 1)
-    return statistics
-  }
-
-  /// The lines to read, in strips: a single pixel of a large scene costs a few lines.
-  ///
-  /// - Parameter wanted: lines of the window, ascending; those outside do not count.
-  private static func pieces(_ wanted: [Int], _ source: FileSource, _ context: RunContext) -> [Range<Int>] {
-    let (height, block) = (source.stripLines(context.memory), max(1, source.blockLines))
-    var pieces: [Range<Int>] = []
-    for line in wanted where (0..<source.shape.lines).contains(line) {
-      if let last = pieces.last, line < last.upperBound { continue }
-      if let last = pieces.last, line - last.upperBound < block, line + 1 - last.lowerBound <= height {
-        pieces[pieces.count - 1] = last.lowerBound..<(line + 1)
-      } else {
-        pieces.append(line..<(line + 1))
-      }
-    }
-    return pieces
   }
 
   private struct Result {
@@ -214,7 +120,7 @@ public struct ExtractSpectraJob: Sendable {
 
   /// The groups that have pixels with data, as libraries.
   private func library(
-    _ groups: [Group], _ statistics: GroupStatistics, _ source: FileSource, _ context: RunContext
+    _ groups: [PlacedPixels.Group], _ statistics: GroupStatistics, _ source: FileSource, _ context: RunContext
   ) throws -> Result {
     let kept = groups.indices.filter { statistics.counts[$0] > 0 }
     let lost = groups.indices.filter { statistics.counts[$0] == 0 }.map { groups[$0].name }
@@ -238,9 +144,4 @@ public struct ExtractSpectraJob: Sendable {
       deviation: SpectralLibrary(names: names, axis: axis, values: kept.flatMap { statistics.deviation($0) }),
       counts: kept.map { statistics.counts[$0] })
   }
-}
-
-extension PixelPosition {
-  /// `x12 y34`, without the commas that separate names in libraries.
-  fileprivate var title: String { "x\(sample) y\(line)" }
 }

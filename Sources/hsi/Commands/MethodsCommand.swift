@@ -55,6 +55,8 @@ enum MethodList {
     (.blind, "Endmembers and abundances together"), (.denoise, "Noise removal"), (.inpaint, "Missing values and bands"),
     (.deblur, "Deblurring"), (.superResolve, "A finer grid"), (.dehaze, "Haze removal"),
     (.removePhotonNoise, "Photon noise removal"), (.degrade, "Degradations"), (.classify, "Classification"),
+    (.target, "Target detection"),
+    (.anomaly, "Anomaly detection"),
   ]
 
   /// Every method, in the order of tasks and registers.
@@ -62,7 +64,7 @@ enum MethodList {
     let methods =
       UnmixingMethods.descriptions + Restorers.all.descriptions + Sharpeners.all.descriptions
       + Degradations.all.descriptions
-      + Classifiers.descriptions
+      + Classifiers.descriptions + Detectors.descriptions
     return MethodRegistry("method", tasks.flatMap { task, _ in methods.filter { $0.task == task } }) { $0 }
   }()
 }

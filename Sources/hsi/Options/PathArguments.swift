@@ -10,6 +10,8 @@ enum PathRole: CaseIterable {
   case mask
   /// A map and its split, `MAP[:SPLIT]`.
   case judgedMap
+  /// A pixel, or a file of polygons.
+  case places
   /// A raster of missing values, or a word.
   case missing
   /// The weights of a blur, or one of its families.
@@ -27,6 +29,7 @@ enum PathRole: CaseIterable {
     case .mask: ["tif", "tiff", "dat", "img", "png", "npy", "mat", "vrt"]
     case .judgedMap: ["tif", "tiff", "dat", "img"]
     case .missing: ["tif", "tiff", "dat", "img", "npy", "mat"]
+    case .places: ["geojson", "gpkg", "shp", "fgb", "kml"]
     case .kernel: ["csv", "txt"]
     case .weights: ["safetensors", "pth", "pt", "ckpt"]
     case .output:
@@ -43,6 +46,7 @@ enum PathRole: CaseIterable {
     case .input, .weights, .output: return [value]
     case .mask: return (try? MaskSelection(parsing: value)).map { [$0.path] } ?? []
     case .missing: return [MissingRequest(parsing: value).file].compactMap { $0 }
+    case .places: return [PlacesPath(argument: value).file].compactMap { $0 }
     case .kernel: return [(try? KernelRequest(parsing: value))?.file].compactMap { $0 }
     case .judgedMap:
       let map = JudgedMapPath(argument: value).map
@@ -115,5 +119,25 @@ struct JudgedMapPath: PathArgument {
   var map: ClassificationEvaluationJob.Map {
     guard let colon = text.lastIndex(of: ":"), colon > text.startIndex else { return .init(text) }
     return .init(String(text[..<colon]), split: String(text[text.index(after: colon)...]))
+  }
+}
+
+/// A pixel `x,y`, or a file of polygons.
+struct PlacesPath: PathArgument {
+  static let role = PathRole.places
+  let text: String
+  init(argument: String) { text = argument }
+
+  /// Sample and line from 0; nil for a file.
+  var pixel: PixelPosition? {
+    let parts = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+    guard parts.count == 2, let sample = parts[0], let line = parts[1], sample >= 0, line >= 0 else { return nil }
+    return PixelPosition(line: line, sample: sample)
+  }
+
+  /// The file; nil for a pixel, and for what looks like one.
+  var file: String? {
+    let looksLikePixel = !text.isEmpty && text.allSatisfy { $0.isNumber || ",-+ .".contains($0) }
+    return pixel == nil && !looksLikePixel ? text : nil
   }
 }
