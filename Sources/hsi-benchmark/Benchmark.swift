@@ -12,6 +12,6 @@ struct Benchmark: ParsableCommand {
       NetworkSpeed.self,
       RestorationAccuracy.self, RestoreAccuracy.self, InpaintingSpeed.self,
       ClassificationAccuracy.self, FewLabelsAccuracy.self,
-      ClassificationSpeed.self, KillRuns.self, MemoryTable.self,
+      ClassificationSpeed.self, DetectionAccuracy.self, DetectionSpeed.self, KillRuns.self, MemoryTable.self,
     ])
 }

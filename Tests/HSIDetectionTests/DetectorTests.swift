@@ -72,7 +72,9 @@ func detector(
   }
 
   /// Strips of one line, threads, other units, another order of bands: the same scores.
-  @Test(arguments: (Detectors.target.descriptions + Detectors.anomaly.descriptions).map(\.id)) func invariance(_ id: String) throws {
+  @Test(arguments: (Detectors.target.descriptions + Detectors.anomaly.descriptions).map(\.id)) func invariance(
+    _ id: String
+  ) throws {
     let fixture = try DetectionFixture.load()
     let (cube, library) = (fixture.cube, fixture.library)
     let small = ["inner": 3.0, "outer": 7.0]
@@ -108,7 +110,9 @@ func detector(
   }
 
   /// Scenes that leave a detector little to go by: a score or an error of ours, and never a trap.
-  @Test(arguments: (Detectors.target.descriptions + Detectors.anomaly.descriptions).map(\.id)) func hardScenes(_ id: String) throws {
+  @Test(arguments: (Detectors.target.descriptions + Detectors.anomaly.descriptions).map(\.id)) func hardScenes(
+    _ id: String
+  ) throws {
     func cube(_ lines: Int, _ samples: Int, _ bands: Int, _ value: (Int, Int) -> Float) -> Cube {
       Cube(
         lines: lines, samples: samples,

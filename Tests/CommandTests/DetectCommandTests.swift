@@ -1,0 +1,204 @@
+import Foundation
+import HSIKit
+import Testing
+
+/// `hsi detect` on the sample scene: what it finds, what it writes, and what it refuses.
+@Suite struct DetectCommandTests {
+  private func run(_ line: String, _ place: TemporaryFolder, _ code: Int32 = 0) throws -> Tool.Result {
+    let result = try Tool.run(line.split(separator: " ").map(String.init), in: place.url)
+    #expect(result.status == code, "\(line)\n\(result.errors)")
+    if code != 0 { #expect(result.errorLines.count == 1, "\(line)\n\(result.errors)") }
+    return result
+  }
+
+  private func cube(_ name: String, _ place: TemporaryFolder) throws -> Cube {
+    let context = RunContext()
+    return try FileSource(
+      RasterFormats.open(place.path(name), context: context), SelectionOptions(), context: context
+    ).load(context)
+  }
+
+  private func report(_ name: String, _ place: TemporaryFolder) throws -> DetectionReport {
+    try ReportCoding.decode(DetectionReport.self, from: Data(contentsOf: URL(fileURLWithPath: place.path(name))))
+  }
+
+  /// A scene of 40 × 50 noisy pixels of two materials with 12 pixels that hold half of a third one, and their map.
+  private func makeTargets(_ place: TemporaryFolder) throws {
+    let (lines, samples, bands) = (40, 50, 12)
+    var random = CounterRandom(seed: 9)
+    let pixels = PixelMatrix(rows: lines * samples, columns: bands)
+    func material(_ kind: Int, _ b: Int) -> Double {
+      [0.3 + 0.02 * Double(b), 0.6 - 0.03 * Double(b), 0.2 + 0.4 * Double(b % 2)][kind]
+    }
+    let places = (0..<12).map { (3 + 3 * $0) * samples + (5 + 7 * $0) % samples }
+    for n in 0..<pixels.rows {
+      let share = random.uniform()
+      for b in 0..<bands {
+        var value = share * material(0, b) + (1 - share) * material(1, b)
+        if places.contains(n) { value = 0.5 * value + 0.5 * material(2, b) }
+        pixels[n, b] = Float(value + 0.01 * random.normal())
+      }
+    }
+    var metadata = CubeMetadata(bands: bands)
+    metadata.axis.wavelengths = (0..<bands).map { 500 + 20 * Double($0) }
+    let context = RunContext()
+    func write(_ path: String, _ cube: Cube) throws {
+      let writer = try RasterFormats.create(
+        place.path(path), shape: cube.shape, type: .float32, metadata: cube.metadata, options: OutputOptions(),
+        context: context)
+      let sink = ResultWriter(writer, metadata: cube.metadata)
+      try sink.write(cube.pixels, positions: cube.positions, window: cube.shape.window)
+      _ = try sink.finish()
+    }
+    try write("t.dat", Cube(lines: lines, samples: samples, pixels: pixels, metadata: metadata))
+    let truth = PixelMatrix(rows: pixels.rows, columns: 1)
+    for place in places { truth[place, 0] = 1 }
+    try write("truth.dat", Cube(lines: lines, samples: samples, pixels: truth))
+    let rows = (0..<bands).map { "\(500 + 20 * $0),\(material(2, $0)),\(material(0, $0))" }
+    try Data(("wavelength,stuff,soil\n" + rows.joined(separator: "\n") + "\n").utf8).write(
+      to: URL(fileURLWithPath: place.path("targets.csv")))
+  }
+
+  @Test func targetsAreFoundAndReported() throws {
+    let place = try TemporaryFolder()
+    try makeTargets(place)
+    let result = try run(
+      "detect t.dat s.tif --target targets.csv --method mf --cfar 0.002 --truth truth.dat --all --html p.html", place)
+    #expect(result.errors.contains("mf: best"), "\(result.errors)")
+    for name in ["s.tif", "s_detections.tif", "s_score.png", "s_report.json", "p.html", "s.tif.prov.json"] {
+      #expect(FileManager.default.fileExists(atPath: place.path(name)), "\(name)")
+    }
+    let report = try report("s_report.json", place)
+    #expect(report.bands == ["mf: stuff", "mf: soil"] && report.sense == "higher")
+    #expect(report.targets.map(\.name) == ["stuff", "soil"] && report.best.count == 10)
+    #expect(report.truth?.targets == 12)
+    // Two of the pixels as the target: all are found, and hardly another one.
+    try run(
+      "detect t.dat one.tif --target-pixels 5,3 --target-pixels 12,6 --cfar 1e-3 --report one.json --truth truth.dat",
+      place)
+    let one = try self.report("one.json", place)
+    #expect(one.method.id == "ace" && one.truth?.auc ?? 0 > 0.999)
+    let threshold = try #require(one.threshold)
+    #expect(threshold.falseAlarmRate == 1e-3 && abs(threshold.expected - 2) < 1e-9)
+    let found = try cube("one_detections.tif", place)
+    #expect(found.pixels.values.reduce(0, +) == Float(threshold.detections))
+    let scores = try cube("one.tif", place)
+    #expect((0..<2000).allSatisfy { (Double(scores.pixels[$0, 0]) > threshold.score) == (found.pixels[$0, 0] == 1) })
+    #expect(one.best.prefix(8).allSatisfy { $0.isTarget == true })
+  }
+
+  @Test func anglesSpeakFromBelow() throws {
+    let place = try TemporaryFolder()
+    try makeTargets(place)
+    try run("detect t.dat s.tif --target targets.csv --method sam --cfar 0.01 --report r.json", place)
+    let report = try report("r.json", place)
+    #expect(report.sense == "lower")
+    let threshold = try #require(report.threshold)
+    let scores = try cube("s.tif", place)
+    let below = (0..<scores.count).filter { Double(min(scores.pixels[$0, 0], scores.pixels[$0, 1])) < threshold.score }
+    #expect(below.count == threshold.detections)
+    #expect(report.best[0].score <= report.best[9].score)
+  }
+
+  /// Masks, windows, no data and the map of the scene are those of the results; threads and memory change nothing.
+  @Test func partsAndBudgets() throws {
+    let place = try SampleScene.workplace()
+    try run("detect in/s.dat o/a.tif --anomaly --window 2,3,15,20", place)
+    let part = try cube("o/a.tif", place)
+    #expect(part.shape == CubeShape(lines: 20, samples: 15, bands: 1))
+    for (index, options) in ["-j 1", "-j 3", "--memory 64M"].enumerated() {
+      try run("detect in/s.dat o/b\(index).tif --anomaly --window 2,3,15,20 \(options)", place)
+      #expect(try cube("o/b\(index).tif", place).pixels.values == part.pixels.values, "\(options)")
+    }
+    try run("convert in/s.dat o/m.tif -b 1 --ot Byte --overwrite", place)
+    try run("detect in/s.dat o/c.dat --target-pixels 4,4 --mask o/m.tif=0 --compat --no-prov", place)
+    #expect(!FileManager.default.fileExists(atPath: place.path("o/c.dat.prov.json")))
+  }
+
+  @Test(arguments: [
+    ("detect in/s.dat o/x.tif", 2, "what to look for"),
+    ("detect in/s.dat o/x.tif --anomaly --target-pixels 1,1", 2, "given more than once"),
+    ("detect in/s.dat o/x.tif --anomaly --method ace", 2, "finds anomalies"),
+    ("detect in/s.dat o/x.tif --target-pixels 1,1 --method rx", 2, "finds targets"),
+    ("detect in/s.dat o/x.tif --target-pixels 1,1 --method acee", 2, "did you mean ace"),
+    ("detect in/s.dat o/x.tif --target-pixels 99,1", 2, "inside the image"),
+    ("detect in/s.dat o/x.tif --target-pixels 1,-1", 2, "SAMPLE,LINE"),
+    ("detect in/s.dat o/x.tif --target-pixels nowhere.geojson", 3, "nowhere.geojson"),
+    ("detect in/s.dat o/x.tif --target nowhere.sli", 3, "nowhere.sli"),
+    ("detect in/s.dat o/x.tif --anomaly --cfar 0.2", 2, "at most 0.05"),
+    ("detect in/s.dat o/x.tif --anomaly --cfar 0.01", 3, "at least 1000 valid pixels"),
+    ("detect in/s.dat o/x.tif --anomaly --detections o/d.tif", 2, "--cfar"),
+    ("detect in/s.dat o/x.tif --anomaly --log", 2, "--absorption"),
+    ("detect in/s.dat o/x.tif --anomaly --spectra-scale 2", 2, "--target"),
+    ("detect in/s.dat o/x.tif --anomaly --set shrink=2", 2, "shrink"),
+    ("detect in/s.dat o/x.tif --anomaly --method local-rx --set inner=4", 2, "odd"),
+    ("detect in/constant.dat o/x.tif --anomaly", 3, "E-CONSTANT"),
+    ("detect in/nan.dat o/x.tif --anomaly", 3, "E-FEW-PIXELS"),
+    ("detect in/s.dat o/x.tif --anomaly --truth in/s.dat", 3, "in/s.dat"),
+    ("detect in/s.dat in/s.dat --anomaly --overwrite", 4, "in/s.dat"),
+  ]) func refusals(_ line: String, _ code: Int32, _ text: String) throws {
+    let place = try SampleScene.workplace()
+    let result = try run(line, place, code)
+    #expect(result.errors.contains(text), "\(line)\n\(result.errors)")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: place.path("o")).isEmpty, "\(line)")
+  }
+
+  /// Spectra of other units are refused where that matters, and said how to mend.
+  @Test func unitsOfTargets() throws {
+    let place = try TemporaryFolder()
+    try makeTargets(place)
+    let text = try String(contentsOfFile: place.path("targets.csv"), encoding: .utf8)
+    let scaled = text.split(separator: "\n").enumerated().map { index, row -> String in
+      let cells = row.split(separator: ",").map(String.init)
+      return index == 0
+        ? String(row) : "\(cells[0]),\((Double(cells[1]) ?? 0) * 10000),\((Double(cells[2]) ?? 0) * 10000)"
+    }
+    try Data((scaled.joined(separator: "\n") + "\n").utf8).write(to: URL(fileURLWithPath: place.path("big.csv")))
+    let refused = try run("detect t.dat s.tif --target big.csv", place, 3)
+    #expect(refused.errors.contains("--spectra-scale 0.0001"), "\(refused.errors)")
+    try run("detect t.dat s.tif --target big.csv --spectra-scale 0.0001", place)
+    try run("detect t.dat r.tif --target targets.csv", place)
+    let (a, b) = (try cube("s.tif", place), try cube("r.tif", place))
+    #expect(zip(a.pixels.values, b.pixels.values).allSatisfy { abs($0 - $1) < 1e-4 })
+    try run("detect t.dat q.tif --target big.csv --method sam", place)
+  }
+
+  /// A plume that was put into columns of different offsets is found, column by column.
+  @Test func plumes() throws {
+    let place = try TemporaryFolder()
+    let (lines, samples, bands) = (60, 8, 10)
+    var random = CounterRandom(seed: 4)
+    let absorption = (0..<bands).map { 1e-3 * exp(-pow(Double($0) - 5, 2) / 4) }
+    let pixels = PixelMatrix(rows: lines * samples, columns: bands)
+    for n in 0..<pixels.rows {
+      let (line, sample) = (n / samples, n % samples)
+      let light = 1 + 0.2 * random.normal()
+      let amount = sample == 3 && (20..<24).contains(line) ? 200.0 : 0
+      for b in 0..<bands {
+        let value = light * (5 + 0.3 * Double(b)) * exp(-amount * absorption[b]) + 0.02 * random.normal()
+        pixels[n, b] = Float(value + 0.2 * Double(sample))
+      }
+    }
+    var metadata = CubeMetadata(bands: bands)
+    metadata.axis.wavelengths = (0..<bands).map { 2200 + 10 * Double($0) }
+    let scene = Cube(lines: lines, samples: samples, pixels: pixels, metadata: metadata)
+    let writer = try RasterFormats.create(
+      place.path("r.dat"), shape: scene.shape, type: .float32, metadata: metadata, options: OutputOptions(),
+      context: RunContext())
+    let sink = ResultWriter(writer, metadata: metadata)
+    try sink.write(pixels, positions: scene.positions, window: scene.shape.window)
+    _ = try sink.finish()
+    let rows = (0..<bands).map { "\(2200 + 10 * $0),\(absorption[$0])" }
+    try Data(("wavelength,methane\n" + rows.joined(separator: "\n") + "\n").utf8).write(
+      to: URL(fileURLWithPath: place.path("gas.csv")))
+    try run("detect r.dat p.tif --absorption gas.csv --columns --report p.json --html p.html", place)
+    let found = try cube("p.tif", place)
+    #expect(found.shape.bands == 2)
+    let plume = (20..<24).map { Double(found.pixels[$0 * samples + 3, 0]) }.reduce(0, +) / 4
+    #expect(abs(plume - 200) < 40, "\(plume)")
+    let report = try report("p.json", place)
+    #expect(report.bands == ["enhancement", "uncertainty"] && report.best[0].pixel.sample == 3)
+    try run("detect r.dat l.tif --absorption gas.csv --log --set iterations=0", place)
+    try run("detect r.dat x.tif --absorption gas.csv --method ace", place, 2)
+  }
+}
