@@ -125,7 +125,7 @@ public enum Detectors {
     "target detector",
     [
       ACE.self, MatchedFilter.self, CEM.self, GLRT.self, AMF.self, OSP.self, MatchedSubspace.self, MTMF.self,
-      SpectralAngleMapper.self, SpectralInformationDivergence.self,
+      SpectralAngleDetector.self, SpectralDivergenceDetector.self,
     ]
   ) { $0.description }
   /// Of what is unlike the background.

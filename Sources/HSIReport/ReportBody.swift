@@ -42,7 +42,7 @@ public enum Reports {
   /// One per task that reports.
   public static let bodies: [any ReportBody.Type] = [
     UnmixingBody.self, RestorationBody.self, RestoreBody.self, ClassificationBody.self, PredictionBody.self,
-    DetectionBody.self,
+    DetectionBody.self, MatchBody.self,
   ]
 
   /// Names of the schemas.

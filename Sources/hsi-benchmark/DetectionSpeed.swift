@@ -65,9 +65,9 @@ struct DetectionSpeed: ParsableCommand {
         let (factor, offset) = (1 + 0.1 * Double(k % 7), 0.001 * Double(k))
         return one.values.map { $0 * factor + offset }
       })
-    try target(SpectralAngleMapper.self, one, flops: 2 * n * l, bytes: scene.bytes)
-    try target(SpectralAngleMapper.self, many, flops: 2 * n * l * 500, bytes: scene.bytes)
-    try target(SpectralInformationDivergence.self, one, flops: 4 * n * l, bytes: scene.bytes)
+    try target(SpectralAngleDetector.self, one, flops: 2 * n * l, bytes: scene.bytes)
+    try target(SpectralAngleDetector.self, many, flops: 2 * n * l * 500, bytes: scene.bytes)
+    try target(SpectralDivergenceDetector.self, one, flops: 4 * n * l, bytes: scene.bytes)
     try anomaly(RX.self, flops: square + 2 * n * l * l, runs: runs)
     try anomaly(ClusterRX.self, flops: square + 2 * n * l * (20 * 5 + 5 * l), runs: runs)
     let products: Double = 2 * 26 * l * l

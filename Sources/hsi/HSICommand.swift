@@ -25,7 +25,7 @@ struct HSICommand: ParsableCommand {
     subcommands: [
       InfoCommand.self, QuicklookCommand.self, EndmembersCommand.self, UnmixCommand.self, DenoiseCommand.self,
       RestoreCommand.self,
-      ClassifyCommand.self, DetectCommand.self,
+      ClassifyCommand.self, DetectCommand.self, MatchCommand.self,
       SpectraCommand.self, SimulateCommand.self, EvaluateCommand.self, ConvertCommand.self,
       MosaicCommand.self, BatchCommand.self,
       ModelCommand.self,

@@ -51,6 +51,10 @@ import Testing
     Line(command: "spectra extract", text: "spectra extract s.dat OUT --labels l.dat", suffix: ".hdr"),
     Line(
       command: "spectra extract", text: "spectra extract s.dat x.csv --labels l.dat --deviation OUT", suffix: ".hdr"),
+    Line(command: "detect", text: "detect s.dat OUT --anomaly"),
+    Line(command: "detect", text: "detect s.dat a.tif --target-pixels 3,3 --report OUT"),
+    Line(command: "match", text: "match s.dat OUT --library l.csv --method sam"),
+    Line(command: "match", text: "match s.dat a.tif --library l.csv --method sam --fit OUT"),
     Line(command: "pretrain", text: "pretrain s.dat --out OUT"),
     Line(command: "classify import", text: "classify import s.dat lola.safetensors --out OUT"),
   ]
@@ -66,7 +70,7 @@ import Testing
     let place = try SampleScene.workplace()
     let commands = [
       "simulate labels in/s_abundances.dat l.dat --purity 0.5", "convert in/s.dat s.dat",
-      "convert l.dat all.dat", "quicklook s.dat mask.png --bands 1",
+      "convert l.dat all.dat", "spectra extract s.dat l.csv --labels l.dat", "quicklook s.dat mask.png --bands 1",
       "classify train s.dat l.dat --model sam --train 50% --guard 0 --out m.safetensors",
     ]
     for line in commands {
@@ -111,7 +115,8 @@ import Testing
     "unmix s.dat o.tif --count 3", "denoise s.dat o.tif --method pca", "restore s.dat o.tif --method pca",
     "simulate noise s.dat o.tif", "simulate degrade s.dat o.tif --kind haze",
     "classify train s.dat l.dat --model sam --train 50% --guard 0 --out o.tif",
-    "classify predict s.dat o.tif --model m.safetensors",
+    "classify predict s.dat o.tif --model m.safetensors", "detect s.dat o.tif --anomaly",
+    "match s.dat o.tif --library l.csv --method sam",
   ]
 
   @Test("Provenance lists mask and cutline, and arguments of files as the words they stand for", arguments: recorded)
@@ -162,7 +167,8 @@ import Testing
     arguments: [
       "unmix s.dat o.tif --count 3 --report -", "denoise s.dat o.tif --method pca --report -",
       "restore s.dat o.tif --method pca --report -",
-      "classify predict s.dat o.tif --model m.safetensors --report -",
+      "classify predict s.dat o.tif --model m.safetensors --report -", "detect s.dat o.tif --anomaly --report -",
+      "match s.dat o.tif --library l.csv --method sam --report -",
       "classify evaluate l.dat l.dat --report -",
     ])
   func reportsEndInOneNewline(line: String) throws {

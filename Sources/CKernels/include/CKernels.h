@@ -18,6 +18,7 @@
 #include "hsi_patches.h"
 #include "hsi_convert.h"
 #include "hsi_convolution.h"
+#include "hsi_features.h"
 #include "hsi_levels.h"
 #include "hsi_memory.h"
 #include "hsi_nmf.h"

@@ -32,7 +32,7 @@ public struct PlumeFilter: Detector {
   public static let description = MethodDescription(
     id: "plume", name: "Matched filter for plumes", task: .target,
     citation: "Foote et al., IEEE TGRS 58(9), 2020; Thompson et al., Atmos. Meas. Tech. 8, 2015",
-    cost: "N L² per round", advice: "Column enhancements of a gas from its absorption: hsi detect --absorption.",
+    cost: "N L² per round", advice: "Column enhancements of a gas from its absorption.",
     parameters: [
       ParameterDescription(
         "iterations", 30, in: 0...1000, "Rounds of the sparse solution; 0 for the plain matched filter."),

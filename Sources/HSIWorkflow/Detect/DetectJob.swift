@@ -179,12 +179,16 @@ public struct DetectJob: Sendable {
         try sink.write(results)
       }
     }
-    return (
-      run,
-      DetectionBody.Threshold(
-        falseAlarmRate: rate, score: Double(facts.sign * limit), detections: found, expected: rate * Double(facts.count)
-      ),
-      tail
-    )
+    let expected = rate * Double(facts.count)
+    if expected >= 5, Double(found) < expected / 2 {
+      context.warn(
+        "W-TAIL",
+        "\(found) pixels lie beyond the threshold where \(Int(clamping: expected.rounded())) of the background alone were "
+          + "expected: the highest scores do not continue the others, as where there are many targets. Look at the best "
+          + "pixels, or raise \(option: "cfar")")
+    }
+    let threshold = DetectionBody.Threshold(
+      falseAlarmRate: rate, score: Double(facts.sign * limit), detections: found, expected: expected)
+    return (run, threshold, tail)
   }
 }

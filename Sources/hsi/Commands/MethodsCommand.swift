@@ -56,7 +56,7 @@ enum MethodList {
     (.deblur, "Deblurring"), (.superResolve, "A finer grid"), (.dehaze, "Haze removal"),
     (.removePhotonNoise, "Photon noise removal"), (.degrade, "Degradations"), (.classify, "Classification"),
     (.target, "Target detection"),
-    (.anomaly, "Anomaly detection"),
+    (.anomaly, "Anomaly detection"), (.match, "Spectral matching"),
   ]
 
   /// Every method, in the order of tasks and registers.
@@ -64,7 +64,7 @@ enum MethodList {
     let methods =
       UnmixingMethods.descriptions + Restorers.all.descriptions + Sharpeners.all.descriptions
       + Degradations.all.descriptions
-      + Classifiers.descriptions + Detectors.descriptions
+      + Classifiers.descriptions + Detectors.descriptions + SpectralMatchers.all.descriptions
     return MethodRegistry("method", tasks.flatMap { task, _ in methods.filter { $0.task == task } }) { $0 }
   }()
 }

@@ -8,7 +8,7 @@ import HSINumerics
 ///
 /// Pixels that are 0 in all bands are at π/2; in single precision angles below 5e-4 are not told from 0. Source: Kruse et al., "The spectral image processing system (SIPS)", Remote Sens. Environ.
 /// 44, 1993.
-public struct SpectralAngleMapper: TargetDetector, PixelDetector {
+public struct SpectralAngleDetector: TargetDetector, PixelDetector {
   public static let description = MethodDescription(
     id: "sam", name: "Spectral angle mapper", task: .target,
     citation: "Kruse et al., Remote Sens. Environ. 44, 1993", cost: "2 N L per target",

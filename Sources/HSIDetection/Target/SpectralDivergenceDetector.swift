@@ -9,7 +9,7 @@ import HSINumerics
 ///
 /// Values below 0 count as 0, shares are floored at 1e-12. Source: Chang, "An information-theoretic approach to spectral variability,
 /// similarity, and discrimination for hyperspectral image analysis", IEEE Trans. Inf. Theory 46(5), 2000.
-public struct SpectralInformationDivergence: TargetDetector, PixelDetector {
+public struct SpectralDivergenceDetector: TargetDetector, PixelDetector {
   public static let description = MethodDescription(
     id: "sid", name: "Spectral information divergence", task: .target,
     citation: "Chang, IEEE Trans. Inf. Theory 46(5), 2000", cost: "N L logarithms, 3 N L per target",
