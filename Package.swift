@@ -41,7 +41,7 @@ let package = Package(
     .target(
       name: "CKernels",
       exclude: ["README.md"],
-      cSettings: ["Common", "Scene", "Unmixing", "Restoration", "Classification", "Network"]
+      cSettings: ["Common", "Scene", "Unmixing", "Restoration", "Classification", "Network", "Spectral"]
         .map { .headerSearchPath($0) }),
     .target(
       name: "HSICore",

@@ -16,6 +16,7 @@
 
 #include "hsi_bm3d.h"
 #include "hsi_patches.h"
+#include "hsi_continuum.h"
 #include "hsi_convert.h"
 #include "hsi_convolution.h"
 #include "hsi_levels.h"
@@ -36,6 +37,7 @@
 #include "hsi_pool.h"
 #include "hsi_products.h"
 #include "hsi_reorder.h"
+#include "hsi_spectra.h"
 #include "hsi_sunsal.h"
 #include "hsi_wavelet.h"
 
