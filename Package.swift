@@ -113,7 +113,9 @@ let package = Package(
     .testTarget(name: "HSICoreTests", dependencies: ["HSICore", "HSITestSupport"]),
     .testTarget(
       name: "HSINumericsTests", dependencies: ["CKernels", "HSINumerics", "HSITestSupport"]),
-    .testTarget(name: "HSISpectralTests", dependencies: ["HSISpectral", "HSITestSupport"]),
+    .testTarget(
+      name: "HSISpectralTests", dependencies: ["CKernels", "HSISpectral", "HSINumerics", "HSITestSupport"],
+      resources: [.copy("Fixtures")]),
     .testTarget(
       name: "HSIRasterTests", dependencies: ["HSIRaster", "HSISpectral", "HSITestSupport"],
       resources: [.copy("Fixtures")]),

@@ -53,7 +53,7 @@ public struct BandResolution: Sendable {
     switch target {
     case .bands(let bands):
       let centres = try BandResolution.places(of: bands, name)
-      let widths = bands.fwhm ?? SpectralResampling.spacings(centres)
+      let widths = bands.fwhm ?? Coverage.steps(centres)
       responses = centres.indices.map { .gaussian(centre: centres[$0], width: widths[$0]) }
       axis = bands
       axis.fwhm = widths
@@ -197,12 +197,21 @@ struct Coverage {
 
   init(places: [Double], widths: [Double]?) {
     self.places = places
-    let all = zip(places, places.dropFirst()).map { $1 - $0 }
-    steps = places.indices.map { place in
-      let near = all[max(0, place - 4)..<min(all.count, place + 4)].filter { $0 > 0 }.sorted()
-      return near.isEmpty ? 1 : near[near.count / 2]
-    }
+    steps = Coverage.steps(places)
     self.widths = widths ?? steps
+  }
+
+  /// The usual step around every centre, in the order of the centres: the median of the eight next to it, so that neither gaps nor
+  /// detectors that overlap count; 1 for a single centre.
+  static func steps(_ centres: [Double]) -> [Double] {
+    let order = centres.indices.sorted { (centres[$0], $0) < (centres[$1], $1) }
+    let all = zip(order, order.dropFirst()).map { centres[$1] - centres[$0] }
+    var steps = [Double](repeating: 1, count: centres.count)
+    for (place, band) in order.enumerated() {
+      let near = all[max(0, place - 4)..<min(all.count, place + 4)].filter { $0 > 0 }.sorted()
+      if !near.isEmpty { steps[band] = near[near.count / 2] }
+    }
+    return steps
   }
 
   /// `400–2500 nm`

@@ -61,6 +61,7 @@ public struct IndexJob: Sendable {
     try sweep.check()
     var metadata = sweep.described(indices.map(\.name), .unknown)
     metadata.extra = [HeaderField("HSI_PRODUCT", "indices")]
+    metadata.summary = indices.map { "\($0.name): \($0.formula.text)" }.joined(separator: "; ")
     let product = RasterProduct(.indices, path: output, content: "spectral indices", metadata: metadata)
     let count = indices.count
     let values = PixelMatrix(rows: 0, columns: count)

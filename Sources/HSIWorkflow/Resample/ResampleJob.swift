@@ -81,8 +81,8 @@ public struct ResampleJob: Sendable {
     if !resolution.uncovered.isEmpty {
       context.warn(
         "W-BANDS-UNCOVERED",
-        "\(resolution.uncovered.count) bands of \(target.name) are left out: the scene has no good bands there, or they carry no "
-          + "signal (\(list(resolution.uncovered)))")
+        "\(resolution.uncovered.count) bands of \(target.name) are left out: the good bands of the scene do not cover them, or they "
+          + "carry no signal (\(list(resolution.uncovered)))")
     }
     if !resolution.unresolved.isEmpty {
       context.warn(
