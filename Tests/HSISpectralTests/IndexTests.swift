@@ -37,8 +37,8 @@ import Testing
       ("bx+1", 1, "bx is no function"), ("sin(b800)", 1, "sin is no function"), ("sqrt b800", 6, "the '(' of sqrt"),
       ("min(b800)", 9, "min has 2 values"), ("max(b800,b670", 14, "the ')' of max"), ("b800;b670", 5, "there is ';'"),
       ("1e999*b800", 1, "no number"), (".*b800", 1, "no number"), ("b800+é", 6, "'é'"), ("b999999", 1, "100 to 100000"),
-      ("b800,b670", 5, "there is ','"), (String(repeating: "(", count: 99) + "b800", 49, "nested more than 48"),
-      (String(repeating: "-", count: 99) + "b800", 49, "nested more"),
+      ("b800,b670", 5, "there is ','"), (String(repeating: "(", count: 99) + "b800", 50, "nested more than 48"),
+      (String(repeating: "-", count: 99) + "b800", 50, "nested more"),
       (String(repeating: "b800+", count: 2000) + "b800", 1, "longer than 4096"),
       (String(repeating: "b100+", count: 600) + "b100", 0, "more than 1024 parts"),
     ]
