@@ -102,7 +102,7 @@ import Testing
     let one = SpectralAxis(wavelengths: [550], fwhm: [10])
     #expect(try resolve(one, one).weights.weights == .identity(1))
     let twice = SpectralAxis(wavelengths: [500, 510, 510, 520], fwhm: [10, 10, 10, 10])
-    let bands = try resolve(twice, SpectralAxis(wavelengths: [510], fwhm: [20]))
+    let bands = try resolve(twice, SpectralAxis(wavelengths: [510], fwhm: [15]))
     #expect(abs(bands.weights.apply([1, 1, 1, 1])[0] - 1) < 1e-12)
     #expect(throws: SpectralError.self) { try resolve(SpectralAxis(count: 4), one) }
     var none = one
