@@ -42,7 +42,7 @@ let package = Package(
     .target(
       name: "CKernels",
       exclude: ["README.md"],
-      cSettings: ["Common", "Scene", "Unmixing", "Restoration", "Classification", "Detection", "Network"]
+      cSettings: ["Common", "Scene", "Unmixing", "Restoration", "Classification", "Detection", "Network", "Spectral"]
         .map { .headerSearchPath($0) }),
     .target(
       name: "HSICore",
@@ -115,7 +115,9 @@ let package = Package(
     .testTarget(name: "HSICoreTests", dependencies: ["HSICore", "HSITestSupport"]),
     .testTarget(
       name: "HSINumericsTests", dependencies: ["CKernels", "HSINumerics", "HSITestSupport"]),
-    .testTarget(name: "HSISpectralTests", dependencies: ["HSISpectral", "HSITestSupport"]),
+    .testTarget(
+      name: "HSISpectralTests", dependencies: ["CKernels", "HSISpectral", "HSINumerics", "HSITestSupport"],
+      resources: [.copy("Fixtures")]),
     .testTarget(
       name: "HSIRasterTests", dependencies: ["HSIRaster", "HSISpectral", "HSITestSupport"],
       resources: [.copy("Fixtures")]),

@@ -211,4 +211,15 @@ extension SensorTable {
     10.4077 10.4077 10.4077 10.4077 10.4077 10.4077 10.4077 10.4077 10.4077 10.4077 10.4077 10.4077 10.4077
     10.4077 10.4077 10.4077 10.4077 10.4077 10.4077 10.4077 10.4077
     """
+
+  // European Space Agency, Sentinel-2 MSI spectral characteristics of Sentinel-2A: centre and width.
+  static let sentinel2Centres = """
+    442.7 492.4 559.8 664.6 704.1 740.5 782.8 832.8 864.7 945.1 1373.5 1613.7 2202.4
+    """
+  static let sentinel2Widths = "21 66 36 31 15 15 20 106 21 20 31 91 175"
+
+  // J. A. Barsi et al., The spectral response of the Landsat-8 Operational Land Imager, Remote Sensing 6, 2014: centre and full width at
+  // half maximum.
+  static let landsat8Centres = "442.96 482.04 561.41 654.59 864.67 1608.86 2200.73 1373.43"
+  static let landsat8Widths = "15.98 60.04 57.33 37.47 28.25 84.72 186.66 20.39"
 }

@@ -14,6 +14,8 @@ public struct SensorTable: Sendable {
   public let wavelengths: [Double]
   /// Full widths at half maximum in nm, where published.
   public let fwhm: [Double]?
+  /// Names of the bands where they are more than numbers: `B8A`.
+  public let bandNames: [String]?
   /// 0-based bands that carry no usable signal.
   let bad: Set<Int>
   /// What customary editions of scenes leave out: 0-based bands.
@@ -61,6 +63,15 @@ public struct SensorTable: Sendable {
       (0..<103).map { "\(430 + 430 * Double($0) / 102)" }.joined(separator: " "), nil,
       editions: [("Pavia Centre", 103, without: [103...103])]),
     SensorTable("neon", aliases: ["neon-ais"], "NEON imaging spectrometer, 426 bands", neonCentres, nil),
+    SensorTable(
+      "sentinel2", aliases: ["sentinel-2a", "s2", "msi"], "Sentinel-2A MSI, 13 bands", sentinel2Centres,
+      sentinel2Widths,
+      names: "B1 B2 B3 B4 B5 B6 B7 B8 B8A B9 B10 B11 B12",
+      editions: [("surface reflectance", 13, without: [11...11])]),
+    SensorTable(
+      "landsat8", aliases: ["landsat9", "oli"], "Landsat 8 OLI, bands 1 to 7 and 9; that of Landsat 9 is its copy",
+      landsat8Centres, landsat8Widths, names: "B1 B2 B3 B4 B5 B6 B7 B9",
+      editions: [("surface reflectance", 8, without: [8...8])]),
   ]
 
   /// The table of a name; nil for an instrument that has none.
@@ -104,7 +115,8 @@ public struct SensorTable: Sendable {
 
   private init(
     _ name: String, aliases: [String], _ summary: String, _ centres: String, _ widths: String?,
-    bad: [ClosedRange<Int>] = [], editions: [(name: String, of: Int, without: [ClosedRange<Int>])] = []
+    names: String? = nil, bad: [ClosedRange<Int>] = [],
+    editions: [(name: String, of: Int, without: [ClosedRange<Int>])] = []
   ) {
     func numbers(_ text: String) -> [Double] {
       text.split(whereSeparator: \.isWhitespace).compactMap { Double($0) }
@@ -114,6 +126,7 @@ public struct SensorTable: Sendable {
     self.summary = summary
     wavelengths = numbers(centres)
     fwhm = widths.map(numbers)
+    bandNames = names.map { $0.split(separator: " ").map(String.init) }
     self.bad = Set(bad.flatMap { $0 }.map { $0 - 1 })
     self.editions = editions.map { edition in
       let left = Set(edition.without.flatMap { $0 })

@@ -283,4 +283,28 @@ enum FuzzSeeds {
     [[[[500000, 3999970], [500090, 3999970], [500090, 3999940], [500000, 3999940], [500000, 3999970]]]]}}]}
     """
   ]
+
+  /// Bands of instruments, and responses.
+  static let bandTables = [
+    "centre,fwhm\n450,20\n550.5,25\n\"860\",1e1\n", "# camera\nname;wavelength_um;width_um\n1;0.45;0.02\n2;0.56;0.03\n",
+    "wavelength,blue,green\n440,0.1,0\n450,1,0.2\n460,0.1,1\n470,0,0.3\n", "440 0.1 0\n450 1 0.2\n460 0 1\n",
+    layout + "wavelength units = Nanometers\nwavelength = {450, 550, 650, 800}\nfwhm = {10, 10, 10, 10}\n",
+  ]
+
+  /// Lists of indices.
+  static let formulas = [
+    "ndvi,pri,clay=b1650/b2215", "(b800-b670)/(b800+b670)",
+    "min(b800, max(b550,b670))^2^-0.5,-sqrt(abs(R531))*1.5e-3+log(exp(b900))",
+  ]
+
+  /// Fitted transforms as files.
+  static func transformModels() throws -> [FuzzTarget.Seed] {
+    let transform = LinearTransform(
+      mean: [0.1, 0.2, 0.3], forward: Matrix(rows: 2, columns: 3, values: [1, 0, 0.5, 0, 1, -0.25]),
+      inverse: Matrix(rows: 3, columns: 2, values: [1, 0, 0, 1, 0.5, -0.25]), variances: [2, 1])
+    return try [SpectralAxis(wavelengths: [450, 550, 650], fwhm: [10, 10, 10]), SpectralAxis(count: 3)].map { axis in
+      let model = TransformModel(method: "mnf", transform: transform, axis: axis, quantity: .reflectance)
+      return .init(name: "s.json", bytes: [UInt8](try model.json()))
+    }
+  }
 }

@@ -123,6 +123,25 @@ enum FuzzTargets {
     FuzzTarget(name: "class-names", seeds: { FuzzSeeds.texts("txt", FuzzSeeds.classNames) }) { seed, place in
       _ = try ClassNames.read(place.write("s.txt", seed.bytes))
     },
+    FuzzTarget(name: "band-table", seeds: { FuzzSeeds.texts("csv", FuzzSeeds.bandTables) }) { seed, place in
+      // As the bands of a scene are made of it, too.
+      let target = try ResampleTarget(place.write("s.csv", seed.bytes), place.context)
+      _ = try BandResolution(from: axis, to: target.bands, interpolating: true, named: "s.csv")
+    },
+    FuzzTarget(name: "formula", seeds: { FuzzSeeds.texts("txt", FuzzSeeds.formulas) }) { seed, _ in
+      for request in try IndexRequest.list(String(decoding: seed.bytes, as: UTF8.self)) {
+        let columns = PixelMatrix(rows: 3, columns: request.formula.bands.count)
+        var out: [Float] = [0, 0, 0]
+        request.formula.apply(columns, into: &out, stride: 1)
+      }
+    },
+    FuzzTarget(name: "transform-model", seeds: { try FuzzSeeds.transformModels() }) { seed, place in
+      let model = try TransformModel(file: place.write("s.json", seed.bytes))
+      let (pixels, spectra) = (PixelMatrix(rows: 2, columns: model.transform.bands), PixelMatrix(rows: 0, columns: 0))
+      let components = PixelMatrix(rows: 0, columns: 0)
+      model.transform.apply(pixels, into: components)
+      model.transform.truncated(to: 1).invert(PixelMatrix(rows: 2, columns: 1), into: spectra)
+    },
     FuzzTarget(name: "polygons", seeds: { FuzzSeeds.texts("geojson", FuzzSeeds.polygons) }) { seed, place in
       try place.write("s.hdr", Array(FuzzSeeds.headers[0].utf8))
       let image = try RasterFormats.open(place.write("s.dat", pixels), context: place.context)
@@ -134,6 +153,8 @@ enum FuzzTargets {
 
   private static let formats = "HSIRasterTests/Fixtures/formats"
   private static let checkpoints = "HSITransformerTests/Fixtures/checkpoints"
+  /// The bands of a scene.
+  private static let axis = SpectralAxis(wavelengths: (0..<40).map { 400 + 20 * Double($0) })
   /// Samples of 2 × 3 × 4 of 16 bits, and some more.
   private static let pixels = (0..<64).map { UInt8($0) }
 

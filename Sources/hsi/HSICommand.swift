@@ -24,7 +24,7 @@ struct HSICommand: ParsableCommand {
     version: Version.text,
     subcommands: [
       InfoCommand.self, QuicklookCommand.self, EndmembersCommand.self, UnmixCommand.self, DenoiseCommand.self,
-      RestoreCommand.self,
+      RestoreCommand.self, ResampleCommand.self, TransformCommand.self, IndexCommand.self,
       ClassifyCommand.self, DetectCommand.self, MatchCommand.self,
       SpectraCommand.self, SimulateCommand.self, EvaluateCommand.self, ConvertCommand.self,
       MosaicCommand.self, BatchCommand.self,

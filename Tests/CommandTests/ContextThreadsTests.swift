@@ -86,6 +86,19 @@ import Testing
     }
   }
 
+  @Test func transforms() throws {
+    let plain = try Self.scene()
+    var metadata = plain.metadata
+    metadata.axis = SpectralAxis(wavelengths: (0..<plain.shape.bands).map { 450 + 20 * Double($0) })
+    let scene = Cube(shape: plain.shape, metadata: metadata, pixels: plain.pixels, positions: plain.positions)
+    for type in Transforms.all where type.hasComponents {
+      try check(type.description.id) { probe, context in
+        let method = try type.init(MethodParameters([:], for: type.description))
+        _ = try method.fit(ProbedScene(scene, probe), components: 3, context)
+      }
+    }
+  }
+
   @Test func restoration() throws {
     let scene = try Self.scene()
     let prompted = MPHSIRRestorer.description.id
@@ -136,6 +149,9 @@ import Testing
       _ = try UnmixJob(scene: scene, output: file("a.tif"), method: UnmixMethodRequest(.blind(.init()))).run($1)
     }
     try check("denoise") { _ = try DenoiseJob(scene: scene, output: file("d.tif")).run($1) }
+    try check("resample") { _ = try ResampleJob(scene: scene, output: file("r.tif"), target: "sentinel2").run($1) }
+    try check("index") { _ = try IndexJob(scene: scene, output: file("i.tif"), IndexRequest.list("b650/b550")).run($1) }
+    try check("transform") { _ = try TransformJob(scene: scene, output: file("t.tif"), .method("pca")).run($1) }
   }
 }
 

@@ -4,7 +4,8 @@ import Testing
 /// The help of every command is what it was: a change is seen and meant. `HSI_REWRITE_SNAPSHOTS=1` rewrites it.
 @Suite struct HelpTests {
   static let commands = [
-    "", "info", "quicklook", "endmembers", "unmix", "denoise", "restore", "spectra", "spectra info", "spectra convert",
+    "", "info", "quicklook", "endmembers", "unmix", "denoise", "restore", "resample", "transform", "index", "spectra",
+    "spectra info", "spectra convert",
     "spectra extract",
     "spectra plot",
     "simulate",

@@ -33,6 +33,12 @@ import Testing
     Line(command: "denoise", text: "denoise s.dat a.tif --method pca --report OUT"),
     Line(command: "restore", text: "restore s.dat OUT --method pca"),
     Line(command: "restore", text: "restore s.dat a.tif --method pca --html OUT"),
+    Line(command: "resample", text: "resample s.dat OUT --to sentinel2"),
+    Line(command: "resample", text: "resample s.dat a.tif --to sentinel2 --stac OUT"),
+    Line(command: "transform", text: "transform s.dat OUT --method mnf"),
+    Line(command: "transform", text: "transform s.dat a.tif --method pca --save OUT"),
+    Line(command: "transform", text: "transform s.dat OUT --features 2100-2300"),
+    Line(command: "index", text: "index s.dat OUT --index ndvi --within 30"),
     Line(command: "endmembers", text: "endmembers s.dat OUT --count 3", suffix: ".hdr"),
     Line(command: "quicklook", text: "quicklook s.dat OUT", suffix: ".png"),
     Line(command: "simulate noise", text: "simulate noise s.dat OUT"),
@@ -113,6 +119,8 @@ import Testing
   /// Lines whose provenance is looked at: every command that writes one.
   static let recorded = [
     "unmix s.dat o.tif --count 3", "denoise s.dat o.tif --method pca", "restore s.dat o.tif --method pca",
+    "resample s.dat o.tif --to sentinel2", "transform s.dat o.tif --method ica --components 3",
+    "index s.dat o.tif --index ndvi --within 30",
     "simulate noise s.dat o.tif", "simulate degrade s.dat o.tif --kind haze",
     "classify train s.dat l.dat --model sam --train 50% --guard 0 --out o.tif",
     "classify predict s.dat o.tif --model m.safetensors", "detect s.dat o.tif --anomaly",

@@ -103,7 +103,7 @@ struct OrthoGridTests {
       counts == [
         "aviris": 224, "aviris-1992": 220, "aviris-1995": 224, "casi": 72, "cave": 31, "enmap": 224,
         "hyperion": 242,
-        "neon": 426, "rosis": 103,
+        "neon": 426, "rosis": 103, "sentinel2": 13, "landsat8": 8,
       ])
     // Bands of corrected editions, by the lists of their publishers.
     #expect(SensorTable.named("Indian_Pines")?.selection(count: 200)?.bands[103] == 108)

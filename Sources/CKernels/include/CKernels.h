@@ -16,6 +16,7 @@
 
 #include "hsi_bm3d.h"
 #include "hsi_patches.h"
+#include "hsi_continuum.h"
 #include "hsi_convert.h"
 #include "hsi_convolution.h"
 #include "hsi_features.h"
@@ -38,6 +39,7 @@
 #include "hsi_products.h"
 #include "hsi_reorder.h"
 #include "hsi_scores.h"
+#include "hsi_spectra.h"
 #include "hsi_sunsal.h"
 #include "hsi_wavelet.h"
 

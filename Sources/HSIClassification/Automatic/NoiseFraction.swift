@@ -4,16 +4,14 @@ import HSINumerics
 extension Features {
   /// Fits the components of the minimum noise fraction (MNF): directions in which pixels vary most in units of the noise, which comes out with unit variance.
   ///
-  /// With bands of unit deviation, covariance S of the pixels and covariance N of the noise, the components are the rows of
-  /// `Vᵀ D^{−½} Uᵀ`, where `N = U D Uᵀ` and V holds the leading eigenvectors of `D^{−½} Uᵀ S U D^{−½}`. N is that of the differences of
-  /// neighbouring pixels of one class over √2, shrunk after Ledoit and Wolf, so that few pairs will do. The coefficient of largest
-  /// magnitude of each is positive. Cost N L² + 2 L³.
+  /// The directions are `NoiseFractions` of bands of unit deviation. The noise is that of the differences of neighbouring pixels of one
+  /// class over √2, its covariance shrunk after Ledoit and Wolf, so that few pairs will do. Cost N L² + 20 L³.
   ///
   /// - Parameters:
   ///   - wanted: at most so many components.
   ///   - pixels: pixels × bands.
   ///   - pairs: rows of neighbouring pixels of one class.
-  /// - Returns: nil for fewer than eight pairs, from which no noise can be told.
+  /// - Returns: nil for fewer than eight pairs, or equal ones, from which no noise can be told.
   /// - Throws: `ClassificationError.constantSpectra` when no band varies.
   /// Source: A. A. Green et al., IEEE TGRS 26(1), 1988.
   static func noiseFractions(_ wanted: Int, _ pixels: PixelMatrix, pairs: [(Int, Int)]) throws -> Features? {
@@ -24,25 +22,17 @@ extension Features {
     let differences = Matrix<Double>(rows: pairs.count, columns: bands) { row, band in
       Double(values[pairs[row].0, band] - values[pairs[row].1, band]) / 2.0.squareRoot()
     }
-    let noise = try ShrinkageDiscriminant.shrunk(differences).symmetricEigen()
-    let floor = 1e-9 * max(noise.values[0], .leastNormalMagnitude)
-    let whitening = Matrix<Double>(rows: bands, columns: bands) { band, k in
-      noise.vectors[band, k] / max(noise.values[k], floor).squareRoot()
-    }
+    guard differences.values.contains(where: { $0 != 0 }) else { return nil }
     let accumulator = StatisticsAccumulator(bands: bands, precision: .double)
     accumulator.add(values)
-    let covariance = accumulator.finish().covariance
-    let white = whitening.multiplied(by: covariance, .transposed, .none).multiplied(by: whitening)
-    let eigen = try white.symmetricEigen()
-    let count = min(wanted, eigen.values.prefix { $0 > 1e-12 * max(eigen.values[0], 0) }.count)
+    let fractions = try NoiseFractions(
+      covariance: accumulator.finish().covariance, noise: ShrinkageDiscriminant.shrunk(differences))
+    let count = min(wanted, fractions.values.prefix { $0 > 1e-12 * max(fractions.values[0], 0) }.count)
     guard count > 0 else { throw ClassificationError.constantSpectra }
-    let directions = whitening.multiplied(by: eigen.vectors)
-    let components = Matrix<Float>(rows: count, columns: bands) { k, band in
-      let peak = (0..<bands).reduce(0.0) { abs(directions[$1, k]) > abs($0) ? directions[$1, k] : $0 }
-      return Float(peak < 0 ? -directions[band, k] : directions[band, k])
-    }
+    let components = Matrix<Float>(rows: count, columns: bands) { k, band in Float(fractions.directions[band, k]) }
     return Features(
-      mean: scaling.mean, factor: scaling.factor, components: components, variances: Array(eigen.values.prefix(count)))
+      mean: scaling.mean, factor: scaling.factor, components: components,
+      variances: Array(fractions.values.prefix(count)))
   }
 }
 

@@ -1,5 +1,6 @@
 import CKernels
 import HSICore
+import HSINumerics
 
 /// Decision values of support vectors under the radial kernel `exp(−γ ‖x − s‖²)`:
 /// `f_p(x) = Σ_s a_sp k(x, s) − ρ_p`, positive for the first class of pair p.

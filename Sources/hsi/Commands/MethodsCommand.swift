@@ -6,7 +6,8 @@ import HSIKit
 struct MethodsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "methods",
-    abstract: "List the methods of unmixing, denoising and classification, their parameters, papers and costs.",
+    abstract:
+      "List the methods of unmixing, restoration, transforms and classification, with parameters, papers and costs.",
     discussion: """
       Examples:
         hsi methods
@@ -54,17 +55,17 @@ enum MethodList {
     (.abundance, "Abundances for known endmembers"), (.sparse, "Sparse regression on a library"),
     (.blind, "Endmembers and abundances together"), (.denoise, "Noise removal"), (.inpaint, "Missing values and bands"),
     (.deblur, "Deblurring"), (.superResolve, "A finer grid"), (.dehaze, "Haze removal"),
-    (.removePhotonNoise, "Photon noise removal"), (.degrade, "Degradations"), (.classify, "Classification"),
-    (.target, "Target detection"),
-    (.anomaly, "Anomaly detection"), (.match, "Spectral matching"),
+    (.removePhotonNoise, "Photon noise removal"), (.transform, "Transforms of spectra"), (.degrade, "Degradations"),
+    (.classify, "Classification"), (.target, "Target detection"), (.anomaly, "Anomaly detection"),
+    (.match, "Spectral matching"),
   ]
 
   /// Every method, in the order of tasks and registers.
   static let all: MethodRegistry<MethodDescription> = {
     let methods =
       UnmixingMethods.descriptions + Restorers.all.descriptions + Sharpeners.all.descriptions
-      + Degradations.all.descriptions
-      + Classifiers.descriptions + Detectors.descriptions + SpectralMatchers.all.descriptions
+      + Transforms.all.descriptions + Degradations.all.descriptions + Classifiers.descriptions
+      + Detectors.descriptions + SpectralMatchers.all.descriptions
     return MethodRegistry("method", tasks.flatMap { task, _ in methods.filter { $0.task == task } }) { $0 }
   }()
 }

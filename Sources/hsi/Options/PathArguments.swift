@@ -16,7 +16,7 @@ enum PathRole: CaseIterable {
   case missing
   /// The weights of a blur, or one of its families.
   case kernel
-  /// Weights, whose contents decide about the result as much as options do.
+  /// Weights or a fitted transform, whose contents decide about the result as much as options do.
   case weights
   /// A file that is written.
   case output
@@ -31,7 +31,7 @@ enum PathRole: CaseIterable {
     case .missing: ["tif", "tiff", "dat", "img", "npy", "mat"]
     case .places: ["geojson", "gpkg", "shp", "fgb", "kml"]
     case .kernel: ["csv", "txt"]
-    case .weights: ["safetensors", "pth", "pt", "ckpt"]
+    case .weights: ["safetensors", "pth", "pt", "ckpt", "json"]
     case .output:
       [
         "tif", "tiff", "dat", "img", "bil", "bip", "bsq", "npy", "mat", "vrt", "sli", "csv", "json", "html", "png",
