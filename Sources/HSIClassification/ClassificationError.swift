@@ -10,6 +10,8 @@ public enum ClassificationError: HSIError {
   case grid(path: String, reason: String, advice: String)
   /// A class has too few pixels for what is asked.
   case tooFewPixels(name: String, count: Int, needed: Int, purpose: String)
+  /// The scene has no pixel with data.
+  case noPixels(purpose: String)
   /// Fewer than two classes.
   case tooFewClasses(count: Int)
   /// All training pixels are alike.
@@ -32,7 +34,7 @@ public enum ClassificationError: HSIError {
   public var category: ErrorCategory {
     switch self {
     case .notStepped, .notPretrained, .notRefined: .usage
-    case .badLabels, .noLabels, .grid, .tooFewPixels, .tooFewClasses, .constantSpectra: .input
+    case .badLabels, .noLabels, .grid, .tooFewPixels, .noPixels, .tooFewClasses, .constantSpectra: .input
     case .badModel, .otherBase, .modelMismatch, .notAdaptable: .model
     }
   }
@@ -43,6 +45,7 @@ public enum ClassificationError: HSIError {
     case .noLabels: "E-LABELS-EMPTY"
     case .grid: "E-LABELS-GRID"
     case .tooFewPixels: "E-CLASS-SIZE"
+    case .noPixels: "E-FEW-PIXELS"
     case .tooFewClasses: "E-CLASSES"
     case .constantSpectra: "E-CONSTANT"
     case .badModel: "E-MODEL-FILE"
@@ -62,6 +65,7 @@ public enum ClassificationError: HSIError {
     case .grid(let path, let reason, _): "\(path): \(reason)"
     case .tooFewPixels(let name, let count, let needed, let purpose):
       "\(ClassTable.title(name)) has \(count) pixel\(count == 1 ? "" : "s") but \(purpose) needs \(needed)"
+    case .noPixels(let purpose): "\(purpose) needs valid pixels and the scene has none"
     case .tooFewClasses(let count):
       "the labels hold \(count) class\(count == 1 ? "" : "es") but classification needs 2"
     case .constantSpectra: "all training pixels have the same spectrum"
@@ -81,6 +85,7 @@ public enum ClassificationError: HSIError {
     case .badLabels(_, _, let advice), .grid(_, _, let advice), .modelMismatch(_, _, let advice): advice
     case .noLabels: "check the file, or name the right array with \(option: "label variable")"
     case .tooFewPixels: "label more pixels, merge the class with another, or ask for fewer training pixels"
+    case .noPixels: "check \(option: "nodata"), \(option: "mask") and \(option: "window")"
     case .tooFewClasses: "check that the labels cover the pixels that are valid in the scene"
     case .constantSpectra: "check the labels, \(option: "nodata") and the bands"
     case .badModel: "use a file that hsi classify train wrote"

@@ -40,7 +40,7 @@ enum ReportStyle {
     .facts dd { margin: 0; overflow-wrap: anywhere; }
     .figures dd { font-size: 24px; font-weight: 650; line-height: 1.25; }
     .figures small { display: block; font-size: 13px; font-weight: 400; color: var(--soft); }
-    .pair + .pair, .stack + .stack, .narrow + .charts { margin-top: 24px; }
+    .pair + .pair, .stack + .stack, .narrow + .charts, .legend + .pair, .legend + .stack { margin-top: 24px; }
     .note { margin-top: 12px; color: var(--soft); font-size: 14px; }
     .list { margin: 0 0 14px; font-size: 15px; }
     .list div { display: grid; grid-template-columns: 170px 1fr; gap: 16px; padding: 5px 0;

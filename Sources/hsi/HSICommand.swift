@@ -26,6 +26,7 @@ struct HSICommand: ParsableCommand {
       InfoCommand.self, QuicklookCommand.self, EndmembersCommand.self, UnmixCommand.self, DenoiseCommand.self,
       RestoreCommand.self, ResampleCommand.self, TransformCommand.self, IndexCommand.self,
       ClassifyCommand.self, DetectCommand.self, MatchCommand.self,
+      ClusterCommand.self,
       SpectraCommand.self, SimulateCommand.self, EvaluateCommand.self, ConvertCommand.self,
       MosaicCommand.self, BatchCommand.self,
       ModelCommand.self,

@@ -14,7 +14,7 @@ import Testing
     "classify finetune", "classify predict", "classify evaluate", "classify import", "evaluate", "evaluate unmixing",
     "evaluate restoration", "convert", "mosaic",
     "model", "model info", "model convert", "model merge", "train", "train denoise", "train restore",
-    "train predictor", "detect", "match", "methods", "formats", "schema",
+    "train predictor", "detect", "match", "cluster", "methods", "formats", "schema",
     "config", "config show",
     "completion", "batch", "batch plan", "batch run", "batch status", "batch report", "batch retry", "batch submit",
   ]

@@ -25,7 +25,7 @@ import Testing
     ("patch", "train denoise s.dat --out o --patch"), ("stride", "train denoise s.dat --out o --stride"),
     ("patchesPerEpoch", "train denoise s.dat --out o --patches-per-epoch"),
     ("guardRadius", "classify split l.tif --out o.tif --guard"),
-    ("runs", "evaluate transfer s.dat l.tif --model m --runs"),
+    ("runs", "evaluate transfer s.dat l.tif --model m --runs"), ("count", "cluster s.dat o.tif --count"),
   ]
 
   /// The command itself refuses them, before it opens anything.

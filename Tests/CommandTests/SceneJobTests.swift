@@ -59,6 +59,8 @@ import Testing
       command: "spectra extract", text: "spectra extract s.dat x.csv --labels l.dat --deviation OUT", suffix: ".hdr"),
     Line(command: "detect", text: "detect s.dat OUT --anomaly"),
     Line(command: "detect", text: "detect s.dat a.tif --target-pixels 3,3 --report OUT"),
+    Line(command: "cluster", text: "cluster s.dat OUT --count 3"),
+    Line(command: "cluster", text: "cluster s.dat a.tif --count 3 --centres OUT", suffix: ".hdr"),
     Line(command: "match", text: "match s.dat OUT --library l.csv --method sam"),
     Line(command: "match", text: "match s.dat a.tif --library l.csv --method sam --fit OUT"),
     Line(command: "pretrain", text: "pretrain s.dat --out OUT"),
@@ -124,6 +126,7 @@ import Testing
     "simulate noise s.dat o.tif", "simulate degrade s.dat o.tif --kind haze",
     "classify train s.dat l.dat --model sam --train 50% --guard 0 --out o.tif",
     "classify predict s.dat o.tif --model m.safetensors", "detect s.dat o.tif --anomaly",
+    "cluster s.dat o.tif --count 3",
     "match s.dat o.tif --library l.csv --method sam",
   ]
 

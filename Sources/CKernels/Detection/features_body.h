@@ -22,8 +22,8 @@ static void K(features_pixel)(const hsi_feature_plan *plan, const float *x, floa
         }
         const float spread = squares - sum * sum / (float)count;
         if (!(product > 0.0f && spread > 0.0f)) continue;
-        const float depth = product / feature->norm * feature->depth;
-        if (!(depth >= plan->least_depth)) continue;
+        const float ratio = product / feature->norm, depth = ratio * feature->depth;
+        if (!(depth >= plan->least_depth && ratio <= plan->most_ratio)) continue;
         float square = product * product / spread;
         if (square > 1.0f) square = 1.0f;
         fits[feature->spectrum] += feature->weight * square;

@@ -85,7 +85,10 @@ static void K(scores_divergence)(const float *x, size_t bands, const float *spec
                                  size_t target_count, float *out) {
     double total = 0.0;
     for (size_t b = 0; b < bands; b++) total += x[b] > 0.0f ? (double)x[b] : 0.0;
-    if (total < 1e-37) total = 1e-37;
+    if (!(total > 0.0)) {
+        for (size_t k = 0; k < target_count; k++) out[k] = NAN;
+        return;
+    }
     double floored = 0.0;
     for (size_t b = 0; b < bands; b++) {
         const double q = (x[b] > 0.0f ? (double)x[b] : 0.0) / total;

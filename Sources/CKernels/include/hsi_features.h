@@ -26,6 +26,7 @@ typedef struct {
     const float *places;      ///< (wavelength - that of the first band) / (that of the last - that of the first), of all features
     const float *shape;       ///< the spectrum without its continuum, less its mean, divided by `norm`, of all features
     float least_depth;        ///< features of a pixel that are shallower count as absent
+    float most_ratio;         ///< so do those that are so many times as deep as in the spectrum: they are something else's
 } hsi_feature_plan;
 
 /// Fits of all spectra to pixels (Clark et al., J. Geophys. Res. 108(E12), 2003).
@@ -36,7 +37,7 @@ typedef struct {
 ///
 ///     fit = sum w max(r, 0)^2,   depth = sum w b depth
 ///
-/// A feature that the pixel does not have (b <= 0, b * depth < least_depth, a continuum that is not above 0) adds nothing.
+/// A feature that the pixel does not have (b <= 0 or > most_ratio, b * depth < least_depth, a continuum that is not above 0) adds nothing.
 /// fits, depths: count x spectrum_count; depths may be null. fp32 sums of some hundred values. Cost about 10 flops per band of a feature.
 void hsi_fit_features(const hsi_feature_plan *plan, const float *pixels, size_t stride, size_t count, float *fits,
                       float *depths);

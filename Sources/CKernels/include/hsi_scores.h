@@ -43,6 +43,7 @@ void hsi_score_mixtures(const hsi_score_plan *plan, const float *pixels, size_t 
 
 /// Spectral information divergence of every pixel from K spectra p_k (K x bands, of sum 1, with their logarithms):
 /// q = max(x, 0) / sum, floored at 1e-12 and of sum 1 again; out[n, k] = sum_l (q_l - p_kl) (ln q_l - ln p_kl). fp32 logarithms.
+/// A pixel without a value above 0 is no distribution: NaN.
 void hsi_score_divergence(const float *pixels, size_t stride, size_t count, size_t bands, const float *spectra,
                           const float *logarithms, size_t target_count, float *out);
 

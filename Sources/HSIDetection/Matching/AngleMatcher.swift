@@ -20,7 +20,8 @@ public struct AngleMatcher: SpectralMatcher {
 /// The spectrum of the smallest divergence; see `SpectralDivergenceDetector`.
 public struct DivergenceMatcher: SpectralMatcher {
   public static let description = MethodDescription(
-    id: "sid", name: "Spectral information divergence", task: .match, citation: "Chang, IEEE Trans. Inf. Theory 46(5), 2000",
+    id: "sid", name: "Spectral information divergence", task: .match,
+    citation: "Chang, IEEE Trans. Inf. Theory 46(5), 2000",
     cost: "N L logarithms, 3 N L K", advice: "As sam, with more weight on what is dark.",
     parameters: [ParameterDescription("limit", 0.05, in: 0...1000, "Largest divergence that is taken.")])
 
@@ -82,7 +83,10 @@ public struct CorrelationMatcher: SpectralMatcher {
       let spread = lengths[n] - bands * mean * mean
       // Rounding of a constant pixel is no spread.
       let scale = spread > 1e-6 * lengths[n] ? 1 / spread.squareRoot() : .nan
-      for k in 0..<count { to[n * count + k] = max(-1, min(1, from[n * (count + 1) + k] * scale)) }
+      for k in 0..<count {
+        let value = from[n * (count + 1) + k] * scale
+        to[n * count + k] = value.isNaN ? .nan : max(-1, min(1, value))
+      }
     }
   }
 }

@@ -11,7 +11,7 @@ import HSISpectral
 ///
 ///     q ≈ a + b l,   fit = Σ w r²,   depth = Σ w b (1 − min l)
 ///
-/// over the features with b > 0 that are at least `depth` deep in the pixel. Fits run from 0 to 1. Sources: Clark et al., "Imaging
+/// over the features with 0 < b ≤ `ratio` that are at least `depth` deep in the pixel; deeper ones are something else's. Fits run from 0 to 1. Sources: Clark et al., "Imaging
 /// spectroscopy: Earth and planetary remote sensing with the USGS Tetracorder and expert systems", J. Geophys. Res. 108(E12), 2003;
 /// Kokaly, USGS Open-File Report 2011-1155 (MICA).
 public struct FeatureMatcher: SpectralMatcher {
@@ -22,6 +22,8 @@ public struct FeatureMatcher: SpectralMatcher {
     parameters: [
       ParameterDescription("limit", 0.7, in: 0...1, "Least fit that is taken."),
       ParameterDescription("depth", 0.01, in: 0...1, "Least depth of a feature in a pixel."),
+      ParameterDescription(
+        "ratio", 3, in: 0.1...1000, "Most times that a feature of a pixel is as deep as that of the spectrum."),
       ParameterDescription("features", 3, in: 1...20, "Most features of a spectrum."),
       ParameterDescription("library-depth", 0.03, in: 0.001...1, "Least depth of a feature in a spectrum."),
     ])
@@ -45,6 +47,7 @@ public struct FeatureMatcher: SpectralMatcher {
   public let unusable: [Int: String]
   private let count: Int
   private let leastDepth: Float
+  private let mostRatio: Float
   private let packed: [hsi_feature]
   private let bands: [UInt32]
   private let places: [Float]
@@ -60,7 +63,9 @@ public struct FeatureMatcher: SpectralMatcher {
     let values = PixelMatrix(rows: library.count, columns: library.bands, values: library.values.map { Float($0) })
     let quotients = PixelMatrix(rows: 0, columns: library.bands)
     continuum.apply(values, form: .quotient, into: quotients)
-    let order = library.axis.ascending.filter { library.axis.good[$0] && wavelengths[$0].isFinite && wavelengths[$0] > 0 }
+    let order = library.axis.ascending.filter {
+      library.axis.good[$0] && wavelengths[$0].isFinite && wavelengths[$0] > 0
+    }
     let (most, least) = (Int(clamping: parameters.value("features")), parameters.value("library-depth"))
     var (all, unusable): ([Feature], [Int: String]) = ([], [:])
     var (packed, bands, places, shape): ([hsi_feature], [UInt32], [Float], [Float]) = ([], [], [], [])
@@ -82,7 +87,9 @@ public struct FeatureMatcher: SpectralMatcher {
         let used = (feature.first...feature.last).map { order[$0] }
         let ends = (wavelengths[used[0]], wavelengths[used[used.count - 1]])
         // The spectrum under the same line as pixels, in double precision.
-        let (left, right) = (library.values[k * library.bands + used[0]], library.values[k * library.bands + used[used.count - 1]])
+        let (left, right) = (
+          library.values[k * library.bands + used[0]], library.values[k * library.bands + used[used.count - 1]]
+        )
         let along = used.map { (wavelengths[$0] - ends.0) / (ends.1 - ends.0) }
         let own = zip(used, along).map { library.values[k * library.bands + $0] / (left + (right - left) * $1) }
         let mean = own.reduce(0, +) / Double(own.count)
@@ -101,11 +108,13 @@ public struct FeatureMatcher: SpectralMatcher {
     }
     guard !all.isEmpty else {
       throw DetectionError.badTarget(
-        name: library.names.first ?? "", reason: "and all others have no absorption features on the bands that are used",
+        name: library.names.first ?? "",
+        reason: "and all others have no absorption features on the bands that are used",
         advice: "use \(option: "method") sam, or other bands")
     }
     (features, self.unusable, count) = (all, unusable, library.count)
     leastDepth = Float(parameters.value("depth"))
+    mostRatio = Float(parameters.value("ratio"))
     (self.packed, self.bands, self.places, self.shape) = (packed, bands, places, shape)
   }
 
@@ -118,8 +127,10 @@ public struct FeatureMatcher: SpectralMatcher {
     for i in curve.indices.dropFirst() where curve[i] > 1 - 1e-6 {
       let depth = 1 - (curve[start...i].min() ?? 1)
       if i - start >= 2, depth >= least, wavelengths[i] > wavelengths[start] {
-        let area = (start..<i).reduce(0) {
-          $0 + (wavelengths[$1 + 1] - wavelengths[$1]) * (2 - curve[$1] - curve[$1 + 1]) / 2
+        var area = 0.0
+        for b in start..<i {
+          let step = wavelengths[b + 1] - wavelengths[b]
+          area += step * (2 - curve[b] - curve[b + 1]) / 2
         }
         found.append((start, i, area))
       }
@@ -135,7 +146,8 @@ public struct FeatureMatcher: SpectralMatcher {
           shape.withUnsafeBufferPointer { shape in
             var plan = hsi_feature_plan(
               features: packed.baseAddress, feature_count: packed.count, spectrum_count: count,
-              bands: bands.baseAddress, places: places.baseAddress, shape: shape.baseAddress, least_depth: leastDepth)
+              bands: bands.baseAddress, places: places.baseAddress, shape: shape.baseAddress, least_depth: leastDepth,
+              most_ratio: mostRatio)
             hsi_fit_features(
               &plan, pixels.pointer, pixels.columns, pixels.rows, fits.pointer, depths?.pointer)
           }

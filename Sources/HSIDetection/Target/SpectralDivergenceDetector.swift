@@ -7,7 +7,7 @@ import HSINumerics
 ///
 ///     SID(x) = Σ (q − p) (ln q − ln p),   q = x / Σ x,  p = t / Σ t
 ///
-/// Values below 0 count as 0, shares are floored at 1e-12. Source: Chang, "An information-theoretic approach to spectral variability,
+/// Values below 0 count as 0, shares are floored at 1e-12; pixels without a value above 0 have no score. Source: Chang, "An information-theoretic approach to spectral variability,
 /// similarity, and discrimination for hyperspectral image analysis", IEEE Trans. Inf. Theory 46(5), 2000.
 public struct SpectralDivergenceDetector: TargetDetector, PixelDetector {
   public static let description = MethodDescription(

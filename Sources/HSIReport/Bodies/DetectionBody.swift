@@ -101,7 +101,7 @@ public struct DetectionBody: ReportBody {
     /// The target whose score it is; nil where there is one score only.
     public var target: String?
     /// One value per channel, null where not used.
-    public var spectrum: [Double]
+    public var spectrum: [Double?]
     /// Whether truth has a target there; nil without truth.
     public var isTarget: Bool?
 
@@ -111,7 +111,8 @@ public struct DetectionBody: ReportBody {
       spectrum: [Double], isTarget: Bool?
     ) {
       (self.pixel, self.map, self.score, self.values) = (pixel, map, score, values)
-      (self.target, self.spectrum, self.isTarget) = (target, spectrum, isTarget)
+      (self.target, self.isTarget) = (target, isTarget)
+      self.spectrum = spectrum.map { $0.isFinite ? $0 : nil }
     }
   }
 
@@ -119,10 +120,13 @@ public struct DetectionBody: ReportBody {
   public struct Target: Codable, Sendable {
     public var name: String
     /// One value per channel, null where not used.
-    public var spectrum: [Double]
+    public var spectrum: [Double?]
 
     /// A target.
-    public init(name: String, spectrum: [Double]) { (self.name, self.spectrum) = (name, spectrum) }
+    public init(name: String, spectrum: [Double]) {
+      self.name = name
+      self.spectrum = spectrum.map { $0.isFinite ? $0 : nil }
+    }
   }
 
   /// Bins of the scores, for the picture.

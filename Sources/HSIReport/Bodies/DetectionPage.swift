@@ -29,7 +29,7 @@ extension DetectionReport {
   /// Spectra of the best pixels beside those that were looked for.
   public var spectraChart: LineChart {
     let axis = axis
-    func series(_ name: String, _ spectrum: [Double], _ colour: Int, _ style: LineChart.Style) -> LineChart.Series {
+    func series(_ name: String, _ spectrum: [Double?], _ colour: Int, _ style: LineChart.Style) -> LineChart.Series {
       let (x, y) = axis.curve { channels[$0].used ? spectrum[$0] : nil }
       return LineChart.Series(name: name, colour: CategoricalPalette.colour(colour), x: x, y: y, style: style)
     }
@@ -202,7 +202,7 @@ private struct DetectionPage {
         html += PageParts.figure(
           chip, "Surroundings of sample \(pixel.pixel.sample), line \(pixel.pixel.line)",
           heading: "\(pixel.pixel.sample), \(pixel.pixel.line)",
-          caption: "Score \(NumberText.short(pixel.score, digits: 3)); the pixel is in the middle")
+          caption: "Score \(NumberText.short(pixel.score, digits: 3))")
       }
       html += "</div>"
     }

@@ -18,11 +18,12 @@ public struct MatchBody: ReportBody {
     public var map: ReportMapPosition?
     public var fit: Double
     /// One value per channel, null where not used.
-    public var spectrum: [Double]
+    public var spectrum: [Double?]
 
     /// A pixel.
     public init(pixel: PixelPosition, map: ReportMapPosition?, fit: Double, spectrum: [Double]) {
-      (self.pixel, self.map, self.fit, self.spectrum) = (pixel, map, fit, spectrum)
+      (self.pixel, self.map, self.fit) = (pixel, map, fit)
+      self.spectrum = spectrum.map { $0.isFinite ? $0 : nil }
     }
   }
 
@@ -41,7 +42,7 @@ public struct MatchBody: ReportBody {
     public var depth: Double?
     public var best: Best
     /// The spectrum of the library: one value per channel, null where not used.
-    public var spectrum: [Double]
+    public var spectrum: [Double?]
 
     /// A spectrum.
     public init(
@@ -49,7 +50,8 @@ public struct MatchBody: ReportBody {
       spectrum: [Double]
     ) {
       (self.value, self.name, self.colour, self.pixels, self.share) = (value, name, colour, pixels, share)
-      (self.fit, self.depth, self.best, self.spectrum) = (fit, depth, best, spectrum)
+      (self.fit, self.depth, self.best) = (fit, depth, best)
+      self.spectrum = spectrum.map { $0.isFinite ? $0 : nil }
     }
   }
 
@@ -169,10 +171,15 @@ extension MatchReport {
   func comparisonChart(_ match: MatchBody.Match) -> LineChart {
     let axis = axis
     let (pixel, own) = (match.best.spectrum, match.spectrum)
-    let shared = channels.indices.filter { channels[$0].used && pixel.indices.contains($0) && pixel[$0].isFinite && own[$0].isFinite }
-    let (up, down) = (shared.reduce(0) { $0 + pixel[$1] * own[$1] }, shared.reduce(0) { $0 + own[$1] * own[$1] })
+    let shared = channels.indices.filter { channels[$0].used }.compactMap { channel -> (Double, Double)? in
+      guard pixel.indices.contains(channel), let value = pixel[channel], let library = own[channel] else { return nil }
+      return (value, library)
+    }
+    let (up, down) = (shared.reduce(0) { $0 + $1.0 * $1.1 }, shared.reduce(0) { $0 + $1.1 * $1.1 })
     let factor = down > 0 ? up / down : 1
-    func series(_ name: String, _ colour: Colour, _ style: LineChart.Style, _ value: @escaping (Int) -> Double) -> LineChart.Series {
+    func series(_ name: String, _ colour: Colour, _ style: LineChart.Style, _ value: @escaping (Int) -> Double?)
+      -> LineChart.Series
+    {
       let (x, y) = axis.curve { channels[$0].used ? value($0) : nil }
       return LineChart.Series(name: name, colour: colour, x: x, y: y, style: style)
     }
@@ -181,9 +188,11 @@ extension MatchReport {
       yLabel: subject.quantityLabel,
       series: [
         series("pixel \(match.best.pixel.sample), \(match.best.pixel.line)", CategoricalPalette.colour(2), .line) {
-          pixel.indices.contains($0) ? pixel[$0] : .nan
+          pixel.indices.contains($0) ? pixel[$0] : nil
         },
-        series("library × \(NumberText.short(factor, digits: 3))", CategoricalPalette.colour(0), .dashed) { own[$0] * factor },
+        series("library × \(NumberText.short(factor, digits: 3))", CategoricalPalette.colour(0), .dashed) {
+          own[$0].map { $0 * factor }
+        },
       ])
     chart.xRange = nil
     if let range = LineChart.robustRange(chart.series.map(\.y)) { chart.yRange = range }
@@ -200,7 +209,8 @@ private struct MatchPage {
   private static let rows = 40
 
   var page: ReportPage {
-    ReportPage(title: "Matches in", kicker: "Spectral matching", lead: lead, sections: [pictures, fits, table, settings])
+    ReportPage(
+      title: "Matches in", kicker: "Spectral matching", lead: lead, sections: [pictures, fits, table, settings])
   }
 
   private func e(_ text: String) -> String { Markup.escape(text) }
@@ -208,8 +218,10 @@ private struct MatchPage {
   private var total: Int { report.matches.reduce(report.unknown) { $0 + $1.pixels } }
 
   private var lead: String {
-    var text = "<strong>\(e(report.method.name))</strong> finds \(report.matches.count) of \(report.spectra) spectra of "
-    text += "\(e(report.library)) on <strong>\(NumberText.percent(Double(total - report.unknown) / Double(max(total, 1))))"
+    var text =
+      "<strong>\(e(report.method.name))</strong> finds \(report.matches.count) of \(report.spectra) spectra of "
+    text +=
+      "\(e(report.library)) on <strong>\(NumberText.percent(Double(total - report.unknown) / Double(max(total, 1))))"
     text += "</strong> of \(NumberText.grouped(total)) pixels; the others are like none of them. "
     if let first = report.matches.first {
       text += "Most are \(e(first.name)) (\(NumberText.percent(first.share)))."
@@ -223,7 +235,8 @@ private struct MatchPage {
       html += PageParts.figure(scene, "The scene", heading: "Scene", caption: figures.sceneCaption)
     }
     if let map = figures.map {
-      html += PageParts.figure(map, "The map of spectra", heading: "Map", caption: "Black where no spectrum is near enough")
+      html += PageParts.figure(
+        map, "The map of spectra", heading: "Map", caption: "Black where no spectrum is near enough")
     }
     guard !html.isEmpty else { return "" }
     let pairing = PageParts.pairing(figures.map ?? figures.scene)
@@ -255,7 +268,9 @@ private struct MatchPage {
     guard !report.matches.isEmpty else { return "" }
     let hasDepth = report.matches.contains { $0.depth != nil }
     var html = "<section><h2>Spectra found</h2><div class=\"scroll\"><table><thead><tr><th>Spectrum</th>"
-    for head in ["Value", "Pixels", "Share", "Mean fit"] + (hasDepth ? ["Mean depth"] : []) + ["Best fit", "Sample, line"] {
+    for head in ["Value", "Pixels", "Share", "Mean fit"] + (hasDepth ? ["Mean depth"] : []) + [
+      "Best fit", "Sample, line",
+    ] {
       html += "<th class=\"n\">\(head)</th>"
     }
     html += "</tr></thead><tbody>"

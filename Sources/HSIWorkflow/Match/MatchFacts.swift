@@ -91,7 +91,10 @@ struct MatchFacts {
     }
     if present.count > 30 { rows.append(["", "\(present.count - 30) more", "", "", ""] + (givesDepth ? [""] : [])) }
     rows.append(
-      ["0", "none of them", "\(unknown)", String(format: "%.1f %%", 100 * Double(unknown) / Double(max(1, pixels))), ""]
+      [
+        "0", "none of them", "\(unknown)", String(format: "%.1f %%", 100 * Double(unknown) / Double(max(1, pixels))),
+        "",
+      ]
         + (givesDepth ? [""] : []))
     return TextTable.text(rows, left: [1])
   }
@@ -141,7 +144,8 @@ struct MatchOutcome {
       let map = opened.metadata.georeference?.coordinates(line: pixel.line, sample: pixel.sample)
       let n = Double(found.pixels)
       return MatchBody.Match(
-        value: k + 1, name: facts.spectra.names[k], colour: (colours[k] ?? Colour(20, 20, 20)).hex, pixels: found.pixels,
+        value: k + 1, name: facts.spectra.names[k], colour: (colours[k] ?? Colour(20, 20, 20)).hex,
+        pixels: found.pixels,
         share: n / Double(facts.pixels), fit: found.fits / n, depth: facts.givesDepth ? found.depths / n : nil,
         best: MatchBody.Best(
           pixel: pixel, map: map.map { ReportMapPosition(x: $0.x, y: $0.y) }, fit: Double(found.best),

@@ -136,7 +136,8 @@ public struct MatchJob: Sendable {
   private func declare(on sweep: inout SceneSweep, _ type: any SpectralMatcher.Type) throws -> Paths {
     if let depth = products.depth, !type.givesDepth {
       throw CoreError.invalidParameter(
-        name: "\(option: "depth")", value: depth, requirement: "left out with \(type.description.id), which fits no features")
+        name: "\(option: "depth")", value: depth,
+        requirement: "left out with \(type.description.id), which fits no features")
     }
     let paths = Paths(
       fit: sweep.paths.raster(products.fit, "fit"),

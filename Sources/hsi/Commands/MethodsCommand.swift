@@ -57,7 +57,7 @@ enum MethodList {
     (.deblur, "Deblurring"), (.superResolve, "A finer grid"), (.dehaze, "Haze removal"),
     (.removePhotonNoise, "Photon noise removal"), (.transform, "Transforms of spectra"), (.degrade, "Degradations"),
     (.classify, "Classification"), (.target, "Target detection"), (.anomaly, "Anomaly detection"),
-    (.match, "Spectral matching"),
+    (.match, "Spectral matching"), (.cluster, "Clusters and superpixels"),
   ]
 
   /// Every method, in the order of tasks and registers.
@@ -65,7 +65,7 @@ enum MethodList {
     let methods =
       UnmixingMethods.descriptions + Restorers.all.descriptions + Sharpeners.all.descriptions
       + Transforms.all.descriptions + Degradations.all.descriptions + Classifiers.descriptions
-      + Detectors.descriptions + SpectralMatchers.all.descriptions
+      + Detectors.descriptions + SpectralMatchers.all.descriptions + Clusterers.all.descriptions
     return MethodRegistry("method", tasks.flatMap { task, _ in methods.filter { $0.task == task } }) { $0 }
   }()
 }
