@@ -18,6 +18,10 @@ public enum UnmixingMethods {
   public static let sceneAbundance = MethodRegistry<any SceneAbundanceEstimator.Type>(
     "abundance method", [CLSUnSAL.self, SUnSALTV.self, S2WSU.self]
   ) { $0.description }
+  /// Abundances of classes by mixtures of single spectra of a library.
+  public static let classMixture = MethodRegistry<any ClassMixtureEstimator.Type>("library method", [MESMA.self]) {
+    $0.description
+  }
   /// Endmembers and abundances together.
   public static let blind = MethodRegistry<any BlindUnmixer.Type>(
     "blind method",
@@ -30,6 +34,6 @@ public enum UnmixingMethods {
   /// What is known about every method, in the order of the tasks.
   public static var descriptions: [MethodDescription] {
     count.descriptions + extract.descriptions + abundance.descriptions + sceneAbundance.descriptions
-      + blind.descriptions
+      + classMixture.descriptions + blind.descriptions
   }
 }

@@ -20,6 +20,7 @@
 #include "hsi_convolution.h"
 #include "hsi_levels.h"
 #include "hsi_memory.h"
+#include "hsi_mesma.h"
 #include "hsi_nmf.h"
 #include "hsi_nn_attention.h"
 #include "hsi_nn_band_block.h"
@@ -36,6 +37,7 @@
 #include "hsi_pool.h"
 #include "hsi_products.h"
 #include "hsi_reorder.h"
+#include "hsi_sigma.h"
 #include "hsi_sunsal.h"
 #include "hsi_wavelet.h"
 
