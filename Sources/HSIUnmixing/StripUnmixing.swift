@@ -20,18 +20,23 @@ public enum StripUnmixing {
     defer { claim.release() }
     try check(endmembers, bands: scene.shape.bands)
     let solver = try method.prepare(endmembers, weights: weights)
-    let residual = Residual(endmembers)
+    // A model with more terms than endmembers leaves the residual of all of them.
+    let expanded = solver as? any ExpandedAbundanceSolver
+    let residual = Residual(expanded?.terms ?? endmembers)
     let abundances = PixelMatrix(rows: 0, columns: endmembers.count)
     var (count, unconverged, empty) = (0, 0, 0)
-    try scene.forEachStrip(context, label: "abundances", extraBytesPerPixel: 12 * endmembers.count + 8) {
+    try scene.forEachStrip(
+      context, label: "abundances", extraBytesPerPixel: 12 * endmembers.count + 8 + 4 * (expanded?.terms.count ?? 0)
+    ) {
       strip in
       unconverged += try solver.solve(strip.pixels, into: abundances)
       count += strip.count
       empty += emptyRows(abundances)
-      let rmse = residual.rmse(strip.pixels, abundances)
+      let coefficients = expanded?.coefficients(strip.pixels, abundances) ?? abundances
+      let rmse = residual.rmse(strip.pixels, coefficients)
       var product = ProductStrip(
         window: strip.window, positions: strip.positions, abundances: abundances, rmse: rmse, bands: scene.shape.bands
-      ) { residual.spectra(strip.pixels, abundances, of: $0, into: $1) }
+      ) { residual.spectra(strip.pixels, coefficients, of: $0, into: $1) }
       product[.sigma] = uncertainty?.sigma(abundances, rmse: rmse)
       try deliver(product)
     }

@@ -14,10 +14,12 @@
 #ifndef HSI_CKERNELS_H
 #define HSI_CKERNELS_H
 
+#include "hsi_bilinear.h"
 #include "hsi_bm3d.h"
 #include "hsi_patches.h"
 #include "hsi_convert.h"
 #include "hsi_convolution.h"
+#include "hsi_entropic.h"
 #include "hsi_levels.h"
 #include "hsi_memory.h"
 #include "hsi_mesma.h"

@@ -32,6 +32,9 @@ public struct MixtureModelSolver: Sendable {
     public init() {}
   }
 
+  /// What fractions and shade may miss a limit by: a pixel that is a spectrum of the library is one in single precision only.
+  private static let slack = 1e-6
+
   /// The library.
   public let library: ClassLibrary
   /// Endmembers of a model, shade included.
@@ -185,10 +188,10 @@ public struct MixtureModelSolver: Sendable {
                     starts.withMemoryRebound(to: Int.self) { job.class_start = $0.baseAddress }
                     job.gram = gram.baseAddress
                     job.members = Int32(size)
-                    job.min_fraction = limits.fractions.lowerBound
-                    job.max_fraction = limits.fractions.upperBound
-                    job.min_shade = limits.shade.lowerBound
-                    job.max_shade = limits.shade.upperBound
+                    job.min_fraction = limits.fractions.lowerBound - MixtureModelSolver.slack
+                    job.max_fraction = limits.fractions.upperBound + MixtureModelSolver.slack
+                    job.min_shade = limits.shade.lowerBound - MixtureModelSolver.slack
+                    job.max_shade = limits.shade.upperBound + MixtureModelSolver.slack
                     job.residual_limit = limits.residual ?? 0
                     job.residual_run = limits.residual == nil ? 0 : limits.residualBands
                     job.library = rows.baseAddress

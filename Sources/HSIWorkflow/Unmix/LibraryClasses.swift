@@ -25,12 +25,12 @@ enum LibraryClasses {
       }
       if text == "name" {
         self = .names
-      } else if isFile(text) {
-        self = .table(path: text, column: nil)
-      } else if let colon = text.lastIndex(of: ":"), isFile(String(text[..<colon])) {
+      } else if let colon = text.lastIndex(of: ":"), isFile(String(text[..<colon])),
+        !isFile(String(text[text.index(after: colon)...]))
+      {
         self = .table(path: String(text[..<colon]), column: String(text[text.index(after: colon)...]))
       } else {
-        self = .column(text)
+        self = isFile(text) ? .table(path: text, column: nil) : .column(text)
       }
     }
 

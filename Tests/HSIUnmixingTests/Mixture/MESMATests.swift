@@ -182,6 +182,19 @@ import Testing
     }
   }
 
+  /// A pixel that is a spectrum of the library has that spectrum, though its shade is 0 in single precision only.
+  @Test func spectraOfTheLibraryAreTheirOwnModels() throws {
+    let (_, _, library, _) = try Self.load()
+    let spectra = library.spectra
+    let pixels = PixelMatrix(
+      rows: spectra.count, columns: spectra.bands, values: spectra.values.map { Float($0 * 1.0000001) })
+    let found = try Self.run(Cube(lines: 1, samples: spectra.count, pixels: pixels), MESMA(), library)
+    for n in 0..<spectra.count {
+      let place = Float(library.places[n] + 1)
+      #expect(found.model[(n * 4 + 1)..<(n * 4 + 4)].contains(place) && found.rmse[n] < 1e-6, "spectrum \(n)")
+    }
+  }
+
   /// Scenes and libraries at the edge of what there is: none of them stops the program.
   @Test func edges() throws {
     let axis = SpectralAxis(count: 2)
