@@ -6,7 +6,7 @@ import Testing
   static let commands = [
     "", "info", "quicklook", "endmembers", "unmix", "denoise", "restore", "spectra", "spectra info", "spectra convert",
     "spectra extract",
-    "spectra plot",
+    "spectra plot", "spectra optimise",
     "simulate",
     "simulate scene", "simulate noise", "simulate degrade", "simulate labels", "classify", "classify split",
     "classify train",

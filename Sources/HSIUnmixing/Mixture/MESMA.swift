@@ -84,7 +84,7 @@ public struct MESMA: ClassMixtureEstimator {
   }
 
   /// What stands for a reflectance of 1: 1, 100 or 10000, the first that the brightest value of the spectra does not exceed by half.
-  static func unit(of spectra: SpectralLibrary) -> Double {
+  public static func unit(of spectra: SpectralLibrary) -> Double {
     let brightest = spectra.values.max() ?? 1
     return [1, 100].first { brightest <= 1.5 * $0 } ?? 10000
   }
