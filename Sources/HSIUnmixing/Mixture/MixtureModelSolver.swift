@@ -87,8 +87,11 @@ public struct MixtureModelSolver: Sendable {
   /// Models of all levels.
   public var modelCount: Int { levels.reduce(0) { .sum($0, modelCount(level: $1)) } }
 
-  /// Pixels whose products with the library are held at a time.
-  var block: Int { max(32, min(2048, (32 << 20) / (8 * library.spectra.count) / 32 * 32)) }
+  /// Pixels that are solved at a time: as many as have products with the library of 32 MiB, and are looked at in seconds.
+  var block: Int {
+    let room = (32 << 20) / (8 * library.spectra.count)
+    return max(32, min(2048, room, 4_000_000_000 / max(1, modelCount)) / 32 * 32)
+  }
 
   /// Bytes that the search needs beside its pixels.
   public var workingBytes: Int {

@@ -115,8 +115,11 @@ struct MixtureCost {
   private let solver: MixtureModelSolver
   private let runs: Int
   private let pixels: Int
-  /// Pixels that are tried first.
+  /// Pixels that are tried first, and models up to which they are.
   private static let looks = 64
+  private static let mostTried = 20_000_000
+  /// Seconds per pixel and model where nothing is tried, on one thread.
+  private static let usual = 1e-9
 
   init(_ solver: MixtureModelSolver, runs: Int, pixels: Int) {
     self.solver = solver
@@ -127,13 +130,16 @@ struct MixtureCost {
   /// Tries a few pixels and says models, pixels and the time that follows.
   func say(_ pixels: PixelMatrix, _ context: RunContext) {
     let count = min(pixels.rows, MixtureCost.looks)
-    let start = ContinuousClock.now
-    solver.solve(pixels, 0..<count, into: MixtureModelSolver.Result())
-    let (seconds, attoseconds) = (ContinuousClock.now - start).components
-    let each = (Double(seconds) + Double(attoseconds) * 1e-18) / Double(count)
+    var each = MixtureCost.usual * Double(solver.modelCount)
     // Blocks of 32 pixels are shared by the threads.
-    let shared =
-      Double(max(1, min(context.threads, self.pixels / 32))) / Double(max(1, min(context.threads, count / 32)))
+    var shared = Double(max(1, min(context.threads, self.pixels / 32)))
+    if solver.modelCount <= MixtureCost.mostTried {
+      let start = ContinuousClock.now
+      solver.solve(pixels, 0..<count, into: MixtureModelSolver.Result())
+      let (seconds, attoseconds) = (ContinuousClock.now - start).components
+      each = (Double(seconds) + Double(attoseconds) * 1e-18) / Double(count)
+      shared /= Double(max(1, min(context.threads, count / 32)))
+    }
     let total = each * Double(self.pixels) * Double(runs) / shared
     let levels = solver.levels.map { "\(solver.modelCount(level: $0)) of level \($0)" }.joined(separator: ", ")
     context.logger.notice(
