@@ -8,29 +8,37 @@ public enum StripUnmixing {
   /// - Parameters:
   ///   - endmembers: K spectra on the bands of `scene`.
   ///   - weights: channel weights, or nil.
+  ///   - uncertainty: for the product `sigma`; prepared for the same endmembers and method.
   /// - Returns: number of valid pixels.
   @discardableResult
   public static func run(
     _ scene: any StripSource, _ method: any AbundanceEstimator, _ endmembers: SpectralLibrary,
-    weights: [Double]? = nil, _ context: RunContext, deliver: (ProductStrip) throws -> Void
+    weights: [Double]? = nil, uncertainty: AbundanceUncertainty? = nil, _ context: RunContext,
+    deliver: (ProductStrip) throws -> Void
   ) throws -> Int {
     let claim = context.claimThreads()
     defer { claim.release() }
     try check(endmembers, bands: scene.shape.bands)
     let solver = try method.prepare(endmembers, weights: weights)
-    let residual = Residual(endmembers)
+    // A model with more terms than endmembers leaves the residual of all of them.
+    let expanded = solver as? any ExpandedAbundanceSolver
+    let residual = Residual(expanded?.terms ?? endmembers)
     let abundances = PixelMatrix(rows: 0, columns: endmembers.count)
     var (count, unconverged, empty) = (0, 0, 0)
-    try scene.forEachStrip(context, label: "abundances", extraBytesPerPixel: 8 * endmembers.count + 8) {
+    try scene.forEachStrip(
+      context, label: "abundances", extraBytesPerPixel: 12 * endmembers.count + 8 + 4 * (expanded?.terms.count ?? 0)
+    ) {
       strip in
       unconverged += try solver.solve(strip.pixels, into: abundances)
       count += strip.count
       empty += emptyRows(abundances)
-      try deliver(
-        ProductStrip(
-          window: strip.window, positions: strip.positions, abundances: abundances,
-          rmse: residual.rmse(strip.pixels, abundances), bands: scene.shape.bands
-        ) { residual.spectra(strip.pixels, abundances, of: $0, into: $1) })
+      let coefficients = expanded?.coefficients(strip.pixels, abundances) ?? abundances
+      let rmse = residual.rmse(strip.pixels, coefficients)
+      var product = ProductStrip(
+        window: strip.window, positions: strip.positions, abundances: abundances, rmse: rmse, bands: scene.shape.bands
+      ) { residual.spectra(strip.pixels, coefficients, of: $0, into: $1) }
+      product[.sigma] = uncertainty?.sigma(abundances, rmse: rmse)
+      try deliver(product)
     }
     warnOfEmpty(empty, of: count, type(of: method).description, context)
     if unconverged > 0 {

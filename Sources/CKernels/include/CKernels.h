@@ -14,14 +14,17 @@
 #ifndef HSI_CKERNELS_H
 #define HSI_CKERNELS_H
 
+#include "hsi_bilinear.h"
 #include "hsi_bm3d.h"
 #include "hsi_patches.h"
 #include "hsi_continuum.h"
 #include "hsi_convert.h"
 #include "hsi_convolution.h"
 #include "hsi_features.h"
+#include "hsi_entropic.h"
 #include "hsi_levels.h"
 #include "hsi_memory.h"
+#include "hsi_mesma.h"
 #include "hsi_nmf.h"
 #include "hsi_nn_attention.h"
 #include "hsi_nn_band_block.h"
@@ -40,6 +43,7 @@
 #include "hsi_reorder.h"
 #include "hsi_scores.h"
 #include "hsi_spectra.h"
+#include "hsi_sigma.h"
 #include "hsi_sunsal.h"
 #include "hsi_wavelet.h"
 

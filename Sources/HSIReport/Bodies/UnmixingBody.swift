@@ -8,7 +8,7 @@ public typealias UnmixingReport = Report<UnmixingBody>
 public struct UnmixingBody: ReportBody {
   public typealias Channel = SceneChannel
 
-  public static let currentVersion = "1.1"
+  public static let currentVersion = "1.2"
   public static let command = "unmix"
 
   /// The library spectrum that an endmember resembles most.
@@ -126,6 +126,72 @@ public struct UnmixingBody: ReportBody {
     }
   }
 
+  /// Models of the same classes.
+  public struct ModelGroup: Codable, Sendable {
+    /// Their names, `grass + roof`.
+    public var classes: String
+    /// Colour in the map of models, `#rrggbb`.
+    public var colour: String
+    /// Endmembers of a model, shade included.
+    public var endmembers: Int
+    /// Models that occur.
+    public var models: Int
+    /// Pixels that have one.
+    public var pixels: Int
+
+    /// A group; `index` decides the colour.
+    public init(index: Int, classes: String, endmembers: Int, models: Int, pixels: Int) {
+      self.classes = classes
+      colour = CategoricalPalette.colour(index).hex
+      self.endmembers = endmembers
+      self.models = models
+      self.pixels = pixels
+    }
+  }
+
+  /// A mixture model.
+  public struct Model: Codable, Sendable {
+    /// Its number in the map of models.
+    public var number: Int
+    /// Pixels that have it.
+    public var pixels: Int
+    /// Its spectra by name.
+    public var spectra: [String]
+
+    /// A model.
+    public init(number: Int, pixels: Int, spectra: [String]) {
+      self.number = number
+      self.pixels = pixels
+      self.spectra = spectra
+    }
+  }
+
+  /// What mixture models occur.
+  public struct Models: Codable, Sendable {
+    /// Models that are listed one by one.
+    public static let listed = 20
+
+    /// Models that were tried.
+    public var tried: Int
+    /// Models that occur.
+    public var used: Int
+    /// Pixels without a model that keeps the limits.
+    public var unmodelledPixels: Int
+    /// By classes, the most frequent first.
+    public var groups: [ModelGroup]
+    /// The most frequent ones.
+    public var common: [Model]
+
+    /// Models of a scene.
+    public init(tried: Int, used: Int, unmodelledPixels: Int, groups: [ModelGroup], common: [Model]) {
+      self.tried = tried
+      self.used = used
+      self.unmodelledPixels = unmodelledPixels
+      self.groups = groups
+      self.common = common
+    }
+  }
+
   /// The method.
   public var method: ReportMethod
   /// Why there are so many endmembers: `given`, `HySime` …
@@ -140,12 +206,14 @@ public struct UnmixingBody: ReportBody {
   public var convergence: Convergence?
   /// Present where the residual was computed.
   public var residual: Residual?
+  /// Present for mixture models.
+  public var models: Models?
 
   /// What a run found.
   public init(
     method: ReportMethod, choice: String? = nil, countSource: String? = nil, counting: Counting? = nil,
     endmembers: [Endmember], convergence: Convergence? = nil,
-    residual: Residual? = nil
+    residual: Residual? = nil, models: Models? = nil
   ) {
     self.method = method
     self.choice = choice
@@ -154,5 +222,6 @@ public struct UnmixingBody: ReportBody {
     self.endmembers = endmembers
     self.convergence = convergence
     self.residual = residual
+    self.models = models
   }
 }

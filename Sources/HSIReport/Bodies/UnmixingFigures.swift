@@ -16,11 +16,14 @@ extension UnmixingBody {
     public var guidance: ReportMap?
     /// The residual per pixel.
     public var rmse: ReportMap?
+    /// The classes of the model of every pixel.
+    public var models: ReportPicture?
 
     /// Pictures.
     public init(
       scene: ReportPicture? = nil, sceneCaption: String? = nil, composite: ReportPicture? = nil,
-      abundances: [ReportMap] = [], guidance: ReportMap? = nil, rmse: ReportMap? = nil
+      abundances: [ReportMap] = [], guidance: ReportMap? = nil, rmse: ReportMap? = nil,
+      models: ReportPicture? = nil
     ) {
       self.scene = scene
       self.sceneCaption = sceneCaption
@@ -28,6 +31,7 @@ extension UnmixingBody {
       self.abundances = abundances
       self.guidance = guidance
       self.rmse = rmse
+      self.models = models
     }
 
     /// All pictures of a run from its results in memory.

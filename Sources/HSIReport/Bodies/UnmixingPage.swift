@@ -14,7 +14,9 @@ private struct UnmixingPage {
   var page: ReportPage {
     ReportPage(
       title: "Unmixing of", kicker: "Spectral unmixing", lead: lead,
-      sections: [overview, abundanceMaps, spectra, diagnostics, counting, channelQuality, convergence, settings])
+      sections: [
+        overview, abundanceMaps, models, spectra, diagnostics, counting, channelQuality, convergence, settings,
+      ])
   }
 
   /// Channels that were used but hold hardly any signal, 1-based.
@@ -94,6 +96,33 @@ private struct UnmixingPage {
       html += "</figure>"
     }
     return html + "</div>\(remainder)</section>"
+  }
+
+  /// Which classes every pixel is a mixture of, and the models that occur most.
+  private var models: String {
+    guard let models = report.models else { return "" }
+    var html =
+      "<section><h2>Models</h2><p>\(NumberText.grouped(models.used)) of \(NumberText.grouped(models.tried)) models occur; "
+    html += "\(NumberText.grouped(models.unmodelledPixels)) pixels have none that keeps the limits.</p>"
+    if let picture = figures.models {
+      html += "<figure>\(PageParts.image(picture, "Classes of the model of every pixel"))"
+      html +=
+        "<figcaption>The classes that every pixel is a mixture of; grey where no model keeps the limits</figcaption></figure>"
+    }
+    html += "<div class=\"scroll\"><table><thead><tr><th>Classes</th><th class=\"n\">Endmembers with shade</th>"
+    html += "<th class=\"n\">Models</th><th class=\"n\">Pixels</th></tr></thead><tbody>"
+    for group in models.groups {
+      html += "<tr><th scope=\"row\">\(PageParts.swatch(group.colour))\(e(group.classes))</th>"
+      html += "<td class=\"n\">\(group.endmembers)</td><td class=\"n\">\(NumberText.grouped(group.models))</td>"
+      html += "<td class=\"n\">\(NumberText.grouped(group.pixels))</td></tr>"
+    }
+    html += "</tbody></table></div><h3>Most frequent models</h3><div class=\"scroll\"><table><thead><tr>"
+    html += "<th class=\"n\">Number</th><th>Spectra</th><th class=\"n\">Pixels</th></tr></thead><tbody>"
+    for model in models.common {
+      html += "<tr><td class=\"n\">\(model.number)</td><td>\(e(model.spectra.joined(separator: " + ")))</td>"
+      html += "<td class=\"n\">\(NumberText.grouped(model.pixels))</td></tr>"
+    }
+    return html + "</tbody></table></div></section>"
   }
 
   /// How many endmembers are in the table only.

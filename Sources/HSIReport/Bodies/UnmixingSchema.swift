@@ -11,7 +11,8 @@ extension UnmixingBody {
         "items": {"$ref": "#/$defs/endmember"}},
       \(ReportSchema.allChannels),
       "convergence": {"$ref": "#/$defs/convergence"},
-      "residual": {"$ref": "#/$defs/residual"}
+      "residual": {"$ref": "#/$defs/residual"},
+      "models": {"$ref": "#/$defs/models"}
       """,
     definitions: """
       "method": {
@@ -89,6 +90,37 @@ extension UnmixingBody {
         "properties": {
           "mean": {"$ref": "#/$defs/number"}, "median": {"$ref": "#/$defs/number"},
           "percentile95": {"$ref": "#/$defs/number"}, "maximum": {"$ref": "#/$defs/number"}
+        }
+      },
+      "models": {
+        "description": "Mixture models that occur.",
+        "type": "object", "required": ["tried", "used", "unmodelled_pixels", "groups", "common"],
+        "additionalProperties": false,
+        "properties": {
+          "tried": {"$ref": "#/$defs/count"}, "used": {"$ref": "#/$defs/count"},
+          "unmodelled_pixels": {"$ref": "#/$defs/count"},
+          "groups": {
+            "description": "By classes, the most frequent first.", "type": "array",
+            "items": {
+              "type": "object", "required": ["classes", "colour", "endmembers", "models", "pixels"],
+              "additionalProperties": false,
+              "properties": {
+                "classes": {"type": "string"}, "colour": {"type": "string", "pattern": "^#[0-9a-f]{6}$"},
+                "endmembers": {"description": "Of a model, shade included.", "$ref": "#/$defs/count"},
+                "models": {"$ref": "#/$defs/count"}, "pixels": {"$ref": "#/$defs/count"}
+              }
+            }
+          },
+          "common": {
+            "description": "The most frequent models.", "type": "array",
+            "items": {
+              "type": "object", "required": ["number", "pixels", "spectra"], "additionalProperties": false,
+              "properties": {
+                "number": {"$ref": "#/$defs/count"}, "pixels": {"$ref": "#/$defs/count"},
+                "spectra": {"type": "array", "items": {"type": "string"}}
+              }
+            }
+          }
         }
       }
       """)

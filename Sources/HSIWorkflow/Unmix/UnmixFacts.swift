@@ -34,6 +34,9 @@ struct UnmixFacts {
   var summary: String {
     let count = solution.endmembers.count
     var text = "\(solver.description.id) with \(count) endmember\(count == 1 ? "" : "s")"
+    if let table = solution.models?.table {
+      text = "\(solver.description.id) with \(count) classes, \(table.models.count) of \(table.tried) models in use"
+    }
     if let counter = solution.number?.counter { text += " (counted by \(counter))" }
     if let choice = solution.choice { text += ": \(choice)" }
     if let residual = UnmixingBody.Residual(maps.previews.layers[count]) {
@@ -41,6 +44,33 @@ struct UnmixFacts {
     }
     if !solution.objective.isEmpty, !solution.converged { text += ", not converged" }
     return text
+  }
+
+  /// What the report says about mixture models.
+  static func models(_ table: MixtureModelTable) -> UnmixingBody.Models {
+    var groups: [UnmixingBody.ModelGroup] = []
+    for model in table.models {
+      let classes = table.classes(of: model)
+      if let place = groups.firstIndex(where: { $0.classes == classes }) {
+        groups[place].models += 1
+        groups[place].pixels += model.pixels
+      } else {
+        groups.append(.init(index: 0, classes: classes, endmembers: model.level, models: 1, pixels: model.pixels))
+      }
+    }
+    groups.sort { ($1.pixels, $0.classes) < ($0.pixels, $1.classes) }
+    for i in groups.indices { groups[i].colour = CategoricalPalette.colour(i).hex }
+    let common = table.models.indices.sorted {
+      (table.models[$1].pixels, $0) < (table.models[$0].pixels, $1)
+    }.prefix(UnmixingBody.Models.listed)
+    return UnmixingBody.Models(
+      tried: table.tried, used: table.models.count, unmodelledPixels: table.unmodelled, groups: groups,
+      common: common.map { i in
+        let model = table.models[i]
+        return UnmixingBody.Model(
+          number: i + 1, pixels: model.pixels,
+          spectra: model.members.compactMap { $0 < 0 ? nil : table.library.spectra.names[Int($0)] })
+      })
   }
 
   /// The JSON report.
@@ -76,7 +106,8 @@ struct UnmixFacts {
         choice: solution.choice, countSource: solution.number?.source, counting: counting, endmembers: endmembers,
         convergence: solution.objective.isEmpty
           ? nil : UnmixingBody.Convergence(objective: solution.objective, converged: solution.converged),
-        residual: UnmixingBody.Residual(maps.previews.layers[solution.endmembers.count])),
+        residual: UnmixingBody.Residual(maps.previews.layers[solution.endmembers.count]),
+        models: solution.models?.table.map(UnmixFacts.models)),
       outputs: outputs, provenance: provenance)
   }
 }

@@ -42,13 +42,22 @@ public struct UnmixJob: Sendable {
     let claim = context.claimThreads()
     defer { claim.release() }
     var provenance = Provenance(
-      options: ["method": method.method].merging(method.values.mapValues { "\($0)" }) { $1 }, context)
+      options: ["method": method.method].merging(method.values.mapValues { "\($0)" }) { $1 }
+        .merging(
+          ["classes": method.classes, "shade": method.shade, "uncertainty": method.uncertainty?.text].compactMapValues {
+            $0
+          }
+        ) { $1 },
+      context)
     let opened = try scene.open(context)
     let solver = try UnmixSolver(method, opened, context)
     var plan = OutputPlan(overwrites: writing.overwrites, context)
     plan.read(opened.reader.files + solver.files + opened.selectionFiles, digested: records.digestsInputs)
     plan.record(on: &provenance)
-    let paths = UnmixPaths(abundances: output, products, records, isBlind: solver.findsEndmembers)
+    try refuseProducts(hasModels: solver.hasModels)
+    let paths = UnmixPaths(
+      abundances: output, products, records, isBlind: solver.findsEndmembers, hasModels: solver.hasModels,
+      hasSigma: method.uncertainty != nil)
     try paths.declare(on: &plan, writing, georeference: opened.metadata.georeference)
     try plan.check()
     let grid = try MapProducts.grid(records, opened, window: solver.window, context)
@@ -66,14 +75,21 @@ public struct UnmixJob: Sendable {
     let maps = try UnmixProducts(
       sink, paths: paths, shape: solver.source.shape, metadata: solver.source.metadata,
       names: solution.endmembers.names, extras: products.extraBands, writesGuidance: solution.learnsGuidance,
-      writing: writing)
+      hasModels: solution.models != nil, writing: writing)
     var run = RunRecords(plan, provenance, paths.output)
     run.outputs = try sink.run { sink in
       try solution.deliver { try maps.add($0) }
       guard maps.validPixels > 0 else {
         throw UnmixingError.tooFewPixels(valid: 0, needed: 1, purpose: "unmixing")
       }
-      if maps.negativePixels > 0 {
+      if let table = solution.models?.table {
+        if table.unmodelled > 0 {
+          context.warn(
+            "W-UNMODELLED",
+            "\(table.unmodelled) of \(maps.validPixels) pixels have no model that keeps the limits: the library may lack a "
+              + "material, or \(option: "set") max_rmse= and max_shade= are too tight")
+        }
+      } else if maps.negativePixels > 0 {
         context.warn(
           "W-NEGATIVE",
           "\(maps.negativePixels) of \(maps.validPixels) pixels have negative abundances: the endmembers may not enclose "
@@ -88,6 +104,9 @@ public struct UnmixJob: Sendable {
     let facts = UnmixFacts(solver: solver, solution: solution, maps: maps)
     try writeSpectra(facts, paths, &run)
     try writeChannels(facts, paths, &run, context)
+    if let path = paths.modelTable, let table = solution.models?.table {
+      try run.write(Data(table.csv.utf8), to: path, content: "table of models")
+    }
     let pictures = UnmixPictures(facts: facts, context: context)
     let shown = paths.quicklook != nil || paths.output.reports.html != nil ? try pictures.scene() : nil
     try writePictures(pictures, shown, paths, &run)
@@ -99,6 +118,22 @@ public struct UnmixJob: Sendable {
     }
     result.summary = facts.summary
     return result
+  }
+
+  /// Refuses products of mixture models where there are none, and names for deviations that were not asked for.
+  private func refuseProducts(hasModels: Bool) throws {
+    let ofModels = [
+      ("shade out", products.shade), ("model out", products.model), ("model table", products.modelTable),
+      ("normalised", products.normalised),
+    ]
+    if !hasModels, let (name, path) = ofModels.first(where: { $0.1 != nil }) {
+      throw CoreError.invalidParameter(
+        name: "\(option: name)", value: path ?? "", requirement: "used with \(option: "method") mesma")
+    }
+    if let path = products.sigma, method.uncertainty == nil {
+      throw CoreError.invalidParameter(
+        name: "\(option: "sigma out")", value: path, requirement: "used with \(option: "uncertainty")")
+    }
   }
 
   private func writeSpectra(_ facts: UnmixFacts, _ paths: UnmixPaths, _ run: inout RunRecords) throws {

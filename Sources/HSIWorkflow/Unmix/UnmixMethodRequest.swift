@@ -41,6 +41,14 @@ public struct UnmixMethodRequest: Sendable {
   /// than those of the scene.
   public var spectraScale: Double?
 
+  /// Where the classes of a library come from, for methods that need them: `name`, a table `FILE[:COLUMN]`, or a column of the table
+  /// beside the library.
+  public var classes: String?
+  /// File with the spectrum of shade, in the units of the library; nil for photometric shade, zero.
+  public var shade: String?
+  /// How standard deviations of the abundances are found; nil without.
+  public var uncertainty: UncertaintyRequest?
+
   /// A method and its endmembers; without a name `fcls` for known endmembers, `sunsal` for a library, `auto` for blind ones.
   public init(_ endmembers: Endmembers, method: String? = nil, values: [String: Double] = [:]) {
     self.endmembers = endmembers

@@ -15,6 +15,16 @@ public struct UnmixProductRequest: Sendable {
   public var residualSpectra: String?
   /// Channel quality of methods that learn it (`.csv` or `.json`).
   public var channelQuality: String?
+  /// Standard deviations of the abundances; `STEM_sigma.tif` where they are asked for and no name is given.
+  public var sigma: String?
+  /// Fraction of shade, of mixture models.
+  public var shade: String?
+  /// Number of the model of every pixel and its spectra, of mixture models.
+  public var model: String?
+  /// The models by number (`.csv`), of mixture models.
+  public var modelTable: String?
+  /// Abundances without shade, of mixture models.
+  public var normalised: String?
   /// Colour picture of the scene (`.png`).
   public var quicklook: String?
   /// Colour composite of the abundances (`.png`).
@@ -55,11 +65,23 @@ struct UnmixPaths {
   let residual: String?
   let residualSpectra: String?
   let channelQuality: [String]
+  let sigma: String?
+  let shade: String?
+  let model: String?
+  let modelTable: String?
+  let normalised: String?
   let quicklook: String?
   let composite: String?
 
-  /// - Parameter isBlind: endmembers that were found are always written.
-  init(abundances: String, _ products: UnmixProductRequest, _ records: RecordRequest, isBlind: Bool) {
+  /// - Parameters:
+  ///   - isBlind: endmembers that were found are always written.
+  ///   - hasModels: whether there are mixture models.
+  ///   - hasSigma: whether there are standard deviations.
+  init(
+    abundances: String, _ products: UnmixProductRequest, _ records: RecordRequest, isBlind: Bool,
+    hasModels: Bool = false,
+    hasSigma: Bool = false
+  ) {
     let output = OutputPaths(abundances, everything: products.everything, products.reports, records)
     self.output = output
     let stem = output.stem
@@ -70,16 +92,23 @@ struct UnmixPaths {
     channelQuality =
       products.channelQuality.map { [$0] }
       ?? (isBlind ? ["channels.csv", "channels.json"].compactMap { output.file(nil, $0) } : [])
+    sigma = hasSigma ? products.sigma ?? stem.raster("sigma") : nil
+    shade = hasModels ? output.raster(products.shade, "shade") : nil
+    model = hasModels ? output.raster(products.model, "model") : nil
+    modelTable = hasModels ? output.file(products.modelTable, "models.csv") : nil
+    normalised = hasModels ? output.raster(products.normalised, "normalised") : nil
     quicklook = output.file(products.quicklook, "scene.png")
     composite = output.file(products.composite, "composite.png")
   }
 
   /// Declares every file.
   func declare(on plan: inout OutputPlan, _ writing: RasterWriting, georeference: Georeference?) throws {
-    for raster in [output.main, guidance, residual, residualSpectra] { try plan.writeRaster(raster, writing) }
+    for raster in [output.main, guidance, residual, residualSpectra, sigma, shade, model, normalised] {
+      try plan.writeRaster(raster, writing)
+    }
     for suffix in [".sli", ".hdr", ".csv"] { plan.write(endmembers.map { $0 + suffix }) }
     for picture in [quicklook, composite] { plan.writePicture(picture, georeference: georeference) }
-    for file in channelQuality { plan.write(file) }
+    for file in channelQuality + [modelTable].compactMap({ $0 }) { plan.write(file) }
     output.declareRecords(on: &plan)
   }
 }

@@ -39,6 +39,21 @@ struct UnmixPictures {
       abundances, positions: positions, width: previews.width, height: previews.height)
   }
 
+  /// The classes of the model of every pixel, in the colours of the report.
+  private func models() throws -> ReportPicture? {
+    guard let table = facts.solution.models?.table, let layer = facts.maps.previews.layers.last else { return nil }
+    let groups = UnmixFacts.models(table).groups.map(\.classes)
+    let places = Dictionary(uniqueKeysWithValues: groups.enumerated().map { ($1, $0) })
+    let colours = table.models.map { CategoricalPalette.colour(places[table.classes(of: $0)] ?? 0) }
+    var image = RGBImage(width: facts.maps.previews.width, height: facts.maps.previews.height)
+    for (i, value) in layer.enumerated() where value.isFinite {
+      let number = Int(value)
+      let colour = number > 0 ? colours[number - 1] : Colour(0xD5D8DC)
+      for (c, byte) in [colour.red, colour.green, colour.blue, 255].enumerated() { image.pixels[4 * i + c] = byte }
+    }
+    return try ReportPicture(image, encode: PNG.encode)
+  }
+
   /// Everything that the HTML page shows.
   func figures(_ scene: ScenePicture?) throws -> UnmixingBody.Figures {
     let previews = facts.maps.previews
@@ -54,6 +69,6 @@ struct UnmixPictures {
       composite: try ReportPicture(composite(), encode: PNG.encode),
       abundances: try (0..<count).map { try map($0, range: 0...1, colours: .viridis) },
       guidance: facts.maps.hasGuidance ? try map(count + 1, colours: .cividis) : nil,
-      rmse: try map(count, colours: .cividis))
+      rmse: try map(count, colours: .cividis), models: try models())
   }
 }

@@ -16,6 +16,10 @@ final class UnmixSolver {
   /// Names for blind endmembers, on the bands of `source`.
   private(set) var naming: SpectralLibrary?
   private let method: Method
+  /// The library by classes, of methods that need them.
+  private let classes: ClassLibrary?
+  /// Spectrum of shade on the bands of `source`.
+  private let shade: [Double]?
   private var isScreened = false
   /// Files read beside the scene.
   let files: [String]
@@ -29,27 +33,49 @@ final class UnmixSolver {
     let wanted = try scene.bands(default: .good)
     switch request.endmembers {
     case .known(let path), .library(let path):
-      let library = try SpectralLibraryFile.read(path, context: context)
+      var library = try SpectralLibraryFile.read(path, context: context)
+      var assigned: [String] = []
+      var others: [String] = []
+      if case .mixture = method {
+        (library, assigned, others) = try UnmixSolver.classes(request, library, path, context)
+      }
       let needsAll = if case .known = request.endmembers { true } else { false }
       let fit = try LibraryFit(
         library, path: path, axis: scene.metadata.axis, bands: wanted, needsAll: needsAll, context: context)
+      let names = library.names
       source = try scene.source(bands: .list(fit.bands), excludesZeroSpectra: true, context)
       // Looked at through a source of its own: the other one counts the lines that it has read.
-      known = try SpectraScale.apply(
+      let known = try SpectraScale.apply(
         request.spectraScale, to: fit.library, path: path, scene.source(bands: .list(fit.bands), context), context)
+      self.known = known
       naming = nil
-      files = [path]
+      if case .mixture = method {
+        // Spectra that cover too few bands are gone; the order has stayed.
+        var rest = Array(zip(names, assigned))[...]
+        let own = known.names.map { name -> String in
+          while let first = rest.popFirst() { if first.0 == name { return first.1 } }
+          preconditionFailure("a spectrum that was not in the library")
+        }
+        classes = try ClassLibrary(known, classes: own)
+        shade = try request.shade.map {
+          try UnmixSolver.shade($0, scene, fit.bands, request.spectraScale ?? 1, context)
+        }
+      } else {
+        (classes, shade) = (nil, nil)
+      }
+      files = [path] + others + [request.shade, request.uncertainty?.file].compactMap { $0 }
     case .blind(let blind):
       source = try scene.source(bands: .list(wanted), excludesZeroSpectra: true, context)
       known = nil
+      (classes, shade) = (nil, nil)
       if let path = blind.naming {
         let library = try SpectralLibraryFile.read(path, context: context)
         naming = try LibraryFit(library, path: path, axis: scene.metadata.axis, bands: wanted, context: context)
           .spread(over: wanted)
-        files = [path]
+        files = [path] + [request.uncertainty?.file].compactMap { $0 }
       } else {
         naming = nil
-        files = []
+        files = [request.uncertainty?.file].compactMap { $0 }
       }
     }
   }
@@ -62,6 +88,9 @@ final class UnmixSolver {
   /// True when endmembers are a result.
   var findsEndmembers: Bool { known == nil }
 
+  /// True when the method finds mixture models.
+  var hasModels: Bool { classes != nil }
+
   /// What is told about the method.
   var description: MethodDescription { method.description }
 
@@ -72,6 +101,7 @@ final class UnmixSolver {
     case scene(any SceneAbundanceEstimator.Type)
     case blind(any BlindUnmixer.Type)
     case extractor(any EndmemberExtractor.Type)
+    case mixture(any ClassMixtureEstimator.Type)
 
     var description: MethodDescription {
       switch self {
@@ -79,6 +109,7 @@ final class UnmixSolver {
       case .scene(let type): type.description
       case .blind(let type): type.description
       case .extractor(let type): type.description
+      case .mixture(let type): type.description
       }
     }
   }
@@ -89,6 +120,14 @@ final class UnmixSolver {
     let findsEndmembers = if case .blind = request.endmembers { true } else { false }
     if let type = UnmixingMethods.abundance.find(name) { return .pixel(type) }
     if let type = UnmixingMethods.sceneAbundance.find(name) { return .scene(type) }
+    if let type = UnmixingMethods.classMixture.find(name) {
+      guard case .library = request.endmembers else {
+        throw CoreError.invalidParameter(
+          name: "\(option: "method")", value: name,
+          requirement: "used with \(option: "library"), whose spectra belong to \(option: "classes")")
+      }
+      return .mixture(type)
+    }
     if findsEndmembers {
       if let type = UnmixingMethods.blind.find(name) { return .blind(type) }
       if let type = UnmixingMethods.extract.find(name) { return .extractor(type) }
@@ -99,7 +138,8 @@ final class UnmixSolver {
   /// The error for a method that is not there, or does not do what is asked.
   private static func unknown(_ name: String, findsEndmembers: Bool) -> CoreError {
     let known = UnmixingMethods.abundance.descriptions + UnmixingMethods.sceneAbundance.descriptions
-    let all = (findsEndmembers ? UnmixingMethods.blind.descriptions : []) + known
+    let all =
+      (findsEndmembers ? UnmixingMethods.blind.descriptions : UnmixingMethods.classMixture.descriptions) + known
     return .unknownMethod(
       kind: findsEndmembers ? UnmixingMethods.blind.kind : UnmixingMethods.abundance.kind, name: name,
       known: all.map(\.id), aliases: all.flatMap(\.aliases))
@@ -143,7 +183,11 @@ final class UnmixSolver {
 
   /// Finds what has to be found before pixels can be delivered.
   func factorise() throws -> UnmixSolution {
+    try refuseUncertainty()
     switch (method, request.endmembers) {
+    case (.mixture(let type), .library):
+      guard let classes else { break }
+      return try mixtureSolution(type, classes)
     case (.pixel, .known), (.scene, .known), (.pixel, .library), (.scene, .library):
       guard let known else { break }
       return try knownSolution(method, known)
@@ -185,18 +229,83 @@ final class UnmixSolver {
     switch method {
     case .pixel(let type):
       let method = try type.init(request.values)
+      let uncertainty = try request.uncertainty?.closedForm(
+        type, endmembers, source, bands: usedBands, total: scene.reader.shape.bands, context)
       solution = UnmixSolution(endmembers: endmembers) { [source, context] deliver in
-        try StripUnmixing.run(source, method, endmembers, context, deliver: deliver)
+        try StripUnmixing.run(source, method, endmembers, uncertainty: uncertainty, context, deliver: deliver)
       }
     case .scene(let type):
       let method = try type.init(request.values)
       solution = UnmixSolution(endmembers: endmembers) { [source, context] deliver in
         try StripUnmixing.run(source, method, endmembers, context, deliver: deliver)
       }
-    case .blind, .extractor: preconditionFailure("only abundance methods take known endmembers")
+    case .blind, .extractor, .mixture: preconditionFailure("only abundance methods take known endmembers")
     }
     solution.settings = settings(method.description)
     return solution
+  }
+
+  /// The solution for a library of classes.
+  private func mixtureSolution(_ type: any ClassMixtureEstimator.Type, _ classes: ClassLibrary) throws -> UnmixSolution
+  {
+    let method = try type.init(request.values)
+    let found = FoundModels()
+    var bootstrap: StripUnmixing.Bootstrap?
+    if case .bootstrap(let count)? = request.uncertainty { bootstrap = .init(replicates: count) }
+    var solution = UnmixSolution(endmembers: classes.means) { [source, shade, context] deliver in
+      found.table = try StripUnmixing.run(
+        source, method, classes, shade: shade, bootstrap: bootstrap, context, deliver: deliver)
+    }
+    solution.models = found
+    solution.settings = settings(type.description)
+    return solution
+  }
+
+  /// Refuses standard deviations where the method has none, before anything is computed.
+  private func refuseUncertainty() throws {
+    guard let uncertainty = request.uncertainty else { return }
+    let isBootstrap = if case .bootstrap = uncertainty { true } else { false }
+    let id = description.id
+    switch method {
+    case .mixture: if !isBootstrap { throw UncertaintyRequest.refusal(of: id) }
+    case .pixel(let type):
+      if isBootstrap || !(type is any LeastSquaresEstimator.Type) {
+        throw UncertaintyRequest.refusal(of: id, bootstrap: isBootstrap)
+      }
+    case .scene, .blind, .extractor: throw UncertaintyRequest.refusal(of: id, bootstrap: isBootstrap)
+    }
+  }
+
+  /// The spectra of a library that have a class, their classes, and the table that says so.
+  private static func classes(
+    _ request: UnmixMethodRequest, _ library: SpectralLibrary, _ path: String, _ context: RunContext
+  ) throws -> (SpectralLibrary, [String], [String]) {
+    let (classes, files) = try LibraryClasses.assign(request.classes, to: library, path: path)
+    let kept = classes.indices.filter { classes[$0] != nil }
+    if kept.count < classes.count {
+      context.warn("W-LIB-CLASS", "\(path): \(classes.count - kept.count) spectra have no class and are left out")
+    }
+    return (library.selecting(kept), classes.compactMap { $0 }, files)
+  }
+
+  /// The spectrum of shade in a file, on bands of the scene.
+  private static func shade(
+    _ path: String, _ scene: OpenScene, _ bands: [Int], _ factor: Double, _ context: RunContext
+  ) throws -> [Double] {
+    let spectra = try SpectralLibraryFile.read(path, context: context)
+    guard spectra.count == 1 else {
+      throw RasterError.inconsistent(
+        path: path, reason: "it holds \(spectra.count) spectra but shade is one",
+        advice: "give a file with one spectrum")
+    }
+    let fit = try LibraryFit(
+      spectra, path: path, axis: scene.metadata.axis, bands: bands, needsAll: true, context: context)
+    guard fit.bands == bands else {
+      throw RasterError.inconsistent(
+        path: path, reason: "shade covers \(fit.bands.count) of the \(bands.count) bands that are used",
+        advice: "choose bands that it covers with \(option: "band list")")
+    }
+    return fit.library.values.map { $0 * factor }
   }
 
   private func blindSolution(_ type: any BlindUnmixer.Type, _ blind: UnmixMethodRequest.Blind) throws -> UnmixSolution {
@@ -293,6 +402,12 @@ final class UnmixSolver {
   }
 }
 
+/// The models that occur in a scene.
+final class FoundModels {
+  /// Nil until the maps are computed.
+  var table: MixtureModelTable?
+}
+
 /// What is known before the maps are computed, and how to compute them.
 struct UnmixSolution {
   /// K spectra on the bands used, with their final names.
@@ -309,6 +424,8 @@ struct UnmixSolution {
   /// What the method chose from the scene.
   var choice: String?
   var settings: [String: Double] = [:]
+  /// The mixture models, of methods that find such; the table is there once the maps are.
+  var models: FoundModels?
   /// Computes the maps and hands them over strip by strip.
   let deliver: ((ProductStrip) throws -> Void) throws -> Void
 

@@ -75,7 +75,7 @@ extension PathRole {
   /// What a value is to a job.
   fileprivate var batchRole: CommandCatalogue.Role {
     switch self {
-    case .input, .mask, .missing, .kernel, .judgedMap, .places: .input
+    case .input, .mask, .missing, .kernel, .wordOrFile, .judgedMap, .places: .input
     case .weights: .model
     case .output: .output
     }

@@ -15,6 +15,8 @@ struct UnmixCommand: ParsableCommand {
         hsi unmix scene.tif abundances.tif --endmembers spectra.sli --method fcls
       Sparse, on a library of many spectra:
         hsi unmix scene.tif abundances.tif --library usgs.sli --set lambda=0.01
+      Mixtures of single spectra of a library with classes:
+        hsi unmix scene.tif abundances.tif --library roofs.sli --method mesma --classes level_2
       Endmembers from the scene, then least squares:
         hsi unmix scene.tif abundances.tif --count 4 --method fcls --extract vca
 
@@ -68,9 +70,19 @@ struct UnmixCommand: ParsableCommand {
   )
   var normalise: Bool?
 
+  @Option(
+    help: ArgumentHelp(
+      """
+      Standard deviations of the abundances: residual (noise from each pixel's residual), estimated (noise of the scene's bands), a \
+      file with one σ per band, or bootstrap:N (mesma: members of the classes drawn again).
+      """,
+      valueName: "residual|estimated|file|bootstrap:n"))
+  var uncertainty: WordOrFilePath?
+
   @Flag(help: "Do not leave out channels that the others cannot predict (counting and plain extraction).")
   var keepBadChannels = false
 
+  @OptionGroup(title: "Library of classes") var mixture: MixtureOptions
   @OptionGroup(title: "Products") var products: ProductOptions
   @OptionGroup(title: "Map") var map: MapOptions
   @OptionGroup(title: "Input") var input: InputOptions
@@ -87,7 +99,11 @@ struct UnmixCommand: ParsableCommand {
   }
 
   private func request() throws -> UnmixMethodRequest {
-    var request = UnmixMethodRequest(try source(), method: method, values: try MethodOptions.values(set))
+    var values = try MethodOptions.values(set)
+    if let level = mixture.maxLevel { values["max_level"] = Double(level) }
+    var request = UnmixMethodRequest(try source(), method: method, values: values)
+    try mixture.apply(to: &request)
+    request.uncertainty = try uncertainty.map { try UncertaintyRequest(parsing: $0.text) }
     request.keepsBadChannels = keepBadChannels
     if let spectraScale {
       guard endmembers != nil || (library != nil && count == nil) else {
@@ -125,6 +141,42 @@ struct UnmixCommand: ParsableCommand {
   }
 }
 
+/// What mixture models need beside a library.
+struct MixtureOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      """
+      Classes of the spectra: a column of the table beside the library (LIB.csv of LIB.sli), a table of names and classes, or name \
+      (the letters that the names begin with).
+      """,
+      valueName: "column|file[:column]|name"))
+  var classes: WordOrFilePath?
+
+  @Option(
+    help: ArgumentHelp("Most endmembers in a model, shade included (default: 3).", valueName: "level"))
+  var maxLevel: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Shade: photometric (zero, default), or a file with one spectrum.", valueName: "photometric|file"))
+  var shade: WordOrFilePath?
+
+  /// Hands them to a request of a method that takes them.
+  func apply(to request: inout UnmixMethodRequest) throws {
+    let isMixture = UnmixingMethods.classMixture.find(request.method) != nil
+    if !isMixture {
+      for (name, value) in [
+        ("--classes", classes?.text), ("--max-level", maxLevel.map(String.init)), ("--shade", shade?.text),
+      ] {
+        guard let value else { continue }
+        throw CoreError.invalidParameter(name: name, value: value, requirement: "used with --method mesma")
+      }
+    }
+    request.classes = classes?.text
+    request.shade = shade?.text == "photometric" ? nil : shade?.text
+  }
+}
+
 /// `--count`: a number, or auto.
 enum EndmemberCount {
   /// The number; nil for auto.
@@ -159,6 +211,21 @@ struct ProductOptions: ParsableArguments {
   @Option(help: "Channel quality of methods that learn it (.csv or .json).")
   var channelQuality: OutputPath?
 
+  @Option(help: "Standard deviations, with --uncertainty (default: STEM_sigma).")
+  var sigmaOut: OutputPath?
+
+  @Option(help: "Fraction of shade (mesma).")
+  var shadeOut: OutputPath?
+
+  @Option(help: "Number of each pixel's model, and its spectra (mesma).")
+  var modelOut: OutputPath?
+
+  @Option(help: "The models by number (mesma; .csv).")
+  var modelTable: OutputPath?
+
+  @Option(help: "Abundances divided by their sum, without shade (mesma).")
+  var normalised: OutputPath?
+
   @Option(help: "Colour picture of the scene (.png).")
   var quicklook: OutputPath?
 
@@ -191,6 +258,11 @@ struct ProductOptions: ParsableArguments {
     request.residual = residual?.text
     request.residualSpectra = residualSpectra?.text
     request.channelQuality = channelQuality?.text
+    request.sigma = sigmaOut?.text
+    request.shade = shadeOut?.text
+    request.model = modelOut?.text
+    request.modelTable = modelTable?.text
+    request.normalised = normalised?.text
     request.quicklook = quicklook?.text
     request.composite = composite?.text
     request.extraBands = try (add ?? "").split(separator: ",").map { try choice("--add", String($0)) }

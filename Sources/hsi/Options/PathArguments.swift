@@ -16,6 +16,8 @@ enum PathRole: CaseIterable {
   case missing
   /// The weights of a blur, or one of its families.
   case kernel
+  /// A table or spectrum, `FILE[:COLUMN]`, or a word.
+  case wordOrFile
   /// Weights or a fitted transform, whose contents decide about the result as much as options do.
   case weights
   /// A file that is written.
@@ -31,6 +33,7 @@ enum PathRole: CaseIterable {
     case .missing: ["tif", "tiff", "dat", "img", "npy", "mat"]
     case .places: ["geojson", "gpkg", "shp", "fgb", "kml"]
     case .kernel: ["csv", "txt"]
+    case .wordOrFile: ["csv", "txt", "sli"]
     case .weights: ["safetensors", "pth", "pt", "ckpt", "json"]
     case .output:
       [
@@ -48,6 +51,7 @@ enum PathRole: CaseIterable {
     case .missing: return [MissingRequest(parsing: value).file].compactMap { $0 }
     case .places: return [PlacesPath(argument: value).file].compactMap { $0 }
     case .kernel: return [(try? KernelRequest(parsing: value))?.file].compactMap { $0 }
+    case .wordOrFile: return WordOrFilePath(argument: value).file.map { [$0] } ?? []
     case .judgedMap:
       let map = JudgedMapPath(argument: value).map
       return [map.path] + [map.split].compactMap { $0 }
@@ -107,6 +111,24 @@ struct KernelPath: PathArgument {
   static let role = PathRole.kernel
   let text: String
   init(argument: String) { text = argument }
+}
+
+/// A file (a name with a dot or a slash), perhaps with a column of it, or a word.
+struct WordOrFilePath: PathArgument {
+  static let role = PathRole.wordOrFile
+  let text: String
+  init(argument: String) { text = argument }
+
+  /// The file that is named.
+  var file: String? {
+    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+    func isFile(_ name: String) -> Bool { name.contains("/") || name.contains(".") }
+    if let last = parts.last, parts.count > 1, !isFile(String(last)) {
+      let path = parts.dropLast().joined(separator: ":")
+      if isFile(path) { return path }
+    }
+    return isFile(text) ? text : nil
+  }
 }
 
 /// A map and the split whose test pixels are judged.

@@ -1,0 +1,62 @@
+import ArgumentParser
+import HSIKit
+
+/// `hsi spectra optimise`.
+struct SpectraOptimiseCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "optimise",
+    abstract: "Choose the spectra of a library that stand best for their classes.",
+    discussion: """
+      ear: least RMSE when modelling the others of the class; masa: least angle to them; cob: models most of them, and \
+      fewest of other classes; ies: the set that classifies the library best. A spectrum models another by itself and shade.
+
+      Examples:
+        hsi spectra optimise library.sli few.sli --by ear --classes level_2
+        hsi spectra optimise library.sli few.sli --by ies --classes names.csv --table measures.csv
+      """)
+
+  @Argument(help: "A library, or a folder of spectra.")
+  var library: InputPath
+
+  @Argument(help: "Spectra to write: .sli (with .hdr) or .csv.")
+  var destination: OutputPath
+
+  @Option(
+    help: ArgumentHelp("ear, masa, cob or ies.", valueName: "criterion"),
+    completion: NameCompletion.cases(of: EndmemberMeasures.Criterion.self))
+  var by = EndmemberMeasures.Criterion.ear.rawValue
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      Classes of the spectra: a column of the table beside the library (LIB.csv of LIB.sli), a table of names and classes, or name \\
+      (the letters that the names begin with).
+      """,
+      valueName: "column|file[:column]|name"))
+  var classes: WordOrFilePath?
+
+  @Option(help: "Spectra of every class (not ies).")
+  var perClass = 3
+
+  @Option(help: "RMSE up to which a spectrum counts as modelled, in reflectance (cob, ies).")
+  var maxRmse = 0.025
+
+  @Option(help: "Table of the measures of all spectra (.csv).")
+  var table: OutputPath?
+
+  @Flag(help: "Replace existing outputs.")
+  var overwrite = false
+
+  @OptionGroup(title: "Running") var options: RunOptions
+
+  func run() throws {
+    let context = try options.makeContext()
+    var job = OptimiseSpectraJob(library: library.text, output: destination.text, classes: classes?.text)
+    job.criterion = try choice("--by", by)
+    job.perClass = perClass
+    job.maxRMSE = maxRmse
+    job.table = table?.text
+    job.overwrites = overwrite
+    try Terminal.finish(job.run(context), context)
+  }
+}
