@@ -13,6 +13,26 @@ struct DetectionSpeed: ParsableCommand {
   @Option(help: "Bands of the scene.") var bands = 162
   @Option(help: "Runs of each measurement; the shortest counts.") var runs = 5
   @Option(help: "Measure only methods whose name has this text.") var only: String?
+  @Option(help: "Python with spectral and scikit-learn, to run the peers.") var python: String?
+
+  /// Python in the place of ours: `t` is the target, `many` five hundred spectra.
+  private static let peers: [String: PythonPeer] = [
+    "mf": PythonPeer(
+      name: "spectral", setup: "import spectral", body: "spectral.matched_filter(x, t, spectral.calc_stats(x))"),
+    "ace": PythonPeer(
+      name: "spectral", setup: "import spectral", body: "spectral.ace(x, t, background=spectral.calc_stats(x))"),
+    "rx": PythonPeer(
+      name: "spectral", setup: "import spectral", body: "spectral.rx(x, background=spectral.calc_stats(x))"),
+    "sam": PythonPeer(
+      name: "spectral", setup: "import spectral", body: "spectral.spectral_angles(x, t[None])"),
+    "sam, 500 spectra": PythonPeer(
+      name: "spectral",
+      setup: "import spectral; m = np.stack([t * (1 + 0.1 * (k % 7)) + 0.001 * k for k in range(500)])",
+      body: "spectral.spectral_angles(x, m)"),
+    "k-means, 10 clusters, 20 rounds": PythonPeer(
+      name: "scikit-learn", setup: "from sklearn.cluster import KMeans",
+      body: "KMeans(10, n_init=1, max_iter=20, tol=0, random_state=0).fit(x.reshape(-1, x.shape[2]))"),
+  ]
 
   func run() throws {
     Parallel.setThreads(threads)
@@ -32,11 +52,17 @@ struct DetectionSpeed: ParsableCommand {
       guard only.map({ name.contains($0) }) ?? true else { return }
       let result = Measurement(
         name, seconds: try bestTime(runs: runs, work), flops: flops, bytes: bytes, limits)
-      print(
-        String(
-          format: "%@ %9.2f ms   bound %7.2f ms   %3.0f %%",
-          name.padding(toLength: 34, withPad: " ", startingAt: 0) as NSString,
-          result.seconds * 1e3, result.bound * 1e3, result.fraction * 100))
+      var line = String(
+        format: "%@ %9.2f ms   bound %7.2f ms   %3.0f %%",
+        name.padding(toLength: 34, withPad: " ", startingAt: 0) as NSString, result.seconds * 1e3, result.bound * 1e3,
+        result.fraction * 100)
+      if let python, let peer = DetectionSpeed.peers[name],
+        let seconds = try peer.seconds(python, scene.cube, ["t": one.values], runs: runs, threads: threads)
+      {
+        line += String(
+          format: "   %@ %.0f ms (%.1f ×)", peer.name as NSString, seconds * 1e3, seconds / result.seconds)
+      }
+      print(line)
     }
     let square = n * l * (l + 1)
     func target(

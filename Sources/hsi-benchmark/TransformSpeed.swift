@@ -123,66 +123,36 @@ struct TransformSpeed: ParsableCommand {
 
   // MARK: - Peers
 
-  /// What Python does in the place of ours, on `x` (lines × samples × bands, float32), `w` and `e` (centres of scene and EnMAP).
-  private static let peers: [String: (name: String, setup: String, body: String)] = [
-    "continuum": (
-      "spectral", "from spectral.algorithms.continuum import remove_continuum", "remove_continuum(x, w)"
-    ),
-    "resample": (
-      "spectral",
-      "from spectral import BandResampler; r = BandResampler(w, e[0], np.full(len(w), 6.0), e[1]).matrix.astype(np.float32); r[~np.isfinite(r)] = 0",
-      "x.reshape(-1, x.shape[2]) @ r.T"
-    ),
-    "pca": (
-      "scikit-learn", "from sklearn.decomposition import PCA", "PCA(10).fit_transform(x.reshape(-1, x.shape[2]))"
-    ),
-    "mnf": (
-      "spectral", "import spectral",
-      "spectral.mnf(spectral.calc_stats(x), spectral.noise_from_diffs(x)).reduce(x, num=10)"
-    ),
-    "ica": (
-      "scikit-learn", "from sklearn.decomposition import FastICA",
-      "FastICA(10, random_state=0, whiten='unit-variance').fit_transform(x.reshape(-1, x.shape[2]))"
-    ),
-    "savgol": ("SciPy", "from scipy.signal import savgol_filter", "savgol_filter(x, 9, 2, axis=2)"),
+  /// What Python does in the place of ours, on `x` (lines × samples × bands, float32), `w`, `e` and `f` (centres of scene and EnMAP, widths of EnMAP).
+  private static let peers: [String: PythonPeer] = [
+    "continuum": PythonPeer(
+      name: "spectral", setup: "from spectral.algorithms.continuum import remove_continuum",
+      body: "remove_continuum(x, w)"),
+    "resample": PythonPeer(
+      name: "spectral",
+      setup:
+        "from spectral import BandResampler; r = BandResampler(w, e, np.full(len(w), 6.0), f).matrix.astype(np.float32); r[~np.isfinite(r)] = 0",
+      body: "x.reshape(-1, x.shape[2]) @ r.T"),
+    "pca": PythonPeer(
+      name: "scikit-learn", setup: "from sklearn.decomposition import PCA",
+      body: "PCA(10).fit_transform(x.reshape(-1, x.shape[2]))"),
+    "mnf": PythonPeer(
+      name: "spectral", setup: "import spectral",
+      body: "spectral.mnf(spectral.calc_stats(x), spectral.noise_from_diffs(x)).reduce(x, num=10)"),
+    "ica": PythonPeer(
+      name: "scikit-learn", setup: "from sklearn.decomposition import FastICA",
+      body: "FastICA(10, random_state=0, whiten='unit-variance').fit_transform(x.reshape(-1, x.shape[2]))"),
+    "savgol": PythonPeer(
+      name: "SciPy", setup: "from scipy.signal import savgol_filter",
+      body: "savgol_filter(x, 9, 2, axis=2)"),
   ]
 
   /// The shortest time of a peer in as many runs, at most three.
   private func peer(_ python: String, _ id: String, _ scene: Cube) throws -> Double? {
     guard let peer = TransformSpeed.peers[id], let enmap = SensorTable.named("enmap") else { return nil }
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("hsi-peer-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    let file = folder.appendingPathComponent("x.raw")
-    try Data(bytes: scene.pixels.pointer, count: 4 * scene.count * bands).write(to: file)
-    func list(_ values: [Double]) -> String { "np.array([\(values.map { "\($0)" }.joined(separator: ","))])" }
-    let script = """
-      import time, warnings
-      import numpy as np
-      warnings.filterwarnings("ignore")
-      x = np.fromfile("\(file.path)", np.float32).reshape(\(scene.shape.lines), \(scene.shape.samples), \(bands))
-      w = \(list(scene.metadata.axis.wavelengths ?? []))
-      e = (\(list(enmap.wavelengths)), \(list(enmap.fwhm ?? [])))
-      \(peer.setup)
-      best = 1e9
-      for _ in range(\(min(runs, 3))):
-          start = time.perf_counter()
-          \(peer.body)
-          best = min(best, time.perf_counter() - start)
-      print(best)
-      """
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: python)
-    process.arguments = ["-c", script]
-    var environment = ProcessInfo.processInfo.environment
-    for name in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"] { environment[name] = "\(threads)" }
-    process.environment = environment
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    try process.run()
-    let data = pipe.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    let lines = String(decoding: data, as: UTF8.self).split(separator: "\n")
-    return lines.last.flatMap { Double($0) }
+    let values = [
+      "w": scene.metadata.axis.wavelengths ?? [], "e": enmap.wavelengths, "f": enmap.fwhm ?? [],
+    ]
+    return try peer.seconds(python, scene, values, runs: runs, threads: threads)
   }
 }
