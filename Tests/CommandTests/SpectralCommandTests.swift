@@ -248,7 +248,7 @@ import Testing
         - { id: there, run: transform, with: { method: mnf, components: 8, save: "{output}_m.json" }, out: "{output}_c.tif" }
         - { id: back, run: transform, with: { inverse: "{output}_m.json" }, in: there, out: "{output}_s.tif" }
         - { id: bands, run: resample, with: { to: sentinel2 }, in: back, out: "{output}_b.tif" }
-        - { id: index, run: index, with: { index: "ndvi", within: 30 }, in: back, out: "{output}_i.tif" }
+        - { id: ndvi, run: index, with: { index: "ndvi", within: 30 }, in: back, out: "{output}_i.tif" }
       """
     try Data(job.utf8).write(to: URL(fileURLWithPath: place.path("job.yml")))
     let result = try run("batch run job.yml", place)
