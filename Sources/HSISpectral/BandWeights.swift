@@ -17,21 +17,46 @@ public struct BandWeights: Sendable {
   /// The bands that come out.
   public let axis: SpectralAxis
 
+  /// First band and number of bands of every group of 16 that come out, and the weights of the groups one after the other: bands of
+  /// instruments, filters and picks take few bands of a scene beside each other.
+  private let first, count: [UInt32]
+  private let packed: [Float]
+
+  /// Pixels that are computed at a time.
+  private static let chunk = 512
+
   /// Sums of these weights.
   public init(_ weights: Matrix<Double>, axis: SpectralAxis) {
     precondition(weights.columns == axis.count, "\(weights.columns) sums for \(axis.count) bands")
     (self.weights, self.axis) = (weights, axis)
+    var (first, count, packed): ([UInt32], [UInt32], [Float]) = ([], [], [])
+    let group = Int(HSI_BAND_GROUP)
+    for start in stride(from: 0, to: weights.columns, by: group) {
+      let columns = start..<min(start + group, weights.columns)
+      let used = (0..<weights.rows).filter { row in columns.contains { weights[row, $0] != 0 } }
+      let bands = (used.first ?? 0)..<((used.last ?? -1) + 1)
+      first.append(UInt32(bands.lowerBound))
+      count.append(UInt32(bands.count))
+      for band in bands {
+        for column in start..<(start + group) {
+          packed.append(columns.contains(column) ? Float(weights[band, column]) : 0)
+        }
+      }
+    }
+    (self.first, self.count, self.packed) = (first, count, packed)
   }
 
-  /// The sums for every pixel: `output` becomes pixels × bands that come out. Cost 2 N L K flops, weights in single precision.
+  /// The sums for every pixel: `output` becomes pixels × bands that come out. Cost 2 N K times the bands that 16 neighbouring sums take
+  /// part in; weights and sums in single precision.
   public func apply(_ pixels: PixelMatrix, into output: PixelMatrix) {
     precondition(pixels.columns == weights.rows, "pixels of \(pixels.columns) bands for weights of \(weights.rows)")
     output.reshape(rows: pixels.rows, columns: axis.count)
-    guard axis.count > 0, pixels.rows > 0 else { return }
-    var scratch = [Double](repeating: 0, count: hsi_project_scratch_size(weights.rows, weights.columns))
-    hsi_project(
-      pixels.pointer, weights.rows, pixels.rows, weights.rows, weights.values, weights.columns, output.pointer,
-      weights.columns, &scratch)
+    let (source, target, bands, columns) = (pixels.pointer, output.pointer, pixels.columns, axis.count)
+    Parallel.forEachChunk(of: pixels.rows, chunk: BandWeights.chunk) { _, rows in
+      hsi_band_sums(
+        source + rows.lowerBound * bands, bands, rows.count, first, count, columns, packed,
+        target + rows.lowerBound * columns, columns)
+    }
   }
 
   /// The sums for one spectrum, in double precision.

@@ -128,7 +128,8 @@ public struct AbsorptionFeatures: Sendable {
 
   /// The features of every pixel: `output` becomes pixels × (5 · features).
   ///
-  /// - Returns: pixels of which a feature has a continuum that is not above 0 everywhere; all values of that feature are NaN.
+  /// - Returns: pixels of which the feature with most of them has a continuum that is not above 0 everywhere; all values of a feature are
+  ///   NaN there.
   @discardableResult
   public func apply(_ pixels: PixelMatrix, into output: PixelMatrix) -> Int {
     let width = AbsorptionFeatures.properties.count * ranges.count

@@ -236,4 +236,23 @@ import Testing
       #expect(FileManager.default.fileExists(atPath: place.path("o/\(name).bsq.prov.json")))
     }
   }
+
+  /// Models that a step writes and another reads, as a job over a scene.
+  @Test func stepsOfABatch() throws {
+    let place = try SampleScene.workplace()
+    let job = """
+      version: 1
+      inputs: [in/s.dat]
+      output: "o/{stem}"
+      steps:
+        - { id: there, run: transform, with: { method: mnf, components: 8, save: "{output}_m.json" }, out: "{output}_c.tif" }
+        - { id: back, run: transform, with: { inverse: "{output}_m.json" }, in: there, out: "{output}_s.tif" }
+        - { id: bands, run: resample, with: { to: sentinel2 }, in: back, out: "{output}_b.tif" }
+        - { id: ndvi, run: index, with: { index: "ndvi", within: 30 }, in: back, out: "{output}_i.tif" }
+      """
+    try Data(job.utf8).write(to: URL(fileURLWithPath: place.path("job.yml")))
+    let result = try run("batch run job.yml", place)
+    #expect(result.status == 0, "\(result.errors)")
+    for name in ["c", "s", "b", "i"] { #expect(FileManager.default.fileExists(atPath: place.path("o/s_\(name).tif"))) }
+  }
 }

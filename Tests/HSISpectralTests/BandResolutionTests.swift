@@ -1,12 +1,13 @@
 import Foundation
 import HSICore
 import HSINumerics
+import HSITestSupport
 import Testing
 
 @testable import HSISpectral
 
 /// Bands of other instruments: what is exact, what is left out.
-@Suite struct BandResolutionTests {
+@Suite(.serialized) struct BandResolutionTests {
   private let fine = SpectralAxis(
     wavelengths: (0..<401).map { 400 + 5 * Double($0) }, fwhm: [Double](repeating: 5, count: 401))
 
@@ -108,5 +109,31 @@ import Testing
     var none = one
     none.good = [false]
     #expect(throws: SpectralError.self) { try resolve(none, one) }
+  }
+
+  /// Sums of neighbouring bands, of bands all over, of none; numbers of pixels and sums that fill no block.
+  @Test func sumsAreThePlainOnes() {
+    for (bands, columns, reach) in [(1, 1, 1), (40, 17, 3), (33, 48, 33), (60, 100, 2), (5, 3, 0)] {
+      let weights = Matrix<Double>(rows: bands, columns: columns) { band, column in
+        var random = CounterRandom(seed: 5, stream: UInt64(band * 1000 + column))
+        return abs(band - column * bands / columns) < reach ? random.normal() : 0
+      }
+      let sums = BandWeights(weights, axis: SpectralAxis(count: columns))
+      for pixels in [0, 1, 7, 8, 529] {
+        var random = CounterRandom(seed: 6)
+        let scene = PixelMatrix(
+          rows: pixels, columns: bands, values: (0..<(pixels * bands)).map { _ in Float(random.uniform()) })
+        let result = PixelMatrix(rows: 0, columns: 0)
+        atEveryKernelLevel { level in
+          sums.apply(scene, into: result)
+          #expect(result.rows == pixels && result.columns == columns)
+          for n in 0..<pixels {
+            for (k, value) in sums.apply(scene.row(n).map(Double.init)).enumerated() {
+              #expect(abs(Double(result[n, k]) - value) < 2e-5, "level \(level), \(bands) bands, pixel \(n), sum \(k)")
+            }
+          }
+        }
+      }
+    }
   }
 }

@@ -24,6 +24,11 @@ void hsi_repeat_row(const float *row, size_t pixels, size_t channels, float *out
     for (size_t n = 0; n < pixels; n++) memcpy(out + n * out_stride, row, channels * sizeof(float));
 }
 
+void hsi_band_sums(const float *scene, size_t stride, size_t pixels, const uint32_t *first, const uint32_t *count,
+                   size_t columns, const float *packed, float *out, size_t out_stride) {
+    HSI_SELECT(band_sums)(scene, stride, pixels, first, count, columns, packed, out, out_stride);
+}
+
 void hsi_tanh_rows(float *s, size_t rows, size_t channels, double *slopes) {
     HSI_SELECT(tanh_rows)(s, rows, channels, slopes);
 }

@@ -61,6 +61,40 @@ static void K(shift_rows)(const float *scene, size_t stride, size_t pixels, size
     }
 }
 
+/// One group of columns for `rows` pixels.
+HSI_INLINE void K(band_group)(const float *scene, size_t stride, const int rows, size_t bands, const float *weights,
+                              float *out, size_t out_stride, size_t lanes) {
+    f32x16 sum[8];
+    HSI_UNROLL for (int i = 0; i < rows; i++) sum[i] = (f32x16)(0.0f);
+    for (size_t l = 0; l < bands; l++) {
+        const f32x16 w = K(load)(weights + l * HSI_BAND_GROUP);
+        HSI_UNROLL for (int i = 0; i < rows; i++) sum[i] = scene[(size_t)i * stride + l] * w + sum[i];
+    }
+    HSI_UNROLL for (int i = 0; i < rows; i++) {
+        if (lanes == HSI_BAND_GROUP) K(store)(out + (size_t)i * out_stride, sum[i]);
+        else K(store_partial)(out + (size_t)i * out_stride, sum[i], lanes);
+    }
+}
+
+static void K(band_sums)(const float *scene, size_t stride, size_t pixels, const uint32_t *first,
+                         const uint32_t *count, size_t columns, const float *packed, float *out, size_t out_stride) {
+    const size_t groups = (columns + HSI_BAND_GROUP - 1) / HSI_BAND_GROUP;
+    for (size_t n = 0; n < pixels;) {
+        const size_t rows = pixels - n >= 8 ? 8 : 1;
+        const float *weights = packed;
+        for (size_t g = 0; g < groups; g++) {
+            const size_t start = g * HSI_BAND_GROUP;
+            const size_t lanes = columns - start < HSI_BAND_GROUP ? columns - start : HSI_BAND_GROUP;
+            const float *pixel = scene + n * stride + first[g];
+            float *target = out + n * out_stride + start;
+            if (rows == 8) K(band_group)(pixel, stride, 8, count[g], weights, target, out_stride, lanes);
+            else K(band_group)(pixel, stride, 1, count[g], weights, target, out_stride, lanes);
+            weights += (size_t)count[g] * HSI_BAND_GROUP;
+        }
+        n += rows;
+    }
+}
+
 /// tanh(x) = 1 - 2 / (e^2x + 1)
 HSI_INLINE f32x16 K(tanh16)(f32x16 x) { return 1.0f - 2.0f / (K(exp)(2.0f * x) + 1.0f); }
 

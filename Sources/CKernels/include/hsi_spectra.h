@@ -34,6 +34,19 @@ void hsi_repeat_row(const float *row, size_t pixels, size_t channels, float *out
 /// rows. tanh within 2e-7. Runs on the calling thread.
 void hsi_tanh_rows(float *s, size_t rows, size_t channels, double *slopes);
 
+// MARK: - Sums of bands
+
+/// Columns of a group.
+enum { HSI_BAND_GROUP = 16 };
+
+/// out[n * out_stride + c] = sum_l scene[n * stride + l] * w[l, c] for weights that are 0 but in few neighbouring bands per
+/// column: columns come in groups of 16, and group g takes bands first[g] ... first[g] + count[g] - 1 only. packed holds
+/// count[g] x 16 weights for one group after the other, 0 behind the last column. Every value is one fp32 chain over
+/// ascending bands: same bits whatever pixels share the call. Cost 32 sum_g count[g] flops per pixel. Runs on the
+/// calling thread.
+void hsi_band_sums(const float *scene, size_t stride, size_t pixels, const uint32_t *first, const uint32_t *count,
+                   size_t columns, const float *packed, float *out, size_t out_stride);
+
 // MARK: - Formulas
 
 typedef enum {
