@@ -25,7 +25,7 @@ public struct EDAA: BlindUnmixer {
     advice: "Endmembers that are means of real pixels, hence never wilder than the data; pixels of unit length help.",
     parameters: [
       ParameterDescription("inner", 5, in: 1...100, "steps in A, and in B, of a turn"),
-      ParameterDescription("iterations", 300, in: 1...100_000, "most turns"),
+      ParameterDescription("iterations", 2000, in: 1...100_000, "most turns"),
       ParameterDescription(
         "tolerance", 1e-5, in: 0...1, "stop when the objective falls by less than this fraction, from turn 10 on"),
     ])

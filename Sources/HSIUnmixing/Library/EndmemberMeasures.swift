@@ -130,8 +130,15 @@ public struct EndmemberMeasures: Sendable {
     var kappa = -Double.infinity
     for _ in 0..<count {
       var (best, value) = (-1, kappa)
+      let now = assignment(set)
       for candidate in 0..<count where !set.contains(candidate) {
-        let found = self.kappa(set + [candidate])
+        // Only what the candidate models better than the set changes.
+        var classes = now.classes
+        for i in 0..<count where i != candidate && isModelled[i * count + candidate] && rmse[i, candidate] < now.rmse[i]
+        {
+          classes[i] = library.membership[candidate]
+        }
+        let found = self.kappa(of: classes)
         if found > value { (best, value) = (candidate, found) }
       }
       guard best >= 0 else { break }
@@ -153,17 +160,26 @@ public struct EndmemberMeasures: Sendable {
     return set.sorted()
   }
 
+  /// The class that a set gives every spectrum, as many as there are for none, and the RMSE.
+  private func assignment(_ set: [Int]) -> (classes: [Int], rmse: [Double]) {
+    let count = library.spectra.count
+    var classes = [Int](repeating: library.classes.count, count: count)
+    var least = [Double](repeating: .infinity, count: count)
+    for i in 0..<count {
+      for j in set where j != i && isModelled[i * count + j] && rmse[i, j] < least[i] {
+        (least[i], classes[i]) = (rmse[i, j], library.membership[j])
+      }
+    }
+    return (classes, least)
+  }
+
   /// Cohen's kappa of the classes that a set gives; spectra that it does not model count as a class of their own.
-  public func kappa(_ set: [Int]) -> Double {
+  public func kappa(_ set: [Int]) -> Double { kappa(of: assignment(set).classes) }
+
+  private func kappa(of found: [Int]) -> Double {
     let (count, classes) = (library.spectra.count, library.classes.count)
     var table = [Double](repeating: 0, count: classes * (classes + 1))
-    for i in 0..<count {
-      var (least, found) = (Double.infinity, classes)
-      for j in set where j != i && isModelled[i * count + j] && rmse[i, j] < least {
-        (least, found) = (rmse[i, j], library.membership[j])
-      }
-      table[library.membership[i] * (classes + 1) + found] += 1
-    }
+    for i in 0..<count { table[library.membership[i] * (classes + 1) + found[i]] += 1 }
     let total = Double(count)
     var (agreed, expected) = (0.0, 0.0)
     for c in 0..<classes {
