@@ -26,6 +26,8 @@ import Testing
     ("patchesPerEpoch", "train denoise s.dat --out o --patches-per-epoch"),
     ("guardRadius", "classify split l.tif --out o.tif --guard"),
     ("runs", "evaluate transfer s.dat l.tif --model m --runs"), ("count", "cluster s.dat o.tif --count"),
+    ("maxLevel", "unmix s.dat o.tif --library l.sli --method mesma --classes name --max-level"),
+    ("perClass", "spectra optimise l.sli o.sli --classes name --per-class"),
   ]
 
   /// The command itself refuses them, before it opens anything.
