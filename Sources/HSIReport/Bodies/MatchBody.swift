@@ -101,7 +101,7 @@ extension MatchBody {
       "method": {
         "type": "object", "required": ["id", "name", "task", "settings"], "additionalProperties": false,
         "properties": {
-          "id": {"type": "string"}, "name": {"type": "string"}, "task": {"const": "match"},
+          "id": {"type": "string"}, "name": {"type": "string"}, "task": {"enum": ["match"]},
           "citation": {"type": "string"},
           "settings": {"type": "object", "additionalProperties": {"$ref": "#/$defs/number"}}
         }
