@@ -4,7 +4,8 @@ import Testing
 
 /// `hsi match` on the sample scene with its own endmembers as the library.
 @Suite struct MatchCommandTests {
-  @discardableResult private func run(_ line: String, _ place: TemporaryFolder, _ code: Int32 = 0) throws -> Tool.Result {
+  @discardableResult private func run(_ line: String, _ place: TemporaryFolder, _ code: Int32 = 0) throws -> Tool.Result
+  {
     let result = try Tool.run(line.split(separator: " ").map(String.init), in: place.url)
     #expect(result.status == code, "\(line)\n\(result.errors)")
     if code != 0 { #expect(result.errorLines.count == 1, "\(line)\n\(result.errors)") }
