@@ -7,7 +7,7 @@ import Testing
     "", "info", "quicklook", "endmembers", "unmix", "denoise", "restore", "resample", "transform", "index", "spectra",
     "spectra info", "spectra convert",
     "spectra extract",
-    "spectra plot", "spectra optimise",
+    "spectra plot", "spectra optimise", "spectra resample", "spectra stats",
     "simulate",
     "simulate scene", "simulate noise", "simulate degrade", "simulate labels", "classify", "classify split",
     "classify train",

@@ -54,6 +54,6 @@ public struct NoiseFractionTransform: SpectralTransform {
     }
     let strong = linear.variances.prefix { $0 > 2 }.count
     return FittedTransform(
-      linear, prefix: "MNF", summary: "\(linear.components) noise fractions, \(strong) with more signal than noise")
+      linear, prefix: "MNF", summary: "\(linear.components) MNF components, \(strong) with more signal than noise")
   }
 }

@@ -83,9 +83,14 @@ public struct MESMA: ClassMixtureEstimator {
       library, shade: shade, levels: 2...max(2, Int(clamping: parameters.value("max_level"))), unit: unit, limits)
   }
 
-  /// What stands for a reflectance of 1: 1, 100 or 10000, the first that the brightest value of the spectra does not exceed by half.
+  /// What stands for a reflectance of 1: the power of 100 (1, 100, 10000 …) of which the brightest value of the spectra is between 0.015
+  /// and 1.5 times.
   public static func unit(of spectra: SpectralLibrary) -> Double {
     let brightest = spectra.values.max() ?? 1
-    return [1, 100].first { brightest <= 1.5 * $0 } ?? 10000
+    guard brightest > 1e-30, brightest < 1e30 else { return 1 }
+    var unit = 1.0
+    while brightest > 1.5 * unit { unit *= 100 }
+    while brightest <= 0.015 * unit { unit /= 100 }
+    return unit
   }
 }

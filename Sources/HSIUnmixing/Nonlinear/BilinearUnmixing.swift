@@ -10,7 +10,8 @@ public protocol ExpandedAbundanceSolver: AbundanceSolver {
   func coefficients(_ pixels: PixelMatrix, _ abundances: PixelMatrix) -> PixelMatrix
 }
 
-/// The bilinear models of GBM and PPNM, prepared for endmembers: `y = Ma + Σ_p θ_p(a) f_p` with the products `f_p = m_i ∘ m_j`.
+/// The bilinear models of GBM and PPNM, prepared for endmembers: `y = Ma + Σ_p θ_p(a) f_p` with the products `f_p = m_i ∘ m_j / u`; u is
+/// what stands for a reflectance of 1 (`MESMA.unit`), so that units do not matter.
 ///
 /// Everything that a pixel needs are its inner products with the T terms, so a step costs T² whatever the bands.
 struct BilinearSolver: ExpandedAbundanceSolver {
@@ -36,10 +37,13 @@ struct BilinearSolver: ExpandedAbundanceSolver {
     }
     var (names, values) = (endmembers.names, endmembers.values)
     let bands = endmembers.bands
+    let unit = MESMA.unit(of: endmembers)
     for i in 0..<count {
       for j in (isPolynomial ? i : i + 1)..<max(count, isPolynomial ? i : i + 1) {
         names.append("\(endmembers.names[i]) × \(endmembers.names[j])")
-        for l in 0..<bands { values.append(endmembers.values[i * bands + l] * endmembers.values[j * bands + l]) }
+        for l in 0..<bands {
+          values.append(endmembers.values[i * bands + l] * endmembers.values[j * bands + l] / unit)
+        }
       }
     }
     terms = SpectralLibrary(names: names, axis: endmembers.axis, values: values)

@@ -5,7 +5,8 @@ import HSICore
 /// `y = M a + Σ_{i<j} γ_ij a_i a_j m_i ∘ m_j` with `a ≥ 0`, `1ᵀa = 1`, `0 ≤ γ_ij ≤ 1`; γ = 0 is linear mixing, γ = 1 the model of Fan. Starts at FCLS;
 /// a and γ together by damped Gauss–Newton steps under the limits, until the objective hardly falls (`hsi_bilinear.h`).
 ///
-/// Products of spectra count in reflectance: scenes stored as 0…10000 need `--spectra-scale` and scenes of 0…1.
+/// Products of spectra count in reflectance: they are divided by the value that stands for a reflectance of 1, told from the brightest value of
+/// the endmembers (`MESMA.unit`).
 public struct GBM: AbundanceEstimator {
   public static let description = MethodDescription(
     id: "gbm", name: "Generalised bilinear model (GBM)", task: .abundance,
@@ -13,7 +14,7 @@ public struct GBM: AbundanceEstimator {
       "A. Halimi, Y. Altmann, N. Dobigeon and J.-Y. Tourneret, Nonlinear unmixing of hyperspectral images using a generalized "
       + "bilinear model, IEEE TGRS 49(11), 2011; solved by damped Gauss–Newton steps",
     cost: "2 N L K² + N K⁶ T / 8",
-    advice: "Canopies and towns, where light meets two materials; the scene must be in reflectance of 0 to 1.",
+    advice: "Canopies and towns, where light meets two materials; the scene must be in reflectance.",
     parameters: BilinearSolver.parameters)
 
   private let parameters: MethodParameters

@@ -5,7 +5,8 @@ import HSICore
 /// `y = M a + b (M a) ∘ (M a)` with `a ≥ 0`, `1ᵀa = 1` and `|b| ≤ limit`; b = 0 is linear mixing. Starts at FCLS; a and b together by damped
 /// Gauss–Newton steps under the limits, until the objective hardly falls (`hsi_bilinear.h`).
 ///
-/// Products of spectra count in reflectance: scenes stored as 0…10000 need `--spectra-scale` and scenes of 0…1.
+/// Products of spectra count in reflectance: they are divided by the value that stands for a reflectance of 1, told from the brightest value of
+/// the endmembers (`MESMA.unit`).
 public struct PPNM: AbundanceEstimator {
   public static let description = MethodDescription(
     id: "ppnm", name: "Polynomial post-nonlinear mixing model (PPNM)", task: .abundance,
@@ -13,7 +14,7 @@ public struct PPNM: AbundanceEstimator {
       "Y. Altmann, A. Halimi, N. Dobigeon and J.-Y. Tourneret, Supervised nonlinear spectral unmixing using a postnonlinear mixing "
       + "model for hyperspectral imagery, IEEE TIP 21(6), 2012; solved by damped Gauss–Newton steps",
     cost: "2 N L K² + N K⁶ T / 8",
-    advice: "As GBM with one number per pixel, and materials that scatter with themselves; reflectance of 0 to 1.",
+    advice: "As GBM with one number per pixel, and materials that scatter with themselves; in reflectance.",
     parameters: BilinearSolver.parameters + [
       ParameterDescription("limit", 0.3, in: 0...1e6, "largest |b|; Altmann et al. draw b from −0.3 to 0.3")
     ])

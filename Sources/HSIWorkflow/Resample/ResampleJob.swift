@@ -48,7 +48,7 @@ public struct ResampleJob: Sendable {
     try sweep.check()
     let resolution = try BandResolution(
       from: sweep.source.metadata.axis, to: target.bands, interpolating: interpolates, named: target.name)
-    warn(resolution, target, context)
+    resolution.warn(target, owner: "the scene", interpolates: interpolates, context)
     var metadata = sweep.described(resolution.kept.map { target.bandNames[$0] }, sweep.source.metadata.quantity)
     metadata.axis = resolution.weights.axis
     metadata.axis.good = [Bool](repeating: true, count: metadata.axis.count)
@@ -68,30 +68,5 @@ public struct ResampleJob: Sendable {
       resolution.kept.count == all
       ? "\(all) bands of \(target.name)" : "\(resolution.kept.count) of \(all) bands of \(target.name)"
     return outcome
-  }
-
-  /// One line about what is left out, and one about what is interpolated.
-  private func warn(_ resolution: BandResolution, _ target: ResampleTarget, _ context: RunContext) {
-    func list(_ bands: [Int]) -> String {
-      let isNamed = bands.allSatisfy { !target.bandNames[$0].isEmpty }
-      return isNamed && bands.count <= 12
-        ? bands.map { target.bandNames[$0] }.joined(separator: ", ")
-        : "bands " + ChannelQuality.ranges(bands.map { $0 + 1 })
-    }
-    if !resolution.uncovered.isEmpty {
-      context.warn(
-        "W-BANDS-UNCOVERED",
-        "\(resolution.uncovered.count) bands of \(target.name) are left out: the good bands of the scene do not cover them, or they "
-          + "carry no signal (\(list(resolution.uncovered)))")
-    }
-    if !resolution.unresolved.isEmpty {
-      context.warn(
-        "W-BANDS-UNRESOLVED",
-        interpolates
-          ? "\(resolution.unresolved.count) bands of \(target.name) are narrower than those of the scene and interpolated "
-            + "(\(list(resolution.unresolved)))"
-          : "\(resolution.unresolved.count) bands of \(target.name) are left out: they are narrower than those of the scene, "
-            + "\(list(resolution.unresolved)) (\(option: "interpolate") makes them)")
-    }
   }
 }

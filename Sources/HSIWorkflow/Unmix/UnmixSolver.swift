@@ -132,14 +132,16 @@ final class UnmixSolver {
       if let type = UnmixingMethods.blind.find(name) { return .blind(type) }
       if let type = UnmixingMethods.extract.find(name) { return .extractor(type) }
     }
-    throw unknown(name, findsEndmembers: findsEndmembers)
+    throw unknown(name, request)
   }
 
   /// The error for a method that is not there, or does not do what is asked.
-  private static func unknown(_ name: String, findsEndmembers: Bool) -> CoreError {
-    let known = UnmixingMethods.abundance.descriptions + UnmixingMethods.sceneAbundance.descriptions
-    let all =
-      (findsEndmembers ? UnmixingMethods.blind.descriptions : UnmixingMethods.classMixture.descriptions) + known
+  private static func unknown(_ name: String, _ request: UnmixMethodRequest) -> CoreError {
+    let findsEndmembers = if case .blind = request.endmembers { true } else { false }
+    let hasLibrary = if case .library = request.endmembers { true } else { false }
+    var all = UnmixingMethods.abundance.descriptions + UnmixingMethods.sceneAbundance.descriptions
+    if findsEndmembers { all = UnmixingMethods.blind.descriptions + all }
+    if hasLibrary { all += UnmixingMethods.classMixture.descriptions }
     return .unknownMethod(
       kind: findsEndmembers ? UnmixingMethods.blind.kind : UnmixingMethods.abundance.kind, name: name,
       known: all.map(\.id), aliases: all.flatMap(\.aliases))
@@ -200,7 +202,7 @@ final class UnmixSolver {
     case (.blind(let type), .blind(let blind)): return try blindSolution(type, blind)
     default: break
     }
-    throw UnmixSolver.unknown(request.method, findsEndmembers: findsEndmembers)
+    throw UnmixSolver.unknown(request.method, request)
   }
 
   /// Leaves channels that hold hardly anything but noise out of the work: plain extraction and least squares fail with

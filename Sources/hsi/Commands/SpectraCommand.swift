@@ -8,7 +8,7 @@ struct SpectraCommand: ParsableCommand {
     commandName: "spectra", abstract: "List, convert and plot spectral libraries; take spectra out of scenes.",
     subcommands: [
       SpectraInfoCommand.self, SpectraConvertCommand.self, SpectraExtractCommand.self, SpectraPlotCommand.self,
-      SpectraOptimiseCommand.self,
+      SpectraOptimiseCommand.self, SpectraResampleCommand.self, SpectraStatsCommand.self,
     ])
 }
 
