@@ -29,7 +29,7 @@ struct DetectionAccuracy: ParsableCommand {
 
       Made by `\(CommandLine.arguments.joined(separator: " "))` with the defaults of every
       method. AUC is the area under the ROC curve; AUC to 0.01 the area up to a false-alarm rate of 0.01, as a share of the possible, which tells who finds the targets first. No choice was
-      made on these scenes but for the defaults of windows and ring regularisation, which are those of the papers.
+      made on these scenes.
 
       ## Anomalies
 

@@ -8,7 +8,7 @@ import HSINumerics
 ///     D² = |z − z_k|² / v + compactness² |p − p_k|² / S²
 ///
 /// with z the leading components, v their mean variance within squares of the grid, p the place, and S² = N / k the size wanted. Pieces that
-/// are not connected to the main part of their group are groups of their own; those below a quarter of S² go to the neighbour that
+/// are not connected to the main part of their group are groups of their own; those below half of S² go to the neighbour that
 /// differs least along their border. Memory: the components of all
 /// pixels. Cost some 16 N components per round. Source: Achanta et al., "SLIC superpixels compared to state-of-the-art
 /// superpixel methods", IEEE TPAMI 34(11), 2012.
@@ -43,7 +43,7 @@ public struct SLIC: Clusterer {
       grid.move(image)
     }
     context.progress.report(phase: "superpixels", fraction: 1)
-    let labels = SuperpixelGrid.connected(grid.labels, image, least: Int(clamping: step * step / 4))
+    let labels = SuperpixelGrid.connected(grid.labels, image, least: Int(clamping: step * step / 2))
     let groups = Int(labels.max() ?? -1) + 1
     // Mean spectra in one more pass.
     let bands = source.shape.bands
@@ -267,12 +267,10 @@ private struct SuperpixelGrid {
     for k in centres.indices where counts[k] > 0 { centres[k] = sums[k].map { $0 / counts[k] } }
   }
 
-  /// Labels of connected groups, numbered in the order of their first pixels; pieces below a size join a neighbour.
+  /// Labels of connected groups, numbered in the order of their first pixels. Pieces below a size, the smallest first, join the neighbour
+  /// that differs least along their border.
   static func connected(_ labels: [Int32], _ image: ComponentImage, least: Int) -> [Int32] {
     let (lines, samples) = (image.lines, image.samples)
-    var result = [Int32](repeating: -1, count: labels.count)
-    var next: Int32 = 0
-    var stack: [Int] = []
     func neighbours(_ place: Int, _ body: (Int) -> Void) {
       let (line, sample) = (place / samples, place % samples)
       if line > 0 { body(place - samples) }
@@ -280,32 +278,50 @@ private struct SuperpixelGrid {
       if sample + 1 < samples { body(place + 1) }
       if line + 1 < lines { body(place + samples) }
     }
+    var result = [Int32](repeating: -1, count: labels.count)
+    var pieces: [[Int]] = []
     for start in labels.indices where labels[start] >= 0 && result[start] < 0 {
-      var piece = [start]
-      // How much the pixels differ across the border to every group that is done, and their number.
-      var borders: [Int32: (difference: Double, count: Double)] = [:]
-      stack = [start]
-      result[start] = next
+      let number = Int32(pieces.count)
+      var (piece, stack) = ([start], [start])
+      result[start] = number
       while let place = stack.popLast() {
         neighbours(place) { other in
-          if labels[other] == labels[start], result[other] < 0 {
-            result[other] = next
-            stack.append(other)
-            piece.append(other)
-          } else if result[other] >= 0, result[other] != next {
-            let border = borders[result[other]] ?? (0, 0)
-            borders[result[other]] = (border.difference + image.difference(place, other), border.count + 1)
-          }
+          guard labels[other] == labels[start], result[other] < 0 else { return }
+          result[other] = number
+          stack.append(other)
+          piece.append(other)
+        }
+      }
+      pieces.append(piece)
+    }
+    for small in pieces.indices.sorted(by: { (pieces[$0].count, $0) < (pieces[$1].count, $1) }) {
+      guard pieces[small].count < least, !pieces[small].isEmpty else { continue }
+      var borders: [Int32: (difference: Double, count: Double)] = [:]
+      for place in pieces[small] {
+        neighbours(place) { other in
+          let group = result[other]
+          guard group >= 0, group != Int32(small) else { return }
+          let border = borders[group] ?? (0, 0)
+          borders[group] = (border.difference + image.difference(place, other), border.count + 1)
         }
       }
       let likest = borders.min {
         ($0.value.difference / $0.value.count, $0.key) < ($1.value.difference / $1.value.count, $1.key)
       }
-      if piece.count < least, let likest {
-        for place in piece { result[place] = likest.key }
-      } else {
+      guard let likest else { continue }
+      for place in pieces[small] { result[place] = likest.key }
+      pieces[Int(likest.key)] += pieces[small]
+      pieces[small] = []
+    }
+    // Numbers without gaps.
+    var (numbers, next): ([Int32], Int32) = ([Int32](repeating: -1, count: pieces.count), 0)
+    for place in result.indices where result[place] >= 0 {
+      let piece = Int(result[place])
+      if numbers[piece] < 0 {
+        numbers[piece] = next
         next += 1
       }
+      result[place] = numbers[piece]
     }
     return result
   }
