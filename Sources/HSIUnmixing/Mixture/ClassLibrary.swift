@@ -20,7 +20,7 @@ public struct ClassLibrary: Sendable {
   ///
   /// - Parameters:
   ///   - spectra: in any order, no NaN.
-  ///   - classes: the class of every spectrum; names that differ in the case of letters only are one.
+  ///   - names: the class of every spectrum; names that differ in the case of letters only are one.
   /// - Throws: `UnmixingError.invalidSpectra`, `CoreError.invalidParameter` for as many classes as there are not.
   public init(_ spectra: SpectralLibrary, classes names: [String]) throws {
     guard names.count == spectra.count, spectra.count > 0 else {
