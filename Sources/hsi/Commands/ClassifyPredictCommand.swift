@@ -54,7 +54,7 @@ struct ClassifyPredictCommand: ParsableCommand {
     job.companions = companions.map(\.text)
     job.products = products.request()
     job.writing = try output.writing()
-    job.records = map.records(noProvenance: products.noProv, digests: products.hash)
+    job.records = map.records(products.reports.records)
     try Terminal.finish(job.run(context), context)
   }
 }
@@ -79,17 +79,7 @@ struct PredictProductOptions: ParsableArguments {
   @Option(help: "Picture of the map (.png).")
   var quicklook: OutputPath?
 
-  @Option(help: "JSON report; - for standard output, in place of the table.")
-  var report: OutputPath?
-
-  @Option(help: "Self-contained HTML report.")
-  var html: OutputPath?
-
-  @Flag(help: "Do not write OUT.prov.json.")
-  var noProv = false
-
-  @Flag(help: "Record the SHA-256 of all data that are read, not of headers only.")
-  var hash = false
+  @OptionGroup var reports: ReportOptions
 
   /// The same for the job.
   func request() -> PredictProductRequest {
@@ -99,7 +89,7 @@ struct PredictProductOptions: ParsableArguments {
     request.confidence = confidence?.text
     (request.entropy, request.margin) = (entropy?.text, margin?.text)
     request.quicklook = quicklook?.text
-    request.reports = ReportPlaces(json: report?.text, html: html?.text)
+    request.reports = reports.places
     return request
   }
 }

@@ -12,7 +12,7 @@ struct ClusterCommand: ParsableCommand {
 
       Examples:
         hsi cluster scene.tif clusters.tif --count 10 --centres clusters.sli
-        hsi cluster scene.tif superpixels.tif --method slic --count 2000 --set compactness=0.5
+        hsi cluster scene.tif superpixels.tif --method slic --set compactness=0.3
       """)
 
   @Argument(help: "The cube.")
@@ -39,11 +39,7 @@ struct ClusterCommand: ParsableCommand {
   @Option(help: "Picture of the map (.png).")
   var quicklook: OutputPath?
 
-  @Flag(help: "Do not write OUT.prov.json.")
-  var noProv = false
-
-  @Flag(help: "Record the SHA-256 of all data that are read, not of headers only.")
-  var hash = false
+  @OptionGroup(title: "Records") var records: RecordOptions
 
   @OptionGroup(title: "Map") var grid: MapOptions
   @OptionGroup(title: "Input") var input: InputOptions
@@ -59,7 +55,7 @@ struct ClusterCommand: ParsableCommand {
     (job.method, job.count, job.values) = (method, count, try MethodOptions.values(set))
     (job.centres, job.quicklook) = (centres?.text, quicklook?.text)
     job.writing = try output.writing()
-    job.records = grid.records(noProvenance: noProv, digests: hash)
+    job.records = grid.records(records)
     try Terminal.finish(job.run(context), context)
   }
 }

@@ -39,7 +39,7 @@ struct ConvertCommand: ParsableCommand {
     var job = ConvertJob(scene: try input.request(scene), output: destination.text)
     job.type = try sampleType()
     job.writing = try output.writing()
-    job.records = map.records(noProvenance: true)
+    job.records = map.records(nil)
     try Terminal.finish(job.run(context), context)
   }
 

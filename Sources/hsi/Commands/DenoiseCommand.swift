@@ -85,7 +85,7 @@ struct DenoiseCommand: ParsableCommand {
     job.keepsType = ot.lowercased() == "same"
     job.products = products.request()
     job.writing = try output.writing()
-    job.records = map.records(noProvenance: products.noProv, digests: products.hash)
+    job.records = map.records(products.reports.records)
     try Terminal.finish(job.run(context), context)
   }
 }
@@ -101,17 +101,7 @@ struct DenoiseProductOptions: ParsableArguments {
   @Option(help: "Pictures before and after: writes BASE_before.png and BASE_after.png, in the same colours.")
   var quicklook: OutputPath?
 
-  @Option(help: "JSON report; - for standard output.")
-  var report: OutputPath?
-
-  @Option(help: "Self-contained HTML report.")
-  var html: OutputPath?
-
-  @Flag(help: "Do not write OUT.prov.json.")
-  var noProv = false
-
-  @Flag(help: "Record the SHA-256 of all data that are read, not of headers only.")
-  var hash = false
+  @OptionGroup var reports: ReportOptions
 
   /// The same for the job.
   func request() -> DenoiseProductRequest {
@@ -119,7 +109,7 @@ struct DenoiseProductOptions: ParsableArguments {
     request.everything = everything
     request.residual = residual?.text
     request.quicklook = quicklook?.text
-    request.reports = ReportPlaces(json: report?.text, html: html?.text)
+    request.reports = reports.places
     return request
   }
 }

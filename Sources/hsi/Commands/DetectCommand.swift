@@ -10,11 +10,11 @@ struct DetectCommand: ParsableCommand {
       A known spectrum, or pixels of the scene that hold it:
         hsi detect scene.tif score.tif --target tarpaulin.csv --cfar 1e-4
         hsi detect scene.hdr score.tif --target-pixels 120,40 --method mf
-        hsi detect scene.tif score.tif --target-pixels roofs.geojson --html report.html
+        hsi detect scene.tif score.tif --target-pixels roofs.geojson --all
       What is unlike the rest:
         hsi detect scene.tif score.tif --anomaly --method local-rx
       A plume, by the absorption of its gas:
-        hsi detect radiance.tif plume.tif --absorption methane.csv --columns --wl 2110-2450
+        hsi detect scene.tif plume.tif --absorption ch4.csv --columns --wl 2110-2450
 
       Every spectrum of --target gets a band. --cfar fits the tail of the scores and writes STEM_detections.tif: the \
       pixels beyond the score that this share of the background exceeds. With --truth the report has ROC and AUC. Methods \
@@ -103,7 +103,7 @@ struct DetectCommand: ParsableCommand {
     job.truth = try truth.map { try labels.request($0) }
     job.products = products.request()
     job.writing = try output.writing()
-    job.records = map.records(noProvenance: products.noProv, digests: products.hash)
+    job.records = map.records(products.reports.records)
     try Terminal.finish(job.run(context), context)
   }
 
@@ -143,17 +143,7 @@ struct DetectProductOptions: ParsableArguments {
   @Option(help: "Picture of the scores (.png).")
   var quicklook: OutputPath?
 
-  @Option(help: "JSON report; - for standard output.")
-  var report: OutputPath?
-
-  @Option(help: "Self-contained HTML report.")
-  var html: OutputPath?
-
-  @Flag(help: "Do not write OUT.prov.json.")
-  var noProv = false
-
-  @Flag(help: "Record the SHA-256 of all data that are read, not of headers only.")
-  var hash = false
+  @OptionGroup var reports: ReportOptions
 
   /// The same for the job.
   func request() -> DetectProductRequest {
@@ -161,7 +151,7 @@ struct DetectProductOptions: ParsableArguments {
     request.everything = everything
     request.detections = detections?.text
     request.quicklook = quicklook?.text
-    request.reports = ReportPlaces(json: report?.text, html: html?.text)
+    request.reports = reports.places
     return request
   }
 }

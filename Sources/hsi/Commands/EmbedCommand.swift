@@ -31,11 +31,7 @@ struct EmbedCommand: ParsableCommand {
   @Option(help: "Most bands of a pass, evenly spread.")
   var mostBands = 48
 
-  @Flag(help: "Do not write OUT.prov.json.")
-  var noProv = false
-
-  @Flag(help: "Record the SHA-256 of all data that are read, not of headers only.")
-  var hash = false
+  @OptionGroup(title: "Records") var records: RecordOptions
 
   @OptionGroup(title: "Map") var map: MapOptions
   @OptionGroup(title: "Input") var input: SceneOptions
@@ -53,7 +49,7 @@ struct EmbedCommand: ParsableCommand {
     var job = EmbedJob(scene: try input.request(scene), output: destination.text, model: model.text)
     (job.components, job.mostBands) = (components, mostBands)
     job.writing = try output.writing()
-    job.records = map.records(noProvenance: noProv, digests: hash)
+    job.records = map.records(records)
     try Terminal.show(job.run(context))
   }
 }

@@ -70,7 +70,7 @@ struct IndexCommand: ParsableCommand {
     var job = IndexJob(scene: request, output: destination.text, try IndexRequest.list(index))
     (job.distance, job.fwhm) = (within, fwhm)
     job.writing = try output.writing()
-    job.records = map.records(noProvenance: records.noProv, digests: records.hash)
+    job.records = map.records(records)
     try Terminal.finish(job.run(context), context)
   }
 }

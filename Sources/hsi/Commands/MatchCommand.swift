@@ -9,8 +9,8 @@ struct MatchCommand: ParsableCommand {
     discussion: """
       By absorption features (minerals), or by the whole spectrum:
         hsi match scene.hdr minerals.tif --library usgs.sli --all
-        hsi match scene.tif map.tif --library materials.csv --method sam --set limit=0.08
-        hsi match scene.hdr clays.tif --library usgs.sli --select kaolinite,alunite --wl 2000-2400
+        hsi match scene.tif map.tif --library lib.csv --method sam --set limit=0.08
+        hsi match scene.hdr clays.tif --library usgs.sli --select kaol --wl 2000-2400
 
       Values are the numbers of the spectra in the library, 0 where none is near enough (--set limit=). Spectra are \
       brought to the bands of the scene first. Prints the spectra that were found. Methods and their parameters: hsi \
@@ -51,7 +51,7 @@ struct MatchCommand: ParsableCommand {
     job.selected = (select ?? "").split(separator: ",").map(String.init)
     job.products = products.request()
     job.writing = try output.writing()
-    job.records = grid.records(noProvenance: products.noProv, digests: products.hash)
+    job.records = grid.records(products.reports.records)
     try Terminal.finish(job.run(context), context)
   }
 }
@@ -73,17 +73,7 @@ struct MatchProductOptions: ParsableArguments {
   @Option(help: "Picture of the map (.png).")
   var quicklook: OutputPath?
 
-  @Option(help: "JSON report; - for standard output.")
-  var report: OutputPath?
-
-  @Option(help: "Self-contained HTML report.")
-  var html: OutputPath?
-
-  @Flag(help: "Do not write OUT.prov.json.")
-  var noProv = false
-
-  @Flag(help: "Record the SHA-256 of all data that are read, not of headers only.")
-  var hash = false
+  @OptionGroup var reports: ReportOptions
 
   /// The same for the job.
   func request() -> MatchProductRequest {
@@ -91,7 +81,7 @@ struct MatchProductOptions: ParsableArguments {
     request.everything = everything
     (request.fit, request.depth, request.second) = (fit?.text, depth?.text, second?.text)
     request.quicklook = quicklook?.text
-    request.reports = ReportPlaces(json: report?.text, html: html?.text)
+    request.reports = reports.places
     return request
   }
 }

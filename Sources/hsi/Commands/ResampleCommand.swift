@@ -42,7 +42,7 @@ struct ResampleCommand: ParsableCommand {
     var job = ResampleJob(scene: try input.request(scene), output: destination.text, target: to.text)
     job.interpolates = interpolate
     job.writing = try output.writing()
-    job.records = map.records(noProvenance: records.noProv, digests: records.hash)
+    job.records = map.records(records)
     try Terminal.finish(job.run(context), context)
   }
 }

@@ -130,7 +130,7 @@ struct RestoreCommand: ParsableCommand {
     job.noise = try noise.map { try NoiseRequest(parsing: $0.text) }
     job.products = products.request()
     job.writing = try output.writing()
-    job.records = map.records(noProvenance: products.noProv, digests: products.hash)
+    job.records = map.records(products.reports.records)
     try Terminal.finish(job.run(context), context)
   }
 
@@ -162,17 +162,7 @@ struct RestoreProductOptions: ParsableArguments {
   @Option(help: "Raster of how many values of every pixel were filled, and how many changed.")
   var flags: OutputPath?
 
-  @Option(help: "JSON report; - for standard output.")
-  var report: OutputPath?
-
-  @Option(help: "Self-contained HTML report.")
-  var html: OutputPath?
-
-  @Flag(help: "Do not write OUT.prov.json.")
-  var noProv = false
-
-  @Flag(help: "Record the SHA-256 of all data that are read, not of headers only.")
-  var hash = false
+  @OptionGroup var reports: ReportOptions
 
   /// The same for the job.
   func request() -> RestoreProductRequest {
@@ -180,7 +170,7 @@ struct RestoreProductOptions: ParsableArguments {
     request.everything = everything
     request.flags = flags?.text
     request.quicklook = quicklook?.text
-    request.reports = ReportPlaces(json: report?.text, html: html?.text)
+    request.reports = reports.places
     return request
   }
 }

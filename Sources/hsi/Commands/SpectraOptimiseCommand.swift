@@ -12,7 +12,7 @@ struct SpectraOptimiseCommand: ParsableCommand {
 
       Examples:
         hsi spectra optimise library.sli few.sli --by ear --classes level_2
-        hsi spectra optimise library.sli few.sli --by ies --classes names.csv --table measures.csv
+        hsi spectra optimise lib.sli few.sli --by ies --classes c.csv --table t.csv
       """)
 
   @Argument(help: "A library, or a folder of spectra.")

@@ -12,7 +12,7 @@ struct SpectraResampleCommand: ParsableCommand {
 
       Examples:
         hsi spectra resample usgs.sli usgs_enmap.sli --to enmap
-        hsi spectra resample library.csv camera.csv --to camera_bands.csv --interpolate
+        hsi spectra resample lib.csv camera.csv --to bands.csv --interpolate
       """)
 
   @Argument(help: "A library, or a folder of spectra.")
@@ -50,7 +50,7 @@ struct SpectraStatsCommand: ParsableCommand {
 
       Examples:
         hsi spectra stats library.sli
-        hsi spectra stats library.sli --classes level_2 --means means.sli --deviation spread.csv
+        hsi spectra stats lib.sli --classes level_2 --means means.sli
       """)
 
   @Argument(help: "A library, or a folder of spectra.")

@@ -63,7 +63,7 @@ struct TransformCommand: ParsableCommand {
     job.components = components
     job.model = save?.text
     job.writing = try output.writing()
-    job.records = map.records(noProvenance: records.noProv, digests: records.hash)
+    job.records = map.records(records)
     try Terminal.finish(job.run(context), context)
   }
 

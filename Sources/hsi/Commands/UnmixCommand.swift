@@ -94,7 +94,7 @@ struct UnmixCommand: ParsableCommand {
     var job = UnmixJob(scene: try input.request(scene), output: abundances.text, method: try request())
     job.products = try products.request()
     job.writing = try output.writing()
-    job.records = map.records(noProvenance: products.noProv, digests: products.hash)
+    job.records = map.records(products.reports.records)
     try Terminal.finish(job.run(context), context)
   }
 
@@ -232,22 +232,12 @@ struct ProductOptions: ParsableArguments {
   @Option(help: "Colour composite of the abundances (.png).")
   var composite: OutputPath?
 
-  @Option(help: "JSON report; - for standard output.")
-  var report: OutputPath?
-
-  @Option(help: "Self-contained HTML report.")
-  var html: OutputPath?
-
   @Option(
     help: "Extra bands in the abundance file: rmse, sum, shade (1 − sum); comma-separated.",
     completion: .list(["rmse", "sum", "shade"]))
   var add: String?
 
-  @Flag(help: "Do not write OUT.prov.json.")
-  var noProv = false
-
-  @Flag(help: "Record the SHA-256 of all data that are read, not of headers only.")
-  var hash = false
+  @OptionGroup var reports: ReportOptions
 
   /// The same for the job.
   func request() throws -> UnmixProductRequest {
@@ -266,7 +256,7 @@ struct ProductOptions: ParsableArguments {
     request.quicklook = quicklook?.text
     request.composite = composite?.text
     request.extraBands = try (add ?? "").split(separator: ",").map { try choice("--add", String($0)) }
-    request.reports = ReportPlaces(json: report?.text, html: html?.text)
+    request.reports = reports.places
     return request
   }
 }

@@ -16,10 +16,12 @@ struct MapOptions: ParsableArguments {
   var stac: OutputPath?
 
   /// How a job is recorded.
-  func records(noProvenance: Bool = false, digests: Bool = false) -> RecordRequest {
+  ///
+  /// - Parameter options: nil for commands that record nothing beside the item.
+  func records(_ options: RecordOptions?) -> RecordRequest {
     var records = RecordRequest()
-    records.writesProvenance = !noProvenance
-    records.digestsInputs = digests
+    records.writesProvenance = options.map { !$0.noProv } ?? false
+    records.digestsInputs = options?.hash ?? false
     records.item = stac?.text
     records.ortho = ortho?.text
     return records
