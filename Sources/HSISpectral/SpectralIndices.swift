@@ -36,7 +36,7 @@ public enum SpectralIndices {
       "Huete, Remote Sens. Environ. 25, 1988", []
     ),
     (
-      "osavi", "Optimised soil-adjusted vegetation index", "greenness", "1.16*(b800-b670)/(b800+b670+0.16)",
+      "osavi", "Optimised soil-adjusted vegetation index", "greenness", "(b800-b670)/(b800+b670+0.16)",
       "Rondeaux, Steven and Baret, Remote Sens. Environ. 55, 1996", []
     ),
     (
