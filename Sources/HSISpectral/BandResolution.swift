@@ -39,12 +39,15 @@ public struct BandResolution: Sendable {
   ///   - scene: the bands of the scene, of which the good ones are used.
   ///   - interpolating: whether bands that are narrower than those of the scene are interpolated, rather than left out.
   ///   - name: of the target, for messages.
+  ///   - owner: whose bands it is made of, for messages.
   /// - Throws: `SpectralError.inconsistent` where an axis has no wavelengths, or no band is left.
-  public init(from scene: SpectralAxis, to target: Target, interpolating: Bool, named name: String) throws {
+  public init(
+    from scene: SpectralAxis, to target: Target, interpolating: Bool, named name: String, owner: String = "the scene"
+  ) throws {
     let own = try scene.places(for: name)
     let order = scene.ascending.filter { scene.good[$0] && own[$0].isFinite && own[$0] > 0 }
     guard !order.isEmpty else {
-      throw SpectralError.inconsistent(name: name, reason: "the scene has no good bands", advice: "choose other bands")
+      throw SpectralError.inconsistent(name: name, reason: "\(owner) has no good bands", advice: "choose other bands")
     }
     let cover = Coverage(
       places: order.map { own[$0] }, widths: scene.fwhm.map { all in order.map { all[$0] } })
@@ -93,8 +96,8 @@ public struct BandResolution: Sendable {
     guard !kept.isEmpty else {
       let reason =
         unresolved.isEmpty
-        ? "the good bands of the scene, \(cover.text), cover none of its \(responses.count) bands"
-        : "its \(unresolved.count) bands within the scene are narrower than those of the scene"
+        ? "the good bands of \(owner), \(cover.text), cover none of its \(responses.count) bands"
+        : "its \(unresolved.count) bands within reach are narrower than those of \(owner)"
       throw SpectralError.inconsistent(
         name: name, reason: reason,
         advice: unresolved.isEmpty ? "choose another instrument" : "\(option: "interpolate") makes them nevertheless")

@@ -4,21 +4,6 @@ import Testing
 
 /// `hsi detect` on the sample scene: what it finds, what it writes, and what it refuses.
 @Suite struct DetectCommandTests {
-  @discardableResult private func run(_ line: String, _ place: TemporaryFolder, _ code: Int32 = 0) throws -> Tool.Result
-  {
-    let result = try Tool.run(line.split(separator: " ").map(String.init), in: place.url)
-    #expect(result.status == code, "\(line)\n\(result.errors)")
-    if code != 0 { #expect(result.errorLines.count == 1, "\(line)\n\(result.errors)") }
-    return result
-  }
-
-  private func cube(_ name: String, _ place: TemporaryFolder) throws -> Cube {
-    let context = RunContext()
-    return try FileSource(
-      RasterFormats.open(place.path(name), context: context), SelectionOptions(), context: context
-    ).load(context)
-  }
-
   private func report(_ name: String, _ place: TemporaryFolder) throws -> DetectionReport {
     try ReportCoding.decode(DetectionReport.self, from: Data(contentsOf: URL(fileURLWithPath: place.path(name))))
   }
@@ -63,8 +48,8 @@ import Testing
   @Test func targetsAreFoundAndReported() throws {
     let place = try TemporaryFolder()
     try makeTargets(place)
-    let result = try run(
-      "detect t.dat s.tif --target targets.csv --method mf --cfar 0.002 --truth truth.dat --all --html p.html", place)
+    let result = try place.run(
+      "detect t.dat s.tif --target targets.csv --method mf --cfar 0.002 --truth truth.dat --all --html p.html")
     #expect(result.errors.contains("mf: best"), "\(result.errors)")
     for name in ["s.tif", "s_detections.tif", "s_score.png", "s_report.json", "p.html", "s.tif.prov.json"] {
       #expect(FileManager.default.fileExists(atPath: place.path(name)), "\(name)")
@@ -74,16 +59,15 @@ import Testing
     #expect(report.targets.map(\.name) == ["stuff", "soil"] && report.best.count == 10)
     #expect(report.truth?.targets == 12)
     // Two of the pixels as the target: all are found, and hardly another one.
-    try run(
-      "detect t.dat one.tif --target-pixels 5,3 --target-pixels 12,6 --cfar 1e-3 --report one.json --truth truth.dat",
-      place)
+    try place.run(
+      "detect t.dat one.tif --target-pixels 5,3 --target-pixels 12,6 --cfar 1e-3 --report one.json --truth truth.dat")
     let one = try self.report("one.json", place)
     #expect(one.method.id == "ace" && one.truth?.auc ?? 0 > 0.999)
     let threshold = try #require(one.threshold)
     #expect(threshold.falseAlarmRate == 1e-3 && abs(threshold.expected - 2) < 1e-9)
-    let found = try cube("one_detections.tif", place)
+    let found = try place.cube("one_detections.tif")
     #expect(found.pixels.values.reduce(0, +) == Float(threshold.detections))
-    let scores = try cube("one.tif", place)
+    let scores = try place.cube("one.tif")
     #expect((0..<2000).allSatisfy { (Double(scores.pixels[$0, 0]) > threshold.score) == (found.pixels[$0, 0] == 1) })
     #expect(one.best.prefix(8).allSatisfy { $0.isTarget == true })
   }
@@ -91,11 +75,11 @@ import Testing
   @Test func anglesSpeakFromBelow() throws {
     let place = try TemporaryFolder()
     try makeTargets(place)
-    try run("detect t.dat s.tif --target targets.csv --method sam --cfar 0.01 --report r.json", place)
+    try place.run("detect t.dat s.tif --target targets.csv --method sam --cfar 0.01 --report r.json")
     let report = try report("r.json", place)
     #expect(report.sense == "lower")
     let threshold = try #require(report.threshold)
-    let scores = try cube("s.tif", place)
+    let scores = try place.cube("s.tif")
     let below = (0..<scores.count).filter { Double(min(scores.pixels[$0, 0], scores.pixels[$0, 1])) < threshold.score }
     #expect(below.count == threshold.detections)
     #expect(report.best[0].score <= report.best[9].score)
@@ -104,15 +88,15 @@ import Testing
   /// Masks, windows, no data and the map of the scene are those of the results; threads and memory change nothing.
   @Test func partsAndBudgets() throws {
     let place = try SampleScene.workplace()
-    try run("detect in/s.dat o/a.tif --anomaly --window 2,3,15,20", place)
-    let part = try cube("o/a.tif", place)
+    try place.run("detect in/s.dat o/a.tif --anomaly --window 2,3,15,20")
+    let part = try place.cube("o/a.tif")
     #expect(part.shape == CubeShape(lines: 20, samples: 15, bands: 1))
     for (index, options) in ["-j 1", "-j 3", "--memory 64M"].enumerated() {
-      try run("detect in/s.dat o/b\(index).tif --anomaly --window 2,3,15,20 \(options)", place)
-      #expect(try cube("o/b\(index).tif", place).pixels.values == part.pixels.values, "\(options)")
+      try place.run("detect in/s.dat o/b\(index).tif --anomaly --window 2,3,15,20 \(options)")
+      #expect(try place.cube("o/b\(index).tif").pixels.values == part.pixels.values, "\(options)")
     }
-    try run("convert in/s.dat o/m.tif -b 1 --ot Byte --overwrite", place)
-    try run("detect in/s.dat o/c.dat --target-pixels 4,4 --mask o/m.tif=0 --compat --no-prov", place)
+    try place.run("convert in/s.dat o/m.tif -b 1 --ot Byte --overwrite")
+    try place.run("detect in/s.dat o/c.dat --target-pixels 4,4 --mask o/m.tif=0 --compat --no-prov")
     #expect(!FileManager.default.fileExists(atPath: place.path("o/c.dat.prov.json")))
   }
 
@@ -139,7 +123,7 @@ import Testing
     ("detect in/s.dat in/s.dat --anomaly --overwrite", 4, "in/s.dat"),
   ]) func refusals(_ line: String, _ code: Int32, _ text: String) throws {
     let place = try SampleScene.workplace()
-    let result = try run(line, place, code)
+    let result = try place.run(line, code)
     #expect(result.errors.contains(text), "\(line)\n\(result.errors)")
     #expect(try FileManager.default.contentsOfDirectory(atPath: place.path("o")).isEmpty, "\(line)")
   }
@@ -155,13 +139,13 @@ import Testing
         ? String(row) : "\(cells[0]),\((Double(cells[1]) ?? 0) * 10000),\((Double(cells[2]) ?? 0) * 10000)"
     }
     try Data((scaled.joined(separator: "\n") + "\n").utf8).write(to: URL(fileURLWithPath: place.path("big.csv")))
-    let refused = try run("detect t.dat s.tif --target big.csv", place, 3)
+    let refused = try place.run("detect t.dat s.tif --target big.csv", 3)
     #expect(refused.errors.contains("--spectra-scale 0.0001"), "\(refused.errors)")
-    try run("detect t.dat s.tif --target big.csv --spectra-scale 0.0001", place)
-    try run("detect t.dat r.tif --target targets.csv", place)
-    let (a, b) = (try cube("s.tif", place), try cube("r.tif", place))
+    try place.run("detect t.dat s.tif --target big.csv --spectra-scale 0.0001")
+    try place.run("detect t.dat r.tif --target targets.csv")
+    let (a, b) = (try place.cube("s.tif"), try place.cube("r.tif"))
     #expect(zip(a.pixels.values, b.pixels.values).allSatisfy { abs($0 - $1) < 1e-4 })
-    try run("detect t.dat q.tif --target big.csv --method sam", place)
+    try place.run("detect t.dat q.tif --target big.csv --method sam")
   }
 
   /// A plume that was put into columns of different offsets is found, column by column.
@@ -192,14 +176,14 @@ import Testing
     let rows = (0..<bands).map { "\(2200 + 10 * $0),\(absorption[$0])" }
     try Data(("wavelength,methane\n" + rows.joined(separator: "\n") + "\n").utf8).write(
       to: URL(fileURLWithPath: place.path("gas.csv")))
-    try run("detect r.dat p.tif --absorption gas.csv --columns --report p.json --html p.html", place)
-    let found = try cube("p.tif", place)
+    try place.run("detect r.dat p.tif --absorption gas.csv --columns --report p.json --html p.html")
+    let found = try place.cube("p.tif")
     #expect(found.shape.bands == 2)
     let plume = (20..<24).map { Double(found.pixels[$0 * samples + 3, 0]) }.reduce(0, +) / 4
     #expect(abs(plume - 200) < 40, "\(plume)")
     let report = try report("p.json", place)
     #expect(report.bands == ["enhancement", "uncertainty"] && report.best[0].pixel.sample == 3)
-    try run("detect r.dat l.tif --absorption gas.csv --log --set iterations=0", place)
-    try run("detect r.dat x.tif --absorption gas.csv --method ace", place, 2)
+    try place.run("detect r.dat l.tif --absorption gas.csv --log --set iterations=0")
+    try place.run("detect r.dat x.tif --absorption gas.csv --method ace", 2)
   }
 }

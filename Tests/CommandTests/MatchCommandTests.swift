@@ -4,32 +4,17 @@ import Testing
 
 /// `hsi match` on the sample scene with its own endmembers as the library.
 @Suite struct MatchCommandTests {
-  @discardableResult private func run(_ line: String, _ place: TemporaryFolder, _ code: Int32 = 0) throws -> Tool.Result
-  {
-    let result = try Tool.run(line.split(separator: " ").map(String.init), in: place.url)
-    #expect(result.status == code, "\(line)\n\(result.errors)")
-    if code != 0 { #expect(result.errorLines.count == 1, "\(line)\n\(result.errors)") }
-    return result
-  }
-
-  private func cube(_ name: String, _ place: TemporaryFolder) throws -> Cube {
-    let context = RunContext()
-    return try FileSource(
-      RasterFormats.open(place.path(name), context: context), SelectionOptions(), context: context
-    ).load(context)
-  }
-
   @Test func mapIsThatOfTheLargestAbundance() throws {
     let place = try SampleScene.workplace()
-    let result = try run(
-      "match in/s.dat o/m.tif --library in/s_endmembers.sli --method sam --set limit=0.3 --all --html o/p.html", place)
+    let result = try place.run(
+      "match in/s.dat o/m.tif --library in/s_endmembers.sli --method sam --set limit=0.3 --all --html o/p.html")
     #expect(result.output.contains("none of them") && result.errors.contains("of 3 spectra"))
     for name in ["m.tif", "m_fit.tif", "m_second.tif", "m_map.png", "m_report.json", "p.html", "m.tif.prov.json"] {
       #expect(FileManager.default.fileExists(atPath: place.path("o/" + name)), "\(name)")
     }
     #expect(!FileManager.default.fileExists(atPath: place.path("o/m_depth.tif")))
-    let map = try cube("o/m.tif", place)
-    let truth = try cube("in/s_abundances.dat", place)
+    let map = try place.cube("o/m.tif")
+    let truth = try place.cube("in/s_abundances.dat")
     var (clear, right) = (0, 0)
     for n in 0..<truth.count {
       let row = Array(truth.pixels.row(n))
@@ -46,13 +31,13 @@ import Testing
 
   @Test func featuresAndBudgets() throws {
     let place = try SampleScene.workplace()
-    try run("match in/s.dat o/a.tif --library in/s_endmembers.csv --depth o/d.tif", place)
+    try place.run("match in/s.dat o/a.tif --library in/s_endmembers.csv --depth o/d.tif")
     for (index, options) in ["-j 1", "-j 3", "--memory 64M"].enumerated() {
-      try run("match in/s.dat o/b\(index).tif --library in/s_endmembers.csv \(options)", place)
-      #expect(try cube("o/b\(index).tif", place).pixels.values == cube("o/a.tif", place).pixels.values, "\(options)")
+      try place.run("match in/s.dat o/b\(index).tif --library in/s_endmembers.csv \(options)")
+      #expect(try place.cube("o/b\(index).tif").pixels.values == place.cube("o/a.tif").pixels.values, "\(options)")
     }
     // No data where nothing was found has no depth.
-    #expect(try cube("o/d.tif", place).count <= SampleScene.lines * SampleScene.samples)
+    #expect(try place.cube("o/d.tif").count <= SampleScene.lines * SampleScene.samples)
   }
 
   @Test(arguments: [
@@ -65,32 +50,32 @@ import Testing
     ("match in/s.dat in/s.dat --library in/s_endmembers.sli --overwrite", 4, "in/s.dat"),
   ]) func refusals(_ line: String, _ code: Int32, _ text: String) throws {
     let place = try SampleScene.workplace()
-    let result = try run(line, place, code)
+    let result = try place.run(line, code)
     #expect(result.errors.contains(text), "\(line)\n\(result.errors)")
     #expect(try FileManager.default.contentsOfDirectory(atPath: place.path("o")).isEmpty, "\(line)")
   }
 
   @Test func nothingMatches() throws {
     let place = try SampleScene.workplace()
-    let result = try run(
-      "match in/s.dat o/m.tif --library in/s_endmembers.sli --method sam --set limit=0", place)
+    let result = try place.run(
+      "match in/s.dat o/m.tif --library in/s_endmembers.sli --method sam --set limit=0")
     #expect(result.errors.contains("W-NO-MATCH"))
   }
 
   @Test func clusters() throws {
     let place = try SampleScene.workplace()
-    let result = try run(
-      "cluster in/s.dat o/c.tif --count 4 --centres o/c.sli --quicklook o/c.png --seed 3", place)
+    let result = try place.run(
+      "cluster in/s.dat o/c.tif --count 4 --centres o/c.sli --quicklook o/c.png --seed 3")
     #expect(result.output.hasPrefix("cluster") && result.errors.contains("kmeans: 4 clusters of 480 pixels"))
-    let map = try cube("o/c.tif", place)
+    let map = try place.cube("o/c.tif")
     #expect(Set(map.pixels.values) == [1, 2, 3, 4] && map.metadata.classes?.count == 5)
     let spectra = try SpectralLibraryFile.read(place.path("o/c.sli"), context: RunContext())
     #expect(spectra.names.first == "cluster 1" && spectra.count == 4)
-    try run("cluster in/s.dat o/s.tif --method slic --count 20 --compat", place)
-    #expect(try Set(cube("o/s.tif", place).pixels.values).count > 8)
-    try run("cluster in/s.dat o/x.tif --count 0", place, 2)
-    try run("cluster in/nan.dat o/x.tif", place, 3)
-    let short = try run("cluster in/s.dat o/y.tif --count 6 --set iterations=1", place)
+    try place.run("cluster in/s.dat o/s.tif --method slic --count 20 --compat")
+    #expect(try Set(place.cube("o/s.tif").pixels.values).count > 8)
+    try place.run("cluster in/s.dat o/x.tif --count 0", 2)
+    try place.run("cluster in/nan.dat o/x.tif", 3)
+    let short = try place.run("cluster in/s.dat o/y.tif --count 6 --set iterations=1")
     #expect(short.errors.contains("W-NOT-CONVERGED"))
   }
 }

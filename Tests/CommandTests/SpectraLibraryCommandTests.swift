@@ -4,13 +4,6 @@ import Testing
 
 /// `hsi spectra resample` and `stats`.
 @Suite struct SpectraLibraryCommandTests {
-  private func run(_ line: String, _ place: TemporaryFolder, _ code: Int32 = 0) throws -> Tool.Result {
-    let result = try Tool.run(line.split(separator: " ").map(String.init), in: place.url)
-    #expect(result.status == code, "\(line)\n\(result.errors)")
-    if code != 0 { #expect(result.errorLines.count == 1, "\(line)\n\(result.errors)") }
-    return result
-  }
-
   /// Spectra of straight lines every 2 nm, one with a gap.
   private func place() throws -> TemporaryFolder {
     let place = try TemporaryFolder()
@@ -29,7 +22,7 @@ import Testing
 
   @Test func straightLinesStayStraight() throws {
     let place = try place()
-    let result = try run("spectra resample l.csv r.csv --to bands.csv", place)
+    let result = try place.run("spectra resample l.csv r.csv --to bands.csv")
     #expect(result.errors.contains("3 spectra on 8 of 8 bands"))
     let found = try SpectralLibraryFile.read(place.path("r.csv"), context: RunContext())
     let wavelengths = try #require(found.axis.wavelengths)
@@ -41,23 +34,28 @@ import Testing
       if ![690, 770].contains(wavelength) { #expect(abs(found.values[b] - wavelength * 1e-4) < 1e-6) }
     }
     #expect(found.values[3].isNaN)
-    try run("spectra resample l.csv e.sli --to enmap", place)
-    try run("spectra resample l.csv r.csv --to bands.csv", place, 4)
-    try run("spectra resample l.csv x.csv --to enmapp", place, 2)
-    try run("spectra resample nowhere.csv x.csv --to enmap", place, 3)
+    try place.run("spectra resample l.csv e.sli --to enmap")
+    try place.run("spectra resample l.csv r.csv --to bands.csv", 4)
+    try place.run("spectra resample l.csv x.csv --to enmapp", 2)
+    try place.run("spectra resample nowhere.csv x.csv --to enmap", 3)
+    try Data("band,a\n1,0.5\n2,0.6\n3,0.4\n".utf8).write(to: URL(fileURLWithPath: place.path("bare.csv")))
+    #expect(
+      try place.run("spectra resample bare.csv x.csv --to enmap", 3).errors.contains("bare.csv: it has no wavelengths"))
+    try Data("centre,fwhm\n2400,10\n".utf8).write(to: URL(fileURLWithPath: place.path("far.csv")))
+    #expect(try place.run("spectra resample l.csv x.csv --to far.csv", 3).errors.contains("of the library"))
   }
 
   @Test func numbersOfClasses() throws {
     let place = try place()
-    let one = try run("spectra stats l.csv", place)
+    let one = try place.run("spectra stats l.csv")
     #expect(one.output.split(separator: "\n").count == 2 && one.output.contains("all"))
-    let two = try run("spectra stats l.csv --classes name --means m.csv --deviation d.csv", place)
+    let two = try place.run("spectra stats l.csv --classes name --means m.csv --deviation d.csv")
     #expect(two.output.contains("roof") && two.output.contains("grass") && two.output.contains("0.00°"))
     let means = try SpectralLibraryFile.read(place.path("m.csv"), context: RunContext())
     let spread = try SpectralLibraryFile.read(place.path("d.csv"), context: RunContext())
     #expect(means.names == ["roof", "grass"] && abs(means.values[0] - (0.04 + 0.24) / 2) < 1e-9)
     #expect(abs(spread.values[0] - 0.2 / 2.0.squareRoot()) < 1e-9)
-    try run("spectra stats l.csv --classes nowhere.csv", place, 3)
-    try run("spectra stats l.csv --classes name --means m.csv", place, 4)
+    try place.run("spectra stats l.csv --classes nowhere.csv", 3)
+    try place.run("spectra stats l.csv --classes name --means m.csv", 4)
   }
 }

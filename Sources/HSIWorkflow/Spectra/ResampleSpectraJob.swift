@@ -39,8 +39,12 @@ public struct ResampleSpectraJob: Sendable {
     for file in SpectraOutput.files(output) { plan.write(file) }
     try plan.check()
     let read = try SpectralLibraryFile.read(library, context: context)
+    guard read.axis.wavelengths != nil else {
+      throw RasterError.inconsistent(
+        path: library, reason: "it has no wavelengths", advice: "use a library file that holds them")
+    }
     let resolution = try BandResolution(
-      from: read.axis, to: target.bands, interpolating: interpolates, named: target.name)
+      from: read.axis, to: target.bands, interpolating: interpolates, named: target.name, owner: "the library")
     resolution.warn(target, owner: "the library", interpolates: interpolates, context)
     let weights = resolution.weights.weights
     var values: [Double] = []
