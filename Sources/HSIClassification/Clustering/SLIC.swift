@@ -85,24 +85,20 @@ private struct ComponentImage {
       throw CoreError.memory(
         purpose: "\(components) components of \(shape.pixels) pixels", needed: needed, budget: context.memory.bytes)
     }
-    let statistics = try SceneStatistics(source, context)
-    let vectors = try statistics.covariance.symmetricEigen().vectors
+    let transform = try LinearTransform.principalComponents(SceneStatistics(source, context), count: components)
+    let count = transform.components
     var values = [Float](repeating: 0, count: shape.pixels * components)
     var isValid = [Bool](repeating: false, count: shape.pixels)
     var valid = 0
-    let (mean, count) = (statistics.mean, components)
-    try source.forEachStrip(context, label: "components") { strip in
+    let (all, own) = (components, PixelMatrix(rows: 0, columns: count))
+    try source.forEachStrip(context, label: "components", extraBytesPerPixel: 4 * count) { strip in
+      transform.apply(strip.pixels, into: own)
       let base = strip.window.line * shape.samples
       for n in 0..<strip.count {
         let place = base + Int(strip.positions[n])
         isValid[place] = true
         valid += 1
-        let row = strip.pixels.pointer + n * shape.bands
-        for c in 0..<count {
-          var sum = 0.0
-          for b in 0..<shape.bands { sum += (Double(row[b]) - mean[b]) * vectors[b, c] }
-          values[place * count + c] = Float(sum)
-        }
+        for c in 0..<count { values[place * all + c] = own[n, c] }
       }
     }
     (self.values, self.isValid, self.valid) = (values, isValid, valid)

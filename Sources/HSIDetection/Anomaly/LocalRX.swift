@@ -7,8 +7,7 @@ import HSINumerics
 ///
 /// Sums over the ring follow it along a line: columns of pixels come and go, so that a step costs products of its rim, not of all of it;
 /// every line begins anew, so that rounding does not pile up. α keeps C invertible where the ring has hardly more pixels than bands.
-/// Pixels whose ring has fewer than three pixels get no score. Cost per pixel 2 (outer + inner) L² + L³ / 3; two threads take a scene of
-/// 307 × 307 × 162 with the windows 21 and 5 in some ten seconds. Source: Kwon, Nasrabadi, "Kernel RX-algorithm", IEEE TGRS 43(2), 2005
+/// Pixels whose ring has fewer than three pixels get no score. Cost per pixel 2 (outer + inner) L² + L³ / 3. Source: Kwon, Nasrabadi, "Kernel RX-algorithm", IEEE TGRS 43(2), 2005
 /// (dual window); sums that follow the window: Molero et al., IEEE J. Sel. Top. Appl. Earth Obs. 6(2), 2013.
 public struct LocalRX: AnomalyDetector {
   public static let description = MethodDescription(

@@ -15,8 +15,6 @@ extension ProductName {
   public static let bandDepth: ProductName = "band depth"
   /// Second best spectrum, N × 1.
   public static let secondMatch: ProductName = "second match"
-  /// How well the second best fits, N × 1.
-  public static let secondFit: ProductName = "second fit"
 }
 
 /// Compares pixels with all spectra of a library.
@@ -74,7 +72,6 @@ public struct LibraryMatching: Sendable {
     public var depth: [Float]
     /// The second best, from 1; 0 where none fits.
     public var second: [Int]
-    public var secondFit: [Float]
   }
 
   /// Pixels whose fits are held at a time.
@@ -100,8 +97,7 @@ public struct LibraryMatching: Sendable {
     let rows = pixels.rows
     var result = Result(
       best: [Int](repeating: 0, count: rows), fit: [Float](repeating: .nan, count: rows),
-      depth: [Float](repeating: .nan, count: rows), second: [Int](repeating: 0, count: rows),
-      secondFit: [Float](repeating: .nan, count: rows))
+      depth: [Float](repeating: .nan, count: rows), second: [Int](repeating: 0, count: rows))
     let part = PixelMatrix(rows: 0, columns: pixels.columns)
     let fits = PixelMatrix(rows: 0, columns: count)
     let depths = type(of: matcher).givesDepth ? PixelMatrix(rows: 0, columns: count) : nil
@@ -129,7 +125,6 @@ public struct LibraryMatching: Sendable {
           result.fit[first + n] = row[best]
           if let depths { result.depth[first + n] = depths[n, best] }
         }
-        if second >= 0 { result.secondFit[first + n] = row[second] }
         if isTaken(best) { result.best[first + n] = best + 1 }
         if isTaken(second) { result.second[first + n] = second + 1 }
       }

@@ -10,7 +10,7 @@ import HSINumerics
 ///
 /// A mixture scatters like the background where it is background, and like noise where it is target; a pixel of infeasibility far above
 /// 1 is something else. Source: Boardman, DiPietro, "Hyperspectral target detection: mixture tuned matched filtering, past, present and
-/// future", Proc. SPIE 8048, 2011. Noise by regression of every band on the others (`NoiseEstimate`).
+/// future", Proc. SPIE 8048, 2011. Noise by regression of every band on the others (`NoiseEstimate`), coordinates by `NoiseFractions`.
 public struct MTMF: TargetDetector, PixelDetector {
   public static let description = MethodDescription(
     id: "mtmf", name: "Mixture tuned matched filter", task: .target,
@@ -41,12 +41,11 @@ public struct MTMF: TargetDetector, PixelDetector {
     let covariance = statistics.covariance
     let level = (0..<size).map { covariance[$0, $0] }.max() ?? 0
     guard level > 0, level.isFinite else { throw DetectionError.noVariation }
-    let noise = try NoiseEstimate(correlation: covariance, count: statistics.count).variances
-    let scales = noise.map { $0 > 1e-14 * level ? 1 / $0.squareRoot() : 1 / (1e-14 * level).squareRoot() }
-    let whitened = Matrix<Double>(rows: size, columns: size) { covariance[$0, $1] * scales[$0] * scales[$1] }
-    let eigen = try whitened.symmetricEigen()
-    let values = eigen.values.map { max($0, MTMF.least) }
-    let matrix = Matrix<Double>(rows: size, columns: size) { scales[$0] * eigen.vectors[$0, $1] }
+    let variances = try NoiseEstimate(correlation: covariance, count: statistics.count).variances
+    let noise = Matrix<Double>(rows: size, columns: size) { $0 == $1 ? variances[$0] : 0 }
+    let fractions = try NoiseFractions(covariance: covariance, noise: noise)
+    let values = fractions.values.map { max($0, MTMF.least) }
+    let matrix = fractions.directions
     var (filters, coordinates): ([Float], [Float]) = ([], [])
     for k in 0..<targets.count {
       let difference = zip(targets[k], statistics.mean).map { $0 - $1 }
@@ -66,7 +65,9 @@ public struct MTMF: TargetDetector, PixelDetector {
     bands = targets.names.flatMap {
       [DetectionBand("mf: \($0)"), DetectionBand("infeasibility: \($0)", isScore: false)]
     }
-    facts = ["backgroundPixels": Double(statistics.count), "signalComponents": Double(eigen.values.count { $0 > 2 })]
+    facts = [
+      "backgroundPixels": Double(statistics.count), "signalComponents": Double(fractions.values.count { $0 > 2 }),
+    ]
   }
 
   public func score(_ pixels: PixelMatrix, into values: PixelMatrix) {

@@ -9,8 +9,7 @@ import Foundation
 /// γ is 2 for a normal background, 1 for an exponential one, and the tail a power law with the exponent β as γ goes to 0. β and γ maximise the
 /// likelihood of the scores in cells of equal numbers. The highest thousandth of the scores enters by its number, not by its values, for
 /// targets are there; scores that not even one pixel of such a background would reach are left out, and the rest is fitted anew, until none
-/// is left. The rate holds where few of a thousand pixels are targets; where more are, the threshold is too high rather than too low. A
-/// generalised Pareto distribution, which holds asymptotically only, was farther off for normal scores at the sizes of scenes.
+/// is left. The rate holds where few of a thousand pixels are targets; where more are, the threshold is too high rather than too low.
 public struct TailFit: Sendable, Hashable {
   /// m, the median of the scores.
   public let middle: Double

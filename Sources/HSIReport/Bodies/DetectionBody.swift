@@ -134,9 +134,13 @@ public struct DetectionBody: ReportBody {
     /// Edges, one more than counts.
     public var edges: [Double]
     public var counts: [Int]
+    /// Pixels that the fitted tail expects in each bin, null before the tail; nil without a tail.
+    public var expected: [Double?]?
 
     /// Counts between edges.
-    public init(edges: [Double], counts: [Int]) { (self.edges, self.counts) = (edges, counts) }
+    public init(edges: [Double], counts: [Int], expected: [Double?]? = nil) {
+      (self.edges, self.counts, self.expected) = (edges, counts, expected)
+    }
   }
 
   public var method: ReportMethod
@@ -230,7 +234,9 @@ extension DetectionBody {
         "type": "object", "required": ["edges", "counts"], "additionalProperties": false,
         "properties": {
           "edges": {"description": "One more than counts.", "type": "array", "items": {"$ref": "#/$defs/number"}},
-          "counts": {"type": "array", "items": {"$ref": "#/$defs/count"}}
+          "counts": {"type": "array", "items": {"$ref": "#/$defs/count"}},
+          "expected": {"description": "Pixels that the fitted tail expects, null before it.", "type": "array",
+            "items": {"$ref": "#/$defs/number"}}
         }
       },
       "tail": {

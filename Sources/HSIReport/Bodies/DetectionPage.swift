@@ -57,20 +57,14 @@ extension DetectionReport {
       y += [max(Double(count), floor), max(Double(count), floor)]
     }
     var series = [LineChart.Series(name: "pixels", colour: CategoricalPalette.colour(2), x: x, y: y)]
-    let sign: Double = body.sense == "lower" ? -1 : 1
-    let total = Double(counts.reduce(0, +))
-    if let tail = body.tail {
-      var (tx, ty): ([Double], [Double]) = ([], [])
-      for i in counts.indices where edges.indices.contains(i + 1) {
-        let ends = [sign * edges[i], sign * edges[i + 1]].sorted()
-        guard ends[0] >= tail.start else { continue }
-        let expected = total * (tail.exceedance(ends[0]) - tail.exceedance(ends[1]))
-        tx.append((edges[i] + edges[i + 1]) / 2)
-        ty.append(expected >= floor ? expected : .nan)
-      }
+    if let expected = body.histogram.expected {
+      let shown = expected.indices.filter { edges.indices.contains($0 + 1) && expected[$0] != nil }
+      let ty = shown.map { i in expected[i].map { $0 >= floor ? $0 : .nan } ?? .nan }
       if ty.contains(where: \.isFinite) {
         series.append(
-          .init(name: "fitted tail", colour: CategoricalPalette.colour(0), x: tx, y: ty, style: .dashed))
+          .init(
+            name: "fitted tail", colour: CategoricalPalette.colour(0), x: shown.map { (edges[$0] + edges[$0 + 1]) / 2 },
+            y: ty, style: .dashed))
       }
     }
     if let threshold = body.threshold {
@@ -100,15 +94,6 @@ extension DetectionReport {
       ])
     chart.yRange = 0...1.02
     return chart
-  }
-}
-
-extension DetectionBody.Tail {
-  /// Share of the scores beyond one that lies in the tail.
-  func exceedance(_ score: Double) -> Double {
-    guard score.isFinite, start > middle else { return 0 }
-    let ratio = max(1, (score - middle) / (start - middle))
-    return share * exp(-slope * (exponent < 1e-6 ? log(ratio) : (pow(ratio, exponent) - 1) / exponent))
   }
 }
 

@@ -31,6 +31,16 @@ enum ClassPicture {
     }
   }
 
+  /// A layer of a reduced map in the colours of its values; places without a value are transparent.
+  static func image(_ preview: PreviewMaps, layer: Int = 0, _ colour: (Int) -> Colour) -> RGBImage {
+    let values = preview.layers[layer]
+    return thinned(preview.height, preview.width, max(preview.width, preview.height)) { place in
+      guard values[place].isFinite else { return nil }
+      let shown = colour(Int(clamping: Double(values[place])))
+      return [shown.red, shown.green, shown.blue]
+    }.image
+  }
+
   private static func thinned(
     _ lines: Int, _ samples: Int, _ longestSide: Int, _ colour: (Int) -> [UInt8]?
   ) -> (image: RGBImage, step: Int) {

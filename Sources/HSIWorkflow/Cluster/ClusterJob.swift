@@ -94,7 +94,8 @@ public struct ClusterJob: Sendable {
     }
     if let quicklook {
       try run.write(
-        picture(preview), to: quicklook, georeference: sweep.source.metadata.georeference, step: preview.step,
+        ClassPicture.image(preview) { CategoricalPalette.colour($0) }, to: quicklook,
+        georeference: sweep.source.metadata.georeference, step: preview.step,
         content: "picture of the map")
     }
     var result = try sweep.finish(&run, main: product)
@@ -113,18 +114,5 @@ public struct ClusterJob: Sendable {
     }
     if counts.count > ClusterJob.shown { rows.append(["\(counts.count - ClusterJob.shown) more", "", ""]) }
     return TextTable.text(rows, left: [])
-  }
-
-  /// The map in the colours of its groups; pixels without data are transparent.
-  private func picture(_ preview: PreviewMaps) -> RGBImage {
-    var image = RGBImage(width: preview.width, height: preview.height)
-    for (place, label) in preview.layers[0].enumerated() where label.isFinite {
-      let colour = CategoricalPalette.colour(Int(clamping: Double(label)))
-      image.pixels[4 * place] = colour.red
-      image.pixels[4 * place + 1] = colour.green
-      image.pixels[4 * place + 2] = colour.blue
-      image.pixels[4 * place + 3] = 255
-    }
-    return image
   }
 }

@@ -135,18 +135,30 @@ struct DetectFacts {
       percentile99: sign * histogram.quantile(0.99), maximum: sign > 0 ? high : -low)
   }
 
-  /// Sixty bins of the scores as they are written, ascending.
-  var bins: DetectionBody.Histogram {
+  /// Bins of the scores.
+  private static let bins = 60
+
+  /// Sixty bins of the scores as they are written, ascending, with what a fitted tail expects in them.
+  func bins(_ tail: TailFit?) -> DetectionBody.Histogram {
     let all = histogram.bins
     let (low, high) = (Double(histogram.minimum), Double(histogram.maximum))
     guard !all.isEmpty, high > low, high.isFinite, low.isFinite else {
       return DetectionBody.Histogram(edges: [low, high].map { Double(sign) * $0 }.sorted(), counts: [histogram.total])
     }
-    var counts = [Int](repeating: 0, count: 60)
-    for bin in all { counts[min(59, Int(clamping: (bin.value - low) / (high - low) * 60))] += bin.count }
-    let edges = (0...60).map { low + (high - low) * Double($0) / 60 }
-    return sign > 0
-      ? DetectionBody.Histogram(edges: edges, counts: counts)
-      : DetectionBody.Histogram(edges: edges.reversed().map { -$0 }, counts: counts.reversed())
+    let count = DetectFacts.bins
+    var counts = [Int](repeating: 0, count: count)
+    for bin in all {
+      counts[min(count - 1, Int(clamping: (bin.value - low) / (high - low) * Double(count)))] += bin.count
+    }
+    let edges = (0...count).map { low + (high - low) * Double($0) / Double(count) }
+    let expected = tail.map { tail in
+      (0..<count).map { i -> Double? in
+        guard edges[i] >= tail.start else { return nil }
+        return Double(histogram.total) * (tail.exceedance(edges[i]) - tail.exceedance(edges[i + 1]))
+      }
+    }
+    guard sign < 0 else { return DetectionBody.Histogram(edges: edges, counts: counts, expected: expected) }
+    return DetectionBody.Histogram(
+      edges: edges.reversed().map { -$0 }, counts: counts.reversed(), expected: expected?.reversed())
   }
 }

@@ -100,7 +100,7 @@ struct DetectOutcome {
         targets: (0..<(library?.count ?? 0)).compactMap { k in
           library.map { DetectionBody.Target(name: $0.names[k], spectrum: spread($0[k])) }
         },
-        scores: facts.scores, histogram: facts.bins,
+        scores: facts.scores, histogram: facts.bins(tail),
         tail: tail.map {
           DetectionBody.Tail(
             middle: $0.middle, start: $0.start, share: $0.share, exponent: $0.exponent, slope: $0.slope)

@@ -109,8 +109,8 @@ struct MatchOutcome {
   let facts: MatchFacts
   let context: RunContext
 
-  /// Spectra that a page shows.
-  private static let shown = 30
+  /// The colour of pixels that are like none of the spectra.
+  private static let none = Colour(20, 20, 20)
 
   /// Colours of the spectra: the more pixels, the earlier the colour.
   private var colours: [Int: Colour] {
@@ -118,17 +118,9 @@ struct MatchOutcome {
   }
 
   /// The map in colours; pixels without a match are black, those without data transparent.
-  var picture: (image: RGBImage, step: Int) {
-    let (previews, colours) = (facts.previews, colours)
-    var image = RGBImage(width: previews.width, height: previews.height)
-    for (place, value) in previews.layers[0].enumerated() where value.isFinite {
-      let colour = colours[Int(clamping: Double(value)) - 1] ?? Colour(20, 20, 20)
-      image.pixels[4 * place] = colour.red
-      image.pixels[4 * place + 1] = colour.green
-      image.pixels[4 * place + 2] = colour.blue
-      image.pixels[4 * place + 3] = 255
-    }
-    return (image, 1)
+  var picture: RGBImage {
+    let colours = colours
+    return ClassPicture.image(facts.previews) { colours[$0 - 1] ?? MatchOutcome.none }
   }
 
   /// The JSON report.
@@ -144,7 +136,7 @@ struct MatchOutcome {
       let map = opened.metadata.georeference?.coordinates(line: pixel.line, sample: pixel.sample)
       let n = Double(found.pixels)
       return MatchBody.Match(
-        value: k + 1, name: facts.spectra.names[k], colour: (colours[k] ?? Colour(20, 20, 20)).hex,
+        value: k + 1, name: facts.spectra.names[k], colour: (colours[k] ?? MatchOutcome.none).hex,
         pixels: found.pixels,
         share: n / Double(facts.pixels), fit: found.fits / n, depth: facts.givesDepth ? found.depths / n : nil,
         best: MatchBody.Best(
@@ -175,7 +167,7 @@ struct MatchOutcome {
     return MatchBody.Figures(
       scene: try ReportPicture(scene, encode: PNG.encode),
       sceneCaption: caption.prefix(1).uppercased() + caption.dropFirst(),
-      map: try ReportPicture(picture.image, encode: PNG.encode),
+      map: try ReportPicture(picture, encode: PNG.encode),
       fit: try ReportMap(
         previews.layers[1], width: previews.width, height: previews.height, encode: PNG.encode))
   }

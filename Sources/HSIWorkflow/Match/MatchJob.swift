@@ -116,10 +116,9 @@ public struct MatchJob: Sendable {
     let outcome = MatchOutcome(
       job: self, description: type.description, parameters: parameters, sweep: sweep, facts: facts, context: context)
     if let quicklook = paths.quicklook {
-      let picture = outcome.picture
       try run.write(
-        picture.image, to: quicklook, georeference: sweep.source.metadata.georeference,
-        step: facts.previews.step * picture.step, content: "picture of the map")
+        outcome.picture, to: quicklook, georeference: sweep.source.metadata.georeference, step: facts.previews.step,
+        content: "picture of the map")
     }
     var result = try sweep.finish(&run, main: rasters[0]) { outputs, provenance in
       RunReport(try outcome.report(outputs: outputs, provenance: provenance)) { try outcome.figures() }
