@@ -49,7 +49,7 @@ struct DetectionAccuracy: ParsableCommand {
 
       MUUFL Gulfport (CASI, 36 × 36 × 72): the spectrum and the truth that come with the crop. ABU and HYDICE: the spectrum is the mean
       of a quarter of the target pixels, drawn by seed; those pixels are not judged. AVIRIS with implants: 60 pixels of a 90 × 90
-      × 224 scene hold 1, 3 or 10 % of a mineral of the USGS library that is not in the scene (bands with less than
+      × 224 scene hold 1, 3 or 10 % of a mineral of the USGS library, drawn by seed (bands with less than
       2 % of the light of the brightest are left out). Means over \(seeds) seeds.
 
 

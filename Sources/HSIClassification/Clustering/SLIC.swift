@@ -80,7 +80,8 @@ private struct ComponentImage {
   init(_ source: any StripSource, components wanted: Int, _ context: RunContext) throws {
     let shape = source.shape
     (lines, samples, components) = (shape.lines, shape.samples, min(wanted, shape.bands))
-    let needed = Int.product(shape.pixels, 4 * components + 16)
+    // Components, and beside them validity, two sets of labels, and the pixels of pieces.
+    let needed = Int.product(shape.pixels, 4 * components + 1 + 8 + 24)
     guard needed <= context.memory.bytes else {
       throw CoreError.memory(
         purpose: "\(components) components of \(shape.pixels) pixels", needed: needed, budget: context.memory.bytes)

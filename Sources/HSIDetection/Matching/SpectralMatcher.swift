@@ -89,9 +89,6 @@ public struct LibraryMatching: Sendable {
     (self.matcher, self.count, self.limit) = (matcher, count, Float(limit))
   }
 
-  /// Bytes of fits that are held.
-  public var workingBytes: Int { Int.product(8, LibraryMatching.chunk, count) }
-
   /// Compares pixels.
   public func match(_ pixels: PixelMatrix) -> Result {
     let rows = pixels.rows

@@ -43,7 +43,7 @@ public struct DetectJob: Sendable {
     (self.scene, self.output, self.request) = (scene, output, request)
   }
 
-  /// Largest false-alarm rate: that of the tail which is fitted.
+  /// Largest false-alarm rate, well inside the tail that is fitted.
   private static let largestRate = 0.05
   /// Value of pixels without a score in the map of detections.
   private static let noScore = 255.0
