@@ -88,7 +88,7 @@ struct FewLabelsAccuracy: ParsableCommand {
       guard let from else { continue }
       let file = try WeightFile.open(from)
       for (way, scope) in [
-        ("probe", SegmenterRecipe.Scope.head), ("LoRA r=8", .adapters("r=8")), ("all weights", .all),
+        ("probe", SegmenterRecipe.Scope.head), ("LoRA r=8", .adapted("lora:r=8")), ("all weights", .all),
       ] {
         result.append(Entrant(title: "\(name), pre-trained, \(way)") { try pretrained.starting(from: file, scope) })
       }

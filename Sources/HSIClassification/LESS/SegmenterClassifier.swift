@@ -93,34 +93,36 @@ public struct SegmenterClassifier: SteppedClassifier, PretrainedClassifier {
     guard needed <= context.memory.bytes else {
       throw CoreError.memory(purpose: "training \(preset)", needed: needed, budget: context.memory.bytes)
     }
-    let network = try network(classes: task.classes.count, seed: context.seed)
+    let (network, rule) = try start(classes: task.classes.count, seed: context.seed)
     var recipe = recipe
     let multiple = 2 * network.configuration.network.encoder.patch
     recipe.side = max(recipe.side / multiple, 1) * multiple
     let learned = try SegmenterTraining.run(
-      network, recipe, task, name: preset, session, context
+      network, recipe, task, name: preset, rule: rule, session, context
     ) { network.linears.foldAdapters() }
     return TrainedSegmenter(
       id: preset, network: network, normalisation: learned.normalisation, axis: task.scene.metadata.axis,
       side: recipe.side, mostBands: recipe.mostBands, temperature: learned.temperature, curve: learned.curve)
   }
 
-  /// The network in the state in which training starts.
-  private func network(classes: Int, seed: UInt64) throws -> LESSSegmenter {
+  /// The network in the state in which training starts, and the rule that it must be trained by, if there is one.
+  private func start(classes: Int, seed: UInt64) throws -> (LESSSegmenter, (any UpdateRule)?) {
     var encoder = LESSConfiguration(named: preset) ?? LESSConfiguration()
     if let base { encoder = try ModelFile<LESSAutoencoder>(base).configuration.encoder }
     let configuration = LESSSegmenter.Configuration(LESSTaskConfiguration(encoder, classes: classes))
     let network = LESSSegmenter(configuration, seed: seed)
     if let base { try network.loadEncoder(from: base) }
     switch recipe.scope {
-    case .all: break
-    case .head: network.store.train { $0.name.hasPrefix("decoder.") }
-    case .adapters(let text):
-      let adapter = try Adapters.parse(text, option: "\(option: "lora")")
-      let added = Set(network.linears.attach(adapter).flatMap { $0.parameters.map(\.name) })
-      network.store.train { added.contains($0.name) || $0.name.hasPrefix("decoder.") }
+    case .all: return (network, nil)
+    case .head:
+      network.store.train { $0.name.hasPrefix("decoder.") }
+      return (network, nil)
+    case .adapted(let text):
+      let adaptation = try Adaptation(text, option: "\(option: "adapter")")
+      return (
+        network, adaptation.begin(network.linears, network.store) { $0.name.hasPrefix("decoder.") }.rule
+      )
     }
-    return network
   }
 
   /// The presets in the register.

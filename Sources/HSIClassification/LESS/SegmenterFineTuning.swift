@@ -3,10 +3,10 @@ import HSINetworks
 import HSITransformer
 
 extension TrainedSegmenter: AdaptableClassifier {
-  /// Low-rank pairs beside the linear maps of the encoder, the head, and the statistics of the bands of the new scene, which may be
+  /// Adapters beside the linear maps of the encoder or weights of it, the head, and the statistics of the bands of the new scene, which may be
   /// those of another instrument.
   public func finetuned(
-    _ task: ClassificationTask, lora: LowRankAdapter.Configuration, keepsHead: Bool, epochs: Int?, rate: Double?,
+    _ task: ClassificationTask, by adaptation: Adaptation, keepsHead: Bool, epochs: Int?, rate: Double?,
     _ session: TrainingSession, _ context: RunContext
   ) throws -> TrainedAdapter {
     let claim = context.claimThreads()
@@ -15,19 +15,18 @@ extension TrainedSegmenter: AdaptableClassifier {
     try task.checkWavelengths(for: id)
     let keepsHead = keepsHead && task.classes.count == classCount
     let network = try copy(classes: task.classes.count, seed: context.seed) { !keepsHead && isHead($0) }
-    let added = Set(network.encoder.linears.attach(lora).flatMap { $0.parameters.map(\.name) })
-    network.store.train { added.contains($0.name) || self.isHead($0.name) }
+    let plan = adaptation.begin(network.encoder.linears, network.store) { isHead($0.name) }
     var recipe = SegmenterRecipe()
     (recipe.epochs, recipe.rate) = (epochs ?? 30, rate ?? recipe.rate)
-    (recipe.side, recipe.mostBands, recipe.scope) = (side, mostBands, .adapters("r=\(lora.rank),alpha=\(lora.alpha)"))
-    let learned = try SegmenterTraining.run(network, recipe, task, name: "\(id) adapter", session, context)
+    (recipe.side, recipe.mostBands, recipe.scope) = (side, mostBands, .adapted(adaptation.text))
+    let learned = try SegmenterTraining.run(
+      network, recipe, task, name: "\(id) adapter", rule: plan.rule, session, context)
     return TrainedAdapter(
       contents: normalisationContents(learned.normalisation, task.scene.metadata.axis)
-        + network.store.contents { added.contains($0.name) || self.isHead($0.name) },
-      configuration: [
-        AdapterMerge.alphaKey: "\(lora.alpha)", "lora_rank": "\(lora.rank)", "classes": "\(task.classes.count)",
-        Key.temperature: "\(learned.temperature)",
-      ], curve: learned.curve, axis: task.scene.metadata.axis)
+        + plan.contents(of: network.store),
+      configuration: adaptation.configuration.merging([
+        "classes": "\(task.classes.count)", Key.temperature: "\(learned.temperature)",
+      ]) { $1 }, curve: learned.curve, axis: task.scene.metadata.axis)
   }
 
   public func adapted(by file: WeightFile) throws -> any TrainedClassifier {
@@ -39,13 +38,14 @@ extension TrainedSegmenter: AdaptableClassifier {
       }
       return value
     }
-    let lora = LowRankAdapter.Configuration(
-      rank: Int(try number("lora_rank", 1...4096)), alpha: try number(AdapterMerge.alphaKey, -1e6...1e6))
+    let adaptation = try Adaptation(cardOf: file)
     let classes = Int(clamping: try number("classes", 2...Double(ClassTable.limit)))
     let network = try copy(classes: classes, seed: 0, except: isHead)
-    let added = Set(network.encoder.linears.attach(lora).flatMap { $0.parameters.map(\.name) })
-    try network.store.load(
-      file, only: { added.contains($0.name) || self.isHead($0.name) }, isIgnored: { $0.hasPrefix("normalisation.") })
+    try adaptation.load(file, network.encoder.linears, network.store) {
+      isHead($0.name)
+    } isIgnored: {
+      $0.hasPrefix("normalisation.")
+    }
     network.linears.foldAdapters()
     let (normalisation, axis) = try TrainedSegmenter.normalisation(of: file)
     return TrainedSegmenter(

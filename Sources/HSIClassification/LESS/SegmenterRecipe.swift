@@ -8,8 +8,8 @@ public struct SegmenterRecipe: Sendable, Codable, Equatable {
     case all
     /// Those of the head only: a probe of what the encoder knows.
     case head
-    /// Low-rank adapters beside the linear maps of the encoder, and the head; as the user wrote them (`r=8`).
-    case adapters(String)
+    /// The head, and of the encoder what the user wrote (`lora:r=8`; see `Adaptation`).
+    case adapted(String)
   }
 
   /// Epochs, of `windows` windows each.

@@ -21,7 +21,7 @@ enum SegmenterTraining {
   /// - Throws: as `SteppedClassifier.train`.
   static func run(
     _ network: LESSSegmenter, _ recipe: SegmenterRecipe, _ task: ClassificationTask, name: String,
-    _ session: TrainingSession, _ context: RunContext, finish: () -> Void = {}
+    rule: (any UpdateRule)? = nil, _ session: TrainingSession, _ context: RunContext, finish: () -> Void = {}
   ) throws -> Learned {
     let normalisation = BandNormalisation(
       task.isTransductive ? task.scene.pixels : task.spectra(of: task.training).pixels)
@@ -34,7 +34,8 @@ enum SegmenterTraining {
     let validation = known(task.validation)
     let trainer = Trainer(
       SegmenterTask(
-        network, recipe, scene, training: known(task.training), validation: validation, name: name, seed: context.seed))
+        network, recipe, scene, training: known(task.training), validation: validation, name: name, seed: context.seed),
+      rule: rule)
     try trainer.run(session, context)
     finish()
     return Learned(

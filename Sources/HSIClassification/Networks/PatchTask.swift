@@ -179,13 +179,14 @@ extension PatchTask {
   /// - Throws: `CoreError.cancelled`, `TransformerError.otherTraining`, the errors of files.
   static func train(
     _ network: any PatchNetwork, _ cutter: PatchCutter, _ recipe: PatchRecipe, on task: ClassificationTask,
-    _ features: Features, name: String, _ session: TrainingSession, _ context: RunContext
+    _ features: Features, name: String, rule: (any UpdateRule)? = nil, _ session: TrainingSession,
+    _ context: RunContext
   ) throws -> [TrainingPoint] {
     let trainer = Trainer(
       PatchTask(
         network, cutter, recipe, features.image(task.scene, lines: 0..<task.scene.shape.lines),
         training: samples(task, task.training), validation: samples(task, task.validation), dark: features.dark,
-        name: name, seed: context.seed))
+        name: name, seed: context.seed), rule: rule)
     try trainer.run(session, context)
     return trainer.record.curve
   }

@@ -11,22 +11,32 @@ extension NamedWeights {
       isIgnored: isIgnored)
   }
 
-  /// The weights with an adapter file: tensors that both have are the adapter's; low-rank pairs at `P` are added to the
-  /// matrix `P.weight`, times α/r.
+  /// The weights with the file of an adapted network: tensors that both have are the file's; single values of others are replaced;
+  /// adapters at `P` are folded into the matrix `P.weight`.
   ///
   /// - Throws: `TransformerError.noAdapter`, and for the first tensor that does not fit.
-  package func stacked(_ file: WeightFile, _ shape: LoLAConfiguration, alpha: Double) throws -> NamedWeights {
+  package func adapted(
+    by adaptation: Adaptation, _ file: WeightFile, _ shape: LoLAConfiguration
+  ) throws -> NamedWeights {
     let shapes = Dictionary(uniqueKeysWithValues: shape.tensors.map { ($0.name, $0.shape) })
-    let (down, up) = ("lora_down.weight", "lora_up.weight")
-    var pairs = 0
+    var places: [String: any AdapterConfiguration] = [:]
+    let source = try AdapterSource(file)
+    var changes = 0
     for tensor in file.tensors where shapes[tensor.name] == nil {
-      let isPair = tensor.name.hasSuffix(down) || tensor.name.hasSuffix(up)
-      guard isPair, shapes[tensor.name.replacing(down, with: "weight").replacing(up, with: "weight")] != nil else {
+      if let target = SparseDifference.target(of: tensor.name), shapes[target] != nil {
+        changes += 1
+        continue
+      }
+      // A network has gated adapters of its own, which are among its tensors.
+      guard case .beside(let configuration) = adaptation, let place = configuration.place(of: tensor.name),
+        shapes["\(place).weight"] != nil
+      else {
         throw TransformerError.unexpectedTensor(path: file.path, tensor: tensor.name, file: tensor.shape)
       }
-      pairs += 1
+      places[place] = try type(of: configuration).init(at: place, in: source) ?? configuration
+      changes += 1
     }
-    guard pairs > 0 else { throw TransformerError.noAdapter(path: file.path) }
+    if case .beside = adaptation, places.isEmpty { throw TransformerError.noAdapter(path: file.path) }
     let stacked = try contents.map { name, content -> (name: String, content: SafetensorsWriter.Content) in
       guard let wanted = shapes[name] else { return (name, content) }
       if let replacement = file[name] {
@@ -36,16 +46,17 @@ extension NamedWeights {
             ? .floats(try NamedWeights.checked(replacement.floats(), name, wanted, file.path)) : .stored(replacement)
         )
       }
-      let place = name.hasSuffix("weight") ? String(name.dropLast(6)) : name + "."
-      guard file[place + down] != nil || file[place + up] != nil else { return (name, content) }
-      guard let low = file[place + down], let high = file[place + up], let rank = low.shape.first, rank > 0 else {
-        throw TransformerError.missingTensor(path: file.path, tensor: place + down, model: [], instead: nil)
+      let count = wanted.reduce(1, *)
+      if let changes = try SparseDifference.changes(of: name, count: count, in: file) {
+        var values = try tensor(name, shape: wanted).copy()
+        values.withMutableValues { buffer in for (place, value) in changes { buffer[place] = value } }
+        return (name, .floats(values))
+      }
+      guard name.hasSuffix(".weight"), let configuration = places[String(name.dropLast(7))] else {
+        return (name, content)
       }
       var matrix = try tensor(name, shape: wanted).copy()
-      Matrices.add(
-        try NamedWeights.checked(high.floats(), high.name, [wanted[0], rank], file.path),
-        try NamedWeights.checked(low.floats(), low.name, [rank, wanted[1]], file.path),
-        scale: Float(alpha / Double(rank)), to: &matrix)
+      try configuration.fold(at: String(name.dropLast(7)), of: file, into: &matrix)
       return (name, .floats(matrix))
     }
     return NamedWeights(stacked, path: path)

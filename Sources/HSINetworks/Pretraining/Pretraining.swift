@@ -26,6 +26,8 @@ public struct Pretraining<N: PretrainableNetwork>: Sendable {
   public var rate = 1e-3
   /// Weight decay.
   public var decay = 0.05
+  /// The rule of updates as the user wrote it: `adamw`, `dct-adamw:r=64` … (`UpdateRules`).
+  public var optimiser = "adamw"
   /// Steps between evaluations.
   public var evaluateEvery = 200
   /// Least and greatest share of the bands that a batch is not shown.
@@ -74,6 +76,7 @@ public struct Pretraining<N: PretrainableNetwork>: Sendable {
       (1...2).contains(dropped.count) && dropped.allSatisfy { $0 >= 0 && $0 < 1 },
       "one or two shares from 0 to below 1, comma-separated")
     try check("\(option: "most bands")", mostBands, mostBands >= 2, "a number from 2")
+    _ = try rule()
     for axis in axes {
       guard let fixed = N.fixedBands(network.configuration) else {
         let fewest = ChannelSampling.counts(of: axis.count, dropped: dropped).lowerBound
@@ -82,6 +85,12 @@ public struct Pretraining<N: PretrainableNetwork>: Sendable {
       }
       try network.check(side: side, bands: min(axis.count, fixed))
     }
+  }
+
+  /// The rule, nil for that of the task.
+  private func rule() throws -> (any UpdateRule)? {
+    let rule = try UpdateRules.parse(optimiser, option: "\(option: "optimizer")", beta2: 0.95)
+    return rule is AdamW ? nil : rule
   }
 
   /// Bands of every batch, where the network sees no other number.
@@ -99,12 +108,14 @@ public struct Pretraining<N: PretrainableNetwork>: Sendable {
   /// What was asked for, in a line.
   public func summary(_ network: N, windows: Int, seed: UInt64) -> String {
     let sets = bandSets.isEmpty ? "own bands" : "bands also of " + bandSets.map(\.name).joined(separator: " ")
-    return [
+    let sizes = [
       base?.name ?? variant, "epochs \(epochs)", "batch \(batch)", "side \(side(of: network))", "windows \(windows)",
       "per epoch \(windowsPerEpoch ?? windows)", "rate \(rate)", "decay \(decay)",
-      "bands dropped \(dropped.map { "\($0)" }.joined(separator: " to "))", "at most \(mostBands)", sets,
-      "seed \(seed)",
-    ].joined(separator: ", ")
+    ]
+    let bands = ["bands dropped \(dropped.map { "\($0)" }.joined(separator: " to "))", "at most \(mostBands)", sets]
+    // The usual rule is not said, as in states of version 0.1.
+    let rule = optimiser == "adamw" ? [] : [optimiser]
+    return (sizes + rule + bands + ["seed \(seed)"]).joined(separator: ", ")
   }
 
   /// Bytes of a step.
@@ -137,8 +148,8 @@ public struct Pretraining<N: PretrainableNetwork>: Sendable {
     }
     let summary = summary(network, windows: windows.count, seed: context.seed)
     let settings = summary + ", scenes \(digests(windows)), validation \(digests(judges))"
-    let trainer = Trainer(
-      MaskedPretraining(network, self, windows: windows, judges: judges, settings: settings, context))
+    let trainer = try Trainer(
+      MaskedPretraining(network, self, windows: windows, judges: judges, settings: settings, context), rule: rule())
     var model = model
     model.card.seed = context.seed
     model.card.parameters = network.store.parameterCount

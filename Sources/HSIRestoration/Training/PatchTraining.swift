@@ -61,8 +61,8 @@ public struct PatchTraining<Subject: PatchSubject>: Sendable {
   public var variant = Subject.defaultVariant
   /// Name and weights to start from.
   public var base: (name: String, model: Model<Subject.Trained>)?
-  /// Adapters to train beside the weights of the base, as the user wrote them (`r=8`).
-  public var adapters: String?
+  /// What of the base is trained, as the user wrote it (`lora:r=8`; see `Adaptation`); nil for all weights.
+  public var adaptation: String?
   /// Epochs.
   public var epochs = 20
   /// Patches per epoch; nil for all.
@@ -87,32 +87,31 @@ public struct PatchTraining<Subject: PatchSubject>: Sendable {
 
   // MARK: - From the request to its parts
 
-  /// The network in the state in which training starts: with the base's weights and fresh adapters beside them, or new.
+  /// The network in the state in which training starts: with the base's weights, or new.
   ///
   /// - Throws: `CoreError.invalidParameter`, `TransformerError.unknownModel`.
   public func startingModel(seed: UInt64) throws -> Model<Subject.Trained> {
-    let adapter = try adapters.map { try Adapters.parse($0, option: "\(option: "lora")") }
+    let change = try change()
     if let base {
-      guard let adapter else { return base.model }
-      let network = base.model.network
-      guard !network.linears.hasAdapters else {
-        throw CoreError.invalidParameter(
-          name: "\(option: "from")", value: base.name,
-          requirement: "without adapters when others are trained beside it (fold them: hsi model merge)")
-      }
-      network.linears.attach(adapter)
-      network.store.train([.adapter])
-      return base.model
-    }
-    guard adapter == nil else {
+      guard case .beside = change, base.model.network.linears.hasAdapters else { return base.model }
       throw CoreError.invalidParameter(
-        name: "\(option: "lora")", value: adapters ?? "", requirement: "used with \(option: "from")")
+        name: "\(option: "from")", value: base.name,
+        requirement: "without adapters when others are trained beside it (fold them: hsi model merge)")
+    }
+    guard change == nil else {
+      throw CoreError.invalidParameter(
+        name: "\(option: "adapter")", value: adaptation ?? "", requirement: "used with \(option: "from")")
     }
     guard Subject.variants.contains(variant), let configuration = Subject.Trained.Configuration(named: variant) else {
       throw TransformerError.unknownModel(name: variant, known: Subject.variants)
     }
     let network = subject.network(configuration, seed: seed)
     return Model(network, card: Model<Subject.Trained>.card(variant, network.configuration))
+  }
+
+  /// What `adaptation` says.
+  private func change() throws -> Adaptation? {
+    try adaptation.map { try Adaptation($0, option: "\(option: "adapter")") }
   }
 
   /// Refuses numbers that cannot be used with a network.
@@ -168,7 +167,7 @@ public struct PatchTraining<Subject: PatchSubject>: Sendable {
   public func summary(patches: Int, seed: UInt64) -> String {
     let parts =
       [
-        "\(base?.name ?? variant)\(adapters.map { " lora \($0)" } ?? "")", subject.summary.kind, "epochs \(epochs)",
+        "\(base?.name ?? variant)\(adaptation.map { " \($0)" } ?? "")", subject.summary.kind, "epochs \(epochs)",
         "batch \(batch)", "patch \(patch)", "patches \(patches)", "per epoch \(patchesPerEpoch ?? patches)",
         "rate \(rate)",
       ] + subject.summary.details + ["seed \(seed)"]
@@ -197,6 +196,7 @@ public struct PatchTraining<Subject: PatchSubject>: Sendable {
     let claim = context.claimThreads()
     defer { claim.release() }
     let network = model.network
+    let rule = try change()?.begin(network.linears, network.store).rule
     try check(network)
     let recipes = try patchRecipes(network)
     try requireMemory([(training, recipes.training), (judging, recipes.judging)], network, context)
@@ -215,7 +215,7 @@ public struct PatchTraining<Subject: PatchSubject>: Sendable {
       + ", stride \(stride ?? patch), scales \(scales), band steps \(bandSteps), "
       + "scenes \(Fingerprint.text(patches.fingerprint)), validation \(Fingerprint.text(judges.fingerprint))"
     let trainer = Trainer(
-      try subject.task(network, self, patches: patches, judges: judges, settings: settings, context))
+      try subject.task(network, self, patches: patches, judges: judges, settings: settings, context), rule: rule)
     var model = model
     model.card.seed = context.seed
     model.card.parameters = network.store.parameterCount

@@ -12,7 +12,7 @@ public enum AdapterPart: Sendable, CaseIterable {
 ///     y = (W + Σ dense) x + b + Σ thin(x)
 ///
 /// Contract of every adapter:
-/// - all its parameters have the role `.adapter` and lie under the scope that it was given;
+/// - all its parameters have the role `.adapter` (tables of indices: `.integer`) and lie under the scope that it was given;
 /// - where `isMatrix` holds, `thin(x)` is a matrix times x, and `add(.thin, …)` adds that matrix;
 /// - `forward` and `accumulate` add to what is there, in the order in which adapters were attached;
 /// - nothing depends on the number of threads; random draws come from the tape.
@@ -86,8 +86,14 @@ public protocol AdapterConfiguration: Sendable, Equatable {
   /// - Throws: `TransformerError` where there is a damaged one.
   init?(at place: String, in source: AdapterSource) throws
 
+  /// The same as a user would write it, such as `lora:r=8,alpha=16.0`.
+  var text: String { get }
+
   /// What a file must say beside the tensors.
   var metadata: [String: String] { get }
+
+  /// Whether it is put beside a map of a network, by its number from 0; beside every one by default.
+  func isAttached(_ index: Int, of count: Int) -> Bool
 
   /// A fresh adapter whose parameters join `scope`: at first the layer computes what it computed before.
   func make(_ scope: ParameterScope, input: Int, output: Int) -> any Adapter
@@ -95,6 +101,7 @@ public protocol AdapterConfiguration: Sendable, Equatable {
 
 extension AdapterConfiguration {
   public static var requiredToFold: [String] { [] }
+  public func isAttached(_ index: Int, of count: Int) -> Bool { true }
   public var metadata: [String: String] { [:] }
 
   /// Name and size, such as `lora:r=8`, under which users know it.

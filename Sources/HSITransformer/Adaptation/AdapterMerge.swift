@@ -75,20 +75,14 @@ public enum AdapterMerge {
         throw TransformerError.shapeMismatch(
           path: base.path, tensor: tensors[matrix].name, file: shape, model: Array(shape.prefix(2)))
       }
-      // The adapter as a network would have it.
-      let store = ParameterStore(isBlank: true)
-      let adapter = configuration.make(
-        place.isEmpty ? store.root : store.root[place], input: shape[1], output: shape[0])
-      for parameter in store.parameters {
-        guard let index = positions[parameter.name] else { throw missing(parameter.name, source.path) }
-        try check(tensors[index], parameter.shape, source.path)
-        parameter.set(try tensors[index].floats())
-      }
+      let (adapter, parameters) = try restored(
+        configuration, at: place, for: [shape[0], shape[1]], from: source.path
+      ) { positions[$0].map { tensors[$0] } }
       var sum: Tensor
       if case .floats(let before)? = contents[matrix] { sum = before } else { sum = try tensors[matrix].floats() }
       let taken = adapter.fold(into: &sum)
       contents[matrix] = .floats(sum)
-      let isGated = taken.count != store.parameters.count
+      let isGated = taken.count != parameters.count
       guard !isGated else {
         for parameter in taken {
           if let index = positions[parameter.name] { contents[index] = .floats(.zeros(parameter.shape)) }
@@ -110,6 +104,25 @@ public enum AdapterMerge {
       gated: gated)
   }
 
+  /// The adapter at a place of a file, as a network would have it, and its parameters.
+  ///
+  /// - Parameter shape: of the matrix beside it, `[out, in]`.
+  /// - Throws: `TransformerError` for tensors that are missing or do not fit.
+  static func restored(
+    _ configuration: any AdapterConfiguration, at place: String, for shape: [Int], from path: String,
+    _ tensor: (String) -> WeightTensor?
+  ) throws -> (adapter: any Adapter, parameters: [Parameter]) {
+    let store = ParameterStore(isBlank: true)
+    let adapter = configuration.make(
+      place.isEmpty ? store.root : store.root[place], input: shape[1], output: shape[0])
+    for parameter in store.parameters {
+      guard let stored = tensor(parameter.name) else { throw missing(parameter.name, path) }
+      try check(stored, parameter.shape, path)
+      parameter.set(try stored.numbers(path: path))
+    }
+    return (adapter, store.parameters)
+  }
+
   private static func check(_ tensor: WeightTensor, _ shape: [Int], _ path: String) throws {
     guard tensor.shape == shape else {
       throw TransformerError.shapeMismatch(path: path, tensor: tensor.name, file: tensor.shape, model: shape)
@@ -118,6 +131,23 @@ public enum AdapterMerge {
 
   private static func missing(_ name: String, _ path: String) -> TransformerError {
     .missingTensor(path: path, tensor: name, model: [], instead: nil)
+  }
+}
+
+extension AdapterConfiguration {
+  /// The place of the adapter of this kind that a tensor belongs to, nil for other tensors.
+  public func place(of tensor: String) -> String? {
+    for name in Self.tensors where tensor.hasSuffix(".\(name)") { return String(tensor.dropLast(name.count + 1)) }
+    return nil
+  }
+
+  /// Folds the adapter at a place of a file into a matrix, `[out, in]` or of the shape of a kernel.
+  ///
+  /// - Throws: `TransformerError` for tensors that are missing or do not fit.
+  public func fold(at place: String, of file: WeightFile, into matrix: inout Tensor) throws {
+    let shape = [matrix.shape[0], matrix.count / max(matrix.shape[0], 1)]
+    let (adapter, _) = try AdapterMerge.restored(self, at: place, for: shape, from: file.path) { file[$0] }
+    _ = adapter.fold(into: &matrix)
   }
 }
 

@@ -7,6 +7,8 @@ public struct AdapterOptions {
   /// The whole text.
   public let text: String
   private let values: [String: Double]
+  /// Whether the text is the name of a kind alone.
+  private var isBare: Bool { values.isEmpty && !text.contains(":") && !text.isEmpty }
 
   /// Reads `name=number`, comma-separated.
   ///
@@ -32,11 +34,11 @@ public struct AdapterOptions {
   /// The number of a name, nil where it was not given.
   public subscript(_ name: String) -> Double? { values[name] }
 
-  /// A rank from 1 to 256 under `r`.
+  /// A rank from 1 to 256 under `r`, 8 where nothing is said.
   ///
   /// - Throws: `CoreError.invalidParameter`.
   public func rank() throws -> Int {
-    guard let rank = values["r"], rank >= 1, rank <= 256, rank == rank.rounded() else {
+    guard let rank = values["r"] ?? (isBare ? 8 : nil), rank >= 1, rank <= 256, rank == rank.rounded() else {
       throw CoreError.invalidParameter(name: option, value: text, requirement: "r=RANK with a rank from 1 to 256")
     }
     return Int(clamping: rank)

@@ -6,6 +6,7 @@ public enum Adapters {
   public static let kinds: [any AdapterConfiguration.Type] = [
     LowRankAdapter.Configuration.self,
     GatedLowRankAdapter.Configuration.self,
+    ChannelAdapter.Configuration.self,
   ]
 
   /// What a text such as `lora:r=8,alpha=16` names; without a kind (`r=8`) it is the first one.
@@ -14,7 +15,9 @@ public enum Adapters {
   /// - Throws: `CoreError.invalidParameter`.
   public static func parse(_ text: String, option: String) throws -> any AdapterConfiguration {
     let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-    let name = parts.count == 2 ? String(parts[0]) : kinds[0].kind
+    // A name alone stands for the usual settings, settings alone for the default kind.
+    let isName = parts.count == 2 || kinds.contains { $0.kind == text }
+    let name = isName ? String(parts[0]) : kinds[0].kind
     guard let kind = kinds.first(where: { $0.kind == name }) else {
       throw CoreError.invalidParameter(
         name: option, value: text,
@@ -22,7 +25,7 @@ public enum Adapters {
     }
     return try kind.init(
       AdapterOptions(
-        parts[parts.count - 1], of: text, option: option, known: names(kind.grammar),
+        isName && parts.count == 1 ? "" : parts[parts.count - 1], of: text, option: option, known: names(kind.grammar),
         grammar: alternatives(kind.grammar)))
   }
 
@@ -87,9 +90,26 @@ extension Sequence<Linear> {
   /// Whether any of the maps carries an adapter.
   public var hasAdapters: Bool { contains { !$0.adapters.isEmpty } }
 
-  /// Puts an adapter beside every map, behind those that it has, and returns them.
+  /// Puts an adapter beside every map that the configuration is for, behind those that it has, and returns them.
   @discardableResult
-  public func attach(_ configuration: some AdapterConfiguration) -> [any Adapter] { map { $0.attach(configuration) } }
+  public func attach(_ configuration: some AdapterConfiguration) -> [any Adapter] {
+    let maps = Array(self)
+    return maps.enumerated().filter { configuration.isAttached($0.offset, of: maps.count) }
+      .map { $0.element.attach(configuration) }
+  }
+
+  /// Puts adapters of one kind that a file has at the first place of maps beside them, behind those that the maps have; their values
+  /// are loaded with the other parameters.
+  ///
+  /// - Throws: `TransformerError` for the first damaged one.
+  func attachAdapters(
+    of kind: any AdapterConfiguration.Type, from source: AdapterSource
+  ) throws -> [any Adapter] {
+    try compactMap { linear in
+      guard let configuration = try kind.init(at: linear.nextPlace.path, in: source) else { return nil }
+      return linear.attach(configuration)
+    }
+  }
 
   /// Puts the adapters that a file has beside the maps; their values are loaded with the other parameters. Those that a map
   /// carries already stay.

@@ -48,6 +48,8 @@ public final class GatedLowRankAdapter: Adapter {
       self.init(rank: rank, alpha: source.number(LowRankPair.alphaKey, at: place))
     }
 
+    public var text: String { "\(kind):r=\(rank),alpha=\(alpha)" }
+
     public var metadata: [String: String] { [LowRankPair.alphaKey: "\(alpha)"] }
 
     public func make(_ scope: ParameterScope, input: Int, output: Int) -> any Adapter {

@@ -55,16 +55,23 @@ public final class Linear {
   /// the layer when nil); where that is taken, under `place.adapters.1`, `.2` …
   @discardableResult
   public func attach(_ configuration: some AdapterConfiguration, at place: ParameterScope? = nil) -> any Adapter {
-    let place = place ?? scope
+    let free = nextPlace(at: place ?? scope)
+    let adapter = configuration.make(free, input: input, output: output)
+    adapters.append(adapter)
+    places.append(free.path)
+    return adapter
+  }
+
+  /// Where the next adapter's parameters go by default.
+  var nextPlace: ParameterScope { nextPlace(at: scope) }
+
+  private func nextPlace(at place: ParameterScope) -> ParameterScope {
     var (number, free) = (0, place)
     while places.contains(free.path) {
       number += 1
       free = Adapters.place(number, at: place)
     }
-    let adapter = configuration.make(free, input: input, output: output)
-    adapters.append(adapter)
-    places.append(free.path)
-    return adapter
+    return free
   }
 
   /// All parameters, those of the adapters included.
@@ -81,7 +88,7 @@ public final class Linear {
     var isAll = true
     for adapter in adapters {
       let taken = adapter.fold(into: &sum)
-      for parameter in taken { parameter.update { $0.update(repeating: 0) } }
+      for parameter in taken where !parameter.isBuffer { parameter.update { $0.update(repeating: 0) } }
       isAll = isAll && taken.count == adapter.parameters.count
     }
     weight.set(sum)

@@ -16,13 +16,16 @@ public struct SaRA: UpdateRule, Equatable {
   public var threshold: Double
   /// Updates after which the mask is drawn again; nil for never.
   public var renewal: Int?
+  /// Parameters of which everything is trained, by name: a head that is made anew.
+  public var whole: Set<String>
   /// β₁, β₂, ε of AdamW.
   public var beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8
 
   /// A mask below θ, renewed after 2500 updates as in the paper.
-  public init(threshold: Double, renewal: Int? = 2500) {
+  public init(threshold: Double, renewal: Int? = 2500, whole: Set<String> = []) {
     self.threshold = threshold
     self.renewal = renewal
+    self.whole = whole
   }
 
   /// The θ below which a share of all weights lies (5 to 20 % is usual), rounded up to the next magnitude.
@@ -37,17 +40,22 @@ public struct SaRA: UpdateRule, Equatable {
 
   // MARK: - Updates
 
+  public var settings: String {
+    "SaRA below \(threshold), renewed after \(renewal.map(String.init) ?? "-"), whole \(whole.sorted().joined(separator: " "))"
+  }
+
   private enum Name { static let mask = "mask", first = "first", second = "second" }
 
   public func start(_ parameter: Parameter) -> UpdateState {
-    let mask = Mask(parameter.value) { abs(Double($0)) < threshold }
+    let isWhole = whole.contains(parameter.name)
+    let mask = Mask(parameter.value) { isWhole || abs(Double($0)) < threshold }
     return UpdateState([
       (Name.first, .zeros([mask.storedCount])), (Name.second, .zeros([mask.storedCount])), (Name.mask, mask.words),
     ])
   }
 
   public func update(_ parameter: Parameter, _ step: UpdateStep, _ state: inout UpdateState) {
-    if let renewal, state.steps > renewal {
+    if let renewal, state.steps > renewal, !whole.contains(parameter.name) {
       state = start(parameter)
       state.steps = 1
     }
@@ -107,8 +115,6 @@ public struct SaRA: UpdateRule, Equatable {
 
   // MARK: - What was learned
 
-  /// Ends of the names of positions and values in a file.
-  private static let ends = (positions: ".sara_positions", values: ".sara_values")
   private static let baseKey = "sara_base"
 
   /// A digest of the weights of a network: that of the base is kept beside what was learned.
@@ -128,16 +134,7 @@ public struct SaRA: UpdateRule, Equatable {
   public static func difference(
     _ store: ParameterStore, from base: ParameterStore
   ) -> (contents: [(name: String, content: SafetensorsWriter.Content)], metadata: [String: String]) {
-    let contents = store.parameters.flatMap { parameter -> [(name: String, content: SafetensorsWriter.Content)] in
-      guard !parameter.isBuffer, let before = base[parameter.name]?.value else { return [] }
-      let (old, new) = (before.pointer, parameter.value.pointer)
-      let places = (0..<parameter.value.count).filter { old[$0].bitPattern != new[$0].bitPattern }
-      guard !places.isEmpty else { return [] }
-      return [
-        (parameter.name + ends.positions, .integers(places.map { Int64($0) }, shape: [places.count])),
-        (parameter.name + ends.values, .floats(Tensor([places.count], places.map { new[$0] }))),
-      ]
-    }
+    let contents = SparseDifference.contents(store.parameters) { base[$0]?.value }
     return (contents, [baseKey: digest(base)])
   }
 
@@ -148,22 +145,17 @@ public struct SaRA: UpdateRule, Equatable {
     guard file.metadata[baseKey] == digest(store) else {
       throw TransformerError.badHeader(path: file.path, detail: "it was learned from other weights than these")
     }
-    var changes: [(parameter: Parameter, places: [Int], values: [Float])] = []
-    for tensor in file.tensors where tensor.name.hasSuffix(ends.positions) {
-      let name = String(tensor.name.dropLast(ends.positions.count))
-      guard let parameter = store[name], let values = file[name + ends.values] else {
-        throw TransformerError.unexpectedTensor(path: file.path, tensor: tensor.name, file: tensor.shape)
+    for name in file.tensors.compactMap({ SparseDifference.target(of: $0.name) }) where store[name] == nil {
+      throw TransformerError.unexpectedTensor(path: file.path, tensor: name, file: [])
+    }
+    let changes = try store.parameters.compactMap { parameter in
+      try SparseDifference.changes(of: parameter.name, count: parameter.value.count, in: file).map {
+        (parameter: parameter, values: $0)
       }
-      let places = try tensor.ints()
-      guard places.count == values.count, places.allSatisfy({ (0..<parameter.value.count).contains($0) }) else {
-        throw TransformerError.shapeMismatch(
-          path: file.path, tensor: tensor.name, file: tensor.shape, model: parameter.shape)
-      }
-      changes.append((parameter, places, try values.floats().values))
     }
     guard !changes.isEmpty else { throw TransformerError.noAdapter(path: file.path) }
-    for (parameter, places, values) in changes {
-      parameter.update { weights in for (place, value) in zip(places, values) { weights[place] = value } }
+    for (parameter, values) in changes {
+      parameter.update { weights in for (place, value) in values { weights[place] = value } }
     }
   }
 }

@@ -26,6 +26,9 @@ public struct UpdateStep {
 /// Contract of every rule: the change of a parameter depends on its value, its state, and the step alone, so that training
 /// that was saved and restored ends with the same bits; `restored` gives back what `tensors` of a state held.
 public protocol UpdateRule: Sendable {
+  /// The rule with its numbers: part of what a saved state is recognised by.
+  var settings: String { get }
+
   /// A state without history; asked for when the first gradient of a parameter arrives.
   func start(_ parameter: Parameter) -> UpdateState
 
@@ -40,6 +43,8 @@ public protocol UpdateRule: Sendable {
 }
 
 extension UpdateRule {
+  public var settings: String { String(describing: self) }
+
   public func restored(_ parameter: Parameter, from tensor: (String) throws -> Tensor?) throws -> UpdateState {
     var state = start(parameter)
     for (index, fresh) in state.tensors.enumerated() {

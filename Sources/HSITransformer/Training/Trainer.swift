@@ -27,13 +27,16 @@ public final class Trainer {
   private var hasSaved = false
 
   /// A trainer at the beginning of a run.
-  public init(_ task: any TrainingTask) {
+  ///
+  /// - Parameter rule: in place of that of the task; groups, schedules and decay stay the task's.
+  public init(_ task: any TrainingTask, rule: (any UpdateRule)? = nil) {
     self.task = task
     plan = task.plan
     precondition(plan.epochs >= 0 && plan.batches >= 1 && plan.accumulation >= 1, "\(plan)")
-    optimiser = task.makeOptimiser()
+    let usual = task.makeOptimiser()
+    optimiser = rule.map { Optimiser($0, usual.groups) } ?? usual
     average = plan.averageDecay.map { ExponentialMovingAverage(task.store, decay: $0) }
-    record = TrainingRecord(settings: task.settings)
+    record = TrainingRecord(settings: task.settings + (rule.map { ", \($0.settings)" } ?? ""))
   }
 
   /// Batches of the whole run.

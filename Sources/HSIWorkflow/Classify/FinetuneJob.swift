@@ -4,7 +4,7 @@ import HSICore
 import HSIReport
 import HSITransformer
 
-/// Adapts a trained network to another scene by adapters, and writes them beside the model.
+/// Adapts a trained network to another scene, and writes what was learned beside the model.
 public struct FinetuneJob: Sendable {
   /// The scene to adapt to.
   public var scene: SceneRequest
@@ -12,8 +12,8 @@ public struct FinetuneJob: Sendable {
   public var labels: LabelRequest
   /// The model file.
   public var model: String
-  /// The low-rank adapters as the user wrote them: `r=8` or `r=8,alpha=16`.
-  public var adapters = "r=8"
+  /// What of the network changes, as the user wrote it: `lora:r=8`, `s2ft:ratio=0.03`, `sara:share=0.1` … (`Adaptation`).
+  public var adaptation = "lora:r=8"
   /// Passes over the training pixels; nil for the usual number.
   public var epochs: Int?
   /// Highest learning rate; nil for that of the networks.
@@ -37,9 +37,9 @@ public struct FinetuneJob: Sendable {
   public func run(_ context: RunContext) throws -> JobResult {
     let claim = context.claimThreads()
     defer { claim.release() }
-    let adapter = try Adapters.parse(adapters, as: LowRankAdapter.Configuration.self, option: "\(option: "lora")")
+    let adaptation = try Adaptation(adaptation, option: "\(option: "adapter")")
     let provenance = Provenance(
-      options: ["scene": scene.path, "labels": labels.path, "from": model, "lora": adapters],
+      options: ["scene": scene.path, "labels": labels.path, "from": model, "adapter": adaptation.text],
       isClassification: true, context)
     var plan = try output.plan(context)
     plan.read(scene.named + [labels.path, model] + division.files)
@@ -60,7 +60,7 @@ public struct FinetuneJob: Sendable {
     try trained.checkUnits(of: training.scene, named: model, isTold: scene.opening.factor != nil, context)
     let classes = training.labels.classes
     let learned = try base.finetuned(
-      task, lora: adapter, keepsHead: classes.values == trained.classes.values, epochs: epochs, rate: rate,
+      task, by: adaptation, keepsHead: classes.values == trained.classes.values, epochs: epochs, rate: rate,
       output.session(context), context)
     let facts = TrainedFacts(
       task: task, split: training.split.facts, scene: scene.path, labels: labels.path,
@@ -80,7 +80,7 @@ public struct FinetuneJob: Sendable {
     run.outputs.append(ReportOutput(path: output.path, content: "adapter"))
     plan.record(on: &run.provenance)
     var result = try run.finish(context)
-    result.summary = "adapter of rank \(adapter.rank) learned from \(facts.summary)"
+    result.summary = "\(adaptation.text) learned from \(facts.summary)"
     return result
   }
 }

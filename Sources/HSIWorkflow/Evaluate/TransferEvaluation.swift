@@ -60,7 +60,7 @@ public struct TransferEvaluation: Sendable {
       switch start.scope {
       case .all: return "\(model), pre-trained"
       case .head: return "\(model), probe"
-      case .adapters(let text): return "\(model), lora \(text)"
+      case .adapted(let text): return "\(model), \(text)"
       }
     }
   }

@@ -9,25 +9,22 @@ struct StartOptions: ParsableArguments {
   @Flag(help: "Train the head only, on what the weights of --from know.")
   var probe = false
 
-  @Option(
-    help: ArgumentHelp(
-      "Train low-rank adapters beside the weights of --from, and the head.", valueName: "r=8[,alpha=16]"))
-  var lora: String?
+  @OptionGroup var adaptation: AdaptationOptions
 
   /// The start; nil for none.
   var request: ClassifierStart? {
     get throws {
       guard let from else {
-        guard !probe, lora == nil else {
+        guard !probe, adaptation.adapter == nil else {
           throw CoreError.invalidParameter(
-            name: probe ? "--probe" : "--lora", value: lora ?? "set", requirement: "used with --from")
+            name: probe ? "--probe" : "--adapter", value: adaptation.adapter ?? "set", requirement: "used with --from")
         }
         return nil
       }
-      guard !probe || lora == nil else {
-        throw CoreError.invalidParameter(name: "--probe", value: "set", requirement: "left out with --lora")
+      guard !probe || adaptation.adapter == nil else {
+        throw CoreError.invalidParameter(name: "--probe", value: "set", requirement: "left out with --adapter")
       }
-      return ClassifierStart(from.text, probe ? .head : lora.map { .adapters($0) } ?? .all)
+      return ClassifierStart(from.text, probe ? .head : adaptation.adapter.map { .adapted($0) } ?? .all)
     }
   }
 }

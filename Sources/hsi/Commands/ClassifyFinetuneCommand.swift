@@ -5,15 +5,16 @@ import HSIKit
 struct ClassifyFinetuneCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "finetune",
-    abstract: "Adapt a trained network to another scene with low-rank adapters.",
+    abstract: "Adapt a trained network to another scene.",
     discussion: """
-      Learns a small file beside the model: low-rank pairs at its linear maps and its last layer; the model itself and its \
-      features stay as they are. The labels may have other classes. Use both files with hsi classify predict --model \
-      M --adapter A. Networks of the family lola-specvit can be adapted; other models cannot (exit code 7).
+      Learns a small file beside the model: adapters at its linear maps (by default low-rank pairs of rank 8), or \
+      changes of a part of its weights, and its last layer; the model itself and its features stay as they are. The \
+      labels may have other classes. Use both files with hsi classify predict --model M --adapter A. Networks of the \
+      families lola-specvit and less can be adapted; other models cannot (exit code 7).
 
       Examples:
-        hsi classify finetune scene.tif labels.tif --from model.safetensors \
-      --lora r=8 --out adapter.safetensors
+        hsi classify finetune scene.tif labels.tif --from m.safetensors --out a.safetensors
+        hsi classify finetune s.tif l.tif --from m.safetensors --adapter s2ft --out a.safetensors
       """)
 
   @Argument(help: "The cube.")
@@ -25,8 +26,7 @@ struct ClassifyFinetuneCommand: ParsableCommand {
   @Option(help: "Model to adapt, of hsi classify train.")
   var from: WeightsPath
 
-  @Option(help: ArgumentHelp("Size of the adapters.", valueName: "r=8[,alpha=16]"))
-  var lora = "r=8"
+  @OptionGroup var adaptation: AdaptationOptions
 
   @Option(help: "Passes over the training pixels (default: 30).")
   var epochs: Int?
@@ -50,7 +50,7 @@ struct ClassifyFinetuneCommand: ParsableCommand {
     var job = FinetuneJob(
       scene: try input.request(scene), labels: try labelOptions.request(labels), model: from.text,
       output: try output.request())
-    job.adapters = lora
+    job.adaptation = adaptation.adapter ?? job.adaptation
     job.epochs = epochs
     job.rate = rate
     job.division = try output.division(division)

@@ -21,7 +21,7 @@ struct ClassifyTrainCommand: ParsableCommand {
         hsi classify train s.tif l.tif --model random-forest --split split.tif \
       --out rf.safetensors
         hsi classify train s.tif l.tif --model less-tiny --from base.safetensors \
-      --lora r=8 --out less.safetensors
+      --adapter lora:r=8 --out less.safetensors
         hsi classify train s.tif l.tif --model svm --set C=100 --set gamma=1 \
       --out m.safetensors
       """)

@@ -56,6 +56,12 @@ struct PretrainCommand: ParsableCommand {
   @Option(help: "Highest learning rate.")
   var rate = 1e-3
 
+  @Option(
+    help: ArgumentHelp(
+      "Rule of the updates: adamw, dct-adamw (moments of few cosines, which need less memory) or trion.",
+      valueName: "name[:r=rank]"))
+  var optimizer = "adamw"
+
   @Option(help: "Share of the bands that a batch is not shown, or the least and the greatest.")
   var drop = "0.5,0.8"
 
@@ -102,7 +108,7 @@ struct PretrainCommand: ParsableCommand {
     var training = Pretraining<N>(model)
     (training.epochs, training.batch, training.rate) = (epochs, batch, rate)
     (training.windowsPerEpoch, training.side, training.evaluateEvery) = (windowsPerEpoch, side, evaluateEvery)
-    (training.dropped, training.mostBands) = (try shares(), mostBands)
+    (training.dropped, training.mostBands, training.optimiser) = (try shares(), mostBands, optimizer)
     training.bandSets = ownBands ? [] : BandSet.instruments
     var job = PretrainJob(training, scenes: try names.map { try input.request($0) }, output: out.text)
     job.weights = from?.text

@@ -14,7 +14,7 @@ struct TrainDenoiseCommand: ParsableCommand {
       Examples:
         hsi train denoise clean1.hdr clean2.hdr --model hsdt-s --out denoiser.safetensors --epochs 20
         hsi train denoise clean1.hdr clean2.hdr --model hsdt-s --out denoiser.safetensors --epochs 20 --resume
-        hsi train denoise mine.hdr --from denoiser.safetensors --lora r=8 --out mine.safetensors --epochs 5
+        hsi train denoise mine.hdr --from denoiser.safetensors --adapter lora:r=8 --out mine.safetensors --epochs 5
       """)
 
   @Option(help: "Network: hsdt-tiny, hsdt-s, hsdt-m or hsdt-l.", completion: .list(HSDTConfiguration.names))

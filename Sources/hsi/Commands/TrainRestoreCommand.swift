@@ -15,7 +15,7 @@ struct TrainRestoreCommand: ParsableCommand {
       Examples:
         hsi train restore clean1.hdr clean2.hdr --out restorer.safetensors --epochs 20
         hsi train restore clean1.hdr clean2.hdr --out restorer.safetensors --epochs 20 --resume
-        hsi train restore mine.hdr --from restorer.safetensors --lora r=8 --tasks haze --out mine.safetensors
+        hsi train restore mine.hdr --from restorer.safetensors --adapter lora:r=8 --tasks haze --out mine.safetensors
       """)
 
   @Option(

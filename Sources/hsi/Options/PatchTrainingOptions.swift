@@ -15,10 +15,7 @@ struct PatchTrainingOptions: ParsableArguments {
   @Option(help: "Weights to start from.")
   var from: WeightsPath?
 
-  @Option(
-    help: ArgumentHelp(
-      "Train low-rank adapters beside the weights of --from only.", valueName: "r=8[,alpha=16]"))
-  var lora: String?
+  @OptionGroup var adaptation: AdaptationOptions
 
   @Flag(help: "Continue the run whose state is beside OUT.")
   var resume = false
@@ -70,7 +67,7 @@ struct PatchTrainingOptions: ParsableArguments {
     let names = try InputList.names(scenes.map(\.text), separatedByNUL: null).map(InputPath.init(argument:))
     var job = PatchTrainingJob<Subject>(scenes: try names.map { try input.request($0) }, output: out.text)
     var request = PatchTraining<Subject>()
-    (request.subject, request.variant, request.adapters) = (subject, variant, lora)
+    (request.subject, request.variant, request.adaptation) = (subject, variant, adaptation.adapter)
     (request.epochs, request.batch, request.rate) = (epochs, batch, rate)
     (request.patchesPerEpoch, request.patch, request.stride) = (patchesPerEpoch, patch, stride)
     (request.scales, request.bandSteps, request.evaluateEvery) = (scales, bandSteps, evaluateEvery)

@@ -115,7 +115,7 @@ import Testing
     let base = try #require(trained as? any AdaptableClassifier)
     let other = SmallScene(bands: 9, classes: 4, seed: 5)
     let adapter = try base.finetuned(
-      other.task(), lora: .init(rank: 2), keepsHead: false, epochs: 2, rate: nil, RunContext(seed: 4))
+      other.task(), by: .beside(.lora(rank: 2)), keepsHead: false, epochs: 2, rate: nil, RunContext(seed: 4))
     let classes = ClassTable(values: [1, 2, 3], entries: small.classes)
     let model = ClassificationModel(
       trained, classes: classes, axis: small.scene.metadata.axis, trainingCounts: [1, 1, 1], split: nil)
@@ -137,10 +137,10 @@ import Testing
     // The model maps as before.
     let before = try trained.probabilities(small.scene, lines: 0..<20, RunContext()).values
     _ = try base.finetuned(
-      small.task(), lora: .init(rank: 1), keepsHead: true, epochs: 1, rate: 0.1, RunContext(seed: 4))
+      small.task(), by: .beside(.lora(rank: 1)), keepsHead: true, epochs: 1, rate: 0.1, RunContext(seed: 4))
     #expect(try trained.probabilities(small.scene, lines: 0..<20, RunContext()).values == before)
     // Files that claim absurd things are refused.
-    for (key, value) in [("lora_rank", "1e9"), ("classes", "1"), ("temperature", "nan")] {
+    for (key, value) in [("adaptation", "lora:r=1e9"), ("classes", "1"), ("temperature", "nan")] {
       var damaged = adapter
       damaged.configuration[key] = value
       try model.write(
@@ -150,9 +150,10 @@ import Testing
     }
   }
 
-  /// Adapters are learned by the same trainer.
-  @Test(arguments: ["lola-specvit-tiny", "less-tiny"])
-  func finetuningIsResumed(id: String) throws {
+  /// Adapters, and changes of a part of the weights, are learned by the same trainer.
+  @Test(arguments: ["lola-specvit-tiny", "less-tiny"], ["lora:r=2", "s2ft:ratio=0.1", "sara:share=0.1"])
+  func finetuningIsResumed(id: String, adapter: String) throws {
+    let adaptation = try Adaptation(adapter, option: "adapter")
     let task = SmallScene().task()
     let settings: [String: Double] =
       id == "less-tiny" ? ["epochs": 1, "windows": 8, "batch": 4, "side": 8, "bands": 6] : [:]
@@ -161,7 +162,7 @@ import Testing
         .train(task, RunContext(seed: 2)) as? any AdaptableClassifier)
     func tuned(_ session: TrainingSession, _ context: RunContext) throws -> [[Float]] {
       try base.finetuned(
-        task, lora: .init(rank: 2), keepsHead: true, epochs: 4, rate: nil, session, context
+        task, by: adaptation, keepsHead: true, epochs: 4, rate: nil, session, context
       ).contents.map { if case .floats(let tensor) = $0.content { tensor.values } else { [] } }
     }
     let path = Self.temporary()

@@ -19,6 +19,7 @@ private final class ColumnAdapter: Adapter {
       self.init(first: Int(options["first"] ?? 0), width: Int(options["width"] ?? 1))
     }
     init?(at place: String, in source: AdapterSource) throws { nil }
+    var text: String { "columns:first=\(first),width=\(width)" }
     func make(_ scope: ParameterScope, input: Int, output: Int) -> any Adapter {
       ColumnAdapter(self, scope["columns"].parameter("weight", [output, width], .normal(0.5), role: .adapter), input)
     }
@@ -64,6 +65,12 @@ extension AdapterConfiguration where Self == ColumnAdapter.Configuration {
 
   /// What an adapter at a place adds to `x Wᵀ`.
   private func added(_ x: Reference, _ p: Point, _ place: String, scale: Double) -> Reference {
+    if let slice = p.parameters["\(place).s2ft_slice.weight"] {
+      let channels = p["\(place).s2ft_slice.channels"].values.map { Int($0) }
+      return channels.map { x.columns($0..<($0 + 1)) }.enumerated().dropFirst().reduce(
+        x.columns(channels[0]..<(channels[0] + 1)).linear(slice.columns(0..<1))
+      ) { $0 + $1.element.linear(slice.columns($1.offset..<($1.offset + 1))) }
+    }
     if let slice = p.parameters["\(place).columns.weight"] { return x.columns(1..<(1 + slice.shape[1])).linear(slice) }
     let thin = x.linear(p["\(place).lora_down.weight"]).linear(p["\(place).lora_up.weight"]).map { scale * $0 }
     guard p.parameters["\(place).lora_gate.weight"] != nil else { return thin }
@@ -75,6 +82,9 @@ extension AdapterConfiguration where Self == ColumnAdapter.Configuration {
       switch kind {
       case "gated": linear.attach(.gatedLora(rank: 2, alpha: 3, initialisation: Self.drawn))
       case "plain": linear.attach(.lora(rank: 2, alpha: 3, initialisation: Self.drawn))
+      case "channels":
+        guard let adapter = linear.attach(.s2ft(ratio: 0.5, seed: 3)) as? ChannelAdapter else { break }
+        adapter.slice.set(Reference(adapter.slice.shape, seed: 9).tensor)
       default: linear.attach(.columns(1, 2))
       }
     }
@@ -89,7 +99,7 @@ extension AdapterConfiguration where Self == ColumnAdapter.Configuration {
 
   private static let orders = [
     ["plain", "gated"], ["gated", "plain"], ["plain", "plain"], ["gated", "gated"], ["columns", "gated", "plain"],
-    ["plain", "columns"], ["columns"],
+    ["plain", "columns"], ["columns"], ["channels"], ["channels", "gated"], ["plain", "channels", "channels"],
   ]
 
   /// Any number in any order, base trained or frozen: outputs and all gradients.
@@ -131,7 +141,7 @@ extension AdapterConfiguration where Self == ColumnAdapter.Configuration {
     let after = layer(x, Tape(.inference)).value.values
     #expect(zip(before, after).allSatisfy { abs($0 - $1) < 2e-6 })
     for (kind, adapter) in zip(order, layer.adapters) {
-      for parameter in adapter.parameters where kind != "gated" {
+      for parameter in adapter.parameters where kind != "gated" && !parameter.isBuffer {
         #expect(parameter.value.values.allSatisfy { $0 == 0 }, "\(parameter.name)")
       }
     }
