@@ -24,6 +24,8 @@ public enum ClassificationError: HSIError {
   case modelMismatch(model: String, reason: String, advice: String)
   /// The model cannot be adapted.
   case notAdaptable(model: String, kind: String)
+  /// The model cannot be made to forget.
+  case notForgetful(model: String, kind: String)
   /// The classifier learns in one go: there is no run to keep, resume or limit.
   case notStepped(name: String)
   /// The classifier has no encoder that could be pre-trained.
@@ -35,7 +37,7 @@ public enum ClassificationError: HSIError {
     switch self {
     case .notStepped, .notPretrained, .notRefined: .usage
     case .badLabels, .noLabels, .grid, .tooFewPixels, .noPixels, .tooFewClasses, .constantSpectra: .input
-    case .badModel, .otherBase, .modelMismatch, .notAdaptable: .model
+    case .badModel, .otherBase, .modelMismatch, .notAdaptable, .notForgetful: .model
     }
   }
 
@@ -52,6 +54,7 @@ public enum ClassificationError: HSIError {
     case .otherBase: "E-ADAPTER-BASE"
     case .modelMismatch: "E-MODEL-SCENE"
     case .notAdaptable: "E-MODEL-ADAPT"
+    case .notForgetful: "E-MODEL-FORGET"
     case .notStepped: "E-ONE-GO"
     case .notPretrained: "E-NO-ENCODER"
     case .notRefined: "E-REFINE"
@@ -72,7 +75,8 @@ public enum ClassificationError: HSIError {
     case .badModel(let path, let reason): "\(path) holds no classifier that can be used: \(reason)"
     case .otherBase(let adapter, let model): "\(adapter) was trained beside other weights than those of \(model)"
     case .modelMismatch(let model, let reason, _): "\(model) does not fit the scene: \(reason)"
-    case .notAdaptable(let model, let kind): "\(model) is a \(kind), which has no weights that LoRA could adapt"
+    case .notAdaptable(let model, let kind): "\(model) is a \(kind), which has no weights that could be adapted"
+    case .notForgetful(let model, let kind): "\(model) is a \(kind), which cannot be made to forget"
     case .notStepped(let name): "\(name) learns in one go: there is no run to keep, resume or limit"
     case .notPretrained(let name): "\(name) cannot start from pre-trained weights"
     case .notRefined(let name):
@@ -93,7 +97,8 @@ public enum ClassificationError: HSIError {
     case .notStepped: "leave that out, or choose a network (hsi methods)"
     case .notRefined: "leave \(option: "refine") out: its windows overlap and smooth already"
     case .notPretrained: "choose a network that can, such as \(option: "model") less-tiny"
-    case .notAdaptable: "train it anew with hsi classify train, or adapt a lola-specvit model"
+    case .notAdaptable: "train it anew with hsi classify train, or adapt a lola-specvit or less model"
+    case .notForgetful: "train it without the class, or use a lola-specvit model"
     }
   }
 }

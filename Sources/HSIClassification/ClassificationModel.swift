@@ -51,6 +51,13 @@ public struct ClassificationModel: Sendable {
     card.wavelengths = axis.wavelengths
   }
 
+  /// The same with another classifier of its kind.
+  public func replacing(_ classifier: any TrainedClassifier) -> ClassificationModel {
+    ClassificationModel(
+      classifier: classifier, classes: classes, axis: axis, split: split, trainingCounts: trainingCounts,
+      brightness: brightness, curve: curve, card: card)
+  }
+
   /// Writes the file.
   ///
   /// - Throws: the errors of `SafetensorsWriter.write`.

@@ -482,7 +482,7 @@ import Testing
     Case("classify predict in/s.dat o/m.tif --model m.safetensors --adapter m.safetensors", 7, "no weights that LoRA"),
     Case(
       "classify finetune in/s.dat l.dat --from m.safetensors --out o/a.safetensors", 7,
-      "no weights that LoRA could adapt"),
+      "no weights that could be adapted"),
     Case("classify finetune in/s.dat l.dat --from m.safetensors --lora r=0 --out o/a.safetensors", 2, "--lora is r=0"),
     Case("classify evaluate in/s.dat l.dat", 3, "it has 60 bands"),
     Case("classify evaluate small.dat l.dat", 3, "it has 24 lines × 20 samples but the scene 12 × 10"),

@@ -54,11 +54,20 @@ public final class LoLASpecViT: PatchNetwork, @unchecked Sendable {
   /// The linear maps of attention and feed-forward networks, and the head: those that may carry further adapters.
   public var linears: [Linear] { levels.flatMap { $0.blocks.flatMap(\.linears) } + [head] }
 
+  /// The linear maps of attention and feed-forward network of every block.
+  public var blockLinears: [[Linear]] { levels.flatMap { $0.blocks.map(\.linears) } }
+
   /// Lets an optimiser change exactly the adapters, as the released training script does.
   public func trainAdapters() { store.train([.adapter]) }
 
   /// Logits `[B, classes]` of patches `[B, K, S, S, 1]`, standardised as the configuration says.
-  public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
+  public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable { head(embedding(x, tape), tape) }
+
+  /// Logits `[B, classes]` of embeddings.
+  public func logits(of embedding: Variable, _ tape: Tape) -> Variable { head(embedding, tape) }
+
+  /// What the head tells classes by, `[B, width]`.
+  public func embedding(_ x: Variable, _ tape: Tape) -> Variable {
     precondition(
       x.shape.count == 5 && x.shape[2] == configuration.side && x.shape[3] == configuration.side && x.shape[4] == 1,
       "LoLA-SpecViT got an input of shape \(x.shape)")
@@ -67,7 +76,7 @@ public final class LoLASpecViT: PatchNetwork, @unchecked Sendable {
       for block in level.blocks { h = block(h, tape) }
       if let reduction = level.reduction { h = reduction(h, tape) }
     }
-    return head(tape.mean(norm(h, tape), over: 1..<3), tape)
+    return tape.mean(norm(h, tape), over: 1..<3)
   }
 
   public static func configuration(inferredFrom file: WeightFile, named name: String?) throws -> LoLAConfiguration {

@@ -13,7 +13,7 @@ struct ClassifyCommand: ParsableCommand {
         hsi classify evaluate map.tif labels.tif --split split.tif --html report.html
       """,
     subcommands: [
-      ClassifySplitCommand.self, ClassifyTrainCommand.self, ClassifyFinetuneCommand.self, ClassifyPredictCommand.self,
-      ClassifyEvaluateCommand.self, ClassifyImportCommand.self,
+      ClassifySplitCommand.self, ClassifyTrainCommand.self, ClassifyFinetuneCommand.self, ClassifyForgetCommand.self,
+      ClassifyPredictCommand.self, ClassifyEvaluateCommand.self, ClassifyImportCommand.self,
     ])
 }
