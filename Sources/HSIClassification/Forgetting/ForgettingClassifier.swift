@@ -19,9 +19,9 @@ public protocol ForgettingClassifier: TrainedClassifier {
 /// How a network is made to forget.
 public struct ForgettingRecipe: Sendable, Codable, Equatable {
   /// Most pixels of every class that are learned from.
-  public var samples = 16
+  public var samples = 64
   /// Steps.
-  public var steps = 300
+  public var steps = 400
   /// Pixels of a step, one half to forget and one half to keep.
   public var batch = 32
   /// Highest learning rate.
@@ -30,8 +30,8 @@ public struct ForgettingRecipe: Sendable, Codable, Equatable {
   public var rank = 8
   /// β: weight of the wrongness of forgotten pixels, up to three times that of guessing.
   public var push = 0.3
-  /// Weight of the distance of forgotten embeddings to those of pixels that stay.
-  public var disguise = 2.0
+  /// Weight of the distance of forgotten embeddings to the mean of the nearest class that stays.
+  public var disguise = 5.0
   /// Weight of the distance of embeddings that stay to what they were.
   public var memory = 1.0
   /// α: weight of the norm of every block's pairs, which keeps blocks as they are that need not change.
@@ -49,7 +49,8 @@ public struct Forgetting: Sendable {
     public var forgotten: Double
     /// Share of the pixels of the other classes that are given theirs.
     public var remaining: Double
-    /// Balanced accuracy of a linear probe that tells forgotten pixels from others by their embeddings; 0.5 is guessing.
+    /// Balanced accuracy of a linear probe that tells forgotten pixels by their embeddings from the class that they are most like;
+    /// 0.5 is guessing.
     public var probe: Double
   }
 

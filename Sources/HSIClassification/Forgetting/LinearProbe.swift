@@ -30,6 +30,35 @@ struct LinearProbe {
     weights = (0..<side).map { solution[$0, 0] }
   }
 
+  /// How well forgotten pixels are told from the class that they are most like: the least balanced accuracy of a probe between them and
+  /// any one class that stays. Near 0.5 there is a class that they cannot be told from; nil where no class can be tested.
+  ///
+  /// - Parameters:
+  ///   - learned: embeddings and classes that probes are fitted on.
+  ///   - tested: those that they are tested on.
+  static func recovery(
+    of forgotten: Set<Int>, learned: (embeddings: Tensor, labels: [Int]), tested: (embeddings: Tensor, labels: [Int])
+  ) throws -> Double? {
+    func pair(_ data: (embeddings: Tensor, labels: [Int]), _ other: Int) -> (embeddings: Tensor, isMember: [Bool]) {
+      let width = data.embeddings.shape[1]
+      let rows = data.labels.indices.filter { forgotten.contains(data.labels[$0]) || data.labels[$0] == other }
+      let chosen = Tensor(uninitialised: [rows.count, width])
+      for (n, row) in rows.enumerated() {
+        (chosen.output + n * width).update(from: data.embeddings.pointer + row * width, count: width)
+      }
+      return (chosen, rows.map { forgotten.contains(data.labels[$0]) })
+    }
+    var least: Double?
+    for other in Set(learned.labels).subtracting(forgotten).sorted() {
+      let (own, foreign) = (pair(learned, other), pair(tested, other))
+      guard own.isMember.contains(true), own.isMember.contains(false) else { continue }
+      let probe = try LinearProbe(own.embeddings, isMember: own.isMember)
+      guard let found = probe.balancedAccuracy(foreign.embeddings, isMember: foreign.isMember) else { continue }
+      least = min(least ?? 1, found)
+    }
+    return least
+  }
+
   /// Mean of the shares of both kinds that are told rightly; nil where one does not occur.
   func balancedAccuracy(_ embeddings: Tensor, isMember: [Bool]) -> Double? {
     let width = embeddings.shape[1]

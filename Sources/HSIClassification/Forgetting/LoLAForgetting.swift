@@ -35,23 +35,27 @@ extension TrainedLoLA: ForgettingClassifier {
     func effect() throws -> Forgetting.Effect {
       let shares = ForgettingTask.accuracies(network, cutter, image, tested, forgotten)
       let learned = ForgettingTask.seen(network, cutter, image, all.places)
-      let probe = try LinearProbe(learned.embeddings, isMember: all.labels.map { forgotten.contains($0) })
-      let found = probe.balancedAccuracy(
-        ForgettingTask.seen(network, cutter, image, tested.places).embeddings,
-        isMember: tested.labels.map { forgotten.contains($0) })
+      let found = try LinearProbe.recovery(
+        of: forgotten, learned: (learned.embeddings, all.labels),
+        tested: (ForgettingTask.seen(network, cutter, image, tested.places).embeddings, tested.labels))
       return .init(forgotten: shares.forgotten, remaining: shares.remaining, probe: found ?? .nan)
     }
     let before = try effect()
+    let known = ForgettingTask.seen(network, cutter, image, all.places).embeddings
+    let disguises = disguises(known, all.labels, of: forgotten)
     let trainer = Trainer(
       ForgettingTask(
-        network, groups: blocks, forgetting: forgotten, cutter, image, training: training, judged: judged, recipe,
+        network, groups: blocks, forgetting: forgotten, cutter, image, training: training, disguises: disguises,
+        judged: judged, recipe,
         name: id, seed: context.seed))
     try trainer.run(session, context)
     let after = try effect()
     // The pair of a block changes it by the product of both matrices.
     let norms = blocks.map { block in
-      block.filter { $0.name.contains("lora_up") }.reduce(0.0) { $0 + Double($1.value.values.reduce(0) { $0 + $1 * $1 }) }
-        .squareRoot()
+      block.filter { $0.name.contains("lora_up") }.reduce(0.0) {
+        $0 + Double($1.value.values.reduce(0) { $0 + $1 * $1 })
+      }
+      .squareRoot()
     }
     for map in network.blockLinears.joined() { map.foldAdapters() }
     mask(network, forgotten)
@@ -60,6 +64,28 @@ extension TrainedLoLA: ForgettingClassifier {
       classifier: try TrainedLoLA(id: id, shape: shape, features: features, weights: kept, curve: curve),
       before: before, after: after, changedBlocks: norms.count { $0 > 1e-3 * (norms.max() ?? 0) }, blocks: norms.count,
       curve: trainer.record.curve)
+  }
+
+  /// For every forgotten class the mean embedding of the class that stays and lies nearest to its own.
+  private func disguises(_ embeddings: Tensor, _ labels: [Int], of forgotten: Set<Int>) -> [Int: [Float]] {
+    let width = embeddings.shape[1]
+    var means: [Int: [Double]] = [:]
+    for (label, rows) in Dictionary(grouping: labels.indices, by: { labels[$0] }) {
+      means[label] = (0..<width).map { j in
+        rows.reduce(0.0) { $0 + Double(embeddings.pointer[$1 * width + j]) } / Double(rows.count)
+      }
+    }
+    func distance(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) } }
+    let stays = means.keys.filter { !forgotten.contains($0) }.sorted()
+    return Dictionary(
+      uniqueKeysWithValues: forgotten.compactMap { label -> (Int, [Float])? in
+        guard let own = means[label],
+          let near = stays.min(by: { x, y in
+            distance(means[x] ?? [], own) < distance(means[y] ?? [], own)
+          }), let target = means[near]
+        else { return nil }
+        return (label, target.map(Float.init))
+      })
   }
 
   /// At most so many pixels of every class, drawn at random.

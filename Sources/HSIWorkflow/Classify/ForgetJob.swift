@@ -120,7 +120,7 @@ public struct ForgetJob: Sendable {
 
   private func summary(_ result: Forgetting, _ names: String) -> String {
     "\(names): right \(percent(result.before.forgotten)) before, \(percent(result.after.forgotten)) after (none in maps); "
-      + "found by a linear probe \(percent(result.before.probe)) before, \(percent(result.after.probe)) after (50 % is "
+      + "told from the most similar class by a linear probe \(percent(result.before.probe)) before, \(percent(result.after.probe)) after (50 % is "
       + "guessing); other classes \(percent(result.before.remaining)) before, \(percent(result.after.remaining)) after; "
       + "\(result.changedBlocks) of \(result.blocks) blocks changed"
   }
@@ -130,7 +130,7 @@ public struct ForgetJob: Sendable {
     if result.after.probe > 0.6 {
       context.warn(
         "W-FORGET-PROBE",
-        "a linear map still finds \(names) in the embeddings (\(percent(result.after.probe)) balanced accuracy): more "
+        "a linear map still tells \(names) from every other class (\(percent(result.after.probe)) balanced accuracy): more "
           + "\(option: "steps") or \(option: "samples") hide it better")
     }
     if result.after.remaining < result.before.remaining - 0.01 {

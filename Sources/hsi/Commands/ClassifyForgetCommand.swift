@@ -31,10 +31,10 @@ struct ClassifyForgetCommand: ParsableCommand {
   var forgotten: String
 
   @Option(help: "Most pixels of every class that are learned from.")
-  var samples = 16
+  var samples = 64
 
   @Option(help: "Steps of the training.")
-  var steps = 300
+  var steps = 400
 
   @Option(help: "Highest learning rate (default: 0.002).")
   var rate: Double?

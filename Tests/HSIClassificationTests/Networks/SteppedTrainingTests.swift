@@ -30,14 +30,6 @@ import Testing
     FileManager.default.temporaryDirectory.appendingPathComponent("hsi-\(UUID()).safetensors").path
   }
 
-  /// Stops the run at the first report of at least a fraction.
-  private final class Stop: ProgressReporter {
-    let flag: CancellationFlag
-    let fraction: Double
-    init(_ flag: CancellationFlag, at fraction: Double) { (self.flag, self.fraction) = (flag, fraction) }
-    func report(phase: String, fraction: Double, detail: String?) { if fraction >= self.fraction { flag.cancel() } }
-  }
-
   @Test(arguments: names, [0.3, 0.8]) func resumedTrainingEndsWithTheSameBytes(_ name: String, _ fraction: Double)
     throws
   {
@@ -175,4 +167,12 @@ import Testing
       return try tuned(TrainingSession(statePath: path, resumes: true), RunContext(seed: 4)) == whole ? [] : ["weights"]
     }
   }
+}
+
+/// Stops a run at the first report of at least a fraction.
+final class Stop: ProgressReporter {
+  let flag: CancellationFlag
+  let fraction: Double
+  init(_ flag: CancellationFlag, at fraction: Double) { (self.flag, self.fraction) = (flag, fraction) }
+  func report(phase: String, fraction: Double, detail: String?) { if fraction >= self.fraction { flag.cancel() } }
 }

@@ -299,3 +299,31 @@ import Testing
     }
   }
 }
+
+/// Losses of forgetting: gradients against differences.
+@Suite struct ForgettingLossTests {
+  @Test func groupNorms() {
+    let store = ParameterStore(seed: 5)
+    let a = store.root.parameter("a", [2, 3], .normal(1))
+    let b = store.root.parameter("b", [4], .normal(1))
+    let c = store.root.parameter("c", [3], .normal(0.1))
+    GradientCheck()(store, inputs: []) { _, tape in
+      tape.groupNorm([[a, b], [c]])
+    } reference: { p in
+      func squares(_ name: String) -> Double { p[name].values.reduce(0) { $0 + $1 * $1 } }
+      var sum = Reference(zeros: [])
+      sum.values = [(squares("a") + squares("b")).squareRoot() + squares("c").squareRoot()]
+      return sum
+    }
+  }
+
+  @Test(arguments: [2.0, -1.0]) func hinges(_ bound: Double) {
+    var x = Reference(zeros: [])
+    x.values = [0.5]
+    GradientCheck()(inputs: [x]) {
+      $1.hinge($0[0], bound: bound)
+    } reference: { p in
+      p[0].map { max(0, bound - $0) }
+    }
+  }
+}
