@@ -4,6 +4,18 @@ import CZlib
 import HSICore
 import Synchronization
 
+/// The samples of a block, row by row.
+final class BlockSamples: @unchecked Sendable {
+  let bytes: UnsafeMutableRawBufferPointer
+
+  init(_ layout: TIFFLayout) {
+    let count = layout.blockSamples * layout.blockLines * layout.bandsTogether * layout.sampleSize
+    bytes = .allocate(byteCount: max(1, count), alignment: 64)
+  }
+
+  deinit { bytes.deallocate() }
+}
+
 /// Unpacks blocks of a TIFF: a codec and memory, used by one thread at a time.
 ///
 /// ZSTD and libdeflate are those that GDAL itself brings along; without the latter zlib does it.
@@ -48,8 +60,8 @@ final class BlockCodec: @unchecked Sendable {
   private let layout: TIFFLayout
   private let state: OpaquePointer?
   private var packed: UnsafeMutableRawBufferPointer
-  /// The samples of the block that was unpacked last, row by row.
-  let samples: UnsafeMutableRawBufferPointer
+  /// The block that was unpacked last; whoever keeps it puts another one here.
+  var samples: BlockSamples
   private let scratch: UnsafeMutableRawBufferPointer
   private let isFast: Bool
 
@@ -62,7 +74,7 @@ final class BlockCodec: @unchecked Sendable {
     self.layout = layout
     let row = layout.blockSamples * layout.bandsTogether * layout.sampleSize
     packed = .allocate(byteCount: 1 << 12, alignment: 64)
-    samples = .allocate(byteCount: max(1, row * layout.blockLines), alignment: 64)
+    samples = BlockSamples(layout)
     scratch = .allocate(byteCount: layout.predictor == 3 ? row : 64, alignment: 64)
     isFast = BlockCodec.deflate.free != nil && BlockCodec.deflate.unpack != nil
     state = layout.codec == .zstd ? BlockCodec.zstd.make?() : isFast ? BlockCodec.deflate.make?() : nil
@@ -70,7 +82,6 @@ final class BlockCodec: @unchecked Sendable {
 
   deinit {
     packed.deallocate()
-    samples.deallocate()
     scratch.deallocate()
     guard let state else { return }
     if layout.codec == .zstd { _ = BlockCodec.zstd.free?(state) } else { BlockCodec.deflate.free?(state) }
@@ -81,13 +92,14 @@ final class BlockCodec: @unchecked Sendable {
     let (offset, count) = (layout.offsets[block], layout.counts[block])
     let row = layout.blockSamples * layout.bandsTogether * layout.sampleSize
     // No codec makes much more of a block than the block is; what says so is damaged.
-    guard count > 0, count <= Int.sum(.product(2, samples.count), 1 << 16), let size = file.size, offset <= size - count
+    guard count > 0, count <= Int.sum(.product(2, samples.bytes.count), 1 << 16), let size = file.size,
+      offset <= size - count
     else { return false }
     if packed.count < count {
       packed.deallocate()
       packed = .allocate(byteCount: count, alignment: 64)
     }
-    guard let input = packed.baseAddress, let output = samples.baseAddress,
+    guard let input = packed.baseAddress, let output = samples.bytes.baseAddress,
       (try? file.read(input, count: count, offset: offset)) != nil,
       inflate(input, count, output, rows * row)
     else { return false }

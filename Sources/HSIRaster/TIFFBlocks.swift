@@ -7,7 +7,7 @@ import Synchronization
 /// DEFLATE a block at a time per thread. Which blocks those are is `TIFFLayout`'s knowledge; a block that is not what it should be
 /// is left to GDAL, which knows what to say.
 ///
-/// Memory: a block unpacked and packed per thread. Results do not depend on the number of threads.
+/// Memory: a block unpacked and packed per thread, and a row of blocks where requests are lower than blocks. Results do not depend on the number of threads.
 final class TIFFBlocks {
   /// A part of the image that one thread reads.
   private struct Piece {
@@ -50,6 +50,16 @@ final class TIFFBlocks {
   /// Most codecs at a time.
   private let most: Int
   private let idle = Mutex<[BlockCodec]>([])
+
+  /// Blocks of which a part was asked for: the next request may want the lines below. In the order in which they came.
+  private struct Held {
+    var blocks: [Int: BlockSamples] = [:]
+    var order: [Int] = []
+  }
+
+  private let held = Mutex(Held())
+  /// Most of them: a row of blocks, as far as the budget goes.
+  private let mostHeld: Int
   /// A sample of a block that was not written, once it is known; whoever has it is the only one that asks GDAL.
   private let missing = Mutex<[UInt8]>([])
 
@@ -61,6 +71,8 @@ final class TIFFBlocks {
     else { return nil }
     most = layout.codec == .none ? .max : context.memory.bytes / 8 / max(1, BlockCodec.size(layout))
     guard most > 0 else { return nil }
+    let row = Int.product(layout.blocksAcross, layout.hasPlanes ? layout.bands : 1)
+    mostHeld = layout.codec == .none ? 0 : min(row, context.memory.bytes / 8 / max(1, BlockCodec.size(layout) / 2))
     (self.file, self.layout) = (file, layout)
   }
 
@@ -169,19 +181,36 @@ final class TIFFBlocks {
   private func read(_ piece: Piece, _ target: Target) -> Bool {
     guard !isUnwritten(piece.block) else { return false }
     if let start = piece.start { return start > 0 && copy(piece, start, target) }
+    let height = layout.height(ofRow: piece.origin.line / layout.blockLines)
+    let isPart = piece.lines.count < height
+    if isPart, let block = held.withLock({ $0.blocks[piece.block] }) {
+      scatter(block, piece, target)
+      return true
+    }
     let codec = idle.withLock { $0.popLast() } ?? BlockCodec(layout)
     defer { idle.withLock { $0.append(codec) } }
-    let row = piece.origin.line / layout.blockLines
-    guard codec.unpack(piece.block, rows: layout.height(ofRow: row), from: file),
-      let samples = codec.samples.baseAddress
-    else { return false }
+    guard codec.unpack(piece.block, rows: height, from: file) else { return false }
+    scatter(codec.samples, piece, target)
+    if isPart, mostHeld > 0 {
+      let block = codec.samples
+      codec.samples = BlockSamples(layout)
+      held.withLock { held in
+        if held.blocks.updateValue(block, forKey: piece.block) == nil { held.order.append(piece.block) }
+        while held.order.count > mostHeld { held.blocks[held.order.removeFirst()] = nil }
+      }
+    }
+    return true
+  }
+
+  /// Puts the lines of a block where they belong.
+  private func scatter(_ block: BlockSamples, _ piece: Piece, _ target: Target) {
+    guard let samples = block.bytes.baseAddress else { return }
     let pixel = layout.bandsTogether * layout.sampleSize
     let pitch = layout.blockSamples * pixel
     let left = (piece.samples.lowerBound - piece.origin.sample) * pixel
     for line in piece.lines {
       gather(samples + (line - piece.origin.line) * pitch + left, piece, line, target)
     }
-    return true
   }
 
   /// Copies what is not packed.

@@ -69,7 +69,7 @@ struct ProcessSpeed: ParsableCommand {
     try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: place) }
     let room = place.path
-    let scene = MemoryScene(name: "usual", samples: 307, bands: 162, interleave: "bil")
+    let scene = MemoryScene(name: "usual", samples: 307, bands: 162, interleave: "bip")
     _ = try scene.write(in: room, bytes: 307 * 307 * 162 * 2)
     let inputs = [
       ["convert", "scene.dat", "scene.tif", "--ot", "float32", "--co", "COMPRESS=NONE"],
