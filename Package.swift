@@ -31,7 +31,6 @@ let package = Package(
   ],
   targets: [
     // Libraries of the system, found by pkg-config (Debian package names in the README).
-    .systemLibrary(name: "CGDAL", pkgConfig: "gdal", providers: [.apt(["libgdal-dev"])]),
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CFFTW", pkgConfig: "fftw3f", providers: [.apt(["libfftw3-dev"])]),
     .systemLibrary(name: "CMatIO", pkgConfig: "matio", providers: [.apt(["libmatio-dev"])]),
@@ -39,6 +38,10 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CLibSVM", providers: [.apt(["libsvm-dev"])]),
 
+    // GDAL brings 120 libraries along and is loaded when its first function is called: see Sources/CGDAL/README.md.
+    .target(
+      name: "CGDAL", exclude: ["README.md", "functions.txt", "generate.py"],
+      linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
     .target(
       name: "CKernels",
       exclude: ["README.md"],

@@ -51,7 +51,7 @@ public final class COGWriter: CubeWriter {
       [
         "BLOCKSIZE=\(side)", "COMPRESS=\(codec)",
         options.isCompatible && type.isFloatingPoint ? "PREDICTOR=NO" : "PREDICTOR=YES", "BIGTIFF=IF_SAFER",
-        "NUM_THREADS=\(tile(side) > TileRow.partBytes ? "1" : "ALL_CPUS")",
+        "NUM_THREADS=\(tile(side) > TileRow.partBytes ? "1" : "\(context.threads)")",
         // What fits a screen needs no smaller copies.
         max(shape.samples, shape.lines) <= 512 ? "OVERVIEWS=NONE" : "OVERVIEWS=AUTO",
       ] + options.creationOptions

@@ -5,8 +5,14 @@ import HSICore
 ///
 /// `FileSource` then reads and converts pieces of a strip on all threads.
 public protocol ConcurrentCubeReader: CubeReader {
-  /// Whether this file allows it (local, not compressed).
+  /// Whether this file allows it (local; not compressed, or in blocks that can be unpacked apart).
   var allowsConcurrentReads: Bool { get }
+  /// Windows as wide as this, and as high as a multiple of `blockLines`, read fastest; nil where the width does not matter.
+  var blockSamples: Int? { get }
+}
+
+extension ConcurrentCubeReader {
+  public var blockSamples: Int? { nil }
 }
 
 /// ENVI rasters: a raw file of any interleave, byte order and real type, and its text header.

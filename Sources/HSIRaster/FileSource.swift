@@ -6,8 +6,8 @@ import Synchronization
 /// The part of a file that a command works on, strip by strip: pixels × bands, float32, physical units, valid pixels.
 ///
 /// Valid is a pixel that is finite in all good bands offered, does not hold nodata there (`NodataPolicy`) and is not
-/// masked. Local uncompressed files are read and converted in pieces on all threads; files behind GDAL are read by
-/// one thread and converted by all. The result does not depend on pieces or threads.
+/// masked. Local uncompressed files and GeoTIFF are read and converted in pieces on all threads; other files behind GDAL
+/// are read by one thread and converted by all. The result does not depend on pieces or threads.
 public final class FileSource: StripSource {
   public let shape: CubeShape
   /// Metadata of what is offered. `scale`, `offset` and `nodata` are spent: pixels are physical and valid.
@@ -28,6 +28,9 @@ public final class FileSource: StripSource {
   private let excludesZeroSpectra: Bool
   private let context: RunContext
   private let pieceLines: Int
+  /// Samples of a piece; nil for whole lines.
+  private let pieceSamples: Int?
+  private let isConcurrent: Bool
   private var blocks: [StoredBlock] = []
   private var valid: [UInt8] = []
   private var counted = 0
@@ -75,9 +78,17 @@ public final class FileSource: StripSource {
     let storedLine = area.samples * bands.count * reader.sampleType.size
     workingBytesPerLine = storedLine + 2 * area.samples
     // Small pieces stay in the cache between reading and converting.
-    let isConcurrent = (reader as? any ConcurrentCubeReader)?.allowsConcurrentReads ?? false
-    let room = max(1, (isConcurrent ? 2 << 20 : 16 << 20) / max(1, storedLine))
-    pieceLines = isConcurrent ? room : max(blockLines, room / blockLines * blockLines)
+    let shared = (reader as? any ConcurrentCubeReader).flatMap { $0.allowsConcurrentReads ? $0 : nil }
+    // Flags of missing values are set for whole lines only.
+    let keepsLines = conversion.keepsMissingValues
+    let width = shared?.blockSamples.map { keepsLines ? area.samples : min($0, area.samples) }
+    let pieceLine = storedLine / area.samples * (width ?? area.samples)
+    // Blocks must have room, one for every thread.
+    let most = min(8 << 20, context.memory.bytes / 8 / max(1, context.threads))
+    isConcurrent = shared != nil && (width == nil || Int.product(pieceLine, blockLines) <= most)
+    pieceSamples = isConcurrent ? width.flatMap { $0 < area.samples ? $0 : nil } : nil
+    let room = max(1, (isConcurrent ? 2 << 20 : 16 << 20) / max(1, isConcurrent ? pieceLine : storedLine))
+    pieceLines = isConcurrent && width == nil ? room : max(blockLines, room / blockLines * blockLines)
   }
 
   public func read(lines: Range<Int>, into strip: Strip) throws {
@@ -87,24 +98,31 @@ public final class FileSource: StripSource {
     strip.pixels.reshape(rows: count, columns: bands.count)
     if valid.count < count { valid = [UInt8](repeating: 0, count: count) }
     for mask in masks { try mask.read(lines) }
-    let isConcurrent = (reader as? any ConcurrentCubeReader)?.allowsConcurrentReads ?? false
-    let pieces = FileSource.pieces(lines, height: pieceLines, origin: isConcurrent ? 0 : window.line)
+    let pieces = FileSource.pieces(lines, height: pieceLines, origin: window.line).flatMap { lines in
+      FileSource.pieces(0..<samples, height: pieceSamples ?? samples, origin: pieceSamples == nil ? 0 : window.sample)
+        .map { StripPiece(lines: lines, samples: $0) }
+    }
     let threads = isConcurrent ? Parallel.threads : 1
     while blocks.count < threads { blocks.append(StoredBlock()) }
     let out = strip.pixels.pointer
     let zeros = try valid.withUnsafeMutableBufferPointer { flags -> Int in
       guard let flags = flags.baseAddress else { return 0 }
       let total = Mutex(0)
-      func work(_ piece: Range<Int>, _ block: StoredBlock) throws {
-        let place = (piece.lowerBound - lines.lowerBound) * samples
-        let area = PixelWindow(
-          line: window.line + piece.lowerBound, sample: window.sample, lines: piece.count, samples: samples)
-        try reader.read(area, bands: bands, into: block)
+      func work(_ piece: StripPiece, _ block: StoredBlock) throws {
+        let (height, width) = (piece.lines.count, piece.samples.count)
+        let place = (piece.lines.lowerBound - lines.lowerBound) * samples + piece.samples.lowerBound
+        try reader.read(window.part(piece), bands: bands, into: block)
         conversion.run(
-          block, lines: piece.count, samples: samples, out: out + place * bands.count, valid: flags + place)
-        for mask in masks { mask.apply(flags + place, first: place, count: piece.count * samples) }
-        let found = markZeros(out + place * bands.count, flags + place, count: piece.count * samples)
-        if found > 0, piece.lowerBound >= counted { total.withLock { $0 += found } }
+          block, lines: height, samples: width, pitch: samples, out: out + place * bands.count, valid: flags + place)
+        // Whole lines lie behind one another.
+        let (runs, run) = width == samples ? (1, height * width) : (height, width)
+        var found = 0
+        for i in 0..<runs {
+          let start = place + i * samples
+          for mask in masks { mask.apply(flags + start, first: start, count: run) }
+          found += markZeros(out + start * bands.count, flags + start, count: run)
+        }
+        if found > 0, piece.lines.lowerBound >= counted { total.withLock { $0 += found } }
       }
       if isConcurrent {
         try Parallel.tryForEach(pieces.count, threads: threads) { i in
@@ -252,11 +270,13 @@ final class Conversion: @unchecked Sendable {
   }
 
   /// Converts a block of `lines × samples` pixels to `out` (pixels × bands) and sets one flag per pixel.
+  ///
+  /// - Parameter pitch: pixels from one line of `out` to the next; `samples` by default, and where missing values are kept.
   func run(
-    _ block: StoredBlock, lines: Int, samples: Int, out: UnsafeMutablePointer<Float>,
+    _ block: StoredBlock, lines: Int, samples: Int, pitch: Int? = nil, out: UnsafeMutablePointer<Float>,
     valid: UnsafeMutablePointer<UInt8>?
   ) {
-    convert(block, lines: lines, samples: samples, out: out, valid: valid)
+    convert(block, lines: lines, samples: samples, pitch: pitch ?? samples, out: out, valid: valid)
     guard keepsMissingValues, let valid else { return }
     let wanted = (0..<bands).map { hasNodata[$0] != 0 ? nodata?[$0] : nil }
     let counts = UnsafeBufferPointer(start: checked, count: bands)
@@ -265,7 +285,7 @@ final class Conversion: @unchecked Sendable {
   }
 
   private func convert(
-    _ block: StoredBlock, lines: Int, samples: Int, out: UnsafeMutablePointer<Float>,
+    _ block: StoredBlock, lines: Int, samples: Int, pitch: Int, out: UnsafeMutablePointer<Float>,
     valid: UnsafeMutablePointer<UInt8>?
   ) {
     var job = hsi_read_job()
@@ -282,7 +302,7 @@ final class Conversion: @unchecked Sendable {
     job.policy = Int32(isAllPolicy ? HSI_NODATA_ALL : HSI_NODATA_ANY)
     job.out_stride = bands
     guard let base = block.bytes.baseAddress else { return }
-    if block.lineStride == samples * block.pixelStride {
+    if block.lineStride == samples * block.pixelStride, pitch == samples {
       job.source = UnsafeRawPointer(base)
       job.pixels = lines * samples
       job.out = out
@@ -295,8 +315,8 @@ final class Conversion: @unchecked Sendable {
       var job = plan
       job.source = UnsafeRawPointer(base + line * block.lineStride)
       job.pixels = samples
-      job.out = out + line * samples * self.bands
-      job.valid = valid.map { $0 + line * samples }
+      job.out = out + line * pitch * self.bands
+      job.valid = valid.map { $0 + line * pitch }
       _ = hsi_convert_to_float(&job)
     }
   }

@@ -41,7 +41,7 @@ public enum GDALFormat: CubeFormat {
 }
 
 /// A cube read through GDAL.
-public final class GDALReader: CubeReader {
+public final class GDALReader: ConcurrentCubeReader {
   public let path: String
   public let format: String
   public let shape: CubeShape
@@ -59,6 +59,14 @@ public final class GDALReader: CubeReader {
   /// A mask of all bands, or the alpha band, or those that bands have of their own: what any of them leaves out is no data.
   private let masks: [GDALRasterBandH]
   private let dataType: GDALDataType
+  /// The file's own blocks, where they can be read past GDAL.
+  private let blocks: TIFFBlocks?
+  public var allowsConcurrentReads: Bool { blocks != nil }
+  public var blockSamples: Int? {
+    blocks.flatMap { $0.layout.isTiled || $0.layout.codec != .none ? $0.layout.blockSamples : nil }
+  }
+  /// More handles of the same dataset, for other threads; nil where one thread has to do.
+  private let handles: GDALHandles?
 
   /// Refuses a GeoTIFF whose blocks do not all lie within the file; other formats pass.
   ///
@@ -138,6 +146,13 @@ public final class GDALReader: CubeReader {
     // Two rows of blocks, but not more than a quarter of the budget: smaller caches read blocks twice.
     GDAL.reserveCache(
       min(Int.product(2, across, Int(max(1, height)), bands, sampleType.size), context.memory.bytes / 4))
+    let file = datasetName ?? name
+    blocks =
+      format == "GTiff"
+      ? TIFFBlocks(file, shape: shape, rasters: count, sampleSize: sampleType.size, context: context) : nil
+    handles =
+      format == "GTiff" && blocks == nil && !file.hasPrefix("/vsi") && !file.hasPrefix("GTIFF_")
+      ? GDALHandles(file, options: openOptions, block: (Int(max(1, width)), Int(max(1, height)))) : nil
     furtherNodata = ["ISIS3", "ISIS2"].contains(format) ? GDALReader.specialPixels(sampleType) : []
     metadata = GDAL.collecting { _ in GDALMetadata.read(opened, bands: bands, path: given, context: context) }
     if hasAlpha { context.logger.info("\(given): the last band is opacity; pixels where it is 0 hold no data") }
@@ -206,14 +221,30 @@ public final class GDALReader: CubeReader {
     block.prepare(
       type: sampleType, interleave: order, lines: window.lines, samples: window.samples, bands: bands.count)
     guard window.pixels > 0, !bands.isEmpty else { return }
-    var map = bands.map { Int32($0 + 1) }
+    guard let base = block.bytes.baseAddress else { return }
+    let target = TIFFBlocks.Target(
+      base: base, strides: (block.lineStride, block.pixelStride, block.bandStride), window: window, bands: bands)
+    if let blocks {
+      try blocks.read(target) { try read(dataset, $0, bands: $1, target) }
+    } else if let handles, window.pixels * bands.count * sampleType.size >= GDALHandles.least {
+      try handles.read(window, first: dataset) { try read($0, $1, bands: bands.indices, target) }
+    } else {
+      try read(dataset, window, bands: bands.indices, target)
+    }
+  }
+
+  /// Reads a part of what is wanted into its place, through a handle of the dataset.
+  private func read(
+    _ dataset: GDALDatasetH, _ window: PixelWindow, bands: Range<Int>, _ target: TIFFBlocks.Target
+  ) throws {
+    var map = bands.map { Int32(target.bands[$0] + 1) }
     try GDAL.collecting { messages in
       let status = GDALDatasetRasterIOEx(
-        dataset, GF_Read, Int32(window.sample), Int32(window.line), Int32(window.samples),
-        Int32(window.lines),
-        block.bytes.baseAddress, Int32(window.samples), Int32(window.lines), dataType, Int32(bands.count),
-        &map,
-        GSpacing(block.pixelStride), GSpacing(block.lineStride), GSpacing(block.bandStride), nil)
+        dataset, GF_Read, Int32(window.sample), Int32(window.line), Int32(window.samples), Int32(window.lines),
+        target.place(window.line, window.sample, bands.lowerBound), Int32(window.samples), Int32(window.lines),
+        dataType,
+        Int32(map.count), &map, GSpacing(target.strides.pixel), GSpacing(target.strides.line),
+        GSpacing(target.strides.band), nil)
       guard status == CE_None, !messages.hasError else {
         throw RasterError.inputOutput(
           path: GDAL.redacted(path), action: "reading",

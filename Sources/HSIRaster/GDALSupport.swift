@@ -38,8 +38,11 @@ public enum GDAL {
     RemoteAccess.restrict()
   }()
 
-  /// Registers all drivers, once per process.
+  /// Loads GDAL and registers all drivers, once per process.
   public static func register() { _ = registered }
+
+  /// GDAL's version where it was loaded in this process; nil where nothing asked for it.
+  public static var versionInUse: String? { hsi_gdal_is_loaded() != 0 ? version : nil }
 
   /// GDAL's version, e.g. `3.6.2`.
   public static var version: String {

@@ -47,7 +47,7 @@ public final class GeoTIFFWriter: CubeWriter {
     let target = file?.temporaryPath ?? path
     name = target
     let settings = GeoTIFFWriter.creationOptions(
-      shape: shape, type: type, metadata: metadata, options: options, path: path)
+      shape: shape, type: type, metadata: metadata, options: options, path: path, context)
     let isPixelInterleaved = settings.contains { $0.uppercased() == "INTERLEAVE=PIXEL" }
     let list = GDALStrings(settings)
     place = WritingPlace(shape)
@@ -181,7 +181,8 @@ public final class GeoTIFFWriter: CubeWriter {
   }
 
   static func creationOptions(
-    shape: CubeShape, type: SampleType, metadata: CubeMetadata, options: OutputOptions, path: String
+    shape: CubeShape, type: SampleType, metadata: CubeMetadata, options: OutputOptions, path: String,
+    _ context: RunContext
   ) -> [String] {
     let isStream = path.hasPrefix("/vsistdout")
     // A stream takes the blocks of all bands together, line by line.
@@ -189,7 +190,7 @@ public final class GeoTIFFWriter: CubeWriter {
     var values = [
       "TILED": "YES", "BIGTIFF": "IF_SAFER",
       "COMPRESS": options.isCompatible ? "DEFLATE" : "ZSTD", "PREDICTOR": type.isFloatingPoint ? "3" : "2",
-      "INTERLEAVE": isPixel && shape.bands > 1 ? "PIXEL" : "BAND", "NUM_THREADS": "ALL_CPUS",
+      "INTERLEAVE": isPixel && shape.bands > 1 ? "PIXEL" : "BAND", "NUM_THREADS": "\(context.threads)",
     ]
     // Tiles of all bands grow large: 64 × 64 × 224 float32 is 3.5 MiB, as much as one tile should be; of thousands of bands they
     // are smaller yet. Tiles beyond the image would be packed for nothing.

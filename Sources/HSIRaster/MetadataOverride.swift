@@ -14,6 +14,7 @@ final class MetadataOverride: ConcurrentCubeReader {
   var blockLines: Int { reader.blockLines }
   var files: [String] { reader.files + sidecars }
   var lookup: GeometryLookup? { reader.lookup }
+  var blockSamples: Int? { (reader as? any ConcurrentCubeReader)?.blockSamples }
   var datasetName: String? { reader.datasetName }
   var allowsConcurrentReads: Bool { (reader as? any ConcurrentCubeReader)?.allowsConcurrentReads ?? false }
 

@@ -23,6 +23,7 @@ final class UnifiedNodata: ConcurrentCubeReader {
   var blockLines: Int { reader.blockLines }
   var files: [String] { reader.files }
   var lookup: GeometryLookup? { reader.lookup }
+  var blockSamples: Int? { (reader as? any ConcurrentCubeReader)?.blockSamples }
   /// None: GDAL by itself would give the samples as they are.
   var datasetName: String? { nil }
   var allowsConcurrentReads: Bool {

@@ -14,11 +14,19 @@ public enum VSI {
     public var modified: Int
   }
 
+  /// Whether a name is one of the file system, for which GDAL is not needed.
+  static func isLocal(_ path: String) -> Bool { !path.hasPrefix("/vsi") }
+
   /// Size and kind of a file or folder, or nil when it does not exist.
   public static func status(_ path: String) -> Status? {
+    var info = stat()
+    if isLocal(path) {
+      guard stat(path, &info) == 0 else { return nil }
+      return Status(
+        size: Int(info.st_size), isFolder: info.st_mode & S_IFMT == S_IFDIR, modified: Int(info.st_mtim.tv_sec))
+    }
     RemoteAccess.asked(path)
     return GDAL.collecting { _ in
-      var info = stat()
       let flags = VSI_STAT_EXISTS_FLAG | VSI_STAT_NATURE_FLAG | VSI_STAT_SIZE_FLAG
       // GDAL's `VSIStatBufL` is `struct stat64`, which on 64-bit systems is laid out like `struct stat`.
       let found = withUnsafeMutablePointer(to: &info) { VSIStatExL(path, OpaquePointer($0), flags) }
@@ -34,24 +42,35 @@ public enum VSI {
 
   /// The first `count` bytes of a file (fewer where it is shorter), or nil when it cannot be opened.
   public static func prefix(_ path: String, count: Int) -> [UInt8]? {
+    if isLocal(path) {
+      guard let file = fopen(path, "rbe") else { return nil }
+      defer { fclose(file) }
+      var info = stat()
+      guard fstat(fileno(file), &info) == 0, info.st_mode & S_IFMT != S_IFDIR else { return nil }
+      return prefix(count) { fread($0, 1, $1, file) }
+    }
     RemoteAccess.asked(path)
     return GDAL.collecting { _ in
       guard let file = VSIFOpenL(path, "rb") else { return nil }
       defer { VSIFCloseL(file) }
-      // What a file or an archive says of its size counts only when the bytes are there.
-      var bytes: [UInt8] = []
-      while bytes.count < count {
-        let step = min(count - bytes.count, max(1 << 16, bytes.count))
-        let start = bytes.count
-        bytes.append(contentsOf: repeatElement(0, count: step))
-        let found = bytes.withUnsafeMutableBytes { VSIFReadL($0.baseAddress.map { $0 + start }, 1, step, file) }
-        if found < step {
-          bytes.removeLast(step - found)
-          break
-        }
-      }
-      return bytes
+      return prefix(count) { VSIFReadL($0, 1, $1, file) }
     }
+  }
+
+  private static func prefix(_ count: Int, _ read: (UnsafeMutableRawPointer?, Int) -> Int) -> [UInt8] {
+    // What a file or an archive says of its size counts only when the bytes are there.
+    var bytes: [UInt8] = []
+    while bytes.count < count {
+      let step = min(count - bytes.count, max(1 << 16, bytes.count))
+      let start = bytes.count
+      bytes.append(contentsOf: repeatElement(0, count: step))
+      let found = bytes.withUnsafeMutableBytes { read($0.baseAddress.map { $0 + start }, step) }
+      if found < step {
+        bytes.removeLast(step - found)
+        break
+      }
+    }
+    return bytes
   }
 
   /// A whole small file.
@@ -71,6 +90,10 @@ public enum VSI {
 
   /// Names in a folder, sorted by bytes; empty where it cannot be listed.
   public static func names(in folder: String) -> [String] {
+    if isLocal(folder) {
+      let found = (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? []
+      return found.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
     RemoteAccess.asked(folder)
     return GDAL.collecting { _ in
       let list = VSIReadDir(folder)
@@ -148,6 +171,33 @@ final class ByteSource {
       }
       if step == 0 { throw shortRead(count: count, offset: offset, found: done) }
       done += step
+    }
+  }
+
+  /// Reads bytes that lie behind one another at `offset` into several places; local files only.
+  ///
+  /// - Throws: `RasterError.inputOutput`, also when the file ends earlier.
+  func read(_ parts: inout [iovec], offset: Int) throws {
+    var (next, place) = (0, offset)
+    while next < parts.count {
+      let count = min(parts.count - next, 512)
+      var step = parts[next..<(next + count)].withUnsafeBufferPointer {
+        preadv(descriptor, $0.baseAddress, Int32(count), off_t(place))
+      }
+      if step < 0 && errno == EINTR { continue }
+      if step < 0 {
+        throw RasterError.inputOutput(path: path, action: "reading", reason: String(cString: strerror(errno)))
+      }
+      if step == 0 { throw shortRead(count: parts[next].iov_len, offset: place, found: 0) }
+      place += step
+      while next < parts.count, step >= parts[next].iov_len {
+        step -= parts[next].iov_len
+        next += 1
+      }
+      if step > 0 {
+        parts[next].iov_base = parts[next].iov_base.map { $0 + step }
+        parts[next].iov_len -= step
+      }
     }
   }
 

@@ -11,8 +11,8 @@ public struct Residual: Sendable {
   private let endmembers: Int
   /// Channels that enter the error; nil for all.
   private let counted: [Int]?
-  /// Pixels whose reconstruction is held at a time.
-  private static let block = 256
+  /// Pixels whose reconstruction is held at a time: 64 KiB at most, which stay in the cache and are no pages of their own.
+  private var block: Int { max(8, min(256, (16 << 10) / max(1, bands))) }
 
   /// Prepares for K spectra of L bands.
   ///
@@ -73,7 +73,7 @@ public struct Residual: Sendable {
     precondition(rows.lowerBound >= 0 && rows.upperBound <= pixels.rows)
     packed.withUnsafeBufferPointer { packed in
       let weights = packed.baseAddress!
-      Parallel.forEachChunk(of: rows.count, chunk: Residual.block) { _, chunk in
+      Parallel.forEachChunk(of: rows.count, chunk: block) { _, chunk in
         let range = (rows.lowerBound + chunk.lowerBound)..<(rows.lowerBound + chunk.upperBound)
         withUnsafeTemporaryAllocation(of: Float.self, capacity: range.count * bands) { model in
           let model = model.baseAddress!

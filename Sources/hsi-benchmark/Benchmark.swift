@@ -14,5 +14,6 @@ struct Benchmark: ParsableCommand {
       RestorationAccuracy.self, RestoreAccuracy.self, InpaintingSpeed.self,
       ClassificationAccuracy.self, FewLabelsAccuracy.self,
       ClassificationSpeed.self, DetectionAccuracy.self, DetectionSpeed.self, KillRuns.self, MemoryTable.self,
+      ProcessSpeed.self,
     ])
 }

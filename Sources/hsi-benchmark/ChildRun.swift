@@ -7,6 +7,8 @@ struct ChildRun {
   /// stays small.
   let peak: Int
   let seconds: Double
+  /// Seconds of processors.
+  let processor: Double
   /// What is to be said beside the figure: nothing for a run that ended well, else its exit code, a refusal for want of memory, or that it
   /// was ended.
   let remark: String
@@ -48,10 +50,12 @@ struct ChildRun {
         isEnded = true
         kill(process, SIGKILL)
       }
-      usleep(5_000)
+      usleep(500)
     }
     seconds = Date().timeIntervalSince(begin)
     peak = usage.ru_maxrss << 10
+    func time(_ value: timeval) -> Double { Double(value.tv_sec) + Double(value.tv_usec) / 1e6 }
+    processor = time(usage.ru_utime) + time(usage.ru_stime)
     let text = (try? String(contentsOfFile: errors, encoding: .utf8)) ?? ""
     message = String(text.suffix(600))
     if isEnded {

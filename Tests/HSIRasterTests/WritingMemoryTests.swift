@@ -147,7 +147,7 @@ import Testing
     metadata.axis.wavelengths = (0..<bands).map { 400 + Double($0) }
     let options = GeoTIFFWriter.creationOptions(
       shape: CubeShape(lines: 1000, samples: 1000, bands: bands), type: .float32, metadata: metadata,
-      options: OutputOptions(), path: "x.tif")
+      options: OutputOptions(), path: "x.tif", RunContext())
     #expect(options.contains("BLOCKXSIZE=\(side)") && options.contains("BLOCKYSIZE=\(side)"))
   }
 
@@ -156,7 +156,7 @@ import Testing
   func tilesOfSmallImages(size: Int, side: Int) {
     let options = GeoTIFFWriter.creationOptions(
       shape: CubeShape(lines: size, samples: 300, bands: 3), type: .uint8, metadata: CubeMetadata(bands: 3),
-      options: OutputOptions(), path: "x.tif")
+      options: OutputOptions(), path: "x.tif", RunContext())
     #expect(options.contains("BLOCKXSIZE=256") && options.contains("BLOCKYSIZE=\(side)"))
   }
 }

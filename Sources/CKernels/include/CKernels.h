@@ -41,6 +41,7 @@
 #include "hsi_nn_subspace.h"
 #include "hsi_planes.h"
 #include "hsi_pool.h"
+#include "hsi_predictor.h"
 #include "hsi_products.h"
 #include "hsi_reorder.h"
 #include "hsi_scores.h"

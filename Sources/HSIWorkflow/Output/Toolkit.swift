@@ -13,7 +13,9 @@ public enum Toolkit {
   /// Versions of the libraries that do the work.
   public static var libraries: [String: String] {
     let blas = BLAS.configuration
-    return ["GDAL": GDAL.version, "OpenBLAS": "\(blas.version) (\(blas.core))", "FFTW": FFTW.version]
+    let known = ["OpenBLAS": "\(blas.version) (\(blas.core))", "FFTW": FFTW.version]
+    // Loaded only when a file asks for it.
+    return GDAL.versionInUse.map { known.merging(["GDAL": $0]) { $1 } } ?? known
   }
 
   /// The same and that of support vector machines.
