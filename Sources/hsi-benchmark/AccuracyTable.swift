@@ -115,20 +115,21 @@ struct AccuracyTable {
     for (i, label) in labels.enumerated() {
       let cells = scenes.enumerated().map { j, scene -> String in
         let values = select(label, unitLength, scene: scene).map(\.rmse)
+        guard !values.isEmpty else { return "–" }
         let cell = String(format: "%.3f±%.3f", mean(values), deviation(values))
-        let best = means.map { $0[j] }.min() ?? 0
+        let best = means.map { $0[j] }.filter { $0 > 0 }.min() ?? 0
         return means[i][j] <= best + 5e-4 ? "**\(cell)**" : cell
       }
       let angles = scenes.map { mean(select(label, unitLength, scene: $0).map(\.sad)) }
       text += "| \(label) | " + cells.joined(separator: " | ")
-      text += String(format: " | %.4f | %.3f |\n", mean(means[i]), mean(angles))
+      text +=
+        cells.contains("–") ? " | – | – |\n" : String(format: " | %.4f | %.3f |\n", mean(means[i]), mean(angles))
     }
     let cases = scenes.map { String(select(labels[0], unitLength, scene: $0).count) }
     // Rows that were measured on fewer cases say so.
-    let fewer = labels.filter { select($0, unitLength).count < select(labels[0], unitLength).count }
-    if !fewer.isEmpty {
-      text += "| cases of " + fewer.joined(separator: ", ") + " | "
-      text += scenes.map { String(select(fewer[0], unitLength, scene: $0).count) }.joined(separator: " | ") + " | | |\n"
+    for label in labels where select(label, unitLength).count < select(labels[0], unitLength).count {
+      text += "| cases of \(label) | "
+      text += scenes.map { String(select(label, unitLength, scene: $0).count) }.joined(separator: " | ") + " | | |\n"
     }
     return text + "| cases (seeds × conditions) | " + cases.joined(separator: " | ") + " | | |\n"
   }

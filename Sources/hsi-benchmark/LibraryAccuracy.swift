@@ -126,9 +126,11 @@ struct LibraryAccuracy: ParsableCommand {
       let result = PixelMatrix(rows: scene.pixels.rows, columns: scene.count)
       var row = 0
       try StripUnmixing.run(scene.cube, MESMA(values), classes(), context) { strip in
-        guard let own = strip[.normalised] else { return }
+        // Without shade, as `normalised` has it; NaN where no model keeps the limits.
+        let own = strip.abundances
         for n in 0..<own.rows {
-          for k in 0..<scene.count { result[row, k] = own[n, k] }
+          let total = own.row(n).reduce(0, +)
+          for k in 0..<scene.count { result[row, k] = own[n, k] / total }
           row += 1
         }
       }

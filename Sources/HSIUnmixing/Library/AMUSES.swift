@@ -57,7 +57,7 @@ public struct AMUSES: Sendable {
   ///   - library: no NaN, every spectrum of a sum above 0.
   /// - Throws: `UnmixingError`: `.bandMismatch`, `.invalidSpectra`, `.tooFewPixels` below 2 pixels with light, `.noVariation`; `CoreError.memory`.
   public init(
-    _ scene: any StripSource, _ library: SpectralLibrary, _ settings: Settings = Settings(), _ context: RunContext
+    _ scene: any StripSource, _ library: SpectralLibrary, settings: Settings = Settings(), _ context: RunContext
   ) throws {
     let claim = context.claimThreads()
     defer { claim.release() }
@@ -159,7 +159,7 @@ private final class EvenBrightness: StripSource {
     try source.read(lines: lines, into: strip)
     let bands = shape.bands
     let values = strip.pixels.pointer
-    let lost = hsi_scale_rows(values, bands, strip.count, bands, Int32(HSI_SCALE_SUM.rawValue), values, bands)
+    let lost = hsi_scale_rows(values, bands, strip.count, bands, Int32(HSI_SCALE_SUM), values, bands)
     guard lost > 0 else { return }
     // Pixels whose sum is 0 say nothing: zeros add nothing to the products.
     for n in 0..<strip.count where values[n * bands].isNaN {

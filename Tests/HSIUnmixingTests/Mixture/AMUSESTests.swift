@@ -32,7 +32,7 @@ import Testing
     case "many": (settings.relevant, settings.low, settings.high) = (0.3, 0.0001, 0.003)
     default: break
     }
-    let found = try AMUSES(Self.scene(fixture), Self.library(fixture), settings, RunContext())
+    let found = try AMUSES(Self.scene(fixture), Self.library(fixture), settings: settings, RunContext())
     #expect(Double(found.eigenvectors) == fixture[name + ".eigenvectors"].values[0])
     let distances = fixture[name + ".distances"].values
     #expect(found.nearest == fixture[name + ".nearest"].values.map { Int($0) })
@@ -64,12 +64,12 @@ import Testing
       names: library.names + ["twin"], axis: library.axis, values: library.values + Array(library[1]).map { 0.7 * $0 })
     var settings = AMUSES.Settings()
     (settings.leastEigenvectors, settings.kept) = (3, 1)
-    let found = try AMUSES(mixed.cube, library, settings, RunContext())
+    let found = try AMUSES(mixed.cube, library, settings: settings, RunContext())
     #expect(Set(found.nearest.prefix(4)) == [0, 1, 2, 6])
     #expect(found.selection.contains(1) != found.selection.contains(6))
     let dark = PixelMatrix(rows: mixed.cube.count, columns: 30, values: mixed.cube.pixels.values)
     for n in stride(from: 0, to: dark.rows, by: 3) { for l in 0..<30 { dark[n, l] = 0 } }
-    let darker = try AMUSES(Cube(lines: 12, samples: 20, pixels: dark), library, settings, RunContext())
+    let darker = try AMUSES(Cube(lines: 12, samples: 20, pixels: dark), library, settings: settings, RunContext())
     #expect(darker.distances.allSatisfy(\.isFinite))
     #expect(Set(darker.nearest.prefix(4)) == [0, 1, 2, 6])
   }
