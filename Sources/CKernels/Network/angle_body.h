@@ -27,11 +27,13 @@ static void K(angle_rows)(const angle_job *job, size_t first, size_t end) {
         job->angles[n] = acos(cosine);
         if (!job->dx) continue;
         double outer = -job->scale / sqrt(1 - cosine * cosine);
-        f32x16 along = (f32x16)((float)(outer / norms)), back = (f32x16)((float)(outer * cosine / fmax(xx, 1e-12)));
+        // Two nearly equal terms where the angle is small: their difference in fp64.
+        double along = outer / norms, back = outer * cosine / fmax(xx, 1e-12);
         float *dx = job->dx + n * c;
         for (size_t i = 0; i < c; i += 16) {
             size_t left = c - i;
-            f32x16 g = along * HSI_ANGLE_GET(t) - back * HSI_ANGLE_GET(x);
+            f64x16 a = __builtin_convertvector(HSI_ANGLE_GET(x), f64x16), b = __builtin_convertvector(HSI_ANGLE_GET(t), f64x16);
+            f32x16 g = __builtin_convertvector(b * along - a * back, f32x16);
             if (w) g *= HSI_ANGLE_GET(w);
             if (left >= 16) K(store)(dx + i, g);
             else K(store_partial)(dx + i, g, left);

@@ -42,6 +42,8 @@ final class AutoencoderTask: TrainingTask {
   private let weights: Tensor
   /// c in every column, bands × K.
   private let centre: Tensor
+  /// 1 in the bands that count, else 0, bands × K.
+  private let counted: Tensor
   private let factor: Float
   private let floor: Float
   /// Squares that are judged.
@@ -61,6 +63,7 @@ final class AutoencoderTask: TrainingTask {
     weights = Tensor([kept.count], kept.map { $0 ? 1 : 0 })
     centre = Tensor(
       [kept.count, count], mean.flatMap { [Float](repeating: Float($0), count: count) })
+    counted = Tensor([kept.count, count], kept.flatMap { [Float](repeating: $0 ? 1 : 0, count: count) })
     // `meanSquaredError` divides by all values, those of the bands left out and of every endmember included.
     let used = max(1, kept.count(where: { $0 }))
     factor = Float(0.5 * knobs.volume * Double(kept.count * count) / (Double(used) * rms * rms))
@@ -135,6 +138,7 @@ final class AutoencoderTask: TrainingTask {
   }
 
   private func volume(_ tape: Tape) -> Variable {
-    tape.scale(tape.meanSquaredError(tape.variable(network.endmembers), centre), by: factor)
+    let endmembers = tape.multiply(tape.variable(network.endmembers), Variable(counted))
+    return tape.scale(tape.meanSquaredError(endmembers, centre), by: factor)
   }
 }

@@ -59,7 +59,7 @@ out = {"scores": scores, "prior": prior, "spectra": spectra, "valid": valid.asty
        "abundances": network(weights), "loss": np.array([[loss(weights)]]), "lambda": np.array([[lam]]), "rms": np.array([[np.sqrt(power)]])}
 for name, value in weights.items():
     out["weight." + name] = value
-    slope, step = np.zeros(value.size), 1e-4
+    slope, step = np.zeros(value.size), 1e-5  # a step of 1e-4 crosses the kink of a rectifier
     for i in range(value.size):
         def at(offset):
             moved = value.copy().reshape(-1)

