@@ -60,11 +60,13 @@ let package = Package(
     .target(
       name: "HSIRaster",
       dependencies: ["CGDAL", "CMatIO", "CHDF5", "CZlib", "CKernels", "HSICore", "HSINumerics"]),
-    .target(name: "HSIUnmixing", dependencies: ["CKernels", "HSICore", "HSINumerics", "HSISpectral"]),
     .target(
       name: "HSITransformer", dependencies: ["CKernels", "COpenBLAS", "CZlib", "HSICore", "HSINumerics"]),
     .target(
       name: "HSINetworks", dependencies: ["CKernels", "HSICore", "HSINumerics", "HSITransformer"]),
+    .target(
+      name: "HSIUnmixing",
+      dependencies: ["CKernels", "HSICore", "HSINumerics", "HSISpectral", "HSINetworks", "HSITransformer"]),
     .target(
       name: "HSIRestoration", dependencies: ["CKernels", "HSICore", "HSINumerics", "HSINetworks", "HSITransformer"],
       resources: [.copy("Resources")]),
@@ -125,7 +127,8 @@ let package = Package(
       name: "HSIRasterTests", dependencies: ["HSIRaster", "HSISpectral", "HSITestSupport"],
       resources: [.copy("Fixtures")]),
     .testTarget(
-      name: "HSIUnmixingTests", dependencies: ["HSIUnmixing", "HSISpectral", "HSITestSupport"],
+      name: "HSIUnmixingTests",
+      dependencies: ["HSIUnmixing", "HSISpectral", "HSINetworks", "HSITransformer", "HSITestSupport"],
       resources: [.copy("Fixtures")]),
     .testTarget(
       name: "HSITransformerTests", dependencies: ["CKernels", "HSITransformer", "HSITestSupport"],

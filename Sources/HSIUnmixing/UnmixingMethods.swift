@@ -27,7 +27,7 @@ public enum UnmixingMethods {
     "blind method",
     [
       AutomaticUnmixing.self, RRLbS.self, RRLbSV.self, NMF.self, LHalfNMF.self, L21NMF.self, GLNMF.self, DgSNMF.self,
-      NMFQMV.self, EDAA.self,
+      NMFQMV.self, EDAA.self, CNNAEU.self,
     ]
   ) { $0.description }
 

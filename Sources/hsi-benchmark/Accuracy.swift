@@ -22,6 +22,8 @@ struct Accuracy: ParsableCommand {
 
   @Flag(help: "Keep the runs that the .json file already holds, and add what is missing.") var resume = false
 
+  @Option(help: "Rows to measure, separated by commas; all by default.") var methods: String?
+
   /// The row of what `hsi unmix --count K` runs; it chooses raw or unit-length pixels itself.
   static let defaultLabel = "default"
 
@@ -59,35 +61,35 @@ struct Accuracy: ParsableCommand {
       seeds = min(seeds, 2)
     }
     var records = resume ? try earlier() : []
-    let wanted = Set(Accuracy.methods.map(\.label))
+    let asked = methods.map { Set($0.split(separator: ",").map(String.init)) }
+    let wanted = Set(Accuracy.methods.map(\.label).filter { asked?.contains($0) ?? true })
+    guard !wanted.isEmpty else { throw ValidationError("--methods: there is no row of these names") }
     for seed in 0..<seeds {
       for name in names {
-        func isDone(_ count: Int, _ unitLength: Bool) -> Bool {
+        func missing(_ count: Int, _ unitLength: Bool) -> Set<String> {
           let have = records.filter {
             $0.scene == name && $0.seed == seed && $0.bad == count && $0.unitLength == unitLength
           }
-          return wanted.isSubset(of: have.map(\.method))
+          return wanted.subtracting(have.map(\.method))
         }
         func hasDefault(_ count: Int) -> Bool {
           records.contains {
             $0.scene == name && $0.seed == seed && $0.bad == count && $0.method == Accuracy.defaultLabel
           }
         }
-        let missing = defaultOnly ? [] : counts.filter { !isDone($0, false) || !isDone($0, true) }
-        let undecided = counts.filter { !hasDefault($0) }
-        guard !missing.isEmpty || !undecided.isEmpty else { continue }
+        let open = defaultOnly ? [] : counts.filter { !missing($0, false).isEmpty || !missing($0, true).isEmpty }
+        let undecided = methods == nil ? counts.filter { !hasDefault($0) } : []
+        guard !open.isEmpty || !undecided.isEmpty else { continue }
         let clean = try collection.scene(name, seed: UInt64(1000 + seed))
         for count in undecided {
           let (scene, bad) = clean.corrupted(channels: count, seed: UInt64(31 * seed + count))
           records.append(try measureDefault(scene, bad, seed: seed, count: count))
         }
-        for count in missing {
-          records.removeAll {
-            $0.scene == name && $0.seed == seed && $0.bad == count && $0.method != Accuracy.defaultLabel
-          }
+        for count in open {
           let (scene, bad) = clean.corrupted(channels: count, seed: UInt64(31 * seed + count))
           for unitLength in [false, true] {
-            records += try measure(scene, bad, seed: seed, count: count, unitLength: unitLength)
+            records += try measure(
+              scene, bad, seed: seed, count: count, unitLength: unitLength, only: missing(count, unitLength))
           }
         }
         note("seed \(seed), \(name): \(Int(Date().timeIntervalSince(began))) s")
@@ -123,8 +125,9 @@ struct Accuracy: ParsableCommand {
   }
 
   private func measure(
-    _ scene: LabelledScene, _ bad: Set<Int>, seed: Int, count: Int, unitLength: Bool
+    _ scene: LabelledScene, _ bad: Set<Int>, seed: Int, count: Int, unitLength: Bool, only labels: Set<String>
   ) throws -> [Record] {
+    guard !labels.isEmpty else { return [] }
     let context = RunContext(seed: UInt64(seed))
     let cube = scene.cube
     if unitLength {
@@ -135,18 +138,18 @@ struct Accuracy: ParsableCommand {
       RobustStart.normalise(copy, kept: kept)
       return try measure(
         scene, Cube(lines: scene.lines, samples: scene.samples, pixels: copy), bad, seed: seed, count: count,
-        unitLength: true, context)
+        unitLength: true, only: labels, context)
     }
     RobustStart.clipNegatives(cube.pixels)
-    return try measure(scene, cube, bad, seed: seed, count: count, unitLength: false, context)
+    return try measure(scene, cube, bad, seed: seed, count: count, unitLength: false, only: labels, context)
   }
 
   private func measure(
     _ scene: LabelledScene, _ cube: Cube, _ bad: Set<Int>, seed: Int, count: Int, unitLength: Bool,
-    _ context: RunContext
+    only labels: Set<String>, _ context: RunContext
   ) throws -> [Record] {
     let start = try RobustStart().make(cube, count: scene.count, unitLength: unitLength, context)
-    return try Accuracy.methods.map { label, method in
+    return try Accuracy.methods.filter { labels.contains($0.label) }.map { label, method in
       let begin = Date()
       let (abundances, endmembers) = try solve(label, method, cube, start, scene.count, context)
       return record(

@@ -11,7 +11,9 @@ struct AccuracyTable {
     (SceneCollection.names + SceneCollection.drawn).filter { name in records.contains { $0.scene == name } }
   }
   private var counts: [Int] { Set(records.map(\.bad)).sorted() }
-  private var labels: [String] { Accuracy.methods.map(\.label) }
+  private var labels: [String] {
+    Accuracy.methods.map(\.label).filter { label in records.contains { $0.method == label } }
+  }
 
   /// The page.
   var markdown: String {
@@ -62,6 +64,8 @@ struct AccuracyTable {
       "| scene | default | unit length chosen | best single method | of the same runs, default within 2 % or better |\n"
     text += "|---|---|---|---|---|\n"
     var totals: (own: [Double], best: [Double]) = ([], [])
+    // Rows of fewer cases are no rivals.
+    let labels = labels.filter { select($0, true).count >= select(self.labels[0], true).count }
     for scene in scenes {
       let own = runs.filter { $0.scene == scene }
       let rows = labels.flatMap { label in
@@ -111,15 +115,22 @@ struct AccuracyTable {
     for (i, label) in labels.enumerated() {
       let cells = scenes.enumerated().map { j, scene -> String in
         let values = select(label, unitLength, scene: scene).map(\.rmse)
+        guard !values.isEmpty else { return "–" }
         let cell = String(format: "%.3f±%.3f", mean(values), deviation(values))
-        let best = means.map { $0[j] }.min() ?? 0
+        let best = means.map { $0[j] }.filter { $0 > 0 }.min() ?? 0
         return means[i][j] <= best + 5e-4 ? "**\(cell)**" : cell
       }
       let angles = scenes.map { mean(select(label, unitLength, scene: $0).map(\.sad)) }
       text += "| \(label) | " + cells.joined(separator: " | ")
-      text += String(format: " | %.4f | %.3f |\n", mean(means[i]), mean(angles))
+      text +=
+        cells.contains("–") ? " | – | – |\n" : String(format: " | %.4f | %.3f |\n", mean(means[i]), mean(angles))
     }
     let cases = scenes.map { String(select(labels[0], unitLength, scene: $0).count) }
+    // Rows that were measured on fewer cases say so.
+    for label in labels where select(label, unitLength).count < select(labels[0], unitLength).count {
+      text += "| cases of \(label) | "
+      text += scenes.map { String(select(label, unitLength, scene: $0).count) }.joined(separator: " | ") + " | | |\n"
+    }
     return text + "| cases (seeds × conditions) | " + cases.joined(separator: " | ") + " | | |\n"
   }
 
@@ -127,8 +138,9 @@ struct AccuracyTable {
     var text = "| method | " + counts.map { "\($0) bad" }.joined(separator: " | ") + " |\n"
     text += "|---|" + String(repeating: "---|", count: counts.count) + "\n"
     for label in labels {
-      let cells = counts.map { count in
-        String(
+      let cells = counts.map { count -> String in
+        guard scenes.allSatisfy({ !select(label, unitLength, scene: $0, bad: count).isEmpty }) else { return "–" }
+        return String(
           format: "%.4f",
           mean(scenes.map { mean(select(label, unitLength, scene: $0, bad: count).map(\.rmse)) }))
       }
@@ -145,7 +157,11 @@ struct AccuracyTable {
       var cells: [String] = []
       for own in ["rrlbs", "rrlbs-v"] {
         var (won, lost) = (0, 0)
-        for (a, b) in zip(select(own, unitLength), select(other, unitLength)) {
+        let rivals = select(other, unitLength)
+        for a in select(own, unitLength) {
+          guard let b = rivals.first(where: { $0.scene == a.scene && $0.seed == a.seed && $0.bad == a.bad }) else {
+            continue
+          }
           if a.rmse < 0.98 * b.rmse { won += 1 }
           if a.rmse > 1.02 * b.rmse { lost += 1 }
         }

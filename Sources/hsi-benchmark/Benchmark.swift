@@ -8,7 +8,7 @@ struct Benchmark: ParsableCommand {
     commandName: "hsi-benchmark",
     abstract: "Measure speed and memory beside the limits of the machine, and accuracy.",
     subcommands: [
-      UnmixingSpeed.self, TransformSpeed.self, BlindMemory.self, ReadingSpeed.self, Accuracy.self,
+      UnmixingSpeed.self, TransformSpeed.self, BlindMemory.self, ReadingSpeed.self, Accuracy.self, LibraryAccuracy.self,
       ChannelDetection.self, CountAccuracy.self,
       NetworkSpeed.self,
       RestorationAccuracy.self, RestoreAccuracy.self, InpaintingSpeed.self,

@@ -93,6 +93,26 @@ import Testing
     zip(a, b).allSatisfy { abs($0 - $1) <= tolerance * max(1, abs($1)) }
   }
 
+  /// What a scene calls for is chosen without classes, and only with a scene.
+  @Test func amusesNeedsAScene() throws {
+    let place = try Place()
+    try place.run("simulate labels in/s_abundances.dat l.dat --purity 0.55")
+    try place.run("spectra extract in/s.dat members.sli --labels l.dat --every")
+    let all = try place.library("members.sli")
+    let result = try place.run("spectra optimise members.sli few.sli --by amuses --scene in/s.dat --table t.csv")
+    #expect(result.errors.contains("by amuses, the scene as") && !result.errors.contains("kappa"))
+    let few = try place.library("few.sli")
+    #expect(few.count >= 1 && few.count < all.count && Set(few.names).isSubset(of: all.names))
+    let table = try String(contentsOfFile: place.folder.path("t.csv"), encoding: .utf8).split(separator: "\n")
+    #expect(table.count == all.count + 1 && table[0].hasSuffix(",music_distance,chosen"))
+    #expect(table.count { $0.hasSuffix(",1") } == few.count)
+    let named = try place.run("spectra optimise members.sli c.sli --by amuses --scene in/s.dat --classes name")
+    #expect(named.errors.contains("kappa"))
+    try place.run("spectra optimise members.sli x.sli --by amuses", 2)
+    try place.run("spectra optimise members.sli x.sli --by ear --classes name --scene in/s.dat", 2)
+    try place.run("spectra optimise members.sli x.sli --by amuses --scene nowhere.dat", 3)
+  }
+
   @Test func pixelsWithTheirMetadata() throws {
     let place = try Place()
     let result = try place.run("spectra extract s.dat p.sli --pixel 3,5 --pixel 19,23")

@@ -26,6 +26,7 @@
 #include "hsi_memory.h"
 #include "hsi_mesma.h"
 #include "hsi_nmf.h"
+#include "hsi_nn_angle.h"
 #include "hsi_nn_attention.h"
 #include "hsi_nn_band_block.h"
 #include "hsi_nn_channels.h"

@@ -60,32 +60,19 @@ extension Tape {
   }
 
   /// Mean spectral angle in radians, `mean over pixels of arccos(⟨x, t⟩ / (|x| |t|))`, over the last axis. The cosine is kept
-  /// 10⁻⁶ away from ±1, where the derivative has no limit.
-  public func spectralAngleLoss(_ x: Variable, _ target: Tensor) -> Variable {
+  /// 10⁻⁶ away from ±1, where the derivative has no limit; a target of zeros counts π/2 and has no gradient.
+  ///
+  /// - Parameter weights: `[bands]`, the weight of every band in products and lengths; all 1 when nil.
+  public func spectralAngleLoss(_ x: Variable, _ target: Tensor, weights: Tensor? = nil) -> Variable {
     let bands = x.shape[x.shape.count - 1]
-    precondition(x.value.count == target.count, "loss of \(x.shape) against \(target.shape)")
-    let rows = x.value.count / bands
+    precondition(
+      x.value.count == target.count && (weights?.count ?? bands) == bands, "loss of \(x.shape) against \(target.shape)")
+    let rows = x.value.count / max(bands, 1)
     let gradient = Tensor(uninitialised: x.shape)
-    var sum = 0.0
-    for row in 0..<rows {
-      let (a, t, g) = (
-        x.value.pointer + row * bands, target.pointer + row * bands, gradient.output + row * bands
-      )
-      var (dot, aa, tt) = (0.0, 0.0, 0.0)
-      for i in 0..<bands {
-        dot += Double(a[i]) * Double(t[i])
-        aa += Double(a[i]) * Double(a[i])
-        tt += Double(t[i]) * Double(t[i])
-      }
-      let norms = max((aa * tt).squareRoot(), 1e-12)
-      let cosine = min(max(dot / norms, -1 + 1e-6), 1 - 1e-6)
-      sum += acos(cosine)
-      let outer = -1 / (1 - cosine * cosine).squareRoot() / Double(rows)
-      for i in 0..<bands {
-        g[i] = Float(outer * (Double(t[i]) / norms - cosine * Double(a[i]) / max(aa, 1e-12)))
-      }
-    }
-    let loss = Tensor([], [Float(sum / Double(rows))])
+    var angles = [Double](repeating: 0, count: rows)
+    hsi_spectral_angle(
+      x.value.pointer, target.pointer, weights?.pointer, rows, bands, 1 / Double(rows), gradient.output, &angles)
+    let loss = Tensor([], [Float(angles.reduce(0, +) / Double(rows))])
     return record(loss, inputs: [x]) { Scaled(x: x, direction: gradient, factor: 1) }
   }
 

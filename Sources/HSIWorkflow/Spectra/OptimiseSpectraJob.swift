@@ -4,7 +4,7 @@ import HSIRaster
 import HSIReport
 import HSIUnmixing
 
-/// Chooses the spectra of a library of classes that stand best for their classes.
+/// Chooses the spectra of a library of classes that stand best for their classes, or those that a scene calls for.
 ///
 /// ```swift
 /// var job = OptimiseSpectraJob(library: "roofs.sli", output: "few.sli", classes: "level_2")
@@ -12,15 +12,28 @@ import HSIUnmixing
 /// print(try job.run(RunContext()).text ?? "")
 /// ```
 public struct OptimiseSpectraJob: Sendable {
+  /// What spectra are chosen by.
+  public enum Criterion: String, CaseIterable, Sendable {
+    /// `EndmemberMeasures.Criterion` of the same names.
+    case ear, masa, cob, ies
+    /// Those that a scene calls for and that are not alike (`AMUSES`), whatever their class.
+    case amuses
+
+    /// What it is among the measures of pairs; nil for `amuses`.
+    var measure: EndmemberMeasures.Criterion? { EndmemberMeasures.Criterion(rawValue: rawValue) }
+  }
+
   /// The library.
   public var library: String
   /// The spectra that are kept: CSV for names that end so, else `.sli`, `.hdr` and `.csv`.
   public var output: String
-  /// Where the classes come from, as for `UnmixMethodRequest.classes`.
+  /// Where the classes come from, as for `UnmixMethodRequest.classes`; `amuses` needs none.
   public var classes: String?
   /// What spectra are chosen by.
-  public var criterion = EndmemberMeasures.Criterion.ear
-  /// Spectra of every class; without effect on `ies`.
+  public var criterion = Criterion.ear
+  /// The scene that `amuses` chooses for, on its good bands; nil for the other criteria.
+  public var scene: SceneRequest?
+  /// Spectra of every class; without effect on `ies` and `amuses`.
   public var perClass = 3
   /// RMSE up to which a spectrum counts as modelled, in reflectance.
   public var maxRMSE = 0.025
@@ -48,8 +61,16 @@ public struct OptimiseSpectraJob: Sendable {
         value: "\(perClass > 0 ? maxRMSE : Double(perClass))",
         requirement: "a number above 0")
     }
+    guard (scene != nil) == (criterion == .amuses) else {
+      throw CoreError.invalidParameter(
+        name: "\(option: "scene")", value: scene?.path ?? "not given",
+        requirement: scene == nil ? "the scene that amuses chooses for" : "given with amuses alone")
+    }
+    let opened = try scene?.open(context)
     let read = try SpectralLibraryFile.read(library, context: context)
-    let (assigned, files) = try LibraryClasses.assign(classes, to: read, path: library)
+    let one = read.names.map { _ in String?.some("all") }
+    let (assigned, files) =
+      opened != nil && classes == nil ? (one, []) : try LibraryClasses.assign(classes, to: read, path: library)
     let kept = assigned.indices.filter { assigned[$0] != nil }
     if kept.count < assigned.count {
       context.warn("W-LIB-CLASS", "\(library): \(assigned.count - kept.count) spectra have no class and are left out")
@@ -67,7 +88,7 @@ public struct OptimiseSpectraJob: Sendable {
       throw CoreError.memory(purpose: "comparing \(kept.count) spectra", needed: needed, budget: context.memory.bytes)
     }
     var plan = OutputPlan(overwrites: overwrites, context)
-    plan.read([library] + files)
+    plan.read([library] + files + (opened?.files ?? []))
     for file in SpectraOutput.files(output) { plan.write(file) }
     plan.write(table)
     try plan.check()
@@ -75,14 +96,22 @@ public struct OptimiseSpectraJob: Sendable {
       read.selecting(kept).selecting(bands: good), classes: kept.compactMap { assigned[$0] })
     let unit = MESMA.unit(of: own.spectra)
     let measures = EndmemberMeasures(own, maxRMSE: maxRMSE * unit)
-    let chosen = measures.best(perClass, by: criterion)
+    let pruning = try opened.map { try prune(read.selecting(kept), for: $0, context) }
+    let chosen: [Int]
+    if let pruning {
+      let taken = Set(pruning.selection)
+      chosen = own.places.indices.filter { taken.contains(own.places[$0]) }
+    } else {
+      chosen = measures.best(perClass, by: criterion.measure ?? .ear)
+    }
     let places = chosen.map { kept[own.places[$0]] }.sorted()
     let written = try SpectraOutput.write(
       read.selecting(places), to: output, overwrite: overwrites, inputs: plan.protected)
     var outputs = written.map { ReportOutput(path: $0, content: "spectra") }
-    let rows = OptimiseSpectraJob.rows(measures, Set(chosen))
+    let rows = OptimiseSpectraJob.rows(measures, Set(chosen), pruning)
+    let header = OptimiseSpectraJob.header(pruning)
     if let table {
-      let text = ([OptimiseSpectraJob.header] + rows.map(\.cells)).map {
+      let text = ([header] + rows.map(\.cells)).map {
         $0.map(OptimiseSpectraJob.field).joined(separator: ",")
       }
       try plan.store(Data((text.joined(separator: "\n") + "\n").utf8), at: table)
@@ -91,21 +120,34 @@ public struct OptimiseSpectraJob: Sendable {
     var result = JobResult(
       outputs: outputs,
       text: TextTable.text(
-        [OptimiseSpectraJob.header.dropLast()] + rows.filter(\.isChosen).map { $0.cells.dropLast() }, left: [0, 1]))
+        [header.dropLast()] + rows.filter(\.isChosen).map { $0.cells.dropLast() }, left: [0, 1]))
     result.summary =
-      "\(places.count) of \(kept.count) spectra by \(criterion.rawValue), kappa "
-      + String(format: "%.3f", measures.kappa(chosen))
+      "\(places.count) of \(kept.count) spectra by \(criterion.rawValue)"
+      + (pruning.map { ", the scene as \($0.eigenvectors) eigenvectors" } ?? "")
+      + (own.classes.count > 1 || pruning == nil ? String(format: ", kappa %.3f", measures.kappa(chosen)) : "")
     return result
   }
 
-  private static let header = ["spectrum", "class", "ear", "masa_deg", "modelled_inside", "modelled_outside", "chosen"]
+  /// The spectra that a scene calls for, on the bands that both have.
+  private func prune(_ spectra: SpectralLibrary, for scene: OpenScene, _ context: RunContext) throws -> AMUSES {
+    let bands = try scene.bands(default: .good)
+    let fit = try LibraryFit(
+      spectra, path: library, axis: scene.metadata.axis, bands: bands, needsAll: true, context: context)
+    let source = try scene.source(bands: .list(fit.bands), excludesZeroSpectra: true, context)
+    return try AMUSES(source, fit.library, context)
+  }
+
+  private static func header(_ pruning: AMUSES?) -> [String] {
+    ["spectrum", "class", "ear", "masa_deg", "modelled_inside", "modelled_outside"]
+      + (pruning == nil ? [] : ["music_distance"]) + ["chosen"]
+  }
 
   private struct Row {
     var cells: [String]
     var isChosen: Bool
   }
 
-  private static func rows(_ measures: EndmemberMeasures, _ chosen: Set<Int>) -> [Row] {
+  private static func rows(_ measures: EndmemberMeasures, _ chosen: Set<Int>, _ pruning: AMUSES?) -> [Row] {
     let library = measures.library
     let (ear, masa, counts) = (measures.averageRMSE, measures.averageAngle, measures.counts)
     return library.membership.indices.map { j in
@@ -113,8 +155,8 @@ public struct OptimiseSpectraJob: Sendable {
         cells: [
           library.spectra.names[j], library.classes[library.membership[j]], String(format: "%.5g", ear[j]),
           String(format: "%.3f", masa[j] * 180 / .pi), "\(counts.inside[j])", "\(counts.outside[j])",
-          chosen.contains(j) ? "1" : "0",
-        ], isChosen: chosen.contains(j))
+        ] + (pruning.map { [String(format: "%.5f", $0.distances[library.places[j]])] } ?? [])
+          + [chosen.contains(j) ? "1" : "0"], isChosen: chosen.contains(j))
     }
   }
 

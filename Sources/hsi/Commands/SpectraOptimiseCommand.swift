@@ -8,11 +8,13 @@ struct SpectraOptimiseCommand: ParsableCommand {
     abstract: "Choose the spectra of a library that stand best for their classes.",
     discussion: """
       ear: least RMSE when modelling the others of the class; masa: least angle to them; cob: models most of them, and \
-      fewest of other classes; ies: the set that classifies the library best. A spectrum models another by itself and shade.
+      fewest of other classes; ies: the set that classifies the library best. A spectrum models another by itself and shade. \
+      amuses: those that a scene calls for (their distance from its eigenvectors) and that differ; classes do not matter.
 
       Examples:
         hsi spectra optimise library.sli few.sli --by ear --classes level_2
         hsi spectra optimise lib.sli few.sli --by ies --classes c.csv --table t.csv
+        hsi spectra optimise lib.sli few.sli --by amuses --scene scene.hdr
       """)
 
   @Argument(help: "A library, or a folder of spectra.")
@@ -22,9 +24,9 @@ struct SpectraOptimiseCommand: ParsableCommand {
   var destination: OutputPath
 
   @Option(
-    help: ArgumentHelp("ear, masa, cob or ies.", valueName: "criterion"),
-    completion: NameCompletion.cases(of: EndmemberMeasures.Criterion.self))
-  var by = EndmemberMeasures.Criterion.ear.rawValue
+    help: ArgumentHelp("ear, masa, cob, ies or amuses.", valueName: "criterion"),
+    completion: NameCompletion.cases(of: OptimiseSpectraJob.Criterion.self))
+  var by = OptimiseSpectraJob.Criterion.ear.rawValue
 
   @Option(
     help: ArgumentHelp(
@@ -35,7 +37,10 @@ struct SpectraOptimiseCommand: ParsableCommand {
       valueName: "column|file[:column]|name"))
   var classes: WordOrFilePath?
 
-  @Option(help: "Spectra of every class (not ies).")
+  @Option(help: ArgumentHelp("The scene that amuses chooses for, on its good bands.", valueName: "scene"))
+  var scene: InputPath?
+
+  @Option(help: "Spectra of every class (not ies, amuses).")
   var perClass = 3
 
   @Option(help: "RMSE up to which a spectrum counts as modelled, in reflectance (cob, ies).")
@@ -53,6 +58,7 @@ struct SpectraOptimiseCommand: ParsableCommand {
     let context = try options.makeContext()
     var job = OptimiseSpectraJob(library: library.text, output: destination.text, classes: classes?.text)
     job.criterion = try choice("--by", by)
+    job.scene = scene.map { SceneRequest($0.text) }
     job.perClass = perClass
     job.maxRMSE = maxRmse
     job.table = table?.text
