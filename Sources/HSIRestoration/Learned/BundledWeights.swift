@@ -14,18 +14,9 @@ public enum BundledWeights {
 
   /// The path of a bundled file, or nil where this installation has none.
   ///
-  /// Looked for in the folders of `HSI_MODEL_PATH`, in the package's resources beside the executable, in
-  /// `share/hsi` beside its `bin`, and in the checkout that the program was built from.
+  /// Looked for in the folders of `HSI_MODEL_PATH`, then where `WeightSearch.installed` says.
   public static func path(_ name: String = denoiser) -> String? {
-    let executable = (Bundle.main.executableURL ?? Bundle.main.bundleURL).deletingLastPathComponent()
-    let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    var folders = [
-      executable.appendingPathComponent("hsi_HSIRestoration.resources/Resources"),
-      executable.deletingLastPathComponent().appendingPathComponent("share/hsi"),
-      sources.appendingPathComponent("Resources"),
-    ]
-    folders.insert(contentsOf: WeightSearch.folders().map { URL(fileURLWithPath: $0) }, at: 0)
-    return folders.map { $0.appendingPathComponent(name).path }
+    (WeightSearch.folders() + WeightSearch.installed).map { "\($0)/\(name)" }
       .first { FileManager.default.fileExists(atPath: $0) }
   }
 }
