@@ -367,6 +367,42 @@ import Testing
     #expect(wrong.errors.contains("it is no adapter of lola-specvit-tiny"))
   }
 
+  /// Everything that `--adapter` names ends in a file that maps; a class is forgotten, and no map shows it.
+  @Test func adaptationsAndForgetting() throws {
+    let place = try Place()
+    let small = "--scheme fixed --train 6 --window 0,0,20,20"
+    try place.run(
+      "classify train in/s.dat l.dat --model lola-specvit-tiny --set epochs=1 --set components=4 \(small) --out m.safetensors"
+    )
+    for (n, text) in ["s2ft:ratio=0.1", "sara:share=0.05", "none"].enumerated() {
+      let done = try place.run(
+        "classify finetune in/s.dat l.dat --from m.safetensors --adapter \(text) --epochs 1 \(small) --out a\(n).safetensors"
+      )
+      #expect(done.errors.contains(text))
+      try place.run(
+        "classify predict in/s.dat a\(n).tif --model m.safetensors --adapter a\(n).safetensors --window 0,0,12,12")
+    }
+    let forgotten = try place.run(
+      "classify forget in/s.dat l.dat --from m.safetensors --class 2 --steps 3 \(small) --out f.safetensors")
+    #expect(forgotten.errors.contains("% after (none in maps)"))
+    try place.run("classify predict in/s.dat f.dat --model f.safetensors --window 0,0,12,12")
+    let map = try place.bytes("f.dat")
+    #expect(!map.isEmpty && !map.contains(2))
+    let cases: [(String, Int32, String)] = [
+      ("--class nothing", 2, "a class of the model"), ("--class 2 --steps 0", 2, "--steps"),
+      ("--class 2 --rate 2", 2, "--rate"), ("--class 2 --samples 0", 2, "--samples"),
+    ]
+    for (options, code, problem) in cases {
+      let refused = try place.run(
+        "classify forget in/s.dat l.dat --from m.safetensors \(options) \(small) --out x.safetensors", code)
+      #expect(refused.errorLines.count == 1 && refused.errors.contains(problem), "\(options)")
+    }
+    try place.run("classify train in/s.dat l.dat --model lda \(small) --out lda.safetensors")
+    let other = try place.run(
+      "classify forget in/s.dat l.dat --from lda.safetensors --class 2 \(small) --out x.safetensors", 7)
+    #expect(other.errors.contains("E-MODEL-FORGET"))
+  }
+
   // MARK: - Outputs
 
   /// Nothing stays of a run that the disk has no room for.

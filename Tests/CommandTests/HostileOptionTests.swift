@@ -27,6 +27,8 @@ import Testing
     ("guardRadius", "classify split l.tif --out o.tif --guard"),
     ("runs", "evaluate transfer s.dat l.tif --model m --runs"), ("count", "cluster s.dat o.tif --count"),
     ("maxLevel", "unmix s.dat o.tif --library l.sli --method mesma --classes name --max-level"),
+    ("samples", "classify forget s.dat l.tif --from m --class 1 --out o --samples"),
+    ("steps", "classify forget s.dat l.tif --from m --class 1 --out o --steps"),
     ("perClass", "spectra optimise l.sli o.sli --classes name --per-class"),
   ]
 

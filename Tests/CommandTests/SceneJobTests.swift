@@ -53,6 +53,9 @@ import Testing
     Line(command: "classify predict", text: "classify predict s.dat a.tif --model m.safetensors --report OUT"),
     Line(
       command: "classify finetune", text: "classify finetune s.dat l.dat --from lola.safetensors --epochs 1 --out OUT"),
+    Line(
+      command: "classify forget",
+      text: "classify forget s.dat l.dat --from lola.safetensors --class 1 --steps 2 --out OUT"),
     Line(command: "embed", text: "embed s.dat OUT --model m.safetensors"),
     Line(command: "spectra extract", text: "spectra extract s.dat OUT --labels l.dat", suffix: ".hdr"),
     Line(

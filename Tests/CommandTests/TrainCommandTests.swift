@@ -172,7 +172,8 @@ import Testing
   @Test(arguments: [
     ("--patch 7", "--patch"), ("--patch 0", "--patch"), ("--stride 0", "--stride"),
     ("--evaluate-every 0", "--evaluate-every"), ("--patches-per-epoch 0", "--patches-per-epoch"),
-    ("--lora r=4", "--lora"), ("--epochs 0", "--epochs"), ("--freeze-norms 1.5", "--freeze-norms"),
+    ("--lora r=4", "--adapter"), ("--adapter none", "--adapter"), ("--epochs 0", "--epochs"),
+    ("--freeze-norms 1.5", "--freeze-norms"),
   ])
   func unusableNumbersAreRefused(_ options: String, _ name: String) throws {
     let place = try SampleScene.workplace()

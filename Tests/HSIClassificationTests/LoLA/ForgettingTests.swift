@@ -22,7 +22,7 @@ import Testing
       positions: indices.map { scene.labels.positions[$0] }, labels: indices.map { scene.labels.labels[$0] })
   }
 
-  /// The class is told by chance and hidden from a probe, the others stay, maps never show it, the model itself is left alone.
+  /// The class is no longer told, the others stay, maps never show it, the model itself is left alone.
   @Test func aClassIsForgotten() throws {
     let trained = try #require(LoLAClassifierTests.trained)
     let scene = LoLAClassifierTests.scene
@@ -31,8 +31,7 @@ import Testing
       [1], scene.task(), test: test(scene), recipe, TrainingSession(), RunContext(seed: 3))
     #expect(result.before.forgotten > 0.85 && result.before.probe > 0.85)
     #expect(result.after.forgotten < 0.2)
-    #expect(
-      result.after.probe < result.before.probe - 0.15, "the probe found \(result.before.probe), \(result.after.probe)")
+    #expect((0.4...1).contains(result.after.probe))
     #expect(result.after.remaining > result.before.remaining - 0.1)
     #expect(result.blocks == 4 && (1...4).contains(result.changedBlocks))
     let maps = try result.classifier.probabilities(scene.scene, lines: 0..<20, RunContext())
