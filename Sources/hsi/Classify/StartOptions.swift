@@ -3,7 +3,7 @@ import HSIKit
 
 /// Where training starts, and which weights are trained.
 struct StartOptions: ParsableArguments {
-  @Option(help: "Start from weights that hsi pretrain made (less-…).")
+  @Option(help: "Start from weights that hsi pretrain made (less-…); less-tiny-base comes with hsi.")
   var from: WeightsPath?
 
   @Flag(help: "Train the head only, on what the weights of --from know.")
