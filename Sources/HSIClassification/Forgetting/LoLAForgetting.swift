@@ -5,11 +5,12 @@ import HSITransformer
 
 extension TrainedLoLA: ForgettingClassifier {
   public func forgetting(
-    _ forgotten: Set<Int>, _ task: ClassificationTask, test: LabelledPixels, _ recipe: ForgettingRecipe,
+    _ classes: Set<Int>, _ task: ClassificationTask, test: LabelledPixels, _ recipe: ForgettingRecipe,
     _ session: TrainingSession, _ context: RunContext
   ) throws -> Forgetting {
     let claim = context.claimThreads()
     defer { claim.release() }
+    let forgotten = classes
     try task.check()
     precondition(task.classes.count == shape.classes && forgotten.count <= shape.classes - 2)
     let network = LoLASpecViT(shape, in: ParameterStore(seed: context.seed) { _ in false })
