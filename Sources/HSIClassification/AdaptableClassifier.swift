@@ -54,15 +54,22 @@ extension Adaptation {
   /// Under which model cards of adapters say what was changed.
   private static let key = "adaptation"
 
-  /// What a card says.
-  var configuration: [String: String] { [Adaptation.key: text] }
+  /// What a card says: this, and what an adapter cannot be folded without (`hsi model merge`).
+  var configuration: [String: String] {
+    var settings = [Adaptation.key: text]
+    if case .beside(let configuration) = self { settings.merge(configuration.metadata) { $1 } }
+    return settings
+  }
 
   /// What the card of an adapter says.
   ///
   /// - Throws: `TransformerError.badHeader`.
   init(cardOf file: WeightFile) throws {
     let settings = try file.card()?.configuration ?? [:]
-    if let text = settings[Adaptation.key], let found = try? Adaptation(text, option: Adaptation.key) {
+    if let text = settings[Adaptation.key] {
+      guard let found = try? Adaptation(text, option: Adaptation.key) else {
+        throw TransformerError.badHeader(path: file.path, detail: "`\(Adaptation.key)` of its card is not understood")
+      }
       self = found
       return
     }

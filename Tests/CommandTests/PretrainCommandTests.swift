@@ -193,7 +193,7 @@ import Testing
     ("classify train in/s.dat l.dat --model less-tiny --probe --out o/x", 2, "--from"),
     (
       "classify train in/s.dat l.dat --model less-tiny --from o/base.safetensors --probe --lora r=2 --out o/x", 2,
-      "--lora"
+      "--adapter"
     ),
     ("classify train in/nowl.dat l.dat --model less-tiny --out o/x --train 50% --guard 0", 7, "--wavelengths"),
   ]) func refusals(_ line: String, _ status: Int32, _ words: String) throws {
