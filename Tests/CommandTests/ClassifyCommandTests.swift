@@ -519,7 +519,8 @@ import Testing
     Case(
       "classify finetune in/s.dat l.dat --from m.safetensors --out o/a.safetensors", 7,
       "no weights that could be adapted"),
-    Case("classify finetune in/s.dat l.dat --from m.safetensors --lora r=0 --out o/a.safetensors", 2, "--adapter is r=0"),
+    Case(
+      "classify finetune in/s.dat l.dat --from m.safetensors --lora r=0 --out o/a.safetensors", 2, "--adapter is r=0"),
     Case("classify evaluate in/s.dat l.dat", 3, "it has 60 bands"),
     Case("classify evaluate small.dat l.dat", 3, "it has 24 lines × 20 samples but the scene 12 × 10"),
     Case("classify evaluate l.dat l.dat --split zero.dat", 3, "marks no labelled pixel"),
