@@ -43,7 +43,7 @@ void *hsi_gdal_function(const char *name) {
   if (found) return found;
   // What the system's loader does where a linked library is missing: one line, and the same exit code.
   fprintf(
-      stderr, "hsi: GDAL " TEXT(GDAL_VERSION_MAJOR) "." TEXT(GDAL_VERSION_MINOR) " is needed and cannot be loaded (%s)\n",
+      stderr, "hsi: error: GDAL " TEXT(GDAL_VERSION_MAJOR) "." TEXT(GDAL_VERSION_MINOR) " is needed and cannot be loaded (%s); install it, on Debian with libgdal-dev\n",
       library ? name : failure);
   exit(127);
 }

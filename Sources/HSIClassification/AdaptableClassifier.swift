@@ -51,8 +51,15 @@ public struct TrainedAdapter: Sendable {
 }
 
 extension Adaptation {
-  /// Under which model cards of adapters say what was changed.
-  private static let key = "adaptation"
+  /// Refuses what would leave something beside the weights of a classifier, whose file is one of its base's shape.
+  ///
+  /// - Throws: `CoreError.invalidParameter`.
+  func requireFoldable() throws {
+    guard isFoldable else {
+      throw CoreError.invalidParameter(
+        name: "\(option: "adapter")", value: text, requirement: "of a kind that can be folded into the weights")
+    }
+  }
 
   /// What a card says: this, and what an adapter cannot be folded without (`hsi model merge`).
   var configuration: [String: String] {

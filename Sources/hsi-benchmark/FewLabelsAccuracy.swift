@@ -86,7 +86,7 @@ struct FewLabelsAccuracy: ParsableCommand {
       }
       result.append(Entrant(title: "\(name), from scratch") { pretrained })
       guard let from else { continue }
-      let file = try WeightFile.open(from)
+      let file = try WeightFile.open(WeightSearch.locate(from))
       for (way, scope) in [
         ("probe", SegmenterRecipe.Scope.head), ("LoRA r=8", .adapted("lora:r=8")), ("all weights", .all),
       ] {

@@ -45,6 +45,7 @@ enum HelpTopics {
       5    a batch finished with some failed items
       6    a resource limit: memory budget impossible, disk full
       7    model file missing or not matching
+      127  GDAL cannot be loaded
       129  hung up
       130  interrupted
       143  terminated

@@ -389,13 +389,24 @@ import Testing
     let map = try place.bytes("f.dat")
     #expect(!map.isEmpty && !map.contains(2))
     let cases: [(String, Int32, String)] = [
-      ("--class nothing", 2, "a class of the model"), ("--class 2 --steps 0", 2, "--steps"),
+      ("--class nothing", 2, "a class of the model"), ("--class 2 --cutline none.gpkg", 3, "none.gpkg"),
+      ("--class 2 --steps 0", 2, "--steps"),
       ("--class 2 --rate 2", 2, "--rate"), ("--class 2 --samples 0", 2, "--samples"),
     ]
     for (options, code, problem) in cases {
       let refused = try place.run(
         "classify forget in/s.dat l.dat --from m.safetensors \(options) \(small) --out x.safetensors", code)
       #expect(refused.errorLines.count == 1 && refused.errors.contains(problem), "\(options)")
+    }
+    try place.write("two", try place.bytes("l.dat").map { $0 == 2 ? 2 : 0 })
+    let alone = try place.run(
+      "classify forget in/s.dat two.dat --from m.safetensors --class 2 --scheme random --train 50% --out x.safetensors",
+      3)
+    #expect(alone.errorLines.count == 1 && alone.errors.contains("E-CLASSES"))
+    for (text, problem) in [("lora-gated:r=2", "folded"), ("x:r=1", "sara:share=SHARE, none")] {
+      let refused = try place.run(
+        "classify finetune in/s.dat l.dat --from m.safetensors --adapter \(text) \(small) --out x.safetensors", 2)
+      #expect(refused.errorLines.count == 1 && refused.errors.contains(problem), "\(text)")
     }
     try place.run("classify train in/s.dat l.dat --model lda \(small) --out lda.safetensors")
     let other = try place.run(

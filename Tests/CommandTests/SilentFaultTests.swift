@@ -324,8 +324,9 @@ import Testing
     #expect(!(try run(line, place, 0, "W-NO-ABUNDANCES").errors.contains("lambda")))
   }
 
-  /// A merged classifier maps as model and adapter do; an adapter beside other weights is refused.
-  @Test func adaptersAndTheirBase() throws {
+  /// A merged classifier maps as model and adapter do, whatever was adapted; an adapter beside other weights is refused.
+  @Test(arguments: ["lora:r=2", "s2ft:ratio=0.1", "sara:share=0.05", "none"])
+  func adaptersAndTheirBase(_ kind: String) throws {
     let place = try SampleScene.workplace()
     try run("simulate labels in/s_abundances.dat l.dat --purity 0.5", place)
     let data = "in/s.dat l.dat --train 20% --guard 0 -q"
@@ -334,7 +335,7 @@ import Testing
         "classify train \(data) --model lola-specvit-tiny --set epochs=1 --seed \(seed) --out \(name).safetensors",
         place)
     }
-    try run("classify finetune \(data) --from base.safetensors --lora r=2 --epochs 1 --out a.safetensors", place)
+    try run("classify finetune \(data) --from base.safetensors --adapter \(kind) --epochs 1 --out a.safetensors", place)
     try run("classify predict in/s.dat one.dat --model base.safetensors --adapter a.safetensors --prob p1.dat", place)
     try run("model merge base.safetensors merged.safetensors --adapter a.safetensors", place)
     try run("classify predict in/s.dat two.dat --model merged.safetensors --prob p2.dat", place)

@@ -161,4 +161,12 @@ import Testing
     }
     #expect(tiles.squares(of: 1, limit: 4).count == 4)
   }
+
+  /// Converged is what hardly falls any more, not what ran to its end.
+  @Test func convergenceIsMeasured() throws {
+    #expect(CNNAEU.isSteady([1]) && CNNAEU.isSteady([]))
+    let falling = (0...100).map { 2 - 0.01 * Double($0) }
+    #expect(!CNNAEU.isSteady(falling))
+    #expect(CNNAEU.isSteady(falling + Array(repeating: 1, count: 20)))
+  }
 }

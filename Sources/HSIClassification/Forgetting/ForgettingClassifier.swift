@@ -6,12 +6,12 @@ public protocol ForgettingClassifier: TrainedClassifier {
   /// The network without what it knew of some classes; their logits are masked too, so that no pixel is given them.
   ///
   /// - Parameters:
-  ///   - classes: those to forget; at least two stay.
+  ///   - forgotten: classes to forget; at least two stay.
   ///   - task: a scene with pixels of the classes to forget and of those to keep, a few of each being enough.
   ///   - test: pixels that the effect is measured on, none of which was learned from.
   /// - Throws: `ClassificationError`, `CoreError.invalidParameter`, `TransformerError`.
   func forgetting(
-    _ classes: Set<Int>, _ task: ClassificationTask, test: LabelledPixels, _ recipe: ForgettingRecipe,
+    _ forgotten: Set<Int>, _ task: ClassificationTask, test: LabelledPixels, _ recipe: ForgettingRecipe,
     _ session: TrainingSession, _ context: RunContext
   ) throws -> Forgetting
 }
@@ -45,12 +45,12 @@ public struct ForgettingRecipe: Sendable, Codable, Equatable {
 public struct Forgetting: Sendable {
   /// Before or after.
   public struct Effect: Sendable, Codable, Equatable {
-    /// Share of the pixels of forgotten classes that are given their class, before masking.
+    /// Share of the pixels of forgotten classes that are given their class, before masking; NaN where there are none.
     public var forgotten: Double
-    /// Share of the pixels of the other classes that are given theirs.
+    /// Share of the pixels of the other classes that are given theirs; NaN where there are none.
     public var remaining: Double
     /// Balanced accuracy of a linear probe that tells forgotten pixels by their embeddings from the class that they are most like;
-    /// 0.5 is guessing.
+    /// 0.5 is guessing, NaN where there is nothing to test on.
     public var probe: Double
   }
 

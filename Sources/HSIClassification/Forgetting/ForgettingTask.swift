@@ -100,7 +100,7 @@ final class ForgettingTask: TrainingTask {
     }
     let tape = Tape(.evaluation, seed: seed, stream: UInt64(batch.step))
     let width = kept.embeddings.shape[1]
-    let (targets, memories) = (Tensor(uninitialised: [half, width]), Tensor(uninitialised: [half, width]))
+    let (targets, memories) = (Tensor.zeros([half, width]), Tensor.zeros([half, width]))
     for (n, sample) in first.enumerated() {
       guard let target = disguises[forgotten.labels[sample]] else { continue }
       for j in 0..<width { targets.output[n * width + j] = target[j] }
@@ -151,7 +151,7 @@ final class ForgettingTask: TrainingTask {
     return (embeddings, logits)
   }
 
-  /// Shares of pixels of classes to forget, and of the others, that are told rightly.
+  /// Shares of pixels of classes to forget, and of the others, that are told rightly; NaN where there are none.
   static func accuracies(
     _ network: LoLASpecViT, _ cutter: PatchCutter, _ image: FeatureImage, _ pixels: (places: [Int], labels: [Int]),
     _ classes: Set<Int>
@@ -162,6 +162,6 @@ final class ForgettingTask: TrainingTask {
       all[kind] += 1
       if row.indices.max(by: { row[$0] < row[$1] }) == label { right[kind] += 1 }
     }
-    return (Double(right[0]) / Double(max(all[0], 1)), Double(right[1]) / Double(max(all[1], 1)))
+    return (Double(right[0]) / Double(all[0]), Double(right[1]) / Double(all[1]))
   }
 }

@@ -13,17 +13,14 @@ struct LinearProbe {
     let (count, width) = (embeddings.shape[0], embeddings.shape[1])
     let members = isMember.count { $0 }
     let side = width + 1
-    var gram = Matrix<Double>(rows: side, columns: side)
-    var right = Matrix<Double>(rows: side, columns: 1)
-    var row = [Double](repeating: 1, count: side)
-    for n in 0..<count {
-      for j in 0..<width { row[j] = Double(embeddings.pointer[n * width + j]) }
-      let weight = 0.5 / Double(max(isMember[n] ? members : count - members, 1))
-      for i in 0..<side {
-        for j in 0..<side { gram[i, j] += weight * row[i] * row[j] }
-        right[i, 0] += weight * row[i] * (isMember[n] ? 1 : -1)
-      }
+    // Rows and wanted values times the root of their weight; the last column is the constant.
+    let roots = isMember.map { (0.5 / Double(max($0 ? members : count - members, 1))).squareRoot() }
+    let rows = Matrix<Double>(rows: count, columns: side) { n, j in
+      roots[n] * (j < width ? Double(embeddings.pointer[n * width + j]) : 1)
     }
+    let wanted = Matrix<Double>(rows: count, columns: 1) { n, _ in isMember[n] ? roots[n] : -roots[n] }
+    var gram = rows.gram
+    let right = rows.multiplied(by: wanted, .transposed)
     let ridge = 1e-4 * (0..<side).reduce(0) { $0 + gram[$1, $1] } / Double(side) + 1e-12
     for i in 0..<side { gram[i, i] += ridge }
     let solution = try gram.solvedPositiveDefinite(right)

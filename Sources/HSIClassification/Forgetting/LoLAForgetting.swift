@@ -5,12 +5,11 @@ import HSITransformer
 
 extension TrainedLoLA: ForgettingClassifier {
   public func forgetting(
-    _ classes: Set<Int>, _ task: ClassificationTask, test: LabelledPixels, _ recipe: ForgettingRecipe,
+    _ forgotten: Set<Int>, _ task: ClassificationTask, test: LabelledPixels, _ recipe: ForgettingRecipe,
     _ session: TrainingSession, _ context: RunContext
   ) throws -> Forgetting {
     let claim = context.claimThreads()
     defer { claim.release() }
-    let forgotten = classes
     try task.check()
     precondition(task.classes.count == shape.classes && forgotten.count <= shape.classes - 2)
     let network = LoLASpecViT(shape, in: ParameterStore(seed: context.seed) { _ in false })
@@ -30,8 +29,12 @@ extension TrainedLoLA: ForgettingClassifier {
       throw ClassificationError.tooFewPixels(
         name: task.classes[label].name, count: 0, needed: 1, purpose: "forgetting it")
     }
+    guard training.labels.contains(where: { !forgotten.contains($0) }) else {
+      throw ClassificationError.tooFewClasses(count: Set(training.labels).count)
+    }
     let own = pixels(task.validation)
-    let judged = own.labels.contains { forgotten.contains($0) } ? own : training
+    let hasBoth = Set(own.labels.map { forgotten.contains($0) }).count == 2
+    let judged = hasBoth ? own : training
     let tested = pixels(test)
     func effect() throws -> Forgetting.Effect {
       let shares = ForgettingTask.accuracies(network, cutter, image, tested, forgotten)
@@ -47,8 +50,7 @@ extension TrainedLoLA: ForgettingClassifier {
     let trainer = Trainer(
       ForgettingTask(
         network, groups: blocks, forgetting: forgotten, cutter, image, training: training, disguises: disguises,
-        judged: judged, recipe,
-        name: id, seed: context.seed))
+        judged: judged, recipe, name: id, seed: context.seed))
     try trainer.run(session, context)
     let after = try effect()
     // The pair of a block changes it by the product of both matrices.

@@ -119,6 +119,7 @@ public struct SegmenterClassifier: SteppedClassifier, PretrainedClassifier {
       return (network, nil)
     case .adapted(let text):
       let adaptation = try Adaptation(text, option: "\(option: "adapter")")
+      try adaptation.requireFoldable()
       return (
         network, adaptation.begin(network.linears, network.store) { $0.name.hasPrefix("decoder.") }.rule
       )

@@ -11,6 +11,7 @@ extension TrainedSegmenter: AdaptableClassifier {
   ) throws -> TrainedAdapter {
     let claim = context.claimThreads()
     defer { claim.release() }
+    try adaptation.requireFoldable()
     try task.check()
     try task.checkWavelengths(for: id)
     let keepsHead = keepsHead && task.classes.count == classCount

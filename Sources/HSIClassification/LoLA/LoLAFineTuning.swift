@@ -13,6 +13,7 @@ extension TrainedLoLA: AdaptableClassifier {
   ) throws -> TrainedAdapter {
     let claim = context.claimThreads()
     defer { claim.release() }
+    try adaptation.requireFoldable()
     try task.check()
     var shape = shape
     let keepsHead = keepsHead && task.classes.count == shape.classes

@@ -12,6 +12,9 @@ public enum Adaptation: Sendable {
   private static let sara = (kind: "sara", grammar: "share=SHARE")
   private static let none = "none"
 
+  /// Under which model cards of adapted networks say what was changed.
+  public static let key = "adaptation"
+
   /// What can be written, the default first.
   public static var grammar: [String] {
     Adapters.kinds.map { "\($0.kind):\($0.grammar)" } + ["\(sara.kind):\(sara.grammar)", none]
@@ -28,6 +31,11 @@ public enum Adaptation: Sendable {
     }
     let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
     guard parts[0] == Adaptation.sara.kind else {
+      let isSettings = parts.count == 1 && !Adapters.kinds.contains { $0.kind == text } && text.contains("=")
+      guard isSettings || Adapters.kinds.contains(where: { $0.kind == parts[0] }) else {
+        throw CoreError.invalidParameter(
+          name: option, value: text, requirement: "of a known kind: " + Adaptation.grammar.joined(separator: ", "))
+      }
       self = .beside(try Adapters.parse(text, option: option))
       return
     }
@@ -50,6 +58,12 @@ public enum Adaptation: Sendable {
     case .within(let share): "\(Adaptation.sara.kind):share=\(share)"
     case .everything: Adaptation.none
     }
+  }
+
+  /// Whether the adapted network is one of the base's own shape once everything is folded.
+  public var isFoldable: Bool {
+    guard case .beside(let configuration) = self else { return true }
+    return type(of: configuration).isMatrix
   }
 
   /// Makes a network ready to be adapted: puts adapters beside its maps, and says what is trained and by which rule.

@@ -71,6 +71,8 @@ public protocol AdapterConfiguration: Sendable, Equatable {
   static var kind: String { get }
   /// What a text may say behind the kind, such as `r=RANK[,alpha=NUMBER]`.
   static var grammar: String { get }
+  /// Whether all of it is a matrix outside training, so that it can be folded without remainder.
+  static var isMatrix: Bool { get }
   /// Names that its tensors may have behind their place, such as `lora_down.weight`.
   static var tensors: [String] { get }
   /// Keys of `metadata` without which a file of its tensors cannot be folded.
@@ -100,6 +102,7 @@ public protocol AdapterConfiguration: Sendable, Equatable {
 }
 
 extension AdapterConfiguration {
+  public static var isMatrix: Bool { true }
   public static var requiredToFold: [String] { [] }
   public func isAttached(_ index: Int, of count: Int) -> Bool { true }
   public var metadata: [String: String] { [:] }

@@ -17,16 +17,19 @@ public enum AdapterMerge {
     public let folded: [String]
     /// Matrices that kept an adapter which is no matrix; of a gated one the residual was folded.
     public let gated: [String]
+    /// Tensors of which single values were replaced (`SparseDifference`).
+    public let changed: [String]
   }
 
   /// The metadata key (and configuration key of the model card) of α.
   public static let alphaKey = LowRankPair.alphaKey
 
-  /// Folds every adapter of a file, or those that an adapter file adds to a base: the base's own stay then.
+  /// Folds every adapter of a file, or what a file of an adapted network adds to a base: the base's own adapters stay then.
   ///
   /// - Parameters:
   ///   - base: weights, possibly with adapters among them.
-  ///   - adapter: a file with adapters only; tensors that the base has too replace the base's.
+  ///   - adapter: adapters, single values that changed, or, where its card says so, all weights; tensors that the base has too replace
+  ///     the base's.
   ///   - alpha: α of all adapters; by default what the metadata of the adapter (or base) say under `alphaKey`.
   /// - Throws: `TransformerError.noAdapter`, `.missingTensor`, `.shapeMismatch`, `.unexpectedTensor`;
   ///   `CoreError.invalidParameter` when α is not known.
@@ -36,6 +39,7 @@ public enum AdapterMerge {
     // Adapters that the base has itself belong to the network: they have an α of their own, and stay.
     let own = adapter == nil ? [] : Set(tensors.compactMap { Adapters.place(ofTensor: $0.name) })
     var positions = Dictionary(uniqueKeysWithValues: tensors.indices.map { (tensors[$0].name, $0) })
+    var changes = Set<String>()
     for tensor in adapter?.tensors ?? [] {
       if let index = positions[tensor.name] {
         try check(tensor, tensors[index].shape, source.path)
@@ -43,6 +47,8 @@ public enum AdapterMerge {
       } else if Adapters.isAdapter(tensor: tensor.name) {
         positions[tensor.name] = tensors.count
         tensors.append(tensor)
+      } else if let target = SparseDifference.target(of: tensor.name), positions[target] != nil {
+        changes.insert(target)
       } else {
         throw TransformerError.unexpectedTensor(path: source.path, tensor: tensor.name, file: tensor.shape)
       }
@@ -52,7 +58,8 @@ public enum AdapterMerge {
       .enumerated().sorted {
         (Adapters.layer(of: $0.element).number, $0.offset) < (Adapters.layer(of: $1.element).number, $1.offset)
       }.map(\.element)
-    guard !places.isEmpty else { throw TransformerError.noAdapter(path: source.path) }
+    let isWhole = try adapter?.card()?.configuration?[Adaptation.key] == Adaptation.everything.text
+    guard !places.isEmpty || !changes.isEmpty || isWhole else { throw TransformerError.noAdapter(path: source.path) }
     func setting(_ key: String) throws -> String? {
       if key == alphaKey, let alpha { return "\(alpha)" }
       for file in [source, base] {
@@ -65,6 +72,14 @@ public enum AdapterMerge {
     var contents: [Int: SafetensorsWriter.Content] = [:]
     var dropped = Set<Int>()
     var (folded, gated) = ([String](), [String]())
+    for name in changes.sorted() {
+      guard let index = positions[name],
+        let values = try SparseDifference.changes(of: name, count: tensors[index].count, in: source)
+      else { continue }
+      var tensor = try tensors[index].floats()
+      tensor.withMutableValues { buffer in for (place, value) in values { buffer[place] = value } }
+      contents[index] = .floats(tensor)
+    }
     for place in places {
       guard let configuration = try Adapters.configuration(at: place, in: found) else { continue }
       let layer = Adapters.layer(of: place).place
@@ -101,7 +116,7 @@ public enum AdapterMerge {
     let kept = tensors.indices.filter { !dropped.contains($0) }
     return Result(
       tensors: kept.map { (tensors[$0].name, contents[$0] ?? .stored(tensors[$0])) }, folded: folded,
-      gated: gated)
+      gated: gated, changed: changes.sorted())
   }
 
   /// The adapter at a place of a file, as a network would have it, and its parameters.

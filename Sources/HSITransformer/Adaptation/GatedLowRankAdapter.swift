@@ -11,6 +11,7 @@ public final class GatedLowRankAdapter: Adapter {
   /// Rank, scale, dropout.
   public struct Configuration: AdapterConfiguration {
     public static let kind = "lora-gated"
+    public static let isMatrix = false
     public static let grammar = "r=RANK[,alpha=NUMBER]"
     /// Names that no other kind has.
     static let own = ["lora_gate.weight", "lora_residual.weight"]

@@ -114,11 +114,19 @@ public struct CNNAEU: BlindUnmixer {
     let endmembers = try CNNAEU.endmembers(network, scene.pixels, abundances, kept: facts.kept, floor: 1e-6 * facts.rms)
     return BlindResult(
       endmembers: SpectralLibrary(names: endmemberNames(count), axis: scene.metadata.axis, values: endmembers),
-      abundances: abundances, channelWeights: facts.kept.map { $0 ? 1 : 0 }, objective: objective, converged: true,
+      abundances: abundances, channelWeights: facts.kept.map { $0 ? 1 : 0 }, objective: objective,
+      converged: CNNAEU.isSteady(objective),
       settings: [
         "iterations": Double(objective.count - 1), "rate": rate, "volume": volume, "side": Double(side),
         "components": Double(facts.components),
       ])
+  }
+
+  /// Whether the last twentieth of the updates brought less than a thousandth of the loss: what more updates could still bring.
+  static func isSteady(_ objective: [Double]) -> Bool {
+    guard let last = objective.last else { return true }
+    let before = objective[max(0, objective.count - 1 - max(1, objective.count / 20))]
+    return before - last <= 1e-3 * before
   }
 
   /// What the network is told of a scene.

@@ -79,7 +79,7 @@ public struct ForgetJob: Sendable {
       ("right of the other classes", result.before.remaining, result.after.remaining),
       ("found by a linear probe", result.before.probe, result.after.probe),
     ].flatMap { name, before, after in
-      [("before", before), ("after", after)].map {
+      [("before", before), ("after", after)].filter(\.1.isFinite).map {
         .init(name: name, value: (1e4 * $0.1).rounded() / 1e4, unit: "share", conditions: "\($0.0), test pixels")
       }
     }

@@ -231,10 +231,10 @@ extension ModelConvertCommand {
 /// `hsi model merge`.
 struct ModelMergeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "merge", abstract: "Fold low-rank adapters (LoRA) into the weights beside them.",
+    commandName: "merge", abstract: "Fold adapters into the weights beside them.",
     discussion: """
-      An adapter with a gate stays, because the gate depends on the input; its
-      residual is folded. Folded matrices are written in single precision.
+      Takes what hsi classify finetune and hsi train write, whatever --adapter was. An adapter with a gate stays, \
+      because the gate depends on the input; its residual is folded. Folded matrices are written in single precision.
 
       Examples:
         hsi model merge tuned.safetensors plain.safetensors
@@ -269,6 +269,7 @@ struct ModelMergeCommand: ParsableCommand {
       inputs: [base.path] + (adapter.map { [WeightSearch.locate($0)] } ?? []))
     try Terminal.output(
       "folded \(result.folded.count) adapters"
+        + (result.changed.isEmpty ? "" : ", changed values of \(result.changed.count) tensors")
         + (result.gated.isEmpty ? "" : ", kept the gates of \(result.gated.count)") + "\n")
   }
 }
