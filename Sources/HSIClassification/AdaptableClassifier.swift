@@ -65,6 +65,7 @@ extension Adaptation {
   var configuration: [String: String] {
     var settings = [Adaptation.key: text]
     if case .beside(let configuration) = self { settings.merge(configuration.metadata) { $1 } }
+    settings[Pruning.key] = pattern?.text
     return settings
   }
 

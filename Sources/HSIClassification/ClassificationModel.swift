@@ -63,6 +63,8 @@ public struct ClassificationModel: Sendable {
   /// - Throws: the errors of `SafetensorsWriter.write`.
   public func write(to path: String, overwrite: Bool, inputs: [String] = []) throws {
     var card = card
+    // That of an adapter says so.
+    card.architecture = classifier.id
     var settings = classifier.configuration
     settings[Key.classes] = text(classes)
     settings[Key.fwhm] = axis.fwhm.map { text($0) }
@@ -70,9 +72,10 @@ public struct ClassificationModel: Sendable {
     settings[Key.counts] = text(trainingCounts)
     settings[Key.brightness] = brightness.map { text($0) }
     settings[Key.curve] = curve.isEmpty ? nil : text(curve.map(StoredPoint.init))
+    settings[Pruning.key] = card.pruning
     card.configuration = settings
     try SafetensorsWriter.write(
-      classifier.contents, card: card, to: path, overwrite: overwrite, inputs: inputs)
+      card.packed(classifier.contents), card: card, to: path, overwrite: overwrite, inputs: inputs)
   }
 
   /// Reads a file that `write` made.
@@ -149,6 +152,7 @@ public struct ClassificationModel: Sendable {
         let values = try tensor.floats()
         digest.add(values.pointer, count: values.count)
       case .integers(let values, _): digest.add(values.map(Int.init))
+      case .bytes(let values): digest.add(values.map(Int.init))
       }
     }
     return digest.text
@@ -166,17 +170,18 @@ public struct ClassificationModel: Sendable {
 // MARK: - Adapters
 
 extension ClassificationModel {
-  /// Writes what fine-tuning learned, with the classes that it learned.
+  /// What fine-tuning learned, with the classes that it learned, as a file holds it.
   ///
   /// - Parameters:
   ///   - card: what is known about the training; architecture, task and bands are set here.
   ///   - classes: those of the new labels.
   ///   - brightness: of the pixels that it learned from.
-  /// - Throws: the errors of `SafetensorsWriter.write`.
-  public func write(
-    _ adapter: TrainedAdapter, card: ModelCard, classes: ClassTable, trainingCounts: [Int], split: SplitFacts,
-    brightness: BrightnessRange? = nil, to path: String, overwrite: Bool, inputs: [String] = []
-  ) throws {
+  ///   - path: where it is written, or is said to be in errors.
+  /// - Throws: `TransformerError` for a damaged model file.
+  public func file(
+    of adapter: TrainedAdapter, card: ModelCard, classes: ClassTable, trainingCounts: [Int], split: SplitFacts,
+    brightness: BrightnessRange? = nil, named path: String
+  ) throws -> WeightFile {
     var card = card
     card.architecture = classifier.id + TrainedAdapter.suffix
     card.task = "classification"
@@ -191,18 +196,38 @@ extension ClassificationModel {
     settings[Key.curve] = adapter.curve.isEmpty ? nil : text(adapter.curve.map(StoredPoint.init))
     settings[Key.base] = try weightsDigest()
     card.configuration = settings
-    try SafetensorsWriter.write(adapter.contents, card: card, to: path, overwrite: overwrite, inputs: inputs)
+    return try WeightFile(adapter.contents, card: card, named: path)
+  }
+
+  /// Writes `file(of:…)`; zeros of pruned weights are left out.
+  ///
+  /// - Throws: the errors of `SafetensorsWriter.write`.
+  public func write(
+    _ adapter: TrainedAdapter, card: ModelCard, classes: ClassTable, trainingCounts: [Int], split: SplitFacts,
+    brightness: BrightnessRange? = nil, to path: String, overwrite: Bool, inputs: [String] = []
+  ) throws {
+    let file = try file(
+      of: adapter, card: card, classes: classes, trainingCounts: trainingCounts, split: split, brightness: brightness,
+      named: path)
+    try SafetensorsWriter.write(
+      file.contents(packing: file.card()?.pruning != nil), metadata: file.metadata, to: path, overwrite: overwrite,
+      inputs: inputs)
   }
 
   /// The model with an adapter of a file, which may have other classes.
   ///
   /// - Throws: `ClassificationError.notAdaptable`, `.badModel`, `TransformerError`.
   public func adapted(by path: String, model name: String) throws -> ClassificationModel {
+    try adapted(by: WeightFile.open(path), model: name)
+  }
+
+  /// The same with an opened file, or one in memory.
+  public func adapted(by file: WeightFile, model name: String) throws -> ClassificationModel {
+    let path = file.path
     guard let base = classifier as? any AdaptableClassifier else {
       throw ClassificationError.notAdaptable(
         model: name, kind: try Classifiers.entry(classifier.id).description.name)
     }
-    let file = try WeightFile.open(path)
     guard let card = try file.card(), card.architecture == classifier.id + TrainedAdapter.suffix else {
       throw ClassificationError.badModel(path: path, reason: "it is no adapter of \(classifier.id)")
     }

@@ -1,5 +1,6 @@
 import Foundation
 import HSIKit
+import HSITestSupport
 import Testing
 
 /// `hsi model` on the sample checkpoint and on files that must be refused.
@@ -23,6 +24,65 @@ import Testing
     let text = try Tool.run(["model", "info", ModelCommandTests.checkpoint]).output
     #expect(text.contains("head.lora_down.weight") && text.contains("4 × 8"))
     #expect(text.contains("288 parameters, 33 in statistics and tables"))
+  }
+
+  /// Pruned without training: half the weights, a smaller file that every reader takes, and a warning.
+  @Test func prunesWithoutTraining() throws {
+    let place = try SampleScene.workplace()
+    let result = try place.run("model prune hsdt-s half.safetensors --pattern 2:4")
+    #expect(result.errors.contains("W-PRUNED-UNTRAINED") && result.errors.contains("2:4: 66284 of 132568 weights"))
+    let file = try WeightFile.open(place.path("half.safetensors"))
+    #expect(try file.card()?.pruning == "2:4" && file.card()?.metrics == nil)
+    let bytes = file.tensors.reduce(0) { $0 + $1.storedBytes }
+    #expect(Double(bytes) < 0.56 * Double(file.tensors.reduce(0) { $0 + $1.count * $1.type.size }))
+    try place.run("denoise in/s.dat o/d.dat --method hsdt --weights half.safetensors")
+    let facts = try place.run("model info half.safetensors")
+    #expect(facts.output.contains("without their zeros"))
+    // For other programs all numbers are written.
+    try place.run("model convert half.safetensors dense.safetensors")
+    #expect(try place.run("model diff half.safetensors dense.safetensors").output.hasPrefix("no difference"))
+    #expect(try Fixture(place.url.appendingPathComponent("dense.safetensors")).tensors.count == file.tensors.count)
+    let difference = try place.run("model diff hsdt-s half.safetensors").output
+    #expect(difference.contains("90 tensors changed, 102 equal"))
+    try place.run("model prune hsdt-s half.safetensors --pattern 2:4", 4)
+    try place.run("model prune hsdt-s x.safetensors --pattern 4:4", 2)
+    try place.run("model prune hsdt-s x.safetensors --pattern 2:4 --labels in/s_abundances.dat", 2)
+    try place.run("model prune hsdt-s x.safetensors --pattern 2:4 --train in/s.dat --labels in/s.dat", 2)
+    try place.run("model prune \(ModelCommandTests.checkpoint) x.safetensors --pattern 2:4", 7)
+  }
+
+  /// Pruned and trained: a denoiser, stopped and resumed; its pattern holds and the zeros are left out.
+  @Test func prunesADenoiser() throws {
+    let place = try SampleScene.workplace()
+    let line =
+      "model prune hsdt-s %.safetensors --pattern density=0.3 --train in/s.dat --patch 8 --stride 8 --scales 1 "
+      + "--band-steps 1 --batch 2 --evaluate-every 2 --patches-per-epoch 8 --epochs 1"
+    try place.run(line.replacing("%", with: "whole"))
+    try place.run(line.replacing("%", with: "part") + " --minutes 0.0001")
+    try place.run(line.replacing("%", with: "part") + " --resume")
+    let files = try ["whole", "part"].map { try WeightFile.open(place.path("\($0).safetensors")) }
+    #expect(try WeightDifference(files[0], files[1]).isEmpty)
+    let weights = files[0].tensors.filter { $0.shape.count > 1 && $0.storedBytes < $0.count * 4 }
+    #expect(weights.count > 20)
+    let zeros = try files[0].tensors.reduce(0) { try $0 + $1.floats().values.filter { $0 == 0 }.count }
+    #expect(zeros > 90_000)
+    try place.run("denoise in/s.dat o/d.dat --method hsdt --weights whole.safetensors")
+  }
+
+  /// A classifier, pruned and trained on labels, is a model like any other.
+  @Test func prunesAClassifier() throws {
+    let place = try SampleScene.workplace()
+    try place.run("simulate labels in/s_abundances.dat l.dat --purity 0.5")
+    try place.run(
+      "classify train in/s.dat l.dat --train 20% --guard 0 --model lola-specvit-tiny --set epochs=1 --out base.safetensors")
+    let result = try place.run(
+      "model prune base.safetensors half.safetensors --pattern 2:4 --train in/s.dat --labels l.dat --epochs 1")
+    #expect(result.errors.contains("2:4: "))
+    try place.run("classify predict in/s.dat map.dat --model half.safetensors")
+    let file = try WeightFile.open(place.path("half.safetensors"))
+    #expect(try file.card()?.pruning == "2:4" && file.card()?.architecture == "lola-specvit-tiny")
+    #expect(file.tensors.contains { $0.storedBytes < $0.count * 4 })
+    try place.run("model prune base.safetensors x.safetensors --pattern 2:4 --train in/s.dat", 2)
   }
 
   @Test func convertsAndMerges() throws {

@@ -325,7 +325,7 @@ import Testing
   }
 
   /// A merged classifier maps as model and adapter do, whatever was adapted; an adapter beside other weights is refused.
-  @Test(arguments: ["lora:r=2", "s2ft:ratio=0.1", "sara:share=0.05", "none"])
+  @Test(arguments: ["lora:r=2", "s2ft:ratio=0.1", "sara:share=0.05", "prune:2:4", "none"])
   func adaptersAndTheirBase(_ kind: String) throws {
     let place = try SampleScene.workplace()
     try run("simulate labels in/s_abundances.dat l.dat --purity 0.5", place)

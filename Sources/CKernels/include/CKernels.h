@@ -37,6 +37,7 @@
 #include "hsi_nn_linear.h"
 #include "hsi_nn_mixing.h"
 #include "hsi_nn_norm.h"
+#include "hsi_nn_pruning.h"
 #include "hsi_nn_resample.h"
 #include "hsi_nn_rows.h"
 #include "hsi_nn_subspace.h"

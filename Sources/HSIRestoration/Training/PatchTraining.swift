@@ -196,7 +196,8 @@ public struct PatchTraining<Subject: PatchSubject>: Sendable {
     let claim = context.claimThreads()
     defer { claim.release() }
     let network = model.network
-    let rule = try change()?.begin(network.linears, network.store).rule
+    let change = try change()
+    let rule = change?.begin(network.linears, network.store).rule
     try check(network)
     let recipes = try patchRecipes(network)
     try requireMemory([(training, recipes.training), (judging, recipes.judging)], network, context)
@@ -220,6 +221,8 @@ public struct PatchTraining<Subject: PatchSubject>: Sendable {
     model.card.seed = context.seed
     model.card.parameters = network.store.parameterCount
     model.card.source = base?.name
+    // Weights that are trained by another rule do not stay zero.
+    model.card.pruning = change?.pattern?.text
     card(&model.card)
     var replaces = session.replaces
     return try trainer.run(session, context) { trainer in

@@ -1,15 +1,19 @@
 import HSICore
 
-/// What of a trained network changes when it is adapted, and how: what users write as `lora:r=8`, `sara:share=0.1` or `none`.
+/// What of a trained network changes when it is adapted, and how: what users write as `lora:r=8`, `sara:share=0.1`,
+/// `prune:2:4` or `none`.
 public enum Adaptation: Sendable {
   /// An adapter beside linear maps is trained; the weights stay as they are.
   case beside(any AdapterConfiguration)
   /// The share of the weights that matter least is trained (`SaRA`).
   case within(share: Double)
+  /// All weights are trained, and those of a pattern stay (`SparseTraining`).
+  case pruned(PruningPattern)
   /// All weights are trained.
   case everything
 
   private static let sara = (kind: "sara", grammar: "share=SHARE")
+  private static let prune = (kind: "prune", grammar: "KEPT:GROUP or prune:density=SHARE")
   private static let none = "none"
 
   /// Under which model cards of adapted networks say what was changed.
@@ -17,7 +21,7 @@ public enum Adaptation: Sendable {
 
   /// What can be written, the default first.
   public static var grammar: [String] {
-    Adapters.kinds.map { "\($0.kind):\($0.grammar)" } + ["\(sara.kind):\(sara.grammar)", none]
+    Adapters.kinds.map { "\($0.kind):\($0.grammar)" } + ["\(sara.kind):\(sara.grammar)", "\(prune.kind):\(prune.grammar)", none]
   }
 
   /// Reads what a user wrote; without a kind (`r=8`) it is `lora`.
@@ -30,6 +34,10 @@ public enum Adaptation: Sendable {
       return
     }
     let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    if parts[0] == Adaptation.prune.kind {
+      self = .pruned(try PruningPattern(parts.count == 2 ? String(parts[1]) : "2:4", option: option))
+      return
+    }
     guard parts[0] == Adaptation.sara.kind else {
       let isSettings = parts.count == 1 && !Adapters.kinds.contains { $0.kind == text } && text.contains("=")
       guard isSettings || Adapters.kinds.contains(where: { $0.kind == parts[0] }) else {
@@ -56,8 +64,23 @@ public enum Adaptation: Sendable {
     switch self {
     case .beside(let configuration): configuration.text
     case .within(let share): "\(Adaptation.sara.kind):share=\(share)"
+    case .pruned(let pattern): "\(Adaptation.prune.kind):\(pattern.text)"
     case .everything: Adaptation.none
     }
+  }
+
+  /// Whether files of what was adapted hold all weights of the network.
+  public var isWhole: Bool {
+    switch self {
+    case .beside, .within: false
+    case .pruned, .everything: true
+    }
+  }
+
+  /// What stays of the weights, where some are pruned.
+  public var pattern: PruningPattern? {
+    guard case .pruned(let pattern) = self else { return nil }
+    return pattern
   }
 
   /// Whether the adapted network is one of the base's own shape once everything is folded.
@@ -86,6 +109,12 @@ public enum Adaptation: Sendable {
       let threshold = SaRA.threshold(share: share, of: rest)
       return AdaptationPlan(
         rule: SaRA(threshold: threshold, whole: head), kept: head, changed: rest, of: store)
+    case .pruned(let pattern):
+      store.train { _ in true }
+      let pruning = Pruning(pattern, of: store)
+      let rule = SparseTraining(pruning, of: store)
+      pruning.apply(to: store)
+      return AdaptationPlan(rule: rule, kept: Set(store.trainable.map(\.name)), of: store)
     case .everything:
       store.train { _ in true }
       return AdaptationPlan(rule: nil, kept: Set(store.trainable.map(\.name)), of: store)
@@ -112,11 +141,11 @@ extension Adaptation {
         })
       guard !added.isEmpty else { throw TransformerError.noAdapter(path: file.path) }
     }
-    func isWhole(_ parameter: Parameter) -> Bool {
-      if case .everything = self { return !parameter.isBuffer }
+    func isStored(_ parameter: Parameter) -> Bool {
+      if self.isWhole { return !parameter.isBuffer }
       return added.contains(parameter.name) || isHead(parameter)
     }
-    try store.load(file, only: { isWhole($0) || ($0.role == .statistic && file[$0.name] != nil) }) {
+    try store.load(file, only: { isStored($0) || ($0.role == .statistic && file[$0.name] != nil) }) {
       isIgnored($0) || SparseDifference.target(of: $0).map { store[$0] != nil } ?? false
     }
     for parameter in store.parameters {

@@ -109,12 +109,12 @@ public struct Model<N: Network>: Sendable {
     return card
   }
 
-  /// Writes network, adapters and card.
+  /// Writes network, adapters and card; of networks whose card says that they were pruned without the zeros.
   ///
   /// - Throws: the errors of `SafetensorsWriter.write`.
   public func write(to path: String, overwrite: Bool, inputs: [String] = []) throws {
     try SafetensorsWriter.write(
-      network.store.contents(), card: card, metadata: network.linears.adapterMetadata, to: path, overwrite: overwrite,
+      card.packed(network.store.contents()), card: card, metadata: network.linears.adapterMetadata, to: path, overwrite: overwrite,
       inputs: inputs)
   }
 }

@@ -38,13 +38,11 @@ public struct NamedWeights: Sendable {
     guard let index = positions[name] else {
       throw TransformerError.missingTensor(path: path, tensor: name, model: shape, instead: nil)
     }
-    let tensor: Tensor =
-      switch contents[index].content {
-      case .floats(let tensor): tensor
-      case .stored(let stored): try stored.numbers(path: path)
-      case .integers(let values, let shape): Tensor(shape, values.map { Float($0) })
-      }
-    return try NamedWeights.checked(tensor, name, shape, path)
+    let content = contents[index].content
+    if case .stored(let stored) = content {
+      return try NamedWeights.checked(try stored.numbers(path: path), name, shape, path)
+    }
+    return try NamedWeights.checked(try content.floats(), name, shape, path)
   }
 
   /// Sets all parameters of a network that have other names than `isFresh` tells.

@@ -40,10 +40,16 @@ public protocol UpdateRule: Sendable {
   /// - Parameter tensor: the stored one of a name, nil where there is none.
   /// - Throws: `TransformerError` where the stored tensors are not those of this rule.
   func restored(_ parameter: Parameter, from tensor: (String) throws -> Tensor?) throws -> UpdateState
+
+  /// Brings a value that is not its own, such as an average over updates, to the form that its updates keep (zeros at the places of a
+  /// pattern). Nothing by default.
+  func conform(_ parameter: Parameter)
 }
 
 extension UpdateRule {
   public var settings: String { String(describing: self) }
+
+  public func conform(_ parameter: Parameter) {}
 
   public func restored(_ parameter: Parameter, from tensor: (String) throws -> Tensor?) throws -> UpdateState {
     var state = start(parameter)

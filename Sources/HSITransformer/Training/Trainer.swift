@@ -163,7 +163,11 @@ public final class Trainer {
     _ batch: TrainingBatch, rate: Double, _ context: RunContext, _ onBest: (Trainer) throws -> Void
   ) throws {
     average?.swap()
-    defer { average?.swap() }
+    let judged = conform()
+    defer {
+      for (parameter, value) in judged { parameter.set(value) }
+      average?.swap()
+    }
     let score = try task.score(context)
     record.curve.append(
       TrainingPoint(
@@ -182,11 +186,20 @@ public final class Trainer {
     try onBest(self)
   }
 
+  /// Gives averages the form that the rule keeps (zeros where it has them); returns what they were.
+  private func conform() -> [(parameter: Parameter, value: Tensor)] {
+    guard average != nil else { return [] }
+    let before = task.store.trainable.map { (parameter: $0, value: $0.value, version: $0.version) }
+    for (parameter, _, _) in before { optimiser.rule.conform(parameter) }
+    return before.filter { $0.parameter.version != $0.version }.map { ($0.parameter, $0.value) }
+  }
+
   /// Puts the weights in place that the network is to end with.
   private func keepBest() {
     guard plan.keepsBest else { return }
     guard let best else {
       average?.swap()
+      _ = conform()
       return
     }
     for (parameter, value) in zip(task.store.parameters, best) { parameter.set(value) }

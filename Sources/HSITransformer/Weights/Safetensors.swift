@@ -73,7 +73,9 @@ enum Safetensors {
       throw TransformerError.badHeader(
         path: path, detail: "\(bytes.count - dataStart - end) bytes at the end belong to no tensor")
     }
-    return WeightFile(path: path, format: .safetensors, tensors: tensors, metadata: header.metadata)
+    return WeightFile(
+      path: path, format: .safetensors, tensors: try SparseStorage.unpacked(tensors, path: path),
+      metadata: header.metadata)
   }
 }
 

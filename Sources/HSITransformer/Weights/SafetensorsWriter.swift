@@ -11,20 +11,25 @@ public enum SafetensorsWriter {
     case stored(WeightTensor)
     /// 64-bit integers in row-major order, as many as the shape has.
     case integers([Int64], shape: [Int])
+    /// Bytes, of one axis.
+    case bytes([UInt8])
 
     var type: ScalarType {
       switch self {
       case .floats: .float32
       case .stored(let tensor): tensor.type
       case .integers: .int64
+      case .bytes: .uint8
       }
     }
 
-    var shape: [Int] {
+    /// Extents.
+    public var shape: [Int] {
       switch self {
       case .floats(let tensor): tensor.shape
       case .stored(let tensor): tensor.shape
       case .integers(_, let shape): shape
+      case .bytes(let values): [values.count]
       }
     }
 
@@ -33,6 +38,19 @@ public enum SafetensorsWriter {
       case .floats(let tensor): tensor.count
       case .stored(let tensor): tensor.count
       case .integers(let values, _): values.count
+      case .bytes(let values): values.count
+      }
+    }
+
+    /// The numbers in single precision.
+    ///
+    /// - Throws: `TransformerError` when a stored tensor is damaged.
+    public func floats() throws -> Tensor {
+      switch self {
+      case .floats(let tensor): tensor
+      case .stored(let tensor): try tensor.floats()
+      case .integers(let values, let shape): Tensor(shape, values.map { Float($0) })
+      case .bytes(let values): Tensor([values.count], values.map { Float($0) })
       }
     }
 
@@ -44,6 +62,7 @@ public enum SafetensorsWriter {
         }
       case .stored(let tensor): try tensor.withStoredBytes(body)
       case .integers(let values, _): try values.withUnsafeBytes(body)
+      case .bytes(let values): try values.withUnsafeBytes(body)
       }
     }
   }

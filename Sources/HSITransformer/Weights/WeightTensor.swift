@@ -34,6 +34,9 @@ public struct WeightTensor: Sendable {
     self.strides = strides ?? WeightTensor.rowMajor(shape)
   }
 
+  /// Bytes in the file; less than those of the numbers where zeros are left out (`SparseStorage`).
+  public var storedBytes: Int { source.storedBytes ?? count * type.size }
+
   /// The numbers in single precision. Memory: 4 bytes per value.
   ///
   /// - Throws: `TransformerError` when the file turns out to be damaged.
@@ -193,6 +196,12 @@ public struct WeightTensor: Sendable {
 protocol WeightSource: Sendable {
   /// The file, for messages.
   var path: String { get }
+  /// Bytes in the file, where they are others than those of the numbers.
+  var storedBytes: Int? { get }
   /// Calls `body` with the bytes and whether numbers are stored in the other byte order.
   func withBytes(_ body: (UnsafeRawBufferPointer, _ swaps: Bool) throws -> Void) throws
+}
+
+extension WeightSource {
+  var storedBytes: Int? { nil }
 }

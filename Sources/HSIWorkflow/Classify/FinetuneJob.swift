@@ -18,6 +18,8 @@ public struct FinetuneJob: Sendable {
   public var epochs: Int?
   /// Highest learning rate; nil for that of the networks.
   public var rate: Double?
+  /// Whether the file is the whole adapted model in place of what was learned beside the old one.
+  public var writesModel = false
   /// How labelled pixels are divided.
   public var division = LabelDivision.usual
   /// What is written.
@@ -74,10 +76,18 @@ public struct FinetuneJob: Sendable {
     try plan.check()
     var run = RunRecords(plan, provenance, at: output.provenancePath)
     try output.writeSplit(of: training, &run, context)
-    try trained.write(
-      learned, card: card, classes: classes, trainingCounts: task.trainingCounts, split: training.split.facts,
-      brightness: BrightnessRange(task), to: output.path, overwrite: plan.overwrites, inputs: plan.protected)
-    run.outputs.append(ReportOutput(path: output.path, content: "adapter"))
+    if writesModel {
+      let file = try trained.file(
+        of: learned, card: card, classes: classes, trainingCounts: task.trainingCounts, split: training.split.facts,
+        brightness: BrightnessRange(task), named: output.path)
+      try trained.adapted(by: file, model: model).write(
+        to: output.path, overwrite: plan.overwrites, inputs: plan.protected)
+    } else {
+      try trained.write(
+        learned, card: card, classes: classes, trainingCounts: task.trainingCounts, split: training.split.facts,
+        brightness: BrightnessRange(task), to: output.path, overwrite: plan.overwrites, inputs: plan.protected)
+    }
+    run.outputs.append(ReportOutput(path: output.path, content: writesModel ? "model" : "adapter"))
     plan.record(on: &run.provenance)
     var result = try run.finish(context)
     result.summary = "\(adaptation.text) learned from \(facts.summary)"

@@ -76,6 +76,9 @@ public struct ClassifierTraining {
       task: task, split: training.split.facts, scene: scene.path, labels: labels.path,
       seed: context.seed)
     facts.write(on: &result.card)
+    if case .adapted(let text) = start?.scope {
+      result.card.pruning = try Adaptation(text, option: "\(option: "adapter")").pattern?.text
+    }
     result.card.normalisation = isTransductive ? "fitted on all pixels of the scene" : "fitted on training pixels"
     return Learned(model: result, training: training, facts: facts)
   }

@@ -5,8 +5,11 @@ import HSIKit
 /// `hsi model`: files of network weights.
 struct ModelCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "model", abstract: "Look into weight files, convert them, fold adapters.",
-    subcommands: [ModelInfoCommand.self, ModelConvertCommand.self, ModelMergeCommand.self])
+    commandName: "model", abstract: "Look into weight files, compare and convert them, fold adapters, prune.",
+    subcommands: [
+      ModelInfoCommand.self, ModelDiffCommand.self, ModelConvertCommand.self, ModelMergeCommand.self,
+      ModelPruneCommand.self,
+    ])
 
   /// Opens weights by path, or by name in the folders of the model path.
   static func open(_ name: String) throws -> WeightFile {
@@ -39,11 +42,13 @@ struct ModelInfoCommand: ParsableCommand {
   }
 
   private func text(_ weights: WeightFile) throws -> String {
-    let bytes = weights.tensors.reduce(0) { $0 + $1.count * $1.type.size }
+    let bytes = weights.tensors.reduce(0) { $0 + $1.storedBytes }
+    let dense = weights.tensors.reduce(0) { $0 + $1.count * $1.type.size }
     let parameters = ModelInfoCommand.parameters(weights)
     var lines = [
       ("file", weights.path),
-      ("format", "\(weights.format.rawValue), \(weights.tensors.count) tensors, \(MemoryBudget.text(bytes))"),
+      ("format", "\(weights.format.rawValue), \(weights.tensors.count) tensors, \(MemoryBudget.text(bytes))"
+        + (bytes < dense ? " without their zeros, \(MemoryBudget.text(dense)) with them" : "")),
       ("values", "\(parameters) parameters, \(weights.valueCount - parameters) in statistics and tables"),
     ]
     let holding = try ModelHolding(weights)
@@ -264,8 +269,10 @@ struct ModelMergeCommand: ParsableCommand {
     let result = try AdapterMerge.merge(base, adapter: adapter.map { try ModelCommand.open($0) }, alpha: alpha)
     var metadata = base.metadata
     if result.gated.isEmpty { metadata[AdapterMerge.alphaKey] = nil }
+    let isPruned = try adapter.map { try ModelCommand.open($0).card()?.pruning != nil } ?? false
     try SafetensorsWriter.write(
-      result.tensors, metadata: metadata, to: destination, overwrite: overwrite,
+      isPruned ? SparseStorage.packed(result.tensors) : result.tensors, metadata: metadata, to: destination,
+      overwrite: overwrite,
       inputs: [base.path] + (adapter.map { [WeightSearch.locate($0)] } ?? []))
     try Terminal.output(
       "folded \(result.folded.count) adapters"

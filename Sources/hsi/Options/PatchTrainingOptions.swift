@@ -20,8 +20,32 @@ struct PatchTrainingOptions: ParsableArguments {
   @Flag(help: "Continue the run whose state is beside OUT.")
   var resume = false
 
-  @Option(help: "Epochs.")
-  var epochs = 20
+  @OptionGroup var schedule: PatchScheduleOptions
+
+  @Flag(help: "Replace existing outputs.")
+  var overwrite = false
+
+  @OptionGroup(title: "Input") var input: InputOptions
+  @OptionGroup(title: "Running") var options: SeededRunOptions
+
+  /// The job, for a network.
+  func job<Subject: PatchSubject>(_ subject: Subject, variant: String) throws -> PatchTrainingJob<Subject> {
+    let names = try InputList.names(scenes.map(\.text), separatedByNUL: null).map(InputPath.init(argument:))
+    var job = PatchTrainingJob<Subject>(scenes: try names.map { try input.request($0) }, output: out.text)
+    (job.training.subject, job.training.variant) = (subject, variant)
+    job.training.adaptation = adaptation.adapter
+    try schedule.apply(to: &job, input)
+    job.weights = from?.text
+    job.resumes = resume
+    job.overwrites = overwrite
+    return job
+  }
+}
+
+/// How long and on what a network learns from patches.
+struct PatchScheduleOptions: ParsableArguments {
+  @Option(help: "Epochs (default: 20; 5 for hsi model prune).")
+  var epochs: Int?
 
   @Option(help: "Patches per epoch (default: all).")
   var patchesPerEpoch: Int?
@@ -41,8 +65,8 @@ struct PatchTrainingOptions: ParsableArguments {
   @Option(help: "Patches per step.")
   var batch = 16
 
-  @Option(help: "Highest learning rate.")
-  var rate = 2e-3
+  @Option(help: "Highest learning rate (default: 0.002; 0.0002 for hsi model prune).")
+  var rate: Double?
 
   @Option(
     help:
@@ -56,29 +80,16 @@ struct PatchTrainingOptions: ParsableArguments {
   @Option(help: "Stop after so many minutes; --resume goes on.")
   var minutes: Double?
 
-  @Flag(help: "Replace existing outputs.")
-  var overwrite = false
-
-  @OptionGroup(title: "Input") var input: InputOptions
-  @OptionGroup(title: "Running") var options: SeededRunOptions
-
-  /// The job, for a network.
-  func job<Subject: PatchSubject>(_ subject: Subject, variant: String) throws -> PatchTrainingJob<Subject> {
-    let names = try InputList.names(scenes.map(\.text), separatedByNUL: null).map(InputPath.init(argument:))
-    var job = PatchTrainingJob<Subject>(scenes: try names.map { try input.request($0) }, output: out.text)
-    var request = PatchTraining<Subject>()
-    (request.subject, request.variant, request.adaptation) = (subject, variant, adaptation.adapter)
-    (request.epochs, request.batch, request.rate) = (epochs, batch, rate)
-    (request.patchesPerEpoch, request.patch, request.stride) = (patchesPerEpoch, patch, stride)
-    (request.scales, request.bandSteps, request.evaluateEvery) = (scales, bandSteps, evaluateEvery)
-    job.training = request
-    job.weights = from?.text
+  /// Gives a job the schedule.
+  func apply<Subject: PatchSubject>(to job: inout PatchTrainingJob<Subject>, _ input: InputOptions) throws {
+    job.training.epochs = epochs ?? job.training.epochs
+    job.training.rate = rate ?? job.training.rate
+    (job.training.batch, job.training.evaluateEvery) = (batch, evaluateEvery)
+    (job.training.patchesPerEpoch, job.training.patch, job.training.stride) = (patchesPerEpoch, patch, stride)
+    (job.training.scales, job.training.bandSteps) = (scales, bandSteps)
     job.judges = try validation.map { list in
       try list.split(separator: ",").map { try input.request(InputPath(argument: String($0))) }
     }
-    job.resumes = resume
     job.timeLimit = minutes.map { $0 * 60 }
-    job.overwrites = overwrite
-    return job
   }
 }

@@ -109,11 +109,11 @@ import Testing
     let adaptation = try Adaptation(text, option: "adapter")
     let trained = try #require(Self.trained)
     let other = SmallScene(classes: 4)
-    let before = try trained.contents.map { try Self.values($0.content) }
+    let before = try trained.contents.map { try $0.content.floats().values }
     let adapter = try trained.finetuned(
       other.task(), by: adaptation, keepsHead: true, epochs: text == "lora:r=2" ? 20 : 6, rate: 4e-3,
       RunContext(seed: 5))
-    #expect(try trained.contents.map { try Self.values($0.content) } == before)
+    #expect(try trained.contents.map { try $0.content.floats().values } == before)
     let path = FileManager.default.temporaryDirectory.appendingPathComponent("adapter-\(UUID()).safetensors").path
     defer { try? FileManager.default.removeItem(atPath: path) }
     var card = ModelCard(architecture: trained.id + TrainedAdapter.suffix)
@@ -123,7 +123,7 @@ import Testing
     #expect(adapted.classCount == 4)
     let accuracy = try other.accuracy(adapted)
     #expect(accuracy > (text == "lora:r=2" ? 0.8 : 0.5))
-    let count = adapter.contents.reduce(0) { sum, entry in sum + ((try? Self.values(entry.content).count) ?? 0) }
+    let count = adapter.contents.reduce(0) { sum, entry in sum + ((try? entry.content.floats().values.count) ?? 0) }
     #expect((count * 2 < trained.weightCount) == (text != "none"))
     // Folding changes nothing but roundings: the unfolded network of base and adapter says the same.
     var shape = trained.shape
@@ -166,14 +166,6 @@ import Testing
     #expect(
       refusal([head, down, up, ("levels.9.lora_up.weight", .floats(.zeros([95, 2])))])?.identifier
         == "E-WEIGHTS-UNEXPECTED")
-  }
-
-  private static func values(_ content: SafetensorsWriter.Content) throws -> [Float] {
-    switch content {
-    case .floats(let tensor): tensor.values
-    case .stored(let stored): try stored.floats().values
-    case .integers(let values, _): values.map { Float($0) }
-    }
   }
 
   @Test func cancellationAndMemory() throws {

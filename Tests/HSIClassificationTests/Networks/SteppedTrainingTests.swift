@@ -17,13 +17,7 @@ import Testing
   }
 
   private func contents(_ trained: any TrainedClassifier) throws -> [[Float]] {
-    try trained.contents.map {
-      switch $0.content {
-      case .floats(let tensor): tensor.values
-      case .integers(let values, _): values.map { Float($0) }
-      case .stored(let tensor): try tensor.floats().values
-      }
-    }
+    try trained.contents.map { try $0.content.floats().values }
   }
 
   private static func temporary() -> String {

@@ -202,13 +202,3 @@ import Testing
     }
   }
 }
-
-extension SafetensorsWriter.Content {
-  fileprivate var shape: [Int] {
-    switch self {
-    case .floats(let tensor): tensor.shape
-    case .stored(let tensor): tensor.shape
-    case .integers(_, let shape): shape
-    }
-  }
-}

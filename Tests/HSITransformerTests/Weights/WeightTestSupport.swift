@@ -55,3 +55,16 @@ enum WeightFiles {
     _ = try file.card()
   }
 }
+
+/// A folder that goes with the test.
+final class WeightFolder {
+  private let first: String
+
+  init() throws { first = try WeightFiles.temporary("first") }
+
+  func path(_ name: String) -> String {
+    URL(fileURLWithPath: first).deletingLastPathComponent().appendingPathComponent(name).path
+  }
+
+  deinit { WeightFiles.remove(first) }
+}
