@@ -12,7 +12,7 @@ struct Benchmark: ParsableCommand {
       ChannelDetection.self, CountAccuracy.self,
       NetworkSpeed.self,
       RestorationAccuracy.self, RestoreAccuracy.self, InpaintingSpeed.self,
-      ClassificationAccuracy.self, FewLabelsAccuracy.self,
+      ClassificationAccuracy.self, FewLabelsAccuracy.self, AdapterAccuracy.self,
       ClassificationSpeed.self, DetectionAccuracy.self, DetectionSpeed.self, KillRuns.self, MemoryTable.self,
       ProcessSpeed.self,
     ])

@@ -24,18 +24,28 @@ enum ClassificationScene {
     let start = Date()
     let trained = try classifier.train(task, context)
     let seconds = Date().timeIntervalSince(start)
+    return Run(
+      accuracy: try judged(trained, cube, labels, split, resolution: resolution, context), seconds: seconds,
+      training: task.trainingCounts.reduce(0, +), test: split.pixels(.test, of: labels).labels.count)
+  }
+
+  /// Judges the test pixels of a split.
+  static func judged(
+    _ trained: any TrainedClassifier, _ cube: Cube, _ labels: LabelMap, _ split: Split, resolution: Double?,
+    _ context: RunContext
+  ) throws -> HSIClassification.Accuracy {
     let fitted = try trained.fitted(
       to: cube, resolution: resolution, acceptsAnyRange: true, named: "the model", context)
     let probabilities = try fitted.probabilities(cube, lines: 0..<cube.shape.lines, context)
+    let task = ClassificationTask(
+      scene: cube, training: split.pixels(.training, of: labels), classes: labels.classes.entries)
     let (rows, truth) = task.rows(of: split.pixels(.test, of: labels))
     let result = rows.map { row -> Int? in
       let values = probabilities.row(row)
       return values.indices.reduce(0) { values[$1] > values[$0] ? $1 : $0 }
     }
-    return Run(
-      accuracy: HSIClassification.Accuracy(
-        ConfusionMatrix(classes: labels.classes.count, truth: truth, result: result)),
-      seconds: seconds, training: task.trainingCounts.reduce(0, +), test: truth.count)
+    return HSIClassification.Accuracy(
+      ConfusionMatrix(classes: labels.classes.count, truth: truth, result: result))
   }
 
   /// A scene and its labels from files in a folder; pixels of zeros are no data.

@@ -74,7 +74,8 @@ import Testing
     let place = try SampleScene.workplace()
     try place.run("simulate labels in/s_abundances.dat l.dat --purity 0.5")
     try place.run(
-      "classify train in/s.dat l.dat --train 20% --guard 0 --model lola-specvit-tiny --set epochs=1 --out base.safetensors")
+      "classify train in/s.dat l.dat --train 20% --guard 0 --model lola-specvit-tiny --set epochs=1 --out base.safetensors"
+    )
     let result = try place.run(
       "model prune base.safetensors half.safetensors --pattern 2:4 --train in/s.dat --labels l.dat --epochs 1")
     #expect(result.errors.contains("2:4: "))

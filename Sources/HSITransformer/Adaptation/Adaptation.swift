@@ -21,7 +21,9 @@ public enum Adaptation: Sendable {
 
   /// What can be written, the default first.
   public static var grammar: [String] {
-    Adapters.kinds.map { "\($0.kind):\($0.grammar)" } + ["\(sara.kind):\(sara.grammar)", "\(prune.kind):\(prune.grammar)", none]
+    Adapters.kinds.map { "\($0.kind):\($0.grammar)" } + [
+      "\(sara.kind):\(sara.grammar)", "\(prune.kind):\(prune.grammar)", none,
+    ]
   }
 
   /// Reads what a user wrote; without a kind (`r=8`) it is `lora`.

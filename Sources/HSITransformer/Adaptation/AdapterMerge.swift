@@ -58,7 +58,8 @@ public enum AdapterMerge {
       .enumerated().sorted {
         (Adapters.layer(of: $0.element).number, $0.offset) < (Adapters.layer(of: $1.element).number, $1.offset)
       }.map(\.element)
-    let isWhole = try adapter?.card()?.configuration?[Adaptation.key].flatMap { try? Adaptation($0, option: "") }?.isWhole ?? false
+    let isWhole =
+      try adapter?.card()?.configuration?[Adaptation.key].flatMap { try? Adaptation($0, option: "") }?.isWhole ?? false
     guard !places.isEmpty || !changes.isEmpty || isWhole else { throw TransformerError.noAdapter(path: source.path) }
     func setting(_ key: String) throws -> String? {
       if key == alphaKey, let alpha { return "\(alpha)" }

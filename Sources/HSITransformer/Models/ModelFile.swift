@@ -114,7 +114,8 @@ public struct Model<N: Network>: Sendable {
   /// - Throws: the errors of `SafetensorsWriter.write`.
   public func write(to path: String, overwrite: Bool, inputs: [String] = []) throws {
     try SafetensorsWriter.write(
-      card.packed(network.store.contents()), card: card, metadata: network.linears.adapterMetadata, to: path, overwrite: overwrite,
+      card.packed(network.store.contents()), card: card, metadata: network.linears.adapterMetadata, to: path,
+      overwrite: overwrite,
       inputs: inputs)
   }
 }

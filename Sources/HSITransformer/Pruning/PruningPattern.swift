@@ -18,7 +18,9 @@ public enum PruningPattern: Sendable, Equatable {
   /// - Throws: `CoreError.invalidParameter`.
   public init(_ text: String, option: String) throws {
     let groups = text.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) }
-    if groups.count == 2, let kept = groups[0], let group = groups[1], (2...64).contains(group), (1..<group).contains(kept) {
+    if groups.count == 2, let kept = groups[0], let group = groups[1], (2...64).contains(group),
+      (1..<group).contains(kept)
+    {
       self = .groups(kept: kept, of: group)
       return
     }

@@ -26,7 +26,8 @@ public struct SparseTraining: UpdateRule {
     self.pruning = pruning
     self.penalty = penalty
     dense = Dictionary(
-      uniqueKeysWithValues: store.parameters.filter { pruning.rules[$0.name] != nil }.map { ($0.name, $0.value.copy()) })
+      uniqueKeysWithValues: store.parameters.filter { pruning.rules[$0.name] != nil }.map { ($0.name, $0.value.copy()) }
+    )
   }
 
   public var settings: String { "SR-STE \(pruning.pattern.text), penalty \(penalty), \(adam)" }

@@ -59,7 +59,8 @@ public struct PruneJob: Sendable {
   private func require(_ pruning: Pruning) throws {
     guard pruning.count > 0 else {
       throw CoreError.invalidParameter(
-        name: "\(option: "pattern")", value: pattern.text, requirement: "one that fits a matrix of the network: none has so many inputs")
+        name: "\(option: "pattern")", value: pattern.text,
+        requirement: "one that fits a matrix of the network: none has so many inputs")
     }
   }
 

@@ -47,8 +47,11 @@ struct ModelInfoCommand: ParsableCommand {
     let parameters = ModelInfoCommand.parameters(weights)
     var lines = [
       ("file", weights.path),
-      ("format", "\(weights.format.rawValue), \(weights.tensors.count) tensors, \(MemoryBudget.text(bytes))"
-        + (bytes < dense ? " without their zeros, \(MemoryBudget.text(dense)) with them" : "")),
+      (
+        "format",
+        "\(weights.format.rawValue), \(weights.tensors.count) tensors, \(MemoryBudget.text(bytes))"
+          + (bytes < dense ? " without their zeros, \(MemoryBudget.text(dense)) with them" : "")
+      ),
       ("values", "\(parameters) parameters, \(weights.valueCount - parameters) in statistics and tables"),
     ]
     let holding = try ModelHolding(weights)

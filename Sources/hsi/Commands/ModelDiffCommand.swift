@@ -36,7 +36,9 @@ struct ModelDiffCommand: ParsableCommand {
     func number(_ value: Double) -> Any { value.isFinite ? value : "\(value)" }
     let object: [String: Any] = [
       "only_in_first": difference.onlyInFirst, "only_in_second": difference.onlyInSecond,
-      "reshaped": difference.reshaped.map { ["name": $0.name, "first": $0.first, "second": $0.second] as [String: Any] },
+      "reshaped": difference.reshaped.map {
+        ["name": $0.name, "first": $0.first, "second": $0.second] as [String: Any]
+      },
       "changed": difference.changed.map { change in
         var entry: [String: Any] = [
           "name": change.name, "shape": change.shape, "relative": number(change.relative),

@@ -19,13 +19,17 @@ import Testing
       #expect(try PruningPattern(text, option: "p").text == text)
       #expect(try Adaptation("prune:\(text)", option: "p").text == "prune:\(text)")
     }
-    for text in ["4:4", "0:4", "2:65", "2", "", ":", "2:4:8", "density=0", "density=1", "density=nan", "density", "x=0.5"] {
+    for text in [
+      "4:4", "0:4", "2:65", "2", "", ":", "2:4:8", "density=0", "density=1", "density=nan", "density", "x=0.5",
+    ] {
       #expect(throws: CoreError.self, "\(text)") { try PruningPattern(text, option: "p") }
     }
   }
 
   /// Against the plain definition: groups of neighbours along the inputs at every place of a kernel, the first of equals, tails whole.
-  @Test(arguments: [([5, 8], 2, 4), ([3, 11], 2, 4), ([4, 6, 3], 1, 3), ([2, 9, 1, 3, 3], 2, 4), ([1, 3], 2, 4), ([2, 70], 63, 64)])
+  @Test(arguments: [
+    ([5, 8], 2, 4), ([3, 11], 2, 4), ([4, 6, 3], 1, 3), ([2, 9, 1, 3, 3], 2, 4), ([1, 3], 2, 4), ([2, 70], 63, 64),
+  ])
   func groupsKeepTheirLargest(_ shape: [Int], _ kept: Int, _ group: Int) {
     let weights = numbers(shape, 1)
     let found = PruningRule.groups(kept: kept, of: group).kept(weights)

@@ -32,7 +32,9 @@ import Testing
     try SafetensorsWriter.write(file.contents(), to: dense, overwrite: false)
     #expect(try Data(contentsOf: URL(fileURLWithPath: again)) == Data(contentsOf: URL(fileURLWithPath: path)))
     let plain = try Fixture(URL(fileURLWithPath: dense))
-    #expect(plain.tensors.keys.sorted() == ["b", "w"] && plain["w"].floats.map(\.bitPattern) == tensor.values.map(\.bitPattern))
+    #expect(
+      plain.tensors.keys.sorted() == ["b", "w"]
+        && plain["w"].floats.map(\.bitPattern) == tensor.values.map(\.bitPattern))
   }
 
   /// Two of four: 53 % of the numbers. Dense tensors and tensors of zeros alone stay as they are.
@@ -91,7 +93,8 @@ import Testing
       ], named: "a")
     let second = try WeightFile(
       [
-        ("w", .floats(tuned)), ("same", .floats(base)), ("new", .floats(base)), ("r", .floats(base.reshaped([30, 20]))),
+        ("w", .floats(tuned)), ("same", .floats(base)), ("new", .floats(base)),
+        ("r", .floats(base.reshaped([30, 20]))),
         ("v", .floats(Tensor([3], [3, 0.5, 4]))), ("n", .floats(Tensor([2], [1, .nan]))),
       ], named: "b")
     let found = try WeightDifference(first, second)
