@@ -122,11 +122,11 @@ struct AdapterAccuracy: ParsableCommand {
 }
 
 /// A way of adapting a network that is compared.
-struct AdapterWay {
+struct AdapterWay: Sendable {
   let title: String
   /// What is written behind `--adapter`, for the linear maps `[in, out]` that may carry adapters and the number of all weights; nil for the
   /// network as it is.
-  let adaptation: ([(input: Int, output: Int)], _ weights: Int) -> String?
+  let adaptation: @Sendable ([(input: Int, output: Int)], _ weights: Int) -> String?
 
   private static let rank = 8
 

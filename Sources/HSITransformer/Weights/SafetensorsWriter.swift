@@ -33,7 +33,8 @@ public enum SafetensorsWriter {
       }
     }
 
-    var count: Int {
+    /// Number of values.
+    public var count: Int {
       switch self {
       case .floats(let tensor): tensor.count
       case .stored(let tensor): tensor.count
