@@ -10,28 +10,31 @@ enum AdapterTasks {
         name: "LoLA-SpecViT to another scene", measure: "OA %",
         text: """
           `lola-specvit-tiny`, trained on a simulated AVIRIS scene of eight materials, adapted to Salinas-A with ten labels per class, disjoint \
-          split (`hsi classify finetune`). Not adapted: the same network trained from scratch on these labels.
+          split (`hsi classify finetune`). Not adapted: the same network trained from scratch on these labels. Trials: another simulated scene, six materials.
           """
-      ) { try LoLAAdapterTask(data, $0) },
+      ) { try LoLAAdapterTask(data, isTrial: $0, $1) },
       AdapterTask(
         name: "LESS ViT to labels", measure: "OA %",
         text: """
           `less-tiny` from `less-tiny-base`, Salinas-A with ten labels per class, disjoint split (`hsi classify train --from`). Not adapted: the \
-          head alone is trained.
+          head alone is trained. Trials: a simulated scene of six materials.
           """
-      ) { try LESSAdapterTask(data, $0) },
+      ) { try LESSAdapterTask(data, isTrial: $0, $1) },
       AdapterTask(
         name: "HSDT to another sensor", measure: "MPSNR dB",
         text: """
-          `hsdt-s` on ROSIS: patches of the left half of the Pavia University crop, judged on patches of the right half with noise of all kinds \
-          (`hsi train denoise --from`, 3 epochs of 200 patches of 32 × 32). MPSNR is that of the last weights. Not adapted: the network as it comes.
+          `hsdt-s` on a scene of the CAVE camera: patches of the left half, judged on patches of the right half with noise of all kinds \
+          (`hsi train denoise --from`, 3 epochs of 200 patches of 32 × 32). MPSNR is that of the last weights. Not adapted: the network as it \
+          comes. Trials: Reno.
           """
-      ) { try HSDTAdapterTask(data, $0) },
+      ) { try HSDTAdapterTask(data, isTrial: $0, $1) },
     ]
   }
 
-  /// Salinas-A with its labels and a split of ten labels per class.
-  static func salinas(_ data: String, _ context: RunContext) throws -> (cube: Cube, labels: LabelMap, split: Split) {
+  /// Salinas-A, or for trials a simulated scene on its bands, with labels and a split of ten labels per class.
+  static func target(_ data: String, isTrial: Bool, _ context: RunContext) throws -> (
+    cube: Cube, labels: LabelMap, split: Split
+  ) {
     let usable = (0..<224).filter { !(107...111).contains($0) && !(153...166).contains($0) && $0 != 223 }
     let (cube, labels) = try ClassificationScene.load(
       data, "salinas-a/SalinasA.mat", "salinas-a/SalinasA_gt.mat", axis: SensorTable.named("aviris")?.axis,
@@ -74,8 +77,8 @@ private struct LoLAAdapterTask: PreparedAdapterTask {
   let maps: [(input: Int, output: Int)]
   let weights: Int
 
-  init(_ data: String, _ context: RunContext) throws {
-    target = try AdapterTasks.salinas(data, context)
+  init(_ data: String, isTrial: Bool, _ context: RunContext) throws {
+    target = try AdapterTasks.target(data, isTrial: isTrial, context)
     let (cube, labels) = try ClassificationScene.simulated(target.cube.metadata.axis, materials: 8, seed: 904)
     let split = try SplitRequest(scheme: .random, training: .perClass(100), guardRadius: 0).split(labels, context)
     let task = ClassificationTask(
@@ -96,7 +99,7 @@ private struct LoLAAdapterTask: PreparedAdapterTask {
       classes: target.labels.classes.entries)
   }
 
-  func run(_ adaptation: String?, _ context: RunContext) throws -> AdapterRun {
+  func run(_ adaptation: String?, rate: Double, _ context: RunContext) throws -> AdapterRun {
     let start = Date()
     guard let adaptation else {
       let trained = try Classifiers.named("lola-specvit-tiny").train(task(context), context)
@@ -106,7 +109,8 @@ private struct LoLAAdapterTask: PreparedAdapterTask {
         bytes: try AdapterTasks.size(trained.contents), seconds: seconds)
     }
     let learned = try base.finetuned(
-      task(context), by: Adaptation(adaptation, option: "adapter"), keepsHead: false, epochs: nil, rate: nil, context)
+      task(context), by: Adaptation(adaptation, option: "adapter"), keepsHead: false, epochs: nil,
+      rate: rate * PatchRecipe().rate, context)
     let seconds = Date().timeIntervalSince(start)
     var card = ModelCard(architecture: base.id + TrainedAdapter.suffix)
     card.configuration = learned.configuration
@@ -121,17 +125,12 @@ private struct LoLAAdapterTask: PreparedAdapterTask {
 private struct LESSAdapterTask: PreparedAdapterTask {
   private let target: (cube: Cube, labels: LabelMap, split: Split)
   private let file: WeightFile
-  private let classifier: any PretrainedClassifier
   let maps: [(input: Int, output: Int)]
   let weights: Int
 
-  init(_ data: String, _ context: RunContext) throws {
-    target = try AdapterTasks.salinas(data, context)
+  init(_ data: String, isTrial: Bool, _ context: RunContext) throws {
+    target = try AdapterTasks.target(data, isTrial: isTrial, context)
     file = try WeightFile.open(WeightSearch.locate("less-tiny-base"))
-    guard let classifier = try Classifiers.named("less-tiny") as? any PretrainedClassifier else {
-      throw CoreError.invalidParameter(name: "model", value: "less-tiny", requirement: "a LESS ViT")
-    }
-    self.classifier = classifier
     let encoder = try ModelFile<LESSAutoencoder>(file).configuration.encoder
     let network = LESSSegmenter(
       LESSSegmenter.Configuration(LESSTaskConfiguration(encoder, classes: target.labels.classes.count)),
@@ -140,12 +139,18 @@ private struct LESSAdapterTask: PreparedAdapterTask {
     weights = network.store.parameterCount
   }
 
-  func run(_ adaptation: String?, _ context: RunContext) throws -> AdapterRun {
+  func run(_ adaptation: String?, rate: Double, _ context: RunContext) throws -> AdapterRun {
     let scope = adaptation.map { SegmenterRecipe.Scope.adapted($0) } ?? .head
     var task = ClassificationTask(
       scene: target.cube, training: target.split.pixels(.training, of: target.labels),
       classes: target.labels.classes.entries)
     task.resolution = 3.7
+    guard
+      let classifier = try Classifiers.named("less-tiny", ["rate": SegmenterRecipe().rate * rate])
+        as? any PretrainedClassifier
+    else {
+      throw CoreError.invalidParameter(name: "model", value: "less-tiny", requirement: "a LESS ViT")
+    }
     let start = Date()
     let trained = try classifier.starting(from: file, scope).train(task, context)
     let seconds = Date().timeIntervalSince(start)
@@ -180,8 +185,9 @@ private struct HSDTAdapterTask: PreparedAdapterTask {
   let maps: [(input: Int, output: Int)]
   let weights: Int
 
-  init(_ data: String, _ context: RunContext) throws {
-    guard let scene = CleanScene.keptOut.first(where: { $0.name == "Pavia University" }) else {
+  init(_ data: String, isTrial: Bool, _ context: RunContext) throws {
+    let name = isTrial ? "Reno" : "CAVE feathers"
+    guard let scene = CleanScene.keptOut.first(where: { $0.name == name }) else {
       throw CoreError.invalidParameter(name: "data", value: data, requirement: "the folder of the data sets")
     }
     let cube = try scene.load(data, context)
@@ -207,13 +213,13 @@ private struct HSDTAdapterTask: PreparedAdapterTask {
     return Cube(lines: lines, samples: range.count, pixels: pixels)
   }
 
-  func run(_ adaptation: String?, _ context: RunContext) throws -> AdapterRun {
+  func run(_ adaptation: String?, rate: Double, _ context: RunContext) throws -> AdapterRun {
     var request = DenoisingTraining()
     let model = try Model<HSDT>.read(path)
     request.base = ("hsdt-s", model)
     request.adaptation = adaptation
     (request.epochs, request.patchesPerEpoch, request.patch, request.stride) = (3, 200, 32, 16)
-    (request.scales, request.bandSteps, request.batch, request.rate) = ("1", "1,2", 8, 1e-3)
+    (request.scales, request.bandSteps, request.batch, request.rate) = ("1", "1,2", 8, 1e-3 * rate)
     request.evaluateEvery = 1_000_000
     // A network that is only judged takes a step of nothing.
     if adaptation == nil { (request.epochs, request.patchesPerEpoch, request.rate) = (1, 8, 1e-30) }
