@@ -4,15 +4,19 @@ import HSICore
 
 /// Mean, correlation and covariance of the valid pixels of a source, accumulated over strips.
 ///
-/// Sums are formed inside fixed blocks of `blockPixels` valid pixels, centred on a provisional mean (the first
-/// block's, so that nothing cancels), and in double precision across blocks. Blocks are counted from the first valid
-/// pixel of the scene, so strip height and thread count do not change a bit of the result. Cost N·L² flops.
+/// In double precision sums are exact (`ExactMoments`): no order or division of the pixels changes a bit. In single precision they are
+/// formed inside fixed blocks of `blockPixels` valid pixels, centred on a provisional mean (the first block's, so that nothing cancels),
+/// and in double precision across blocks. Blocks are counted from the first valid pixel of the scene, so strip height and thread
+/// count do not change a bit of the result. Cost N·L² flops in single precision, up to four times as many in double.
+///
+/// Of a source that knows its statistics (`KnownStatistics`) nothing is read.
 public struct SceneStatistics: Sendable {
   /// Arithmetic of the products inside a block.
   public enum Precision: Sendable {
     /// Errors about 1e-7 of the variance: enough for principal components.
     case single
-    /// Errors about 1e-15: needed where the smallest eigenvalues matter (noise estimates). Half the speed.
+    /// Exact sums, rounded once: needed where the smallest eigenvalues matter (noise estimates), and where parts of a scene
+    /// are put together.
     case double
   }
 
@@ -38,6 +42,10 @@ public struct SceneStatistics: Sendable {
   ) throws {
     let claim = context.claimThreads()
     defer { claim.release() }
+    if let known = source as? any KnownStatistics {
+      self = try known.knownStatistics()
+      return
+    }
     let needed = StatisticsAccumulator.bytes(bands: source.shape.bands, precision: precision)
     guard needed <= Double(max(context.memory.bytes, 64 << 20)) else {
       throw CoreError.memory(
@@ -78,6 +86,18 @@ public struct SceneStatistics: Sendable {
   }
 }
 
+/// A source whose pixels have been looked at before: methods that need no more than statistics read nothing of it.
+public protocol KnownStatistics: StripSource {
+  /// The statistics of all pixels, on the bands that are offered.
+  ///
+  /// - Throws: where they are not known after all.
+  func knownStatistics() throws -> SceneStatistics
+  /// The noise from differences of neighbours.
+  ///
+  /// - Throws: where it is not known.
+  func knownNoise() throws -> NeighbourNoise
+}
+
 /// Accumulates `SceneStatistics` from pixels in scene order. Whole blocks are taken from the caller's memory; only
 /// the pixels left over between calls are copied.
 public final class StatisticsAccumulator {
@@ -87,7 +107,8 @@ public final class StatisticsAccumulator {
   static let batch = 16
 
   private let bands: Int
-  private let precision: SceneStatistics.Precision
+  /// Exact sums, in double precision; else the sums below.
+  private let exact: ExactMoments?
   private let pending: PixelMatrix
   private var filled = 0
   private var count = 0
@@ -103,21 +124,21 @@ public final class StatisticsAccumulator {
 
   /// Memory that an accumulator takes: the products of a batch of blocks, their sum, and the covariance at the end.
   static func bytes(bands: Int, precision: SceneStatistics.Precision) -> Double {
-    let square = Double(bands) * Double(bands)
-    return square * (Double(batch) * (precision == .single ? 4 : 8) + 16)
+    guard precision == .single else { return ExactMoments.bytes(bands: bands) }
+    return Double(bands) * Double(bands) * (Double(batch) * 4 + 16)
   }
 
   /// An accumulator for spectra of `bands` values.
   public init(bands: Int, precision: SceneStatistics.Precision = .single) {
     self.bands = bands
-    self.precision = precision
+    exact = precision == .double ? ExactMoments(bands: bands) : nil
     pending = PixelMatrix(rows: StatisticsAccumulator.blockPixels, columns: bands)
     sum = [Double](repeating: 0, count: bands)
-    squares = [Double](repeating: 0, count: bands * bands)
+    squares = [Double](repeating: 0, count: exact == nil ? bands * bands : 0)
     minimum = [Float](repeating: .infinity, count: bands)
     maximum = [Float](repeating: -.infinity, count: bands)
-    let values = bands * (bands + 1)
-    workStride = (values * (precision == .single ? 4 : 8) + 63) / 64 * 64
+    let values = exact == nil ? bands * (bands + 1) : 0
+    workStride = (values * 4 + 63) / 64 * 64
     work = .allocate(byteCount: workStride * StatisticsAccumulator.batch, alignment: 64)
     extremes = PixelMatrix(rows: StatisticsAccumulator.batch, columns: 2 * bands)
     BLAS.prepare()
@@ -153,14 +174,17 @@ public final class StatisticsAccumulator {
     }
   }
 
-  /// Adds what another accumulator has seen, as if its pixels had come after those of this one; associative to rounding. The other
-  /// one may go on.
+  /// Adds what another accumulator of the same precision has seen, as if its pixels had come after those of this one: exact in
+  /// double precision, associative to rounding in single. The other one may go on.
   ///
   /// Blocks are counted from the first pixel of each: parts that begin at multiples of `blockPixels` are cut as the whole is.
   public func merge(_ other: StatisticsAccumulator) {
     precondition(other.bands == bands, "statistics of \(other.bands) bands for \(bands)")
+    precondition((other.exact == nil) == (exact == nil), "statistics of two precisions")
     flushPending()
-    if other.count > 0 {
+    if let exact, let others = other.exact {
+      exact.merge(others)
+    } else if other.count > 0 {
       if count == 0 { shift = other.shift }
       // What the other one summed up is centred on its own shift: y − s = (y − s') + d, d = s' − s.
       let d = zip(other.shift, shift).map { Double($0) - Double($1) }
@@ -186,9 +210,16 @@ public final class StatisticsAccumulator {
     filled = 0
   }
 
+  /// The exact sums of everything added; nil in single precision.
+  public var moments: ExactMoments? {
+    flushPending()
+    return exact
+  }
+
   /// The statistics of everything added.
   public func finish() -> SceneStatistics {
     flushPending()
+    if let exact { return exact.statistics }
     let n = Double(max(count, 1))
     let shift = shift.isEmpty ? [Double](repeating: 0, count: bands) : shift.map(Double.init)
     let offset = sum.map { $0 / n }  // mean of the shifted pixels
@@ -203,6 +234,7 @@ public final class StatisticsAccumulator {
 
   private func flush(_ pixels: UnsafePointer<Float>, pixels n: Int) {
     guard n > 0 else { return }
+    if let exact { return exact.add(pixels, count: n) }
     let block = StatisticsAccumulator.blockPixels
     if shift.isEmpty {
       let rows = min(n, block)
@@ -212,21 +244,17 @@ public final class StatisticsAccumulator {
     }
     let step = block * StatisticsAccumulator.batch
     for start in stride(from: 0, to: n, by: step) {
-      let m = min(step, n - start)
-      switch precision {
-      case .single: flushBatch(Float.self, pixels + start * bands, m)
-      case .double: flushBatch(Double.self, pixels + start * bands, m)
-      }
+      flushBatch(pixels + start * bands, min(step, n - start))
     }
     count += n
   }
 
-  private func flushBatch<T: AccumulationScalar>(_: T.Type, _ pixels: UnsafePointer<Float>, _ n: Int) {
+  private func flushBatch(_ pixels: UnsafePointer<Float>, _ n: Int) {
     let (bands, stride, block) = (self.bands, workStride, StatisticsAccumulator.blockPixels)
     let low = extremes.pointer
     let work = work
-    func parts(_ index: Int) -> (products: T.Pointer, sums: T.Pointer) {
-      let products = (work + index * stride).assumingMemoryBound(to: T.self)
+    func parts(_ index: Int) -> (products: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Float>) {
+      let products = (work + index * stride).assumingMemoryBound(to: Float.self)
       return (products, products + bands * bands)
     }
     shift.withUnsafeBufferPointer { shift in
@@ -234,12 +262,14 @@ public final class StatisticsAccumulator {
       Parallel.forEachChunk(of: n, chunk: block) { index, range in
         let (products, sums) = parts(index)
         let minimum = low + index * 2 * bands
-        withUnsafeTemporaryAllocation(of: T.self, capacity: range.count * bands) { centred in
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: range.count * bands) { centred in
           guard let centred = centred.baseAddress else { return }
-          T.centre(
-            pixels + range.lowerBound * bands, range.count, bands, shift, centred, sums, minimum,
-            minimum + bands)
-          T.rankUpdate(centred, range.count, bands, products)
+          hsi_centre(
+            pixels + range.lowerBound * bands, range.count, bands, shift, centred, sums, minimum, minimum + bands)
+          // Upper triangle of centredᵀ · centred.
+          cblas_ssyrk(
+            CblasRowMajor, CblasUpper, CblasTrans, Int32(bands), Int32(range.count), 1, centred, Int32(bands), 0,
+            products, Int32(bands))
         }
       }
     }
@@ -248,7 +278,7 @@ public final class StatisticsAccumulator {
       let sums = parts(index).sums
       let minimum = low + index * 2 * bands
       for b in 0..<bands {
-        sum[b] += sums[b].asDouble
+        sum[b] += Double(sums[b])
         self.minimum[b] = Swift.min(self.minimum[b], minimum[b])
         maximum[b] = Swift.max(maximum[b], minimum[bands + b])
       }
@@ -258,73 +288,9 @@ public final class StatisticsAccumulator {
       Parallel.forEachChunk(of: bands, chunk: 32) { _, rows in
         for index in 0..<blocks {
           let products = parts(index).products
-          for i in rows { for j in i..<bands { total[i * bands + j] += products[i * bands + j].asDouble } }
+          for i in rows { for j in i..<bands { total[i * bands + j] += Double(products[i * bands + j]) } }
         }
       }
     }
-  }
-}
-
-/// The two arithmetics of a block.
-private protocol AccumulationScalar: BLASScalar {
-  typealias Pointer = UnsafeMutablePointer<Self>
-  var asDouble: Double { get }
-  /// `centred = pixels − shift`, with sums of the result and extremes of the pixels per band.
-  static func centre(
-    _ pixels: UnsafePointer<Float>, _ count: Int, _ bands: Int, _ shift: UnsafePointer<Float>,
-    _ centred: Pointer,
-    _ sums: Pointer, _ minimum: UnsafeMutablePointer<Float>, _ maximum: UnsafeMutablePointer<Float>)
-  /// Upper triangle of `centredᵀ · centred`.
-  static func rankUpdate(_ centred: Pointer, _ count: Int, _ bands: Int, _ products: Pointer)
-}
-
-extension Float: AccumulationScalar {
-  fileprivate var asDouble: Double { Double(self) }
-
-  fileprivate static func centre(
-    _ pixels: UnsafePointer<Float>, _ count: Int, _ bands: Int, _ shift: UnsafePointer<Float>,
-    _ centred: Pointer,
-    _ sums: Pointer, _ minimum: UnsafeMutablePointer<Float>, _ maximum: UnsafeMutablePointer<Float>
-  ) {
-    hsi_centre(pixels, count, bands, shift, centred, sums, minimum, maximum)
-  }
-
-  fileprivate static func rankUpdate(_ centred: Pointer, _ count: Int, _ bands: Int, _ products: Pointer) {
-    cblas_ssyrk(
-      CblasRowMajor, CblasUpper, CblasTrans, Int32(bands), Int32(count), 1, centred, Int32(bands), 0,
-      products,
-      Int32(bands))
-  }
-}
-
-extension Double: AccumulationScalar {
-  fileprivate var asDouble: Double { self }
-
-  fileprivate static func centre(
-    _ pixels: UnsafePointer<Float>, _ count: Int, _ bands: Int, _ shift: UnsafePointer<Float>,
-    _ centred: Pointer,
-    _ sums: Pointer, _ minimum: UnsafeMutablePointer<Float>, _ maximum: UnsafeMutablePointer<Float>
-  ) {
-    sums.update(repeating: 0, count: bands)
-    minimum.update(repeating: .infinity, count: bands)
-    maximum.update(repeating: -.infinity, count: bands)
-    for i in 0..<count {
-      let (row, target) = (pixels + i * bands, centred + i * bands)
-      for b in 0..<bands {
-        let value = row[b]
-        minimum[b] = value < minimum[b] ? value : minimum[b]
-        maximum[b] = value > maximum[b] ? value : maximum[b]
-        let difference = Double(value) - Double(shift[b])
-        target[b] = difference
-        sums[b] += difference
-      }
-    }
-  }
-
-  fileprivate static func rankUpdate(_ centred: Pointer, _ count: Int, _ bands: Int, _ products: Pointer) {
-    cblas_dsyrk(
-      CblasRowMajor, CblasUpper, CblasTrans, Int32(bands), Int32(count), 1, centred, Int32(bands), 0,
-      products,
-      Int32(bands))
   }
 }

@@ -59,7 +59,8 @@ enum BatchExecution {
   ///
   /// - Throws: `BatchError.someFailed`, `.noneDone`, and what the library throws.
   static func run(
-    _ arguments: BatchRunOptions, isForced: Bool = false, onlyFailed: Bool = false, verifies: Bool = false
+    _ arguments: BatchRunOptions, stage: Int? = nil, isForced: Bool = false, onlyFailed: Bool = false,
+    verifies: Bool = false
   ) throws {
     let options = arguments.options
     let quiet = options.run.quiet
@@ -72,6 +73,7 @@ enum BatchExecution {
     settings.shard = try arguments.shard.map {
       try Shard($0, environment: ProcessInfo.processInfo.environment)
     }
+    settings.stage = stage
     settings.isForced = isForced
     settings.onlyFailed = onlyFailed
     settings.verifies = verifies
