@@ -275,7 +275,8 @@ struct ItemPlanner {
     let joins = Set(job.steps.filter { $0.over != nil }.map(\.id))
     let common = values[group[0]].filter { (isScene && shared.contains($0.key)) || joins.contains($0.key) }
     let entry = JobInputs.Entry(
-      path: isScene ? first.path : "all inputs", variables: common, line: step.line, window: nil)
+      path: isScene ? first.path : "all inputs", variables: common, line: step.line, window: nil,
+      columns: Set(group.map { entries[$0].path }).count == 1 ? first.columns : nil)
     let names = values
     var own = common
     let planned = try plan(step, entry, &own) { source in
@@ -367,6 +368,11 @@ struct ItemPlanner {
               ? "hsi \(step.command.joined(separator: " ")) has no option --window" : "has a window of its own"))
       }
       options.append("--window=\(window.sample),\(window.line),\(window.samples),\(window.lines)")
+    }
+    if let columns = entry.columns, step.over != nil, command?.option("columns") != nil, step.command == ["mosaic"],
+      !step.options.contains(where: { $0.name == "columns" })
+    {
+      options.append("--columns=\(columns)")
     }
     if let output { values[step.id] = output }
     return PlannedStep(

@@ -32,6 +32,8 @@ struct JobInputs {
     var line: Int
     /// The part of the raster that is the item; nil for all of it.
     var window: PixelWindow?
+    /// Windows of a row of the raster.
+    var columns: Int?
   }
 
   let entries: [Entry]
@@ -104,6 +106,7 @@ struct JobInputs {
         for (name, window) in windows.windows(lines: size.lines, samples: size.samples) {
           var entry = whole
           entry.window = window
+          entry.columns = (size.samples - 1) / windows.size.samples + 1
           entry.variables["window"] = name
           entry.variables["index"] = "\(entries.count)"
           entries.append(entry)

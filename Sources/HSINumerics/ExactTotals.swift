@@ -127,7 +127,10 @@ final class ExactTotals {
 
   /// Totals from words; nil where there are too many, or not as many as totals.
   convenience init?(count: Int, unit: Int, words: [[Int64]]) {
-    guard words.count <= 24, abs(unit) <= 24, words.allSatisfy({ $0.count == count }) else { return nil }
+    // What single precision can come to, and no more planes than kernels take.
+    guard (-16...12).contains(unit), words.count <= 12 - unit, words.allSatisfy({ $0.count == count }) else {
+      return nil
+    }
     self.init(count: count)
     guard !words.isEmpty else { return }
     reserve(2 * unit, 2 * unit + 2 * words.count - 1)
