@@ -4,7 +4,7 @@ import HSICore
 /// The variables of templates.
 enum PathVariables {
   /// Variables that every item has, and `output`.
-  static let names = ["stem", "name", "dir", "index", "relpath", "output", "input", "window"]
+  static let names = ["stem", "name", "dir", "index", "relpath", "output", "input", "window", "core"]
 
   /// Those of them that say where an input or an output lies.
   static let places: Set<String> = ["dir", "input", "output"]
@@ -105,7 +105,9 @@ struct JobInputs {
         }
         for (name, window) in windows.windows(lines: size.lines, samples: size.samples) {
           var entry = whole
-          entry.window = window
+          let (all, core) = windows.grown(window, lines: size.lines, samples: size.samples)
+          entry.window = all
+          entry.variables["core"] = "\(core.sample),\(core.line),\(core.samples),\(core.lines)"
           entry.columns = (size.samples - 1) / windows.size.samples + 1
           entry.variables["window"] = name
           entry.variables["index"] = "\(entries.count)"

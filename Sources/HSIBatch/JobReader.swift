@@ -94,14 +94,18 @@ struct JobReader {
   func inputs(_ value: JobValue) throws -> [(source: BatchJob.Input, line: Int)] {
     try list(value, "inputs").map { entry in
       guard case .map = entry.content else { return (.pattern(try text(entry, "inputs")), entry.line) }
-      let fields = try fields(entry, of: "an input", known: ["list", "table", "scene", "windows"])
+      let fields = try fields(entry, of: "an input", known: ["list", "table", "scene", "windows", "overlap"])
       if let list = fields["list"], fields.count == 1 { return (.list(try text(list, "list")), list.line) }
       if let table = fields["table"], fields.count == 1 {
         return (.table(try text(table, "table")), table.line)
       }
-      if let scene = fields["scene"], let windows = fields["windows"], fields.count == 2 {
+      if let scene = fields["scene"], let windows = fields["windows"],
+        fields.count == (fields["overlap"] == nil ? 2 : 3)
+      {
         do {
-          return (.windows(try text(scene, "scene"), try SceneWindows(text(windows, "windows"))), scene.line)
+          var cut = try SceneWindows(text(windows, "windows"))
+          cut.overlap = try fields["overlap"].map { try number($0, "overlap", 0...1_000_000) } ?? 0
+          return (.windows(try text(scene, "scene"), cut), scene.line)
         } catch let problem as TemplateProblem {
           throw error(windows.line, "`windows`: \(problem.detail)")
         }

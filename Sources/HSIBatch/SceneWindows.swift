@@ -4,6 +4,8 @@ import HSICore
 struct SceneWindows: Sendable {
   /// Width and height of a window; those at the right and lower edges are smaller.
   let size: (samples: Int, lines: Int)
+  /// Pixels by which a window is made larger on all sides, as far as the raster goes.
+  var overlap = 0
 
   /// Largest extent of a window.
   private static let largest = 1 << 30
@@ -17,6 +19,18 @@ struct SceneWindows: Sendable {
       (1...SceneWindows.largest).contains(samples), (1...SceneWindows.largest).contains(lines)
     else { throw TemplateProblem(detail: "`\(text)` is no size of windows: 2048, or 1024x256 (width and height)") }
     size = (samples, lines)
+  }
+
+  /// A window with its overlap, and the window within that.
+  func grown(_ window: PixelWindow, lines: Int, samples: Int) -> (all: PixelWindow, core: PixelWindow) {
+    let (top, left) = (max(0, window.line - overlap), max(0, window.sample - overlap))
+    let bottom = min(lines, window.line + window.lines + overlap)
+    let right = min(samples, window.sample + window.samples + overlap)
+    return (
+      PixelWindow(line: top, sample: left, lines: bottom - top, samples: right - left),
+      PixelWindow(
+        line: window.line - top, sample: window.sample - left, lines: window.lines, samples: window.samples)
+    )
   }
 
   /// Number of windows of a raster.

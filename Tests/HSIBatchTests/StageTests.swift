@@ -52,6 +52,28 @@ struct StageTests {
     }
   }
 
+  /// The window with its overlap is read; what lies within is cut out by its place there.
+  @Test func windowsMayOverlap() throws {
+    let place = try BatchWorkplace()
+    try place.write("scene", "50 100")
+    let text = """
+      version: 1
+      inputs:
+        - { scene: scene, windows: 40x30, overlap: 6 }
+      steps:
+        - { id: a, run: work, out: "a/{window}" }
+        - { id: b, run: work, with: { window: "{core}" }, in: a, out: "b/{window}" }
+      """
+    let plan = try plan(place, text)
+    #expect(plan.job.stages == 1 && plan.items.count == 6)
+    #expect(plan.items[0].steps.map(\.options) == [["--window=0,0,46,36"], ["--window=0,0,40,30"]])
+    #expect(plan.items[4].steps.map(\.options) == [["--window=34,24,52,26"], ["--window=6,6,40,20"]])
+    #expect(plan.items[5].steps.map(\.options) == [["--window=74,24,26,26"], ["--window=6,6,20,20"]])
+    #expect(throws: BatchError.self) {
+      try self.plan(place, text.replacingOccurrences(of: "overlap: 6", with: "overlap: -1"))
+    }
+  }
+
   @Test func itemsComeInStages() throws {
     let place = try BatchWorkplace()
     try place.write("scene", "50 100")
