@@ -36,6 +36,10 @@ public struct BatchItem: Sendable {
   public let id: String
   /// The input as it was named.
   public let path: String
+  /// What tells it from others for people: the input, with its window where it is one, or the step that joins many.
+  public let label: String
+  /// The part of the raster that is read; nil for all of it.
+  let window: PixelWindow?
   /// In the order in which they run.
   public let steps: [PlannedStep]
   /// All items of the stages before are done when it begins; from 0.
@@ -228,7 +232,8 @@ struct ItemPlanner {
           items.append(
             BatchItem(
               index: items.count, id: identifier(entries[index]) + (stage == 0 ? "" : "-\(stage)"),
-              path: entries[index].path, steps: planned, stage: stage))
+              path: entries[index].path, label: label(entries[index]), window: entries[index].window, steps: planned,
+              stage: stage))
         }
       }
       for step in steps where step.over != nil {
@@ -236,6 +241,11 @@ struct ItemPlanner {
       }
     }
     return items
+  }
+
+  private func label(_ entry: JobInputs.Entry) -> String {
+    guard entry.window != nil, let name = entry.variables["window"] else { return entry.path }
+    return "\(entry.path) (window \(name))"
   }
 
   /// The variables of an input before any step.
@@ -294,8 +304,8 @@ struct ItemPlanner {
     var digest = SHA256()
     digest.update(Array((job.name + "\0" + step.id + "\0" + entry.path).utf8))
     return BatchItem(
-      index: index, id: step.id + "-" + digest.hexadecimal().prefix(10), path: entry.path, steps: [planned],
-      stage: stage)
+      index: index, id: step.id + "-" + digest.hexadecimal().prefix(10), path: entry.path,
+      label: "\(step.id) of \(isScene ? first.path : "all inputs")", window: nil, steps: [planned], stage: stage)
   }
 
   private func expand(

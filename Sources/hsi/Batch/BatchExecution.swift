@@ -95,9 +95,9 @@ enum BatchExecution {
 
   private static func line(_ event: BatchEvent) -> String? {
     switch event {
-    case .done(let item, let seconds, false): "\(item.path): done in \(ProgressDisplay.duration(seconds))"
+    case .done(let item, let seconds, false): "\(item.label): done in \(ProgressDisplay.duration(seconds))"
     case .failed(let item, let step, let exit, let message, let log):
-      "\(item.path): step \(step) failed with exit code \(exit): \(message); log \(log)"
+      "\(item.label): step \(step) failed with exit code \(exit): \(message); log \(log)"
     case .waiting(let items): "waiting for \(items) items that other processes work on"
     case .done, .damagedManifest: nil
     }
