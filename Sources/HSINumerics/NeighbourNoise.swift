@@ -22,7 +22,7 @@ public struct NeighbourNoise: Sendable {
       return
     }
     let bands = source.shape.bands
-    let needed = StatisticsAccumulator.bytes(bands: bands, precision: .double)
+    let needed = StatisticsAccumulator.bytes(bands: bands, precision: .exact)
     guard needed <= Double(max(context.memory.bytes, 64 << 20)) else {
       throw CoreError.memory(
         purpose: "noise of \(bands) bands", needed: Int(clamping: min(needed, 5e18)), budget: context.memory.bytes)

@@ -4,10 +4,10 @@ import HSICore
 
 /// Mean, correlation and covariance of the valid pixels of a source, accumulated over strips.
 ///
-/// In double precision sums are exact (`ExactMoments`): no order or division of the pixels changes a bit. In single precision they are
-/// formed inside fixed blocks of `blockPixels` valid pixels, centred on a provisional mean (the first block's, so that nothing cancels),
-/// and in double precision across blocks. Blocks are counted from the first valid pixel of the scene, so strip height and thread
-/// count do not change a bit of the result. Cost N·L² flops in single precision, up to four times as many in double.
+/// Sums are formed inside fixed blocks of `blockPixels` valid pixels, centred on a provisional mean (the first
+/// block's, so that nothing cancels), and in double precision across blocks. Blocks are counted from the first valid
+/// pixel of the scene, so strip height and thread count do not change a bit of the result. Cost N·L² flops. Exact sums
+/// (`ExactMoments`) depend on no order or division of the pixels at all.
 ///
 /// Of a source that knows its statistics (`KnownStatistics`) nothing is read.
 public struct SceneStatistics: Sendable {
@@ -15,9 +15,11 @@ public struct SceneStatistics: Sendable {
   public enum Precision: Sendable {
     /// Errors about 1e-7 of the variance: enough for principal components.
     case single
-    /// Exact sums, rounded once: needed where the smallest eigenvalues matter (noise estimates), and where parts of a scene
-    /// are put together.
+    /// Errors about 1e-15: needed where the smallest eigenvalues matter (noise estimates). Half the speed.
     case double
+    /// No errors but one rounding at the end: where statistics may come from parts of a scene that were put together, so that
+    /// they are the same bits. A third of the speed of double precision.
+    case exact
   }
 
   /// Number of valid pixels.
@@ -107,7 +109,8 @@ public final class StatisticsAccumulator {
   static let batch = 16
 
   private let bands: Int
-  /// Exact sums, in double precision; else the sums below.
+  private let precision: SceneStatistics.Precision
+  /// Exact sums where they are wanted; else the sums below.
   private let exact: ExactMoments?
   private let pending: PixelMatrix
   private var filled = 0
@@ -124,21 +127,23 @@ public final class StatisticsAccumulator {
 
   /// Memory that an accumulator takes: the products of a batch of blocks, their sum, and the covariance at the end.
   static func bytes(bands: Int, precision: SceneStatistics.Precision) -> Double {
-    guard precision == .single else { return ExactMoments.bytes(bands: bands) }
-    return Double(bands) * Double(bands) * (Double(batch) * 4 + 16)
+    guard precision != .exact else { return ExactMoments.bytes(bands: bands) }
+    let square = Double(bands) * Double(bands)
+    return square * (Double(batch) * (precision == .single ? 4 : 8) + 16)
   }
 
   /// An accumulator for spectra of `bands` values.
   public init(bands: Int, precision: SceneStatistics.Precision = .single) {
     self.bands = bands
-    exact = precision == .double ? ExactMoments(bands: bands) : nil
+    self.precision = precision
+    exact = precision == .exact ? ExactMoments(bands: bands) : nil
     pending = PixelMatrix(rows: StatisticsAccumulator.blockPixels, columns: bands)
     sum = [Double](repeating: 0, count: bands)
     squares = [Double](repeating: 0, count: exact == nil ? bands * bands : 0)
     minimum = [Float](repeating: .infinity, count: bands)
     maximum = [Float](repeating: -.infinity, count: bands)
     let values = exact == nil ? bands * (bands + 1) : 0
-    workStride = (values * 4 + 63) / 64 * 64
+    workStride = (values * (precision == .single ? 4 : 8) + 63) / 64 * 64
     work = .allocate(byteCount: workStride * StatisticsAccumulator.batch, alignment: 64)
     extremes = PixelMatrix(rows: StatisticsAccumulator.batch, columns: 2 * bands)
     BLAS.prepare()
@@ -174,13 +179,13 @@ public final class StatisticsAccumulator {
     }
   }
 
-  /// Adds what another accumulator of the same precision has seen, as if its pixels had come after those of this one: exact in
-  /// double precision, associative to rounding in single. The other one may go on.
+  /// Adds what another accumulator of the same precision has seen, as if its pixels had come after those of this one; associative to
+  /// rounding, and exact sums without it. The other one may go on.
   ///
   /// Blocks are counted from the first pixel of each: parts that begin at multiples of `blockPixels` are cut as the whole is.
   public func merge(_ other: StatisticsAccumulator) {
     precondition(other.bands == bands, "statistics of \(other.bands) bands for \(bands)")
-    precondition((other.exact == nil) == (exact == nil), "statistics of two precisions")
+    precondition(other.precision == precision, "statistics of two precisions")
     flushPending()
     if let exact, let others = other.exact {
       exact.merge(others)
@@ -208,12 +213,6 @@ public final class StatisticsAccumulator {
   private func flushPending() {
     flush(pending.pointer, pixels: filled)
     filled = 0
-  }
-
-  /// The exact sums of everything added; nil in single precision.
-  public var moments: ExactMoments? {
-    flushPending()
-    return exact
   }
 
   /// The statistics of everything added.
@@ -244,17 +243,22 @@ public final class StatisticsAccumulator {
     }
     let step = block * StatisticsAccumulator.batch
     for start in stride(from: 0, to: n, by: step) {
-      flushBatch(pixels + start * bands, min(step, n - start))
+      let m = min(step, n - start)
+      switch precision {
+      case .single: flushBatch(Float.self, pixels + start * bands, m)
+      case .double: flushBatch(Double.self, pixels + start * bands, m)
+      case .exact: break
+      }
     }
     count += n
   }
 
-  private func flushBatch(_ pixels: UnsafePointer<Float>, _ n: Int) {
+  private func flushBatch<T: AccumulationScalar>(_: T.Type, _ pixels: UnsafePointer<Float>, _ n: Int) {
     let (bands, stride, block) = (self.bands, workStride, StatisticsAccumulator.blockPixels)
     let low = extremes.pointer
     let work = work
-    func parts(_ index: Int) -> (products: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Float>) {
-      let products = (work + index * stride).assumingMemoryBound(to: Float.self)
+    func parts(_ index: Int) -> (products: T.Pointer, sums: T.Pointer) {
+      let products = (work + index * stride).assumingMemoryBound(to: T.self)
       return (products, products + bands * bands)
     }
     shift.withUnsafeBufferPointer { shift in
@@ -262,14 +266,12 @@ public final class StatisticsAccumulator {
       Parallel.forEachChunk(of: n, chunk: block) { index, range in
         let (products, sums) = parts(index)
         let minimum = low + index * 2 * bands
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: range.count * bands) { centred in
+        withUnsafeTemporaryAllocation(of: T.self, capacity: range.count * bands) { centred in
           guard let centred = centred.baseAddress else { return }
-          hsi_centre(
-            pixels + range.lowerBound * bands, range.count, bands, shift, centred, sums, minimum, minimum + bands)
-          // Upper triangle of centredᵀ · centred.
-          cblas_ssyrk(
-            CblasRowMajor, CblasUpper, CblasTrans, Int32(bands), Int32(range.count), 1, centred, Int32(bands), 0,
-            products, Int32(bands))
+          T.centre(
+            pixels + range.lowerBound * bands, range.count, bands, shift, centred, sums, minimum,
+            minimum + bands)
+          T.rankUpdate(centred, range.count, bands, products)
         }
       }
     }
@@ -278,7 +280,7 @@ public final class StatisticsAccumulator {
       let sums = parts(index).sums
       let minimum = low + index * 2 * bands
       for b in 0..<bands {
-        sum[b] += Double(sums[b])
+        sum[b] += sums[b].asDouble
         self.minimum[b] = Swift.min(self.minimum[b], minimum[b])
         maximum[b] = Swift.max(maximum[b], minimum[bands + b])
       }
@@ -288,9 +290,73 @@ public final class StatisticsAccumulator {
       Parallel.forEachChunk(of: bands, chunk: 32) { _, rows in
         for index in 0..<blocks {
           let products = parts(index).products
-          for i in rows { for j in i..<bands { total[i * bands + j] += Double(products[i * bands + j]) } }
+          for i in rows { for j in i..<bands { total[i * bands + j] += products[i * bands + j].asDouble } }
         }
       }
     }
+  }
+}
+
+/// The two arithmetics of a block.
+private protocol AccumulationScalar: BLASScalar {
+  typealias Pointer = UnsafeMutablePointer<Self>
+  var asDouble: Double { get }
+  /// `centred = pixels − shift`, with sums of the result and extremes of the pixels per band.
+  static func centre(
+    _ pixels: UnsafePointer<Float>, _ count: Int, _ bands: Int, _ shift: UnsafePointer<Float>,
+    _ centred: Pointer,
+    _ sums: Pointer, _ minimum: UnsafeMutablePointer<Float>, _ maximum: UnsafeMutablePointer<Float>)
+  /// Upper triangle of `centredᵀ · centred`.
+  static func rankUpdate(_ centred: Pointer, _ count: Int, _ bands: Int, _ products: Pointer)
+}
+
+extension Float: AccumulationScalar {
+  fileprivate var asDouble: Double { Double(self) }
+
+  fileprivate static func centre(
+    _ pixels: UnsafePointer<Float>, _ count: Int, _ bands: Int, _ shift: UnsafePointer<Float>,
+    _ centred: Pointer,
+    _ sums: Pointer, _ minimum: UnsafeMutablePointer<Float>, _ maximum: UnsafeMutablePointer<Float>
+  ) {
+    hsi_centre(pixels, count, bands, shift, centred, sums, minimum, maximum)
+  }
+
+  fileprivate static func rankUpdate(_ centred: Pointer, _ count: Int, _ bands: Int, _ products: Pointer) {
+    cblas_ssyrk(
+      CblasRowMajor, CblasUpper, CblasTrans, Int32(bands), Int32(count), 1, centred, Int32(bands), 0,
+      products,
+      Int32(bands))
+  }
+}
+
+extension Double: AccumulationScalar {
+  fileprivate var asDouble: Double { self }
+
+  fileprivate static func centre(
+    _ pixels: UnsafePointer<Float>, _ count: Int, _ bands: Int, _ shift: UnsafePointer<Float>,
+    _ centred: Pointer,
+    _ sums: Pointer, _ minimum: UnsafeMutablePointer<Float>, _ maximum: UnsafeMutablePointer<Float>
+  ) {
+    sums.update(repeating: 0, count: bands)
+    minimum.update(repeating: .infinity, count: bands)
+    maximum.update(repeating: -.infinity, count: bands)
+    for i in 0..<count {
+      let (row, target) = (pixels + i * bands, centred + i * bands)
+      for b in 0..<bands {
+        let value = row[b]
+        minimum[b] = value < minimum[b] ? value : minimum[b]
+        maximum[b] = value > maximum[b] ? value : maximum[b]
+        let difference = Double(value) - Double(shift[b])
+        target[b] = difference
+        sums[b] += difference
+      }
+    }
+  }
+
+  fileprivate static func rankUpdate(_ centred: Pointer, _ count: Int, _ bands: Int, _ products: Pointer) {
+    cblas_dsyrk(
+      CblasRowMajor, CblasUpper, CblasTrans, Int32(bands), Int32(count), 1, centred, Int32(bands), 0,
+      products,
+      Int32(bands))
   }
 }
