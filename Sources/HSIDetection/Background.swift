@@ -44,13 +44,13 @@ public struct Background: Sendable {
   ) throws {
     let claim = context.claimThreads()
     defer { claim.release() }
-    var statistics = try SceneStatistics(source, context, label: "background", precision: .exact)
+    var statistics = try SceneStatistics(source, context, label: "background", precision: .double)
     try self.init(statistics, isCentred: isCentred, shrinkage: shrinkage)
     guard excluded > 0, statistics.count > 2 else { return }
     // The distances of all pixels decide which are left out.
     let plan = whitening(isCentred: true)
     let limit = try Background.limit(plan, source, share: excluded, context)
-    let accumulator = StatisticsAccumulator(bands: source.shape.bands, precision: .exact)
+    let accumulator = StatisticsAccumulator(bands: source.shape.bands, precision: .double)
     let (kept, distances) = (PixelMatrix(rows: 0, columns: source.shape.bands), PixelMatrix(rows: 0, columns: 2))
     let bytes = 4 * source.shape.bands + 8
     try source.forEachStrip(context, label: "background", extraBytesPerPixel: bytes) { strip in

@@ -1,7 +1,7 @@
 import CKernels
 import HSICore
 
-/// Exact moments of the differences of pixels and their neighbours above to the left, from strips in the order of the scene.
+/// Moments of the differences of pixels and their neighbours above to the left, from strips in the order of the scene.
 ///
 /// A window of a scene counts the pairs whose lower right pixel is in it: it is handed a margin above and to the left, and the pairs of
 /// windows that cover a scene are those of the scene.
@@ -9,22 +9,35 @@ import HSICore
 /// ```swift
 /// let differences = NeighbourDifferences(bands: scene.shape.bands, samples: scene.shape.samples, step: NeighbourDifferences.step(scene.shape))
 /// try scene.forEachStrip(context, label: "noise") { differences.add($0) }
-/// let noise = NeighbourNoise(differences.moments)
+/// let noise = NeighbourNoise(differences: differences.statistics)
 /// ```
 public final class NeighbourDifferences {
   /// How far up and to the left the neighbour is: 0 or 1 each.
   public let step: (lines: Int, samples: Int)
-  /// The moments of the differences so far.
+  /// The exact moments of the differences so far, where the sums are exact.
   public var moments: ExactMoments {
+    flush()
+    // What is still waiting for a whole block goes in.
+    _ = sums.finish()
+    guard let exact = sums.exact else { preconditionFailure("moments of sums that are not exact") }
+    return exact
+  }
+
+  /// Mean and covariance of the differences so far.
+  public var statistics: SceneStatistics {
+    flush()
+    return sums.finish()
+  }
+
+  private func flush() {
     if filled > 0 { sums.add(pending.pointer, count: filled) }
     filled = 0
-    return sums
   }
 
   private let bands: Int
   private let samples: Int
   private let margin: (lines: Int, samples: Int)
-  private let sums: ExactMoments
+  private let sums: StatisticsAccumulator
   private let pending: PixelMatrix
   private var filled = 0
   // The last line of the strip before: its pixels, and their rows by sample.
@@ -34,8 +47,8 @@ public final class NeighbourDifferences {
 
   /// Memory per pixel of a strip.
   public static let bytesPerPixel = 12
-  /// Differences that are computed at a time.
-  private static let batch = 8192
+  /// Differences that are computed at a time: whole batches of the accumulator.
+  private static let batch = StatisticsAccumulator.blockPixels * StatisticsAccumulator.batch
 
   /// Nothing yet.
   ///
@@ -44,11 +57,13 @@ public final class NeighbourDifferences {
   ///   - samples: of the strips, margin included.
   ///   - step: `step` of the shape of the whole scene.
   ///   - margin: lines above and samples to the left that are not of the window.
+  ///   - precision: of the sums; exact ones can be merged with those of other windows.
   public init(
-    bands: Int, samples: Int, step: (lines: Int, samples: Int), margin: (lines: Int, samples: Int) = (0, 0)
+    bands: Int, samples: Int, step: (lines: Int, samples: Int), margin: (lines: Int, samples: Int) = (0, 0),
+    precision: SceneStatistics.Precision = .exact
   ) {
     (self.bands, self.samples, self.step, self.margin) = (bands, samples, step, margin)
-    sums = ExactMoments(bands: bands)
+    sums = StatisticsAccumulator(bands: bands, precision: precision)
     pending = PixelMatrix(rows: NeighbourDifferences.batch, columns: bands)
     previous = PixelMatrix(rows: 0, columns: bands)
     previousRows = [Int32](repeating: -1, count: samples)

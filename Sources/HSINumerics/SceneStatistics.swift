@@ -111,7 +111,7 @@ public final class StatisticsAccumulator {
   private let bands: Int
   private let precision: SceneStatistics.Precision
   /// Exact sums where they are wanted; else the sums below.
-  private let exact: ExactMoments?
+  let exact: ExactMoments?
   private let pending: PixelMatrix
   private var filled = 0
   private var count = 0

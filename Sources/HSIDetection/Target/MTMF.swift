@@ -34,7 +34,7 @@ public struct MTMF: TargetDetector, PixelDetector {
     defer { claim.release() }
     let size = source.shape.bands
     try TargetFilters.check(targets, bands: size)
-    let statistics = try SceneStatistics(source, context, label: "background", precision: .exact)
+    let statistics = try SceneStatistics(source, context, label: "background", precision: .double)
     guard statistics.count >= 2 else {
       throw DetectionError.tooFewPixels(valid: statistics.count, needed: 2, purpose: "a background")
     }

@@ -20,7 +20,7 @@ struct Subspace {
   init(
     of source: any StripSource, room targets: Int, _ parameters: MethodParameters, _ context: RunContext
   ) throws {
-    let statistics = try SceneStatistics(source, context, label: "background", precision: .exact)
+    let statistics = try SceneStatistics(source, context, label: "background", precision: .double)
     guard statistics.count > 0 else {
       throw DetectionError.tooFewPixels(valid: 0, needed: 1, purpose: "a background")
     }

@@ -23,7 +23,7 @@ public struct NoiseFractionTransform: SpectralTransform {
   public func fit(_ source: any StripSource, components: Int?, _ context: RunContext) throws -> FittedTransform {
     let claim = context.claimThreads()
     defer { claim.release() }
-    let statistics = try SceneStatistics(source, context, precision: .exact)
+    let statistics = try SceneStatistics(source, context, precision: .double)
     try ComponentCount.requirePixels(statistics.count)
     let noise: Matrix<Double>
     if byRegression {

@@ -20,7 +20,7 @@ public struct PrincipalComponentTransform: SpectralTransform {
   public func fit(_ source: any StripSource, components: Int?, _ context: RunContext) throws -> FittedTransform {
     let claim = context.claimThreads()
     defer { claim.release() }
-    let statistics = try SceneStatistics(source, context, precision: .exact)
+    let statistics = try SceneStatistics(source, context, precision: .double)
     try ComponentCount.requirePixels(statistics.count)
     let linear = try LinearTransform.principalComponents(
       statistics, count: components ?? source.shape.bands, whitened: isWhitened)

@@ -28,7 +28,7 @@ final class StatisticsSource: KnownStatistics {
     let (pixels, differences) = try file.fitted(to: source.metadata, of: name)
     (shape, metadata, count) = (source.shape, source.metadata, file.count)
     (self.path, self.method) = (path, method)
-    (statistics, noise) = (pixels.statistics, NeighbourNoise(differences))
+    (statistics, noise) = (pixels.statistics, NeighbourNoise(differences: differences.statistics))
     if !file.isComplete {
       context.warn(
         "W-STATISTICS-PART",
