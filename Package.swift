@@ -119,7 +119,7 @@ let package = Package(
       path: "Tests/HSITestSupport"),
     .testTarget(name: "HSICoreTests", dependencies: ["HSICore", "HSITestSupport"]),
     .testTarget(
-      name: "HSINumericsTests", dependencies: ["CKernels", "HSINumerics", "HSITestSupport"]),
+      name: "HSINumericsTests", dependencies: ["CKernels", "HSINumerics", "HSITestSupport"], exclude: ["Fixtures"]),
     .testTarget(
       name: "HSISpectralTests", dependencies: ["CKernels", "HSISpectral", "HSINumerics", "HSITestSupport"],
       resources: [.copy("Fixtures")]),

@@ -25,6 +25,8 @@ public struct BatchJob: Sendable {
     case list(String)
     /// A CSV file with a column `path`.
     case table(String)
+    /// The windows of one raster.
+    case windows(String, SceneWindows)
   }
 
   /// A value of an option in `with`.
@@ -45,9 +47,19 @@ public struct BatchJob: Sendable {
     case path(PathTemplate)
   }
 
-  /// One command for every item.
+  /// What a step joins.
+  enum Join: String, Sendable {
+    /// The outputs of all items.
+    case all
+    /// Those of the windows of one raster.
+    case scene
+  }
+
+  /// One command for every item, or with `over` for many together.
   struct Step: Sendable {
     var id: String
+    /// What it joins; nil for a step of every item.
+    var over: Join?
     /// `["classify", "predict"]`.
     var command: [String]
     var options: [(name: String, value: Value, line: Int)]
@@ -68,6 +80,8 @@ public struct BatchJob: Sendable {
   let output: PathTemplate?
   /// In an order in which every step comes after those that it uses.
   let steps: [Step]
+  /// Number of stages: all items of one are done before the next begins.
+  public var stages: Int { Stages(steps).count }
   /// How often a failed step is tried again.
   public let retries: Int
   /// Whether other items go on when one failed.

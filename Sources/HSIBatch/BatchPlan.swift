@@ -36,8 +36,14 @@ public struct BatchItem: Sendable {
   public let id: String
   /// The input as it was named.
   public let path: String
+  /// What tells it from others for people: the input, with its window where it is one, or the step that joins many.
+  public let label: String
+  /// The part of the raster that is read; nil for all of it.
+  let window: PixelWindow?
   /// In the order in which they run.
   public let steps: [PlannedStep]
+  /// All items of the stages before are done when it begins; from 0.
+  public let stage: Int
 }
 
 /// A job spelled out: which command reads and writes what. Nothing has been run or written when it exists.
@@ -58,12 +64,8 @@ public struct BatchPlan: Sendable {
     try StepCheck(job, catalogue).run()
     let manifest = Manifest(folder: BatchFiles(job).manifest)
     manifest.refresh()
-    let inputs = try JobInputs(job, isLenient: isLenient) { manifest.owns($0) }
-    var items: [BatchItem] = []
-    items.reserveCapacity(inputs.entries.count)
-    for (index, entry) in inputs.entries.enumerated() {
-      items.append(try ItemPlanner(job, catalogue).item(entry, index: index))
-    }
+    let inputs = try JobInputs(job, isLenient: isLenient, sizeOf: catalogue.sizeOfRaster) { manifest.owns($0) }
+    let items = try ItemPlanner(job, catalogue).items(inputs.entries)
     try BatchPlan.check(items, inputs, job)
     if !isLenient { try BatchPlan.checkReadFiles(items, job) }
     self.items = items
@@ -74,6 +76,8 @@ public struct BatchPlan: Sendable {
     var identifiers: [String: Int] = [:]
     for item in items {
       if let other = identifiers.updateValue(item.index, forKey: item.id) {
+        // Items of the first stage are the inputs, in their order; those of later ones repeat what is wrong with them.
+        guard max(other, item.index) < inputs.entries.count else { continue }
         throw BatchError.collidingOutputs(
           path: job.path,
           detail: "the input \(item.path) is listed twice (lines \(inputs.entries[other].line) and "
@@ -185,6 +189,7 @@ struct StepCheck {
     let given = step.inputs.count + (step.output == nil ? 0 : 1)
     let wanted = command.arguments.count
     guard given == wanted || (command.takesMore && given > wanted) else {
+      if step.over != nil, command.takesMore { return }
       let names = command.arguments.map { $0.uppercased() }.joined(separator: " ")
       throw error(
         step.line,
@@ -209,63 +214,181 @@ struct ItemPlanner {
 
   init(_ job: BatchJob, _ catalogue: CommandCatalogue) { (self.job, self.catalogue) = (job, catalogue) }
 
-  func item(_ entry: JobInputs.Entry, index: Int) throws -> BatchItem {
-    var values = entry.variables
-    let ids = Set(job.steps.map(\.id))
-    func expand(_ template: PathTemplate, _ name: String, _ line: Int?, isOutput: Bool = false) throws -> String {
-      do {
-        let text =
-          try isOutput
-          ? template.output(values, places: ids.union(PathVariables.places)) : template.expanded(values)
-        guard !text.isEmpty else { throw TemplateProblem(detail: "it is empty for \(entry.path)") }
-        return text
-      } catch let problem as TemplateProblem {
-        throw BatchError.badJob(path: job.path, line: line, detail: "`\(name)`: \(problem.detail)")
-      }
-    }
-    if let output = job.output { values["output"] = try expand(output, "output", nil, isOutput: true) }
-    var steps: [PlannedStep] = []
-    for step in job.steps {
-      let output = try step.output.map { try expand($0, "out", step.line, isOutput: true) }
-      let inputs = try step.inputs.map { source in
-        switch source {
-        case .item: entry.path
-        case .step(let id): values[id] ?? ""
-        case .path(let path): try expand(path, "in", step.line)
+  /// The items of all stages: inputs with their steps, and what joins their outputs.
+  ///
+  /// - Throws: `BatchError.badJob`.
+  func items(_ entries: [JobInputs.Entry]) throws -> [BatchItem] {
+    let stages = Stages(job.steps)
+    var values = try entries.map(started)
+    var items: [BatchItem] = []
+    items.reserveCapacity(entries.count)
+    for stage in 0..<stages.count {
+      let steps = job.steps.filter { stages.of[$0.id] == stage }
+      let own = steps.filter { $0.over == nil }
+      // The first stage has all inputs, whether it does anything with them or not, so that indices are theirs.
+      if !own.isEmpty || stage == 0 {
+        for index in entries.indices {
+          let planned = try own.map { try plan($0, entries[index], &values[index]) }
+          items.append(
+            BatchItem(
+              index: items.count, id: identifier(entries[index]) + (stage == 0 ? "" : "-\(stage)"),
+              path: entries[index].path, label: label(entries[index]), window: entries[index].window, steps: planned,
+              stage: stage))
         }
       }
-      let command = catalogue.command(step.command)
-      var options: [String] = []
-      var (read, models, others, written): ([String], [String], [String], [String]) = ([], [], [], [])
-      for option in step.options {
-        switch option.value {
-        case .flag(let isOn): if isOn { options.append("--" + option.name) }
-        case .texts(let texts):
-          for text in texts {
-            let known = command?.option(option.name)
-            let value = try expand(text, option.name, option.line)
-            if known?.role == .output { _ = try expand(text, option.name, option.line, isOutput: true) }
-            try requireSafe(option.name, value, option.line)
-            options.append("--\(option.name)=\(value)")
-            for path in known?.paths(value) ?? [value] {
-              switch known?.role ?? .plain {
-              case .plain: if ItemPlanner.isFile(path) { others.append(path) }
-              case .input: if ItemPlanner.isFile(path) { read.append(path) }
-              case .model: if ItemPlanner.isFile(path) { models.append(path) }
-              case .output: if path != "-" { written.append(FilePaths.normalised(path)) }
-              }
+      for step in steps where step.over != nil {
+        for group in groups(step, entries) { items.append(try join(step, entries, group, &values, items.count, stage)) }
+      }
+    }
+    return items
+  }
+
+  private func label(_ entry: JobInputs.Entry) -> String {
+    guard entry.window != nil, let name = entry.variables["window"] else { return entry.path }
+    return "\(entry.path) (window \(name))"
+  }
+
+  /// The variables of an input before any step.
+  private func started(_ entry: JobInputs.Entry) throws -> [String: String] {
+    var values = entry.variables
+    if let output = job.output {
+      values["output"] = try expand(output, "output", nil, entry.path, values, isOutput: true)
+    }
+    return values
+  }
+
+  /// The inputs that a step joins, by their indices: all, or those of each raster.
+  private func groups(_ step: BatchJob.Step, _ entries: [JobInputs.Entry]) -> [[Int]] {
+    guard step.over == .scene else { return entries.isEmpty ? [] : [Array(entries.indices)] }
+    var groups: [[Int]] = []
+    var places: [String: Int] = [:]
+    for (index, entry) in entries.enumerated() {
+      if let place = places[entry.path] {
+        groups[place].append(index)
+      } else {
+        places[entry.path] = groups.count
+        groups.append([index])
+      }
+    }
+    return groups
+  }
+
+  /// A step over many inputs; its output is known to all of them.
+  private func join(
+    _ step: BatchJob.Step, _ entries: [JobInputs.Entry], _ group: [Int], _ values: inout [[String: String]],
+    _ index: Int, _ stage: Int
+  ) throws -> BatchItem {
+    let first = entries[group[0]]
+    let isScene = step.over == .scene
+    // What differs between the inputs has no place in a name that they share.
+    let shared = ["stem", "name", "dir", "relpath", "input"]
+    let joins = Set(job.steps.filter { $0.over != nil }.map(\.id))
+    let common = values[group[0]].filter { (isScene && shared.contains($0.key)) || joins.contains($0.key) }
+    let entry = JobInputs.Entry(
+      path: isScene ? first.path : "all inputs", variables: common, line: step.line, window: nil,
+      columns: Set(group.map { entries[$0].path }).count == 1 ? first.columns : nil)
+    let names = values
+    var own = common
+    let planned = try plan(step, entry, &own) { source in
+      switch source {
+      case .item:
+        var seen: Set<String> = []
+        return group.map { entries[$0].path }.filter { seen.insert($0).inserted }
+      case .step(let id):
+        if joins.contains(id) { return [common[id] ?? ""] }
+        return group.map { names[$0][id] ?? "" }
+      case .path: return nil
+      }
+    }
+    if let output = planned.output { for member in group { values[member][step.id] = output } }
+    var digest = SHA256()
+    digest.update(Array((job.name + "\0" + step.id + "\0" + entry.path).utf8))
+    return BatchItem(
+      index: index, id: step.id + "-" + digest.hexadecimal().prefix(10), path: entry.path,
+      label: "\(step.id) of \(isScene ? first.path : "all inputs")", window: nil, steps: [planned], stage: stage)
+  }
+
+  private func expand(
+    _ template: PathTemplate, _ name: String, _ line: Int?, _ path: String, _ values: [String: String],
+    isOutput: Bool = false
+  ) throws -> String {
+    let ids = Set(job.steps.map(\.id))
+    do {
+      let text =
+        try isOutput
+        ? template.output(values, places: ids.union(PathVariables.places)) : template.expanded(values)
+      guard !text.isEmpty else { throw TemplateProblem(detail: "it is empty for \(path)") }
+      return text
+    } catch let problem as TemplateProblem {
+      throw BatchError.badJob(path: job.path, line: line, detail: "`\(name)`: \(problem.detail)")
+    }
+  }
+
+  /// A step with everything filled in; its output becomes a variable.
+  ///
+  /// - Parameter inputs: the files that a source stands for where these are many; nil for one that is a single file.
+  private func plan(
+    _ step: BatchJob.Step, _ entry: JobInputs.Entry, _ values: inout [String: String],
+    inputs many: (BatchJob.Source) -> [String]? = { _ in nil }
+  ) throws -> PlannedStep {
+    let variables = values
+    func expand(_ template: PathTemplate, _ name: String, _ line: Int?, isOutput: Bool = false) throws -> String {
+      try self.expand(template, name, line, entry.path, variables, isOutput: isOutput)
+    }
+    let output = try step.output.map { try expand($0, "out", step.line, isOutput: true) }
+    let inputs = try step.inputs.flatMap { source -> [String] in
+      if let files = many(source) { return files }
+      switch source {
+      case .item: return [entry.path]
+      case .step(let id): return [values[id] ?? ""]
+      case .path(let path): return [try expand(path, "in", step.line)]
+      }
+    }
+    let command = catalogue.command(step.command)
+    var options: [String] = []
+    var (read, models, others, written): ([String], [String], [String], [String]) = ([], [], [], [])
+    for option in step.options {
+      switch option.value {
+      case .flag(let isOn): if isOn { options.append("--" + option.name) }
+      case .texts(let texts):
+        for text in texts {
+          let known = command?.option(option.name)
+          let value = try expand(text, option.name, option.line)
+          if known?.role == .output { _ = try expand(text, option.name, option.line, isOutput: true) }
+          try requireSafe(option.name, value, option.line)
+          options.append("--\(option.name)=\(value)")
+          for path in known?.paths(value) ?? [value] {
+            switch known?.role ?? .plain {
+            case .plain: if ItemPlanner.isFile(path) { others.append(path) }
+            case .input: if ItemPlanner.isFile(path) { read.append(path) }
+            case .model: if ItemPlanner.isFile(path) { models.append(path) }
+            case .output: if path != "-" { written.append(FilePaths.normalised(path)) }
             }
           }
         }
       }
-      steps.append(
-        PlannedStep(
-          id: step.id, command: step.command, options: options, inputs: inputs, output: output,
-          sideOutputs: written, readFiles: read, models: models, otherFiles: others,
-          dependencies: step.dependencies(ids).sorted()))
-      if let output { values[step.id] = output }
     }
-    return BatchItem(index: index, id: identifier(entry), path: entry.path, steps: steps)
+    if let window = entry.window, step.inputs.contains(.item) {
+      guard command?.option("window") != nil, !step.options.contains(where: { ["window", "bbox"].contains($0.name) })
+      else {
+        throw BatchError.badJob(
+          path: job.path, line: step.line,
+          detail: "the step \(step.id) reads a window of \(entry.path), but "
+            + (command?.option("window") == nil
+              ? "hsi \(step.command.joined(separator: " ")) has no option --window" : "has a window of its own"))
+      }
+      options.append("--window=\(window.sample),\(window.line),\(window.samples),\(window.lines)")
+    }
+    if let columns = entry.columns, step.over != nil, command?.option("columns") != nil, step.command == ["mosaic"],
+      !step.options.contains(where: { $0.name == "columns" })
+    {
+      options.append("--columns=\(columns)")
+    }
+    if let output { values[step.id] = output }
+    return PlannedStep(
+      id: step.id, command: step.command, options: options, inputs: inputs, output: output,
+      sideOutputs: written, readFiles: read, models: models, otherFiles: others,
+      dependencies: step.dependencies(Set(job.steps.map(\.id))).sorted())
   }
 
   /// A job that came with data must not load code or lead elsewhere by an option of GDAL.

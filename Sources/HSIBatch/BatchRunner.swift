@@ -12,8 +12,10 @@ public final class BatchRunner: Sendable {
     case done(seconds: Double, wasDone: Bool)
     case failed
     case interrupted
-    /// Somebody else works on it.
+    /// Somebody else works on it, or on what it needs.
     case busy
+    /// What it joins failed.
+    case blocked
   }
 
   private struct State {
@@ -23,6 +25,10 @@ public final class BatchRunner: Sendable {
     var error: (any Error)?
     var isStopping = false
     var toldWaiting = false
+    /// Items of this run that are not finished, by stage, and stages in which one failed.
+    var open: [Int: Int] = [:]
+    var failedStages: Set<Int> = []
+    var blocked = 0
   }
 
   private let plan: BatchPlan
@@ -67,13 +73,11 @@ public final class BatchRunner: Sendable {
     // What is recorded from here on belongs to this run or to others that go on at the same time.
     manifest.mark()
     if manifest.damagedLines > 0 { report(.damagedManifest(lines: manifest.damagedLines)) }
-    let items = plan.items.filter { settings.shard?.contains($0.index) ?? true }
-      .filter { item in
-        !settings.onlyFailed || item.steps.contains { manifest.record(item.id, $0.id)?.state == .failed }
-      }
+    let items = try chosenItems()
     try prepareFolders(items)
     state.withLock { state in
       state.pending = items[...]
+      state.open = Dictionary(items.map { ($0.stage, 1) }, uniquingKeysWith: +)
       state.outcome.total = items.count
     }
     let renewal = every(claims.heartbeat) { [claims] in claims.renew() }
@@ -99,9 +103,56 @@ public final class BatchRunner: Sendable {
     if let error = state.withLock({ $0.error }) { throw error }
     try context.checkCancellation()
     return state.withLock { state in
-      state.outcome.left = state.pending.count + state.waiting.count
+      state.outcome.left = state.pending.count + state.waiting.count + state.blocked
       return state.outcome
     }
+  }
+
+  /// The items of this run.
+  ///
+  /// - Throws: `BatchError.badShard` for a part of a job of several stages, `.missingInputs` for a stage that comes too early.
+  private func chosenItems() throws -> [BatchItem] {
+    let stages = plan.job.stages
+    if let stage = settings.stage {
+      guard (0..<stages).contains(stage) else {
+        throw CoreError.invalidParameter(
+          name: "\(option: "stage")", value: "\(stage)", requirement: "from 0 to \(stages - 1) in this job")
+      }
+      let left = plan.items.filter { $0.stage < stage && !isRecorded($0) }.count
+      guard left == 0 else {
+        throw BatchError.missingInputs(
+          path: plan.job.path, detail: "stage \(stage) needs all items of the stages before, and \(left) are not done")
+      }
+    } else if let shard = settings.shard, stages > 1, shard.count > 1 {
+      throw BatchError.badShard(
+        text: "\(shard.number)/\(shard.count)",
+        requirement:
+          "used with \(option: "stage"): the job has \(stages) stages, and all items of one come before the next")
+    }
+    let items = plan.items.filter { item in
+      !item.steps.isEmpty && (settings.shard?.contains(item.index) ?? true)
+        && (settings.stage.map { $0 == item.stage } ?? true)
+    }
+    guard settings.onlyFailed else { return items }
+    let failed = items.filter { item in item.steps.contains { manifest.record(item.id, $0.id)?.state == .failed } }
+    guard let first = failed.map(\.stage).min() else { return [] }
+    // What had to wait for them has no record.
+    return items.filter { item in item.stage > first ? !isRecorded(item) : failed.contains { $0.id == item.id } }
+  }
+
+  /// Whether all steps of an item have ended well, by the records.
+  private func isRecorded(_ item: BatchItem) -> Bool {
+    item.steps.allSatisfy { manifest.record(item.id, $0.id)?.state == .done }
+  }
+
+  /// Whether the stages before that of an item are over; nil where one of their items failed.
+  private func isReady(_ item: BatchItem) -> Bool? {
+    guard item.stage > 0 else { return true }
+    let (isOpen, hasFailed) = state.withLock { state in
+      (state.open.contains { $0.key < item.stage && $0.value > 0 }, state.failedStages.contains { $0 < item.stage })
+    }
+    if hasFailed { return nil }
+    return !isOpen
   }
 
   private func every(_ seconds: Double, _ action: @escaping @Sendable () -> Void) -> any DispatchSourceTimer {
@@ -181,12 +232,17 @@ public final class BatchRunner: Sendable {
 
   private func finish(_ item: BatchItem, _ result: ItemResult) {
     state.withLock { state in
+      if case .busy = result {} else { state.open[item.stage, default: 0] -= 1 }
       switch result {
       case .done(_, let wasDone):
         state.outcome.done += 1
         if wasDone { state.outcome.skipped += 1 }
+      case .blocked:
+        state.failedStages.insert(item.stage)
+        state.blocked += 1
       case .failed:
         state.outcome.failed += 1
+        state.failedStages.insert(item.stage)
         if !plan.job.continuesOnError { state.isStopping = true }
       case .interrupted: state.isStopping = true
       case .busy: state.waiting.append((item, .now + .milliseconds(300)))
@@ -214,6 +270,8 @@ public final class BatchRunner: Sendable {
   }
 
   private func run(_ item: BatchItem) throws -> ItemResult {
+    guard let isReady = isReady(item) else { return .blocked }
+    guard isReady else { return .busy }
     let wanted = fingerprints.of(item)
     if let open = open(item, wanted), open.isEmpty { return .done(seconds: 0, wasDone: true) }
     guard try claims.take(item.id) else { return .busy }

@@ -7,6 +7,8 @@ public struct BatchSettings: Sendable {
   public var workers = 1
   /// The part of the items to run; nil for all.
   public var shard: Shard?
+  /// The stage whose items are run, from 0; nil for all, one after the other.
+  public var stage: Int?
   /// Run finished items again.
   public var isForced = false
   /// Run only items that failed.
@@ -58,6 +60,6 @@ public struct BatchOutcome: Sendable, Equatable {
   /// Of those, done before.
   public var skipped = 0
   public var failed = 0
-  /// Not begun because `on_error: stop` ended the run.
+  /// Not begun because `on_error: stop` ended the run, or items that they join failed.
   public var left = 0
 }

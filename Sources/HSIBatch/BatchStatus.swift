@@ -107,7 +107,7 @@ public struct BatchStatus: Codable, Sendable {
       }
       let states = Set(steps.map(\.state))
       let order: [State] = [.failed, .interrupted, .outdated]
-      var state = order.first(where: states.contains) ?? (states == [.done] ? .done : .pending)
+      var state = order.first(where: states.contains) ?? (states == [.done] || states.isEmpty ? .done : .pending)
       if holder != nil { state = .running }
       if state == .pending, states.contains(.done) { state = .interrupted }
       counts[state, default: 0] += 1
@@ -116,7 +116,7 @@ public struct BatchStatus: Codable, Sendable {
       if state == .done { finished.append(seconds) }
       list.append(
         Item(
-          index: item.index, id: item.id, input: Secrets.masked(item.path), state: state, steps: steps,
+          index: item.index, id: item.id, input: Secrets.masked(item.label), state: state, steps: steps,
           worker: holder.map { "\($0.worker.host) \($0.worker.pid)" }, log: "logs/\(item.id).log"))
     }
     items = list

@@ -40,21 +40,33 @@ public struct CommandCatalogue: Sendable {
     public var arguments: [String]
     /// Whether more arguments than those may follow.
     public var takesMore: Bool
+    /// Whether the file that is written is the first argument, not the last.
+    public var writesFirst: Bool
     public var options: [Option]
 
     /// A command.
-    public init(words: [String], arguments: [String], takesMore: Bool = false, options: [Option]) {
+    public init(
+      words: [String], arguments: [String], takesMore: Bool = false, writesFirst: Bool = false, options: [Option]
+    ) {
       (self.words, self.arguments, self.takesMore, self.options) = (words, arguments, takesMore, options)
+      self.writesFirst = writesFirst
     }
 
     func option(_ name: String) -> Option? { options.first { $0.name == name } }
   }
 
+  /// Tells lines and samples of a raster; nil where it is none.
+  public typealias SizeOfRaster = @Sendable (_ path: String) throws -> (lines: Int, samples: Int)?
+
   /// All of them.
   public let commands: [Command]
+  /// The size of a raster that is cut into windows.
+  let sizeOfRaster: SizeOfRaster
 
   /// A catalogue of some commands.
-  public init(_ commands: [Command]) { self.commands = commands }
+  public init(_ commands: [Command], sizeOfRaster: @escaping SizeOfRaster = { _ in nil }) {
+    (self.commands, self.sizeOfRaster) = (commands, sizeOfRaster)
+  }
 
   func command(_ words: [String]) -> Command? { commands.first { $0.words == words } }
 }

@@ -4,7 +4,7 @@ import HSICore
 /// The variables of templates.
 enum PathVariables {
   /// Variables that every item has, and `output`.
-  static let names = ["stem", "name", "dir", "index", "relpath", "output", "input"]
+  static let names = ["stem", "name", "dir", "index", "relpath", "output", "input", "window", "core"]
 
   /// Those of them that say where an input or an output lies.
   static let places: Set<String> = ["dir", "input", "output"]
@@ -30,6 +30,10 @@ struct JobInputs {
     var variables: [String: String]
     /// Line of the job file that brought it in.
     var line: Int
+    /// The part of the raster that is the item; nil for all of it.
+    var window: PixelWindow?
+    /// Windows of a row of the raster.
+    var columns: Int?
   }
 
   let entries: [Entry]
@@ -44,7 +48,10 @@ struct JobInputs {
   ///   - isOwn: whether this job made a file: a pattern leaves such files out where it matches others too, so that a job that is run
   ///     again finds the inputs of the first time.
   /// - Throws: `BatchError.missingInputs`, `.badJob`.
-  init(_ job: BatchJob, isLenient: Bool, isOwn: (String) -> Bool = { _ in false }) throws {
+  init(
+    _ job: BatchJob, isLenient: Bool, sizeOf: CommandCatalogue.SizeOfRaster = { _ in nil },
+    isOwn: (String) -> Bool = { _ in false }
+  ) throws {
     var entries: [Entry] = []
     var missing: [String] = []
     func add(_ path: String, below base: String, _ line: Int, _ columns: [String: String] = [:]) throws {
@@ -79,6 +86,32 @@ struct JobInputs {
         for row in text.split(whereSeparator: \.isNewline) {
           let path = String(row).trimmingSpaces
           if !path.isEmpty, !path.hasPrefix("#") { try add(path, below: "", line) }
+        }
+      case .windows(let path, let windows):
+        try add(path, below: "", line)
+        let whole = entries.removeLast()
+        guard missing.last != path else { continue }
+        let size: (lines: Int, samples: Int)?
+        do { size = try sizeOf(job.resolved(path)) } catch {
+          guard isLenient else { throw error }
+          size = nil
+        }
+        guard let size, size.lines > 0, size.samples > 0 else {
+          if isLenient { continue }
+          throw BatchError.missingInputs(path: job.path, detail: "line \(line): the size of \(path) cannot be told")
+        }
+        guard windows.count(lines: size.lines, samples: size.samples) <= JobInputs.limit - entries.count else {
+          throw BatchError.badJob(path: job.path, line: line, detail: "there are more than a million inputs")
+        }
+        for (name, window) in windows.windows(lines: size.lines, samples: size.samples) {
+          var entry = whole
+          let (all, core) = windows.grown(window, lines: size.lines, samples: size.samples)
+          entry.window = all
+          entry.variables["core"] = "\(core.sample),\(core.line),\(core.samples),\(core.lines)"
+          entry.columns = (size.samples - 1) / windows.size.samples + 1
+          entry.variables["window"] = name
+          entry.variables["index"] = "\(entries.count)"
+          entries.append(entry)
         }
       case .table(let name):
         guard let text = try JobInputs.text(name, job, line, isLenient) else { continue }

@@ -94,19 +94,31 @@ struct JobReader {
   func inputs(_ value: JobValue) throws -> [(source: BatchJob.Input, line: Int)] {
     try list(value, "inputs").map { entry in
       guard case .map = entry.content else { return (.pattern(try text(entry, "inputs")), entry.line) }
-      let fields = try fields(entry, of: "an input", known: ["list", "table"])
+      let fields = try fields(entry, of: "an input", known: ["list", "table", "scene", "windows", "overlap"])
       if let list = fields["list"], fields.count == 1 { return (.list(try text(list, "list")), list.line) }
       if let table = fields["table"], fields.count == 1 {
         return (.table(try text(table, "table")), table.line)
       }
-      throw error(entry.line, "an input is a path, a pattern, `list: FILE` or `table: FILE`")
+      if let scene = fields["scene"], let windows = fields["windows"],
+        fields.count == (fields["overlap"] == nil ? 2 : 3)
+      {
+        do {
+          var cut = try SceneWindows(text(windows, "windows"))
+          cut.overlap = try fields["overlap"].map { try number($0, "overlap", 0...1_000_000) } ?? 0
+          return (.windows(try text(scene, "scene"), cut), scene.line)
+        } catch let problem as TemplateProblem {
+          throw error(windows.line, "`windows`: \(problem.detail)")
+        }
+      }
+      throw error(
+        entry.line, "an input is a path, a pattern, `list: FILE`, `table: FILE` or `scene: FILE` with `windows: SIZE`")
     }
   }
 
   func steps(_ value: JobValue) throws -> [BatchJob.Step] {
     var steps: [BatchJob.Step] = []
     for entry in try list(value, "steps") {
-      let fields = try fields(entry, of: "a step", known: ["id", "run", "with", "in", "out"])
+      let fields = try fields(entry, of: "a step", known: ["id", "run", "over", "with", "in", "out"])
       guard let idValue = fields["id"] else { throw error(entry.line, "a step has no `id`") }
       let id = try text(idValue, "id")
       guard id.count <= 64, id.utf8.allSatisfy({ JobReader.isWord($0) }) else {
@@ -121,7 +133,9 @@ struct JobReader {
       guard let run = fields["run"] else { throw error(entry.line, "the step \(id) has no `run`") }
       steps.append(
         BatchJob.Step(
-          id: id, command: try text(run, "run").split(separator: " ").map(String.init),
+          id: id,
+          over: try fields["over"].flatMap { BatchJob.Join(rawValue: try choice($0, "over", ["all", "scene"])) },
+          command: try text(run, "run").split(separator: " ").map(String.init),
           options: try fields["with"].map(options) ?? [], inputs: try sources(fields["in"]),
           output: try fields["out"].map { try template($0, "out") }, line: entry.line))
     }

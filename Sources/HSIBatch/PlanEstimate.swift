@@ -77,11 +77,19 @@ public struct PlanEstimate: Codable, Sendable {
     self.workers = workers
     memoryPerItemBytes = context.memory.bytes / workers
     threadsPerItem = max(1, context.threads / workers)
+    // The windows of a raster are many, and it is one.
+    var known: [String: SceneSize?] = [:]
     items = zip(plan.items, status.items).map { item, state in
-      let size = measure(plan.job.resolved(item.path))
+      let path = plan.job.resolved(item.path)
+      var size = known[path] ?? measure(path)
+      known[path] = .some(size)
+      if let window = item.window {
+        size?.lines = window.lines
+        size?.samples = window.samples
+      }
       let bytes = size.map { size in item.steps.reduce(0) { $0 + disk($1, size) } }
       return Item(
-        index: item.index, input: Secrets.masked(item.path),
+        index: item.index, input: Secrets.masked(item.label),
         outputs: item.steps.flatMap(\.outputs).map(Secrets.masked), diskBytes: bytes,
         isDone: state.state == .done)
     }

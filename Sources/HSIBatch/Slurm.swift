@@ -35,7 +35,7 @@ public enum Slurm {
     let files = BatchFiles(job)
     try Folders.make(files.slurm)
     try Folders.make(files.logs)
-    let path = files.slurm + "/run.sh"
+    let path = files.slurm + (options.stage.map { "/run-\($0).sh" } ?? "/run.sh")
     try OutputFile.write(Data(script.text.utf8), to: path, overwrite: true)
     guard let reply = ChildProcess.capture(["sbatch", "--parsable"] + options.arguments + [path], limit: 120)
     else {

@@ -14,6 +14,8 @@ public struct SlurmScript: Sendable {
     /// More arguments of sbatch.
     public var arguments: [String] = []
     public var onlyFailed = false
+    /// The stage that the array runs; nil for a job of one stage.
+    public var stage: Int?
     /// Options for every `hsi batch run`.
     public var runOptions: [String] = []
 
@@ -77,6 +79,7 @@ public struct SlurmScript: Sendable {
     let file = job.folder + "/" + FilePaths.name(job.path)
     var command = [SlurmScript.quoted(executable), "batch", "run", SlurmScript.quoted(file)]
     command += ["--shard", "\"$SLURM_ARRAY_TASK_ID/\(shards)\""]
+    if let stage = options.stage { command += ["--stage", "\(stage)"] }
     if options.onlyFailed { command.append("--only-failed") }
     command += options.runOptions.map(SlurmScript.quoted)
     lines.append("exec " + command.joined(separator: " "))

@@ -58,7 +58,7 @@ final class StepRunner: Sendable {
       try context.checkCancellation()
       try append(record)
       let log = try StepLog(files.log(item.id))
-      let line = commandLine(step, replaces: replaces)
+      let line = try commandLine(step, of: item, replaces: replaces)
       log.begin(step.id, attempt: record.attempt, line)
       let outcome = try ChildProcess.run(
         line, in: plan.job.folder, environment: [ParentWatch.variable: "\(getpid())"],
@@ -111,7 +111,7 @@ final class StepRunner: Sendable {
   }
 
   /// `hsi denoise --method=fasthyde … -- IN OUT`; resources as the run divides them unless the step says otherwise.
-  private func commandLine(_ step: PlannedStep, replaces: Bool) -> [String] {
+  private func commandLine(_ step: PlannedStep, of item: BatchItem, replaces: Bool) throws -> [String] {
     let workers = max(1, settings.workers)
     var common = settings.commonOptions
     common.append("--threads=\(max(1, context.threads / workers))")
@@ -125,9 +125,15 @@ final class StepRunner: Sendable {
       guard let known = command?.option(name) else { return false }
       return known.isRepeating || !step.options.contains { $0.hasPrefix("--\(name)=") }
     }
-    return [settings.executable] + step.command + step.options + chosen + ["--"] + step.inputs
-      + (step.output.map { [$0] } ?? [])
+    let output = step.output.map { [$0] } ?? []
+    let files = command?.writesFirst == true ? output + step.inputs : step.inputs + output
+    let front = [settings.executable] + step.command + step.options + chosen
+    guard files.reduce(0, { $0 + $1.utf8.count + 1 }) > StepRunner.longest else { return front + ["--"] + files }
+    return front + (try ArgumentFiles.write(files, beside: BatchFiles(plan.job).logs + "/" + item.id + "." + step.id))
   }
+
+  /// Bytes of names beyond which they are handed over in files: systems allow as little as 128 KiB.
+  private static let longest = 64 << 10
 
   /// Deletes unfinished outputs of a process that was killed: of `pid`, or of processes of this machine that are gone.
   private func removeLeftovers(_ step: PlannedStep, pid: pid_t? = nil) {

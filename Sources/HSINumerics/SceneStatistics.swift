@@ -6,7 +6,10 @@ import HSICore
 ///
 /// Sums are formed inside fixed blocks of `blockPixels` valid pixels, centred on a provisional mean (the first
 /// block's, so that nothing cancels), and in double precision across blocks. Blocks are counted from the first valid
-/// pixel of the scene, so strip height and thread count do not change a bit of the result. Cost N·L² flops.
+/// pixel of the scene, so strip height and thread count do not change a bit of the result. Cost N·L² flops. Exact sums
+/// (`ExactMoments`) depend on no order or division of the pixels at all.
+///
+/// Of a source that knows its statistics (`KnownStatistics`) nothing is read.
 public struct SceneStatistics: Sendable {
   /// Arithmetic of the products inside a block.
   public enum Precision: Sendable {
@@ -14,6 +17,9 @@ public struct SceneStatistics: Sendable {
     case single
     /// Errors about 1e-15: needed where the smallest eigenvalues matter (noise estimates). Half the speed.
     case double
+    /// No errors but one rounding at the end: where statistics may come from parts of a scene that were put together, so that
+    /// they are the same bits. A third of the speed of double precision.
+    case exact
   }
 
   /// Number of valid pixels.
@@ -38,6 +44,10 @@ public struct SceneStatistics: Sendable {
   ) throws {
     let claim = context.claimThreads()
     defer { claim.release() }
+    if let known = source as? any KnownStatistics {
+      self = try known.knownStatistics()
+      return
+    }
     let needed = StatisticsAccumulator.bytes(bands: source.shape.bands, precision: precision)
     guard needed <= Double(max(context.memory.bytes, 64 << 20)) else {
       throw CoreError.memory(
@@ -78,6 +88,18 @@ public struct SceneStatistics: Sendable {
   }
 }
 
+/// A source whose pixels have been looked at before: methods that need no more than statistics read nothing of it.
+public protocol KnownStatistics: StripSource {
+  /// The statistics of all pixels, on the bands that are offered.
+  ///
+  /// - Throws: where they are not known after all.
+  func knownStatistics() throws -> SceneStatistics
+  /// The noise from differences of neighbours.
+  ///
+  /// - Throws: where it is not known.
+  func knownNoise() throws -> NeighbourNoise
+}
+
 /// Accumulates `SceneStatistics` from pixels in scene order. Whole blocks are taken from the caller's memory; only
 /// the pixels left over between calls are copied.
 public final class StatisticsAccumulator {
@@ -88,6 +110,8 @@ public final class StatisticsAccumulator {
 
   private let bands: Int
   private let precision: SceneStatistics.Precision
+  /// Exact sums where they are wanted; else the sums below.
+  let exact: ExactMoments?
   private let pending: PixelMatrix
   private var filled = 0
   private var count = 0
@@ -103,6 +127,7 @@ public final class StatisticsAccumulator {
 
   /// Memory that an accumulator takes: the products of a batch of blocks, their sum, and the covariance at the end.
   static func bytes(bands: Int, precision: SceneStatistics.Precision) -> Double {
+    guard precision != .exact else { return ExactMoments.bytes(bands: bands) }
     let square = Double(bands) * Double(bands)
     return square * (Double(batch) * (precision == .single ? 4 : 8) + 16)
   }
@@ -111,12 +136,13 @@ public final class StatisticsAccumulator {
   public init(bands: Int, precision: SceneStatistics.Precision = .single) {
     self.bands = bands
     self.precision = precision
+    exact = precision == .exact ? ExactMoments(bands: bands) : nil
     pending = PixelMatrix(rows: StatisticsAccumulator.blockPixels, columns: bands)
     sum = [Double](repeating: 0, count: bands)
-    squares = [Double](repeating: 0, count: bands * bands)
+    squares = [Double](repeating: 0, count: exact == nil ? bands * bands : 0)
     minimum = [Float](repeating: .infinity, count: bands)
     maximum = [Float](repeating: -.infinity, count: bands)
-    let values = bands * (bands + 1)
+    let values = exact == nil ? bands * (bands + 1) : 0
     workStride = (values * (precision == .single ? 4 : 8) + 63) / 64 * 64
     work = .allocate(byteCount: workStride * StatisticsAccumulator.batch, alignment: 64)
     extremes = PixelMatrix(rows: StatisticsAccumulator.batch, columns: 2 * bands)
@@ -153,14 +179,17 @@ public final class StatisticsAccumulator {
     }
   }
 
-  /// Adds what another accumulator has seen, as if its pixels had come after those of this one; associative to rounding. The other
-  /// one may go on.
+  /// Adds what another accumulator of the same precision has seen, as if its pixels had come after those of this one; associative to
+  /// rounding, and exact sums without it. The other one may go on.
   ///
   /// Blocks are counted from the first pixel of each: parts that begin at multiples of `blockPixels` are cut as the whole is.
   public func merge(_ other: StatisticsAccumulator) {
     precondition(other.bands == bands, "statistics of \(other.bands) bands for \(bands)")
+    precondition(other.precision == precision, "statistics of two precisions")
     flushPending()
-    if other.count > 0 {
+    if let exact, let others = other.exact {
+      exact.merge(others)
+    } else if other.count > 0 {
       if count == 0 { shift = other.shift }
       // What the other one summed up is centred on its own shift: y − s = (y − s') + d, d = s' − s.
       let d = zip(other.shift, shift).map { Double($0) - Double($1) }
@@ -189,6 +218,7 @@ public final class StatisticsAccumulator {
   /// The statistics of everything added.
   public func finish() -> SceneStatistics {
     flushPending()
+    if let exact { return exact.statistics }
     let n = Double(max(count, 1))
     let shift = shift.isEmpty ? [Double](repeating: 0, count: bands) : shift.map(Double.init)
     let offset = sum.map { $0 / n }  // mean of the shifted pixels
@@ -203,6 +233,7 @@ public final class StatisticsAccumulator {
 
   private func flush(_ pixels: UnsafePointer<Float>, pixels n: Int) {
     guard n > 0 else { return }
+    if let exact { return exact.add(pixels, count: n) }
     let block = StatisticsAccumulator.blockPixels
     if shift.isEmpty {
       let rows = min(n, block)
@@ -216,6 +247,7 @@ public final class StatisticsAccumulator {
       switch precision {
       case .single: flushBatch(Float.self, pixels + start * bands, m)
       case .double: flushBatch(Double.self, pixels + start * bands, m)
+      case .exact: break
       }
     }
     count += n

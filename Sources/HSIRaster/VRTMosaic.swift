@@ -14,12 +14,13 @@ public enum VRTMosaic {
   ///   - window: part of the only cube; all of it with several.
   ///   - bands: bands of the cubes in the order of the result.
   ///   - metadata: that of the result, one entry per band; of its georeference nothing is used.
+  ///   - columns: tiles of a row, for tiles without a position on a map, which are placed from the upper left; nil for tiles that have one.
   /// - Returns: the files written.
   /// - Throws: `RasterError.unsupported` for cubes that GDAL does not read by itself, `.inconsistent` for tiles that do not fit
   ///   together, `CoreError.outputExists`, `.cannotWrite`.
   public static func write(
-    _ readers: [any CubeReader], window: PixelWindow, bands: [Int], metadata: CubeMetadata, to path: String,
-    options: OutputOptions
+    _ readers: [any CubeReader], window: PixelWindow, bands: [Int], metadata: CubeMetadata,
+    columns: Int? = nil, to path: String, options: OutputOptions
   ) throws -> [String] {
     precondition(!readers.isEmpty && metadata.bands == bands.count)
     let names = try readers.map { reader in
@@ -31,7 +32,10 @@ public enum VRTMosaic {
       // Only an absolute name can be told to lie beside the description.
       return VSI.isFile(name) ? URL(fileURLWithPath: name).standardizedFileURL.path : name
     }
-    try check(readers)
+    let rows = try columns.flatMap { columns in
+      readers.count > 1 && !hasPositions(readers) ? try TileRows(readers, names: names, columns: columns) : nil
+    }
+    try check(readers, isPlaced: rows == nil)
     let output = try OutputFile(path, overwrite: options.overwrite, inputs: options.inputs)
     do {
       let text = try GDAL.collecting { messages in
@@ -39,7 +43,13 @@ public enum VRTMosaic {
         var source: GDALDatasetH?
         defer { if let source { GDALClose(source) } }
         let dataset: GDALDatasetH?
-        if readers.count == 1 {
+        if let rows {
+          dataset = GDALGetDriverByName("VRT").flatMap {
+            GDALCreate(
+              $0, "", Int32(rows.samples), Int32(rows.lines), Int32(bands.count), GDALDataType(readers[0].sampleType),
+              nil)
+          }
+        } else if readers.count == 1 {
           source = GDALOpenEx(names[0], UInt32(GDAL_OF_RASTER), nil, nil, nil)
           dataset = source.flatMap { view(of: $0, window: window, bands: bands) }
         } else {
@@ -56,7 +66,7 @@ public enum VRTMosaic {
         let text = description(of: dataset, at: path)
         GDALClose(dataset)
         guard let text, !messages.hasError else { throw GeoTIFFWriter.failure(messages, path) }
-        return text
+        return rows?.filled(text, at: path, bands: bands) ?? text
       }
       try output.write(Data(text.utf8))
     } catch {
@@ -76,7 +86,7 @@ public enum VRTMosaic {
   }
 
   /// Tiles must have the same bands, and pixels of the same size on the same grid.
-  private static func check(_ readers: [any CubeReader]) throws {
+  private static func check(_ readers: [any CubeReader], isPlaced: Bool) throws {
     let first = readers[0]
     guard readers.count > 1 else { return }
     func differs(_ reader: any CubeReader, _ reason: String) -> RasterError {
@@ -84,9 +94,11 @@ public enum VRTMosaic {
         path: reader.path, reason: "\(reason) \(first.path)", advice: "put tiles of one product together")
     }
     func transform(_ reader: any CubeReader) throws -> [Double] {
+      guard isPlaced else { return [0, 1, 0, 0, 0, 1] }
       guard case .affine(let transform)? = reader.metadata.georeference?.mapping else {
         throw RasterError.inconsistent(
-          path: reader.path, reason: "tiles need an affine georeference", advice: "leave it out")
+          path: reader.path, reason: "tiles need an affine georeference",
+          advice: "leave it out, or place tiles that were cut from one raster by \(option: "columns")")
       }
       return transform
     }
@@ -106,9 +118,19 @@ public enum VRTMosaic {
       for i in [1, 2, 4, 5] where abs(t[i] - grid[i]) > 1e-6 * max(abs(grid[1]), abs(grid[5])) {
         throw differs(reader, "it has pixels of another size or direction than")
       }
-      if let a = reader.metadata.georeference?.crs, let b = first.metadata.georeference?.crs, a != b, !isSame(a, b) {
+      if isPlaced, let a = reader.metadata.georeference?.crs, let b = first.metadata.georeference?.crs, a != b,
+        !isSame(a, b)
+      {
         throw differs(reader, "it is in another reference system than")
       }
+    }
+  }
+
+  /// Whether all tiles have a position on a map.
+  private static func hasPositions(_ readers: [any CubeReader]) -> Bool {
+    readers.allSatisfy { reader in
+      guard case .affine? = reader.metadata.georeference?.mapping else { return false }
+      return true
     }
   }
 

@@ -117,7 +117,8 @@ struct SpeedScene {
 
 private func measureStatistics(_ scene: SpeedScene, _ limits: MachineLimits) throws -> [Measurement] {
   let (n, bands) = (Double(scene.cube.count), Double(scene.cube.shape.bands))
-  return try [("single", SceneStatistics.Precision.single), ("double", .double)].map { name, precision in
+  let precisions: [(String, SceneStatistics.Precision)] = [("single", .single), ("double", .double), ("exact", .exact)]
+  return try precisions.map { name, precision in
     let seconds = try bestTime(runs: scene.runs) {
       _ = try SceneStatistics(scene.cube, scene.context, precision: precision)
     }

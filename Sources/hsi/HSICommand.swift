@@ -28,7 +28,7 @@ struct HSICommand: ParsableCommand {
       ClassifyCommand.self, DetectCommand.self, MatchCommand.self,
       ClusterCommand.self,
       SpectraCommand.self, SimulateCommand.self, EvaluateCommand.self, ConvertCommand.self,
-      MosaicCommand.self, BatchCommand.self,
+      MosaicCommand.self, StatisticsCommand.self, BatchCommand.self,
       ModelCommand.self,
       MethodsCommand.self,
       FormatsCommand.self, ConfigCommand.self,

@@ -128,6 +128,48 @@ import Testing
     #expect(nothing.status == 0 && nothing.output.isEmpty && nothing.errors.contains("nothing to submit"))
   }
 
+  /// Three stages of one raster, each an array that waits for the one before: the bytes of one run.
+  @Test(
+    .enabled(
+      if: isPossible,
+      "needs slurmctld, slurmd, munged and sbatch (apt-get install slurm-wlm munge) and a host name that resolves"))
+  func stagesAreArraysThatWait() throws {
+    let place = try BatchPlace(scenes: 1)
+    try place.write(
+      "job.yml",
+      """
+      version: 1
+      inputs: [{ scene: scenes/00.dat, windows: 10x12 }]
+      defaults: { threads: 1 }
+      steps:
+        - { id: look, run: statistics, out: "parts/{window}.safetensors" }
+        - { id: whole, run: statistics merge, over: all, in: look, out: whole.safetensors }
+        - { id: mnf, run: transform, with: { method: mnf, statistics: "{whole}" }, out: "parts/{window}.tif" }
+        - { id: join, run: mosaic, over: scene, in: mnf, out: mnf.vrt }
+      """)
+    let cluster = try Cluster()
+    let script = try cluster.run("hsi batch submit --slurm job.yml --dry-run --time 5", place.url)
+    #expect(script.output.components(separatedBy: "#!/bin/bash").count == 5, "\(script.output)")
+    let submitted = try cluster.run("hsi batch submit --slurm job.yml --time 5", place.url)
+    #expect(submitted.status == 0, "\(submitted.errors)")
+    let jobs = submitted.output.split(separator: "\n").map(String.init)
+    #expect(jobs.count == 4)
+    let waits = try cluster.run("scontrol -o show job \(jobs[3])")
+    #expect(waits.output.contains("Dependency=afterok:\(jobs[2])"), "\(waits.output)")
+    for job in jobs { #expect(try cluster.wait(for: job)) }
+    #expect(try place.status().count(.done) == 10)
+    #expect(place.begun.values.allSatisfy { $0 == 1 })
+    #expect(try Tool.run(["statistics", "scenes/00.dat", "one.safetensors", "-q"], in: place.url).status == 0)
+    #expect(place.data("whole.safetensors") == place.data("one.safetensors"))
+    #expect(
+      try Tool.run(
+        ["transform", "scenes/00.dat", "one.dat", "--method", "mnf", "--statistics", "one.safetensors", "-q"],
+        in: place.url
+      ).status == 0)
+    #expect(try Tool.run(["convert", "mnf.vrt", "joined.dat", "-q"], in: place.url).status == 0)
+    #expect(place.data("joined.dat") == place.data("one.dat"))
+  }
+
   @Test func withoutSlurm() throws {
     let place = try BatchPlace(scenes: 1)
     try place.job("  - { id: c, run: convert, out: \"{output}.npy\" }")

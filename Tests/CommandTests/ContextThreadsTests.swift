@@ -151,6 +151,7 @@ import Testing
     try check("denoise") { _ = try DenoiseJob(scene: scene, output: file("d.tif")).run($1) }
     try check("resample") { _ = try ResampleJob(scene: scene, output: file("r.tif"), target: "sentinel2").run($1) }
     try check("index") { _ = try IndexJob(scene: scene, output: file("i.tif"), IndexRequest.list("b650/b550")).run($1) }
+    try check("statistics") { _ = try StatisticsJob(scene: scene, output: file("s.safetensors")).run($1) }
     try check("transform") { _ = try TransformJob(scene: scene, output: file("t.tif"), .method("pca")).run($1) }
   }
 }

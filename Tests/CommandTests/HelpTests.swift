@@ -12,7 +12,7 @@ import Testing
     "simulate scene", "simulate noise", "simulate degrade", "simulate labels", "classify", "classify split",
     "classify train",
     "classify finetune", "classify predict", "classify evaluate", "classify import", "evaluate", "evaluate unmixing",
-    "evaluate restoration", "convert", "mosaic",
+    "evaluate restoration", "convert", "mosaic", "statistics", "statistics scene", "statistics merge",
     "model", "model info", "model convert", "model merge", "train", "train denoise", "train restore",
     "train predictor", "detect", "match", "cluster", "methods", "formats", "schema",
     "config", "config show",

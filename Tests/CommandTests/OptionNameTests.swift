@@ -7,6 +7,7 @@ import Testing
   private static let allowed: [(place: String, reason: String)] = [
     ("HSIBatch/Slurm.swift", "it runs sbatch, and is used by hsi batch alone"),
     ("HSIBatch/SlurmScript.swift", "it writes a script of sbatch that runs hsi batch"),
+    ("HSIBatch/BatchPlan.swift", "it makes the arguments of commands of hsi"),
     ("HSIBatch/StepRunner.swift", "it runs commands of hsi"),
     ("HSIBatch/Fingerprints.swift", "it reads the arguments of commands of hsi"),
     ("HSIReport/ReportStyle.swift", "names of CSS variables"),

@@ -56,6 +56,7 @@ import Testing
     Line(
       command: "classify forget",
       text: "classify forget s.dat l.dat --from lola.safetensors --class 1 --steps 2 --out OUT"),
+    Line(command: "statistics scene", text: "statistics scene s.dat OUT"),
     Line(command: "embed", text: "embed s.dat OUT --model m.safetensors"),
     Line(command: "spectra extract", text: "spectra extract s.dat OUT --labels l.dat", suffix: ".hdr"),
     Line(
@@ -129,7 +130,7 @@ import Testing
     "simulate noise s.dat o.tif", "simulate degrade s.dat o.tif --kind haze",
     "classify train s.dat l.dat --model sam --train 50% --guard 0 --out o.tif",
     "classify predict s.dat o.tif --model m.safetensors", "detect s.dat o.tif --anomaly",
-    "cluster s.dat o.tif --count 3",
+    "cluster s.dat o.tif --count 3", "statistics s.dat o.tif",
     "match s.dat o.tif --library l.csv --method sam",
   ]
 

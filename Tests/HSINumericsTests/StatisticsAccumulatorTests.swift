@@ -14,7 +14,7 @@ import Testing
     return Cube(lines: 50, samples: 30, pixels: pixels)
   }()
 
-  @Test(arguments: [SceneStatistics.Precision.single, .double])
+  @Test(arguments: [SceneStatistics.Precision.single, .double, .exact])
   func matchDirectSums(_ precision: SceneStatistics.Precision) throws {
     let pixels = cube.pixels
     let found = try SceneStatistics(cube, RunContext(), precision: precision)

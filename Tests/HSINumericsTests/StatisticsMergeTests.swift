@@ -23,7 +23,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [SceneStatistics.Precision.single, .double])
+  @Test(arguments: [SceneStatistics.Precision.single, .double, .exact])
   func mergingIsAddingEverything(_ precision: SceneStatistics.Precision) {
     let tolerance = precision == .single ? 1e-5 : 1e-11
     let parts = [pixels(700, 1), pixels(3, 2), pixels(0, 3), pixels(1024, 4), pixels(513, 5)]

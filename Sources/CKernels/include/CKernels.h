@@ -22,6 +22,7 @@
 #include "hsi_convolution.h"
 #include "hsi_features.h"
 #include "hsi_entropic.h"
+#include "hsi_exact.h"
 #include "hsi_levels.h"
 #include "hsi_memory.h"
 #include "hsi_mesma.h"

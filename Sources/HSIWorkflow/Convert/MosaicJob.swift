@@ -8,6 +8,8 @@ public struct MosaicJob: Sendable {
   public var tiles: [SceneRequest]
   /// The virtual raster, a name that ends in `.vrt`.
   public var output: String
+  /// Tiles of a row, for tiles that were cut from a raster without a position on a map; nil for tiles with one.
+  public var columns: Int?
   /// Whether an existing file may be replaced.
   public var overwrites = false
 
@@ -44,8 +46,8 @@ public struct MosaicJob: Sendable {
     writing.overwrite = overwrites
     writing.inputs = plan.protected
     let files = try VRTMosaic.write(
-      opened.map(\.reader), window: window, bands: bands, metadata: first.metadata.selecting(bands: bands), to: output,
-      options: writing)
+      opened.map(\.reader), window: window, bands: bands, metadata: first.metadata.selecting(bands: bands),
+      columns: columns, to: output, options: writing)
     return JobResult(outputs: files.map { ReportOutput(path: $0, content: "virtual raster") })
   }
 }

@@ -27,6 +27,8 @@ public struct DetectJob: Sendable {
   public var output: String
   /// What is looked for, and how.
   public var request: DetectRequest
+  /// Statistics of the whole scene (`StatisticsJob`), in place of a look at its background; nil for that look.
+  public var statistics: String?
   /// Share of the background that may be called a target; nil for no threshold.
   public var falseAlarmRate: Double?
   /// Where targets are; nil where nothing is known.
@@ -61,6 +63,7 @@ public struct DetectJob: Sendable {
       throw CoreError.invalidParameter(
         name: "\(option: "cfar")", value: "\(rate)", requirement: "above 0, and at most \(DetectJob.largestRate)")
     }
+    try requireWholeTail()
     var sweep = try SceneSweep(
       scene, output: output, everything: products.everything, reports: products.reports,
       options: ["method": description.id].merging(request.values.mapValues { "\($0)" }) { $1 }, writing: writing,
@@ -70,7 +73,7 @@ public struct DetectJob: Sendable {
       request, in: sweep.opened, sweep.source, comparesUnits: comparesUnits, context)
     try sweep.use(bands: targets.bands)
     let known = try truth.map { try $0.read(on: sweep.opened.reader, context) }
-    sweep.read(request.files)
+    sweep.read(request.files + [statistics].compactMap { $0 })
     if let truth { sweep.read([truth.path], digested: false) }
     let detections = falseAlarmRate == nil ? nil : products.detections ?? sweep.paths.stem.raster("detections")
     let quicklook = sweep.paths.file(products.quicklook, "score.png")
@@ -79,7 +82,16 @@ public struct DetectJob: Sendable {
     try sweep.check()
 
     let map = try known?.aligned(to: sweep.opened.reader, window: sweep.source.window, context)
-    let detector = try detector(description, parameters, targets, sweep.source, context)
+    let background: any StripSource =
+      try statistics.map {
+        try StatisticsSource($0, for: sweep.source, of: sweep.opened.path, method: description.id, context)
+      } ?? sweep.source
+    let detector = try detector(description, parameters, targets, background, context)
+    if let statistics, !(detector is any PixelDetector) {
+      throw CoreError.invalidParameter(
+        name: "\(option: "statistics")", value: statistics,
+        requirement: "left out with \(description.id), which looks at more than a pixel and statistics")
+    }
     var facts = DetectFacts(detector, shape: sweep.source.shape, truth: map)
     let scores = RasterProduct(
       .detection, path: output, content: "scores", metadata: sweep.described(detector.bands.map(\.name), .score))
@@ -106,6 +118,15 @@ public struct DetectJob: Sendable {
     }
     result.summary = outcome.summary
     return result
+  }
+
+  /// A threshold is fitted to the scores of all pixels: those of a window do not tell it for the whole scene.
+  private func requireWholeTail() throws {
+    guard statistics != nil, let falseAlarmRate else { return }
+    if case .whole = scene.area { return }
+    throw CoreError.invalidParameter(
+      name: "\(option: "cfar")", value: "\(falseAlarmRate)",
+      requirement: "left out with \(option: "statistics") and a window, whose scores are not those of the whole scene")
   }
 
   /// The detector, its background learnt.

@@ -35,6 +35,8 @@ public struct TransformJob: Sendable {
   public var components: Int?
   /// Where the fitted transform is left; nil for nowhere.
   public var model: String?
+  /// Statistics of the whole scene (`StatisticsJob`), in place of a look at it; nil for that look.
+  public var statistics: String?
   /// How the raster is written.
   public var writing = RasterWriting()
   /// Provenance, STAC item, map grid.
@@ -82,6 +84,7 @@ public struct TransformJob: Sendable {
     }
     try refuse("\(option: "components")", components.map { "\($0)" })
     try refuse("\(option: "save")", model)
+    try refuse("\(option: "statistics")", statistics)
     guard allowingValues || values.isEmpty else {
       throw CoreError.unknownParameter(name: values.keys.min() ?? "", method: name, known: [])
     }
@@ -96,9 +99,12 @@ public struct TransformJob: Sendable {
       scene, output: output, options: ["method": id].merging(options) { $1 }, writing: writing, records: records,
       context)
     sweep.plan.write(model)
+    sweep.read([statistics].compactMap { $0 })
     try sweep.check()
     let source = sweep.source.metadata
-    let fitted = try fit(sweep.source)
+    let fitted = try fit(
+      statistics.map { try StatisticsSource($0, for: sweep.source, of: sweep.opened.path, method: id, context) }
+        ?? sweep.source)
     guard !fitted.names.isEmpty else {
       throw RasterError.inconsistent(
         path: sweep.opened.path, reason: "its pixels are all equal: there are no components",

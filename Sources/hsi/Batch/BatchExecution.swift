@@ -59,7 +59,8 @@ enum BatchExecution {
   ///
   /// - Throws: `BatchError.someFailed`, `.noneDone`, and what the library throws.
   static func run(
-    _ arguments: BatchRunOptions, isForced: Bool = false, onlyFailed: Bool = false, verifies: Bool = false
+    _ arguments: BatchRunOptions, stage: Int? = nil, isForced: Bool = false, onlyFailed: Bool = false,
+    verifies: Bool = false
   ) throws {
     let options = arguments.options
     let quiet = options.run.quiet
@@ -72,6 +73,7 @@ enum BatchExecution {
     settings.shard = try arguments.shard.map {
       try Shard($0, environment: ProcessInfo.processInfo.environment)
     }
+    settings.stage = stage
     settings.isForced = isForced
     settings.onlyFailed = onlyFailed
     settings.verifies = verifies
@@ -93,9 +95,9 @@ enum BatchExecution {
 
   private static func line(_ event: BatchEvent) -> String? {
     switch event {
-    case .done(let item, let seconds, false): "\(item.path): done in \(ProgressDisplay.duration(seconds))"
+    case .done(let item, let seconds, false): "\(item.label): done in \(ProgressDisplay.duration(seconds))"
     case .failed(let item, let step, let exit, let message, let log):
-      "\(item.path): step \(step) failed with exit code \(exit): \(message); log \(log)"
+      "\(item.label): step \(step) failed with exit code \(exit): \(message); log \(log)"
     case .waiting(let items): "waiting for \(items) items that other processes work on"
     case .done, .damagedManifest: nil
     }

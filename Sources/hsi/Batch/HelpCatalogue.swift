@@ -5,7 +5,7 @@ import HSIKit
 enum HelpCatalogue {
   /// Commands that are no steps.
   private static let excluded: Set<String> = [
-    "batch", "help", "completion", "methods", "formats", "schema", "config", "mosaic",
+    "batch", "help", "completion", "methods", "formats", "schema", "config",
   ]
 
   private struct Dump: Decodable { var command: Command }
@@ -13,6 +13,7 @@ enum HelpCatalogue {
   private struct Command: Decodable {
     var commandName: String
     var subcommands: [Command]?
+    var defaultSubcommand: String?
     var arguments: [Argument]?
   }
 
@@ -45,13 +46,22 @@ enum HelpCatalogue {
     for command in dump.command.subcommands ?? [] where !excluded.contains(command.commandName) {
       collect(command, [], &result)
     }
-    return CommandCatalogue(result)
+    return CommandCatalogue(result) { path in
+      let reader = try RasterFormats.open(path, context: RunContext(threads: 1))
+      return (reader.shape.lines, reader.shape.samples)
+    }
   }
 
   private static func collect(_ command: Command, _ above: [String], _ result: inout [CommandCatalogue.Command]) {
     let words = above + [command.commandName]
     if let subcommands = command.subcommands?.filter({ $0.commandName != "help" }), !subcommands.isEmpty {
       for subcommand in subcommands { collect(subcommand, words, &result) }
+      // The one that is meant where none is named goes by the name of the command, too.
+      let usual = subcommands.first { $0.commandName == command.defaultSubcommand }
+      if let usual, var shortened = result.first(where: { $0.words == words + [usual.commandName] }) {
+        shortened.words = words
+        result.append(shortened)
+      }
       return
     }
     let arguments = command.arguments ?? []
@@ -67,7 +77,9 @@ enum HelpCatalogue {
     result.append(
       CommandCatalogue.Command(
         words: words, arguments: positional.filter { !$0.isOptional }.map { $0.valueName ?? "file" },
-        takesMore: positional.contains { $0.isRepeating || $0.isOptional }, options: options))
+        takesMore: positional.contains { $0.isRepeating || $0.isOptional },
+        writesFirst: positional.count > 1
+          && positional[0].completionKind?.file?.extensions == PathRole.output.extensions, options: options))
   }
 }
 

@@ -34,7 +34,9 @@ struct BatchReportCommand: ParsableCommand {
     let status = BatchStatus(setting.plan, version: Version.text, seed: setting.seed)
     let path = out?.text ?? setting.plan.job.beside(".report.html")
     let inputs =
-      [job] + status.items.flatMap { [$0.input] + $0.steps.flatMap(\.outputs) }.map(setting.plan.job.resolved)
+      [job]
+      + (setting.plan.items.map(\.path) + status.items.flatMap { $0.steps.flatMap(\.outputs) })
+      .map(setting.plan.job.resolved)
     let file = try OutputFile(path, overwrite: overwrite || out == nil, inputs: inputs)
     let index = BatchIndex(plan: setting.plan, status: status, path: path, context: context)
     do {

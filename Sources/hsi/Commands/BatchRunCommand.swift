@@ -18,6 +18,9 @@ struct BatchRunCommand: ParsableCommand {
 
   @OptionGroup(title: "Job") var arguments: BatchRunOptions
 
+  @Option(help: "Run one stage, from 0, of a job that joins items; all items of the stages before must be done.")
+  var stage: Int?
+
   @Flag(help: "Run everything again.")
   var force = false
 
@@ -28,7 +31,7 @@ struct BatchRunCommand: ParsableCommand {
   var verify = false
 
   func run() throws {
-    try BatchExecution.run(arguments, isForced: force, onlyFailed: onlyFailed, verifies: verify)
+    try BatchExecution.run(arguments, stage: stage, isForced: force, onlyFailed: onlyFailed, verifies: verify)
   }
 }
 

@@ -56,29 +56,49 @@ struct BatchSubmitCommand: ParsableCommand {
     try check("--concurrency", concurrency)
     let setting = try BatchSetting(job, options, context)
     let status = BatchStatus(setting.plan, version: Version.text, seed: setting.seed)
-    let open = status.items.filter { onlyFailed ? $0.state == .failed : $0.state != .done }.map(\.index)
-    guard !open.isEmpty else {
+    let stages = openStages(setting.plan, status)
+    guard !stages.isEmpty else {
       if !options.run.quiet {
         Terminal.note("nothing to submit: no item \(onlyFailed ? "failed" : "is left")")
       }
       return
     }
     let defaults = setting.plan.job.defaults
-    let request = scriptOptions()
-    let script = try SlurmScript(
-      setting.plan, open: open, maximum: Slurm.maximumArraySize(),
-      threads: options.run.threads == "auto" ? defaults.threads : context.threads,
-      memory: options.run.memory == nil ? defaults.memory : context.memory,
-      executable: try BatchExecution.executable(), request)
-    if dryRun {
-      try Terminal.output(script.text)
-      return
+    var before: String?
+    for (stage, open) in stages {
+      var request = scriptOptions()
+      if setting.plan.job.stages > 1 { request.stage = stage }
+      if let before { request.arguments.append("--dependency=afterok:\(before)") }
+      let script = try SlurmScript(
+        setting.plan, open: open, maximum: Slurm.maximumArraySize(),
+        threads: options.run.threads == "auto" ? defaults.threads : context.threads,
+        memory: options.run.memory == nil ? defaults.memory : context.memory,
+        executable: try BatchExecution.executable(), request)
+      if dryRun {
+        try Terminal.output(script.text)
+        continue
+      }
+      let submission = try Slurm.submit(script, setting.plan.job, request)
+      if !options.run.quiet {
+        let name = request.stage.map { "stage \($0): " } ?? ""
+        Terminal.note("\(name)\(open.count) items in \(submission.tasks) tasks; see hsi batch status \(job)")
+      }
+      try Terminal.output(submission.id + "\n")
+      before = submission.id
     }
-    let submission = try Slurm.submit(script, setting.plan.job, request)
-    if !options.run.quiet {
-      Terminal.note("\(open.count) items in \(submission.tasks) tasks; see hsi batch status \(job)")
+  }
+
+  /// The items to submit, by stage; with `--only-failed` also what had to wait for those that failed.
+  private func openStages(_ plan: BatchPlan, _ status: BatchStatus) -> [(stage: Int, items: [Int])] {
+    let left = zip(plan.items, status.items).filter { !$0.steps.isEmpty && $1.state != .done }
+    let failed = left.filter { $1.state == .failed }.map { $0.0.stage }.min()
+    let chosen = left.filter { item, state in
+      !onlyFailed || state.state == .failed || failed.map { item.stage > $0 } ?? false
+    }.map(\.0)
+    return (0..<plan.job.stages).compactMap { stage in
+      let items = chosen.filter { $0.stage == stage }.map(\.index)
+      return items.isEmpty ? nil : (stage, items)
     }
-    try Terminal.output(submission.id + "\n")
   }
 
   private func scriptOptions() -> SlurmScript.Options {

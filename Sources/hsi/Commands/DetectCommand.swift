@@ -71,6 +71,9 @@ struct DetectCommand: ParsableCommand {
   @Option(help: "Where targets are: a raster, 0 is background, or polygons with --attribute.")
   var truth: InputPath?
 
+  @Option(help: "Statistics of the whole scene (hsi statistics), in place of a look at its background.")
+  var statistics: WeightsPath?
+
   @OptionGroup(title: "Truth") var labels: LabelOptions
   @OptionGroup(title: "Products") var products: DetectProductOptions
   @OptionGroup(title: "Map") var map: MapOptions
@@ -100,6 +103,7 @@ struct DetectCommand: ParsableCommand {
     }
     var job = DetectJob(scene: try input.request(scene), output: scores.text, request)
     job.falseAlarmRate = cfar
+    job.statistics = statistics?.text
     job.truth = try truth.map { try labels.request($0) }
     job.products = products.request()
     job.writing = try output.writing()

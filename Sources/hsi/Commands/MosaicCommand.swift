@@ -23,6 +23,9 @@ struct MosaicCommand: ParsableCommand {
   @Argument(help: "Tiles, or one scene: GeoTIFF, ENVI or another format of GDAL.")
   var tiles: [InputPath]
 
+  @Option(help: "Tiles of a row, for tiles cut from a raster that has no position on a map.")
+  var columns: Int?
+
   @Flag(help: "Replace an existing output.")
   var overwrite = false
 
@@ -37,6 +40,10 @@ struct MosaicCommand: ParsableCommand {
     }
     var job = MosaicJob(tiles: try tiles.map { try input.request($0) }, output: destination.text)
     job.overwrites = overwrite
+    if let columns, !(1...1_000_000).contains(columns) {
+      throw CoreError.invalidParameter(name: "--columns", value: "\(columns)", requirement: "from 1 to 1000000")
+    }
+    job.columns = columns
     _ = try job.run(context)
   }
 }

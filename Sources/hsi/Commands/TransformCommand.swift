@@ -47,6 +47,9 @@ struct TransformCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Leave the fitted components in a file, for --inverse.", valueName: "model.json"))
   var save: OutputPath?
 
+  @Option(help: "Statistics of the whole scene (hsi statistics), in place of a look at it (pca, mnf).")
+  var statistics: WeightsPath?
+
   @OptionGroup(title: "Records") var records: RecordOptions
   @OptionGroup(title: "Map") var map: MapOptions
   @OptionGroup(title: "Input") var input: InputOptions
@@ -62,6 +65,7 @@ struct TransformCommand: ParsableCommand {
     }
     job.components = components
     job.model = save?.text
+    job.statistics = statistics?.text
     job.writing = try output.writing()
     job.records = map.records(records)
     try Terminal.finish(job.run(context), context)

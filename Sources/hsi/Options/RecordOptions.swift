@@ -8,6 +8,13 @@ struct RecordOptions: ParsableArguments {
 
   @Flag(help: "Record the SHA-256 of all data that are read, not of headers only.")
   var hash = false
+
+  /// The same for jobs.
+  var request: RecordRequest {
+    var request = RecordRequest()
+    (request.writesProvenance, request.digestsInputs) = (!noProv, hash)
+    return request
+  }
 }
 
 /// Reports on a run, and what is recorded beside its raster.
