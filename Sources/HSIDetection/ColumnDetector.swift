@@ -21,9 +21,9 @@ extension RX: CovarianceDetector {}
 ///
 /// The pixels of a group are few: with less than two per band an estimated covariance costs more than half of the signal-to-noise ratio
 /// (Reed, Mallett, Brennan, "Rapid convergence rate in adaptive arrays", IEEE Trans. Aerosp. Electron. Syst. 10(6), 1974), and targets
-/// are a larger part of it. A warning (`W-COLUMN-FEW`) tells of such groups and of the width that would do. Groups that tell nothing have no scores, NaN, and are told of
-/// (`W-COLUMN-NONE`): those of fewer than 3 pixels, those whose pixels are all the same, and where nothing regularises the covariance
-/// (`mtmf`, shrinkage 0) those of fewer than two pixels per band.
+/// are a larger part of it. A warning (`W-COLUMN-FEW`) tells of such groups and of the width that would do. Groups that tell nothing have
+/// no scores, NaN, and are told of (`W-COLUMN-NONE`): those of fewer than 3 pixels, those whose pixels are all the same, and where nothing
+/// regularises the covariance (`mtmf`, shrinkage 0) those of fewer than two pixels per band.
 ///
 /// ```swift
 /// let parameters = try MethodParameters([:], for: ACE.description)

@@ -136,7 +136,7 @@ import Testing
     let single = try area(columns(id, library, in: cube, width: 1, [:], context), cube, isTarget)
     #expect(plain < 0.85 && single > plain + 0.1 && single > 0.9, "\(id): \(plain), \(pairs), \(single)")
     #expect(pairs > plain, "\(id): \(plain), \(pairs), \(single)")
-    #expect(context.warnings.list.isEmpty)
+    #expect(context.warnings.warnings.isEmpty)
   }
 
   /// Too few pixels are said, with the width that would do; where none is enough, refused with the same remedy.
@@ -145,13 +145,13 @@ import Testing
     let context = RunContext()
     let scores = try columns("ace", library, in: cube, width: 1, [:], context).scores(cube)
     #expect(scores.allSatisfy { $0.isFinite })
-    let warnings = context.warnings.list
+    let warnings = context.warnings.warnings
     #expect(warnings.map(\.identifier) == ["W-COLUMN-FEW"])
     #expect(warnings.first?.message.contains("24 of 24 groups") == true)
     #expect(warnings.first?.message.contains("to 3 or more") == true, "\(warnings)")
     let wider = RunContext()
     _ = try columns("ace", library, in: cube, width: 3, [:], wider)
-    #expect(wider.warnings.list.isEmpty)
+    #expect(wider.warnings.warnings.isEmpty)
     // Nothing regularises these.
     for (id, values) in [("mtmf", [:]), ("rx", ["shrinkage": 0])] as [(String, [String: Double])] {
       do {
@@ -182,8 +182,8 @@ import Testing
     for (n, place) in kept.enumerated() {
       #expect(scores[n * made.bands.count].isNaN == [2, 4].contains(place % 6), "\(id) at \(place)")
     }
-    #expect(context.warnings.list.map(\.identifier) == ["W-COLUMN-NONE"])
-    #expect(context.warnings.list.first?.message.contains("2 of 6") == true)
+    #expect(context.warnings.warnings.map(\.identifier) == ["W-COLUMN-NONE"])
+    #expect(context.warnings.warnings.first?.message.contains("2 of 6") == true)
     #expect(made.facts["groupsWithoutScores"] == 2)
   }
 
