@@ -8,9 +8,9 @@ import Testing
     try ReportCoding.decode(DetectionReport.self, from: Data(contentsOf: URL(fileURLWithPath: place.path(name))))
   }
 
-  /// A scene of 40 × 50 noisy pixels of two materials with 12 pixels that hold half of a third one, and their map. Every column has
+  /// A scene of 40 × 50 noisy pixels of two materials with 12 pixels that hold a share of a third one, and their map. Every column has
   /// offsets of its own, of a standard deviation of `stripes`.
-  private func makeTargets(_ place: TemporaryFolder, stripes: Double = 0) throws {
+  private func makeTargets(_ place: TemporaryFolder, stripes: Double = 0, share part: Double = 0.5) throws {
     let (lines, samples, bands) = (40, 50, 12)
     var random = CounterRandom(seed: 9)
     let pixels = PixelMatrix(rows: lines * samples, columns: bands)
@@ -24,7 +24,7 @@ import Testing
       let share = random.uniform()
       for b in 0..<bands {
         var value = share * material(0, b) + (1 - share) * material(1, b)
-        if places.contains(n) { value = 0.5 * value + 0.5 * material(2, b) }
+        if places.contains(n) { value = (1 - part) * value + part * material(2, b) }
         pixels[n, b] = Float(value + 0.01 * random.normal() + offsets[n % samples * bands + b])
       }
     }
@@ -141,17 +141,18 @@ import Testing
   /// Stripes of a push-broom sensor hide targets from one background of the scene, and not from one of every column.
   @Test func stripes() throws {
     let place = try TemporaryFolder()
-    try makeTargets(place, stripes: 1)
+    try makeTargets(place, stripes: 0.2, share: 0.1)
     // The second spectrum of the file is the background itself.
     let rows = try String(contentsOfFile: place.path("targets.csv"), encoding: .utf8).split(separator: "\n")
     let one = rows.map { $0.split(separator: ",").prefix(2).joined(separator: ",") + "\n" }.joined()
     try Data(one.utf8).write(to: URL(fileURLWithPath: place.path("one.csv")))
     func area(_ name: String, _ options: String) throws -> Double {
-      try place.run("detect t.dat \(name).tif --target one.csv --truth truth.dat --report \(name).json \(options)")
+      try place.run(
+        "detect t.dat \(name).tif --target one.csv --method mf --truth truth.dat --report \(name).json \(options)")
       return try #require(try self.report("\(name).json", place).truth?.auc)
     }
     let (plain, columns) = (try area("a", ""), try area("b", "--columns"))
-    #expect(columns > plain + 0.02 && columns > 0.95, "\(plain), \(columns)")
+    #expect(columns > plain + 0.2 && columns > 0.85, "\(plain), \(columns)")
     let report = try self.report("b.json", place)
     #expect(report.method.settings["columns per background"] == 1 && report.method.facts?["columnGroups"] == 50)
     // Twelve bands, forty lines: enough. Ten columns of four lines are not, and the width that is gets said.
