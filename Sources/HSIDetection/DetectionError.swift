@@ -4,6 +4,8 @@ import HSICore
 public enum DetectionError: HSIError {
   /// Too few valid pixels for what was asked.
   case tooFewPixels(valid: Int, needed: Int, purpose: String)
+  /// No group of columns has enough valid pixels; the width of groups that would have, where the scene has enough.
+  case tooFewInColumns(most: Int, needed: Int, width: Int?)
   /// All pixels are the same in all bands.
   case noVariation
   /// A target has no values that count, or cannot be told from the background.
@@ -17,7 +19,7 @@ public enum DetectionError: HSIError {
 
   public var identifier: String {
     switch self {
-    case .tooFewPixels: "E-FEW-PIXELS"
+    case .tooFewPixels, .tooFewInColumns: "E-FEW-PIXELS"
     case .noVariation: "E-CONSTANT"
     case .badTarget: "E-TARGET"
     case .badTruth: "E-TRUTH"
@@ -29,6 +31,8 @@ public enum DetectionError: HSIError {
     switch self {
     case .tooFewPixels(let valid, let needed, let purpose):
       "\(purpose) needs at least \(needed) valid pixels but the scene has \(valid)"
+    case .tooFewInColumns(let most, let needed, _):
+      "the background of a group of columns needs at least \(needed) valid pixels but no group has more than \(most)"
     case .noVariation: "all pixels of the scene are the same: there is no background to tell anything from"
     case .badTarget(let name, let reason, _): "target \(name) \(reason)"
     case .badTruth(let path, let reason): "\(path): \(reason)"
@@ -39,6 +43,9 @@ public enum DetectionError: HSIError {
   public var advice: String? {
     switch self {
     case .tooFewPixels: "check \(option: "nodata"), \(option: "mask") and \(option: "window")"
+    case .tooFewInColumns(_, _, let width):
+      width.map { "raise \(option: "column group") to \($0) or more" }
+        ?? "leave \(option: "columns") out, and check \(option: "nodata"), \(option: "mask") and \(option: "window")"
     case .noVariation: "check the bands, \(option: "nodata") and \(option: "window")"
     case .badTarget(_, _, let advice): advice
     case .noTail: "use another method or other bands, or leave \(option: "cfar") out"

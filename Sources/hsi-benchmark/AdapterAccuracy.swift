@@ -115,7 +115,7 @@ struct AdapterAccuracy: ParsableCommand {
       A trained network is adapted to another scene. `s2ft` and `sara` train as many values as `lora:r=8` does, a last layer that is made anew
       aside. Scores are of pixels that were not learned from, mean ± standard deviation over the seeds, which decide the split and the draw;
       **best** is how often a way was the best of its seed. Epochs are those that the commands have by default. Of the
-      learning rate every way got the factor, of \(rates), that was best in one run on other data (the text of a task says which). Seconds are those of the whole training on a machine that may have had other work.
+      learning rate every way got the factor that was best in one run on other data (trials; the JSON file has them all). Seconds are those of the whole training on a machine that may have had other work.
 
 
       """

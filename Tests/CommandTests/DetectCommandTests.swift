@@ -8,21 +8,24 @@ import Testing
     try ReportCoding.decode(DetectionReport.self, from: Data(contentsOf: URL(fileURLWithPath: place.path(name))))
   }
 
-  /// A scene of 40 × 50 noisy pixels of two materials with 12 pixels that hold half of a third one, and their map.
-  private func makeTargets(_ place: TemporaryFolder) throws {
+  /// A scene of 40 × 50 noisy pixels of two materials with 12 pixels that hold a share of a third one, and their map. Every column has
+  /// offsets of its own, of a standard deviation of `stripes`.
+  private func makeTargets(_ place: TemporaryFolder, stripes: Double = 0, share part: Double = 0.5) throws {
     let (lines, samples, bands) = (40, 50, 12)
     var random = CounterRandom(seed: 9)
     let pixels = PixelMatrix(rows: lines * samples, columns: bands)
     func material(_ kind: Int, _ b: Int) -> Double {
       [0.3 + 0.02 * Double(b), 0.6 - 0.03 * Double(b), 0.2 + 0.4 * Double(b % 2)][kind]
     }
+    var stripe = CounterRandom(seed: 10)
+    let offsets = (0..<(samples * bands)).map { _ in stripes * stripe.normal() }
     let places = (0..<12).map { (3 + 3 * $0) * samples + (5 + 7 * $0) % samples }
     for n in 0..<pixels.rows {
       let share = random.uniform()
       for b in 0..<bands {
         var value = share * material(0, b) + (1 - share) * material(1, b)
-        if places.contains(n) { value = 0.5 * value + 0.5 * material(2, b) }
-        pixels[n, b] = Float(value + 0.01 * random.normal())
+        if places.contains(n) { value = (1 - part) * value + part * material(2, b) }
+        pixels[n, b] = Float(value + 0.01 * random.normal() + offsets[n % samples * bands + b])
       }
     }
     var metadata = CubeMetadata(bands: bands)
@@ -115,6 +118,13 @@ import Testing
     ("detect in/s.dat o/x.tif --anomaly --detections o/d.tif", 2, "--cfar"),
     ("detect in/s.dat o/x.tif --anomaly --log", 2, "--absorption"),
     ("detect in/s.dat o/x.tif --anomaly --spectra-scale 2", 2, "--target"),
+    ("detect in/s.dat o/x.tif --anomaly --columns --method local-rx", 2, "--columns"),
+    (
+      "detect in/s.dat o/x.tif --target-pixels 1,1 --column-group 2 --method sam", 2,
+      "ace, mf, cem, glrt, amf, mtmf, rx"
+    ),
+    ("detect in/s.dat o/x.tif --anomaly --column-group 0", 2, "at least 1"),
+    ("detect in/s.dat o/x.tif --target-pixels 1,1 --columns --method mtmf", 3, "--column-group to 5 or more"),
     ("detect in/s.dat o/x.tif --anomaly --set shrink=2", 2, "shrink"),
     ("detect in/s.dat o/x.tif --anomaly --method local-rx --set inner=4", 2, "odd"),
     ("detect in/constant.dat o/x.tif --anomaly", 3, "E-CONSTANT"),
@@ -126,6 +136,30 @@ import Testing
     let result = try place.run(line, code)
     #expect(result.errors.contains(text), "\(line)\n\(result.errors)")
     #expect(try FileManager.default.contentsOfDirectory(atPath: place.path("o")).isEmpty, "\(line)")
+  }
+
+  /// Stripes of a push-broom sensor hide targets from one background of the scene, and not from one of every column.
+  @Test func stripes() throws {
+    let place = try TemporaryFolder()
+    try makeTargets(place, stripes: 0.2, share: 0.1)
+    // The second spectrum of the file is the background itself.
+    let rows = try String(contentsOfFile: place.path("targets.csv"), encoding: .utf8).split(separator: "\n")
+    let one = rows.map { $0.split(separator: ",").prefix(2).joined(separator: ",") + "\n" }.joined()
+    try Data(one.utf8).write(to: URL(fileURLWithPath: place.path("one.csv")))
+    func area(_ name: String, _ options: String) throws -> Double {
+      try place.run(
+        "detect t.dat \(name).tif --target one.csv --method mf --truth truth.dat --report \(name).json \(options)")
+      return try #require(try self.report("\(name).json", place).truth?.auc)
+    }
+    let (plain, columns) = (try area("a", ""), try area("b", "--columns"))
+    #expect(columns > plain + 0.2 && columns > 0.85, "\(plain), \(columns)")
+    let report = try self.report("b.json", place)
+    #expect(report.method.settings["columns per background"] == 1 && report.method.facts?["columnGroups"] == 50)
+    // Twelve bands, forty lines: enough. Ten columns of four lines are not, and the width that is gets said.
+    let few = try place.run("detect t.dat c.tif --anomaly --columns --window 0,0,10,4 --html c.html")
+    #expect(few.errors.contains("W-COLUMN-FEW") && few.errors.contains("--column-group to 6 or more"), "\(few.errors)")
+    #expect(
+      !(try place.run("detect t.dat d.tif --anomaly --window 0,0,10,4 --column-group 10").errors.contains("W-COLUMN")))
   }
 
   /// Spectra of other units are refused where that matters, and said how to mend.
@@ -185,5 +219,7 @@ import Testing
     #expect(report.bands == ["enhancement", "uncertainty"] && report.best[0].pixel.sample == 3)
     try place.run("detect r.dat l.tif --absorption gas.csv --log --set iterations=0")
     try place.run("detect r.dat x.tif --absorption gas.csv --method ace", 2)
+    #expect(
+      try place.run("detect r.dat x.tif --absorption gas.csv --column-group 2", 2).errors.contains("--column-group"))
   }
 }

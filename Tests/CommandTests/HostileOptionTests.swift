@@ -27,6 +27,7 @@ import Testing
     ("patchesPerEpoch", "train denoise s.dat --out o --patches-per-epoch"),
     ("guardRadius", "classify split l.tif --out o.tif --guard"),
     ("runs", "evaluate transfer s.dat l.tif --model m --runs"), ("count", "cluster s.dat o.tif --count"),
+    ("columnGroup", "detect s.dat o.tif --anomaly --column-group"),
     ("maxLevel", "unmix s.dat o.tif --library l.sli --method mesma --classes name --max-level"),
     ("samples", "classify forget s.dat l.tif --from m --class 1 --out o --samples"),
     ("steps", "classify forget s.dat l.tif --from m --class 1 --out o --steps"),

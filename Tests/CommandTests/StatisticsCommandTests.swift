@@ -156,6 +156,8 @@ import Testing
       #expect(result.errorLines.count == 1)
     }
     try refused(
+      "detect s.dat x.dat --target-pixels 4,7 --columns --statistics all.safetensors", 2, "left out with --columns")
+    try refused(
       "statistics merge a.safetensors b.safetensors x.safetensors", 3, "the window 0,19,16,1 has been counted")
     try refused("statistics merge a.safetensors a.safetensors x.safetensors", 3, "has been counted already")
     try refused("statistics merge a.safetensors few.safetensors x.safetensors", 3, "bands")

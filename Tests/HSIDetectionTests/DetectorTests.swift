@@ -222,7 +222,7 @@ func detector(
 }
 
 /// A cube that is read line by line.
-private final class LineSource: StripSource {
+final class LineSource: StripSource {
   let cube: Cube
   init(_ cube: Cube) { self.cube = cube }
   var shape: CubeShape { cube.shape }

@@ -64,10 +64,16 @@ public struct DetectJob: Sendable {
         name: "\(option: "cfar")", value: "\(rate)", requirement: "above 0, and at most \(DetectJob.largestRate)")
     }
     try requireWholeTail()
+    if let statistics, request.columnGroup != nil {
+      throw CoreError.invalidParameter(
+        name: "\(option: "statistics")", value: statistics,
+        requirement: "left out with \(option: "columns"): they are those of all columns together")
+    }
+    var options = ["method": description.id].merging(request.values.mapValues { "\($0)" }) { $1 }
+    options["column group"] = request.columnGroup.map { "\($0)" }
     var sweep = try SceneSweep(
-      scene, output: output, everything: products.everything, reports: products.reports,
-      options: ["method": description.id].merging(request.values.mapValues { "\($0)" }) { $1 }, writing: writing,
-      records: records, context)
+      scene, output: output, everything: products.everything, reports: products.reports, options: options,
+      writing: writing, records: records, context)
     let comparesUnits = Detectors.target.find(description.id)?.dependsOnUnits ?? false
     let targets = try DetectTargets(
       request, in: sweep.opened, sweep.source, comparesUnits: comparesUnits, context)
@@ -135,13 +141,20 @@ public struct DetectJob: Sendable {
     _ source: any StripSource, _ context: RunContext
   ) throws -> any Detector {
     guard let library = targets.library else {
+      if let width = request.columnGroup {
+        return try Detectors.anomalyByColumns(description.id, in: source, columnsPerGroup: width, parameters, context)
+      }
       return try Detectors.anomaly.entry(description.id).init(in: source, parameters, context)
     }
     if case .gas = request.wanted {
       var filter = PlumeFilter(absorption: Array(library[0]))
       filter.set(parameters)
-      (filter.byColumn, filter.isLogarithmic) = (request.byColumn, request.isLogarithmic)
+      (filter.byColumn, filter.isLogarithmic) = (request.columnGroup != nil, request.isLogarithmic)
       return filter
+    }
+    if let width = request.columnGroup {
+      return try Detectors.targetByColumns(
+        description.id, library, in: source, columnsPerGroup: width, parameters, context)
     }
     return try Detectors.target.entry(description.id).init(library, in: source, parameters, context)
   }

@@ -85,8 +85,10 @@ struct DetectOutcome {
     for parameter in description.parameters { settings[parameter.name] = parameters[parameter.name] }
     let isGas = if case .gas = job.request.wanted { true } else { false }
     if isGas {
-      settings["by column"] = job.request.byColumn ? 1 : 0
+      settings["by column"] = job.request.columnGroup == nil ? 0 : 1
       settings["logarithm"] = job.request.isLogarithmic ? 1 : 0
+    } else if let width = job.request.columnGroup {
+      settings["columns per background"] = Double(width)
     }
     let library = isGas ? nil : targets.library
     return DetectionReport(

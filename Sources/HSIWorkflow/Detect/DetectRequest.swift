@@ -26,8 +26,9 @@ public struct DetectRequest: Sendable {
   public var spectraScale: Double?
   /// Whether a gas is looked for in the logarithm of the scene.
   public var isLogarithmic = false
-  /// Whether a gas is looked for column by column.
-  public var byColumn = false
+  /// Neighbouring columns that share a background, for push-broom sensors; nil for one background of the scene. For a gas 1 or nil, else
+  /// for the methods of `Detectors.withColumns`.
+  public var columnGroup: Int?
 
   /// What is looked for, by the method that suits it.
   public init(_ wanted: Wanted) { self.wanted = wanted }
@@ -44,8 +45,27 @@ public struct DetectRequest: Sendable {
 
   /// The method.
   ///
-  /// - Throws: `CoreError.unknownMethod`; `CoreError.invalidParameter` for a method of another purpose.
+  /// - Throws: `CoreError.unknownMethod`; `CoreError.invalidParameter` for a method of another purpose, or columns where it has none.
   func description() throws -> MethodDescription {
+    let description = try methodOfPurpose()
+    guard let columnGroup else { return description }
+    guard columnGroup >= 1 else {
+      throw CoreError.invalidParameter(
+        name: "\(option: "column group")", value: "\(columnGroup)", requirement: "at least 1")
+    }
+    if case .gas = wanted {
+      guard columnGroup == 1 else {
+        throw CoreError.invalidParameter(
+          name: "\(option: "column group")", value: "\(columnGroup)",
+          requirement: "1 with \(option: "absorption"), which has a background per column")
+      }
+    } else if !Detectors.withColumns.contains(description.id) {
+      throw Detectors.needsCovariance(description.id)
+    }
+    return description
+  }
+
+  private func methodOfPurpose() throws -> MethodDescription {
     switch wanted {
     case .gas:
       guard let method, method != PlumeFilter.description.id else { return PlumeFilter.description }

@@ -41,44 +41,27 @@ public struct EmbedJob: Sendable {
     let claim = context.claimThreads()
     defer { claim.release() }
     let path = WeightSearch.locate(model)
-    var provenance = Provenance(
-      options: ["scene": scene.path, "model": model, "components": "\(components)"], isClassification: false, context)
-    let opened = try scene.open(context)
-    let paths = OutputPaths(output, everything: false, ReportPlaces(), records)
-    var plan = OutputPlan(overwrites: writing.overwrites, context)
-    plan.read(opened.files, digested: records.digestsInputs)
-    plan.read([path], digested: true)
-    plan.record(on: &provenance)
-    try plan.writeRaster(output, writing)
-    paths.declareRecords(on: &plan)
-    try plan.check()
+    var sweep = try SceneSweep(
+      scene, output: output, options: ["model": model, "components": "\(components)"], writing: writing,
+      records: records,
+      context)
+    sweep.read([path])
+    try sweep.check()
     let encoder = try Model<LESSAutoencoder>.read(path).network.encoder
-    let open = try PretrainingSource(opened, context)
-    let grid = try MapProducts.grid(records, opened, window: open.source.window, context)
+    let open = try PretrainingSource(sweep.source, of: sweep.opened)
     let embedding = LESSEmbedding(encoder, mostBands: mostBands)
     let features = try featureGrid(of: open, embedding, context)
     let count = features.values.columns
-    let metadata = opened.metadata.cropping(to: open.source.window)
-    var described = metadata.replacingBands(
-      names: (1...count).map { components > 0 ? "component \($0)" : "feature \($0)" }, quantity: .unknown)
-    described.nodata = writing.nodata(bands: count)
-    let shape = open.source.shape
-    let sink = ProductSink(
-      lines: shape.lines, samples: shape.samples, writing: writing, inputs: plan.protected, grid: grid, context)
-    try sink.open(RasterProduct(.features, path: output, content: "features", metadata: described))
-    var run = RunRecords(plan, provenance, paths)
-    run.outputs = try sink.run { sink in
-      try open.source.forEachStrip(context, label: "writing", extraBytesPerPixel: 4 * count) { strip in
-        var results = ProductStrip(window: strip.window, positions: strip.positions)
-        results[.features] = features.pixels(of: strip, patch: encoder.configuration.patch)
-        try sink.write(results)
-      }
-      return try sink.finish()
+    let product = RasterProduct(
+      .features, path: output, content: "features",
+      metadata: sweep.described(
+        (1...count).map { components > 0 ? "component \($0)" : "feature \($0)" }, .unknown))
+    var run = try sweep.run([product], label: "writing", bytesPerPixel: 4 * count) { strip in
+      var results = ProductStrip(window: strip.window, positions: strip.positions)
+      results[.features] = features.pixels(of: strip, patch: encoder.configuration.patch)
+      return results
     }
-    let raster = MapProducts.Raster(
-      path: output, format: writing.format,
-      shape: CubeShape(lines: shape.lines, samples: shape.samples, bands: count), type: .float32, metadata: described)
-    return try run.finish(raster: raster, grid: grid, context)
+    return try sweep.finish(&run, main: product)
   }
 
   /// Features of the grid of patches, or their principal components.

@@ -46,18 +46,16 @@ public struct IndexJob: Sendable {
       throw CoreError.invalidParameter(
         name: "\(option: "index")", value: "nothing", requirement: "an index or a formula")
     }
-    let opened = try scene.open(context)
-    let bands = try IndexColumns(self, opened, context)
-    // Only the bands that are needed are read; a pixel is no data where they say so.
-    var request = scene
-    request.bands = .list(bands.needed)
     var sweep = try SceneSweep(
-      request, output: output,
+      scene, output: output,
       options: [
         "index": indices.map { $0.name == $0.formula.text ? $0.name : "\($0.name)=\($0.formula.text)" }.joined(
           separator: ","),
         "within": PlainNumber.rounded(distance), "fwhm": fwhm.map(PlainNumber.rounded) ?? "nearest bands",
       ], writing: writing, records: records, context)
+    let bands = try IndexColumns(self, sweep.opened, context)
+    // Only the bands that are needed are read; a pixel is no data where they say so.
+    try sweep.use(bands: bands.needed)
     try sweep.check()
     var metadata = sweep.described(indices.map(\.name), .unknown)
     metadata.extra = [HeaderField("HSI_PRODUCT", "indices")]

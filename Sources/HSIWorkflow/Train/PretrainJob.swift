@@ -121,8 +121,14 @@ struct PretrainingSource {
 
   /// One that is open.
   init(_ opened: OpenScene, _ context: RunContext) throws {
+    try self.init(
+      opened.source(bands: .list(opened.bands(default: .good)), excludesZeroSpectra: true, context), of: opened)
+  }
+
+  /// One whose bands are chosen.
+  init(_ source: FileSource, of opened: OpenScene) throws {
     path = opened.path
-    source = try opened.source(bands: .list(opened.bands(default: .good)), excludesZeroSpectra: true, context)
+    self.source = source
     guard let wavelengths = source.metadata.axis.wavelengths, wavelengths.allSatisfy({ $0 > 0 && $0.isFinite }) else {
       throw RasterError.inconsistent(
         path: path, reason: "its bands have no wavelengths, by which the network tells them apart",

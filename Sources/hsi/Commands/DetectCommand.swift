@@ -13,6 +13,8 @@ struct DetectCommand: ParsableCommand {
         hsi detect scene.tif score.tif --target-pixels roofs.geojson --all
       What is unlike the rest:
         hsi detect scene.tif score.tif --anomaly --method local-rx
+      A scene with stripes, every four columns with a background of their own:
+        hsi detect scene.tif score.tif --target tarpaulin.csv --column-group 4
       A plume, by the absorption of its gas:
         hsi detect scene.tif plume.tif --absorption ch4.csv --columns --wl 2110-2450
 
@@ -45,8 +47,13 @@ struct DetectCommand: ParsableCommand {
   @Flag(name: .customLong("log"), help: "Look for the gas in the logarithm of the radiance, for strong plumes.")
   var logarithm = false
 
-  @Flag(help: "Every column of the detector has a background of its own (gas).")
+  @Flag(help: "Every column of a push-broom detector has a background of its own.")
   var columns = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Neighbouring columns that share a background (default: all; 1 with --columns).", valueName: "count"))
+  var columnGroup: Int?
 
   @Option(
     help: ArgumentHelp(
@@ -93,10 +100,11 @@ struct DetectCommand: ParsableCommand {
       }
       request.spectraScale = spectraScale
     }
-    for (name, isGiven) in [("--log", logarithm), ("--columns", columns)] where isGiven && absorption == nil {
-      throw CoreError.invalidParameter(name: name, value: "given", requirement: "used with --absorption")
+    if logarithm, absorption == nil {
+      throw CoreError.invalidParameter(name: "--log", value: "given", requirement: "used with --absorption")
     }
-    (request.isLogarithmic, request.byColumn) = (logarithm, columns)
+    request.isLogarithmic = logarithm
+    request.columnGroup = columnGroup ?? (columns ? 1 : nil)
     if let detections = products.detections, cfar == nil {
       throw CoreError.invalidParameter(
         name: "--detections", value: detections.text, requirement: "used with --cfar")
