@@ -74,7 +74,7 @@ import Testing
   /// Commands with `--mask` that write nothing, or refuse a mask.
   static let others: Set<String> = [
     "info", "evaluate restoration", "evaluate transfer", "convert", "mosaic", "train denoise", "train restore",
-    "train predictor",
+    "train predictor", "model prune",
   ]
 
   /// A folder with a scene, labels, a model, and masks of all pixels in several formats; made once, then copied.
