@@ -34,9 +34,13 @@ public struct PruneJob: Sendable {
     plan.write(output)
     try plan.check()
     let file = try WeightFile.open(WeightSearch.locate(weights))
-    let (network, _) = try PruneJob.network(in: file)
-    let pruning = Pruning(pattern, of: network.store)
+    let pruning = Pruning(pattern, of: try PruneJob.network(in: file).store)
     try require(pruning)
+    // Names of a wrapper would leave everything as it is.
+    if let missing = pruning.rules.keys.sorted().first(where: { file[$0] == nil }) {
+      throw TransformerError.missingTensor(
+        path: file.path, tensor: missing, model: [], instead: file.tensors.first?.name)
+    }
     let contents = try file.tensors.map { tensor -> (name: String, content: SafetensorsWriter.Content) in
       guard let rule = pruning.rules[tensor.name] else { return (tensor.name, .stored(tensor)) }
       return (tensor.name, .floats(rule.kept(try tensor.floats())))
@@ -67,17 +71,19 @@ public struct PruneJob: Sendable {
   /// The network that a file holds.
   ///
   /// - Throws: `TransformerError.unknownArchitecture` where it holds none that is known.
-  private static func network(in file: WeightFile) throws -> (network: any Network, id: String) {
+  private static func network(in file: WeightFile) throws -> any Network {
     guard let found = try Networks.all.recognise(file), let entry = Networks.all.find(found.id) else {
       throw TransformerError.unknownArchitecture(
         path: file.path, task: "pruning", detail: "it is no network that hsi knows (hsi methods lists them)")
     }
-    return (try entry.read(file, nil).network, entry.description.id)
+    return try entry.read(file, nil).network
   }
 
   /// What was kept, and how large the files are.
   private func result(_ pruning: Pruning, _ summary: String? = nil) -> JobResult {
     var result = JobResult(outputs: [ReportOutput(path: output, content: "weights")])
+    // A training that was stopped before anything was judged has written none.
+    guard FileManager.default.fileExists(atPath: output) else { return result }
     let (before, after) = (PruneJob.size(WeightSearch.locate(weights)), PruneJob.size(output))
     result.summary =
       "\(pattern.text): \(pruning.kept) of \(pruning.count) weights that can be pruned stay; "
@@ -100,7 +106,7 @@ public struct PruneJob: Sendable {
     (job.weights, job.output, job.overwrites) = (weights, output, overwrites)
     job.training.adaptation = Adaptation.pruned(pattern).text
     let file = try WeightFile.open(WeightSearch.locate(weights))
-    let pruning = Pruning(pattern, of: try PruneJob.network(in: file).network.store)
+    let pruning = Pruning(pattern, of: try PruneJob.network(in: file).store)
     try require(pruning)
     let done = try job.run(context)
     var result = result(pruning)
@@ -118,7 +124,7 @@ public struct PruneJob: Sendable {
     job.adaptation = Adaptation.pruned(pattern).text
     job.writesModel = true
     let file = try WeightFile.open(job.model)
-    let pruning = Pruning(pattern, of: try PruneJob.network(in: file).network.store)
+    let pruning = Pruning(pattern, of: try PruneJob.network(in: file).store)
     try require(pruning)
     let done = try job.run(context)
     var result = result(pruning, done.summary)
@@ -139,7 +145,7 @@ public struct PruneJob: Sendable {
     if let card = try file.card(), Classifiers.descriptions.contains(where: { $0.id == card.architecture }) {
       return .classifier
     }
-    return switch try network(in: file).network {
+    return switch try network(in: file) {
     case is DenoisingSubject.Trained: .denoising
     case is RestorationSubject.Trained: .restoration
     case is PredictorSubject.Trained: .predictor

@@ -58,6 +58,12 @@ struct ModelPruneCommand: ParsableCommand {
       for (name, path) in [("--labels", labels), ("--split", split)] {
         if let path { throw CoreError.invalidParameter(name: name, value: path.text, requirement: "used with --train") }
       }
+      for (name, isGiven) in [
+        ("--resume", resume), ("--epochs", schedule.epochs != nil), ("--rate", schedule.rate != nil),
+        ("--minutes", schedule.minutes != nil), ("--validation", schedule.validation != nil),
+      ] where isGiven {
+        throw CoreError.invalidParameter(name: name, value: "given", requirement: "used with --train")
+      }
       try Terminal.finish(job.run(context), context)
       return
     }
