@@ -403,7 +403,9 @@ import Testing
       "classify forget in/s.dat two.dat --from m.safetensors --class 2 --scheme random --train 50% --out x.safetensors",
       3)
     #expect(alone.errorLines.count == 1 && alone.errors.contains("E-CLASSES"))
-    for (text, problem) in [("lora-gated:r=2", "folded"), ("x:r=1", "sara:share=SHARE, prune:KEPT:GROUP or prune:density=SHARE, none")] {
+    for (text, problem) in [
+      ("lora-gated:r=2", "folded"), ("x:r=1", "sara:share=SHARE, prune:KEPT:GROUP or prune:density=SHARE, none"),
+    ] {
       let refused = try place.run(
         "classify finetune in/s.dat l.dat --from m.safetensors --adapter \(text) \(small) --out x.safetensors", 2)
       #expect(refused.errorLines.count == 1 && refused.errors.contains(problem), "\(text)")
